@@ -1,0 +1,3 @@
+//! Benchmarks of evirt: each figure beside a raw baseline measured in the same run.
+
+fn main() {}

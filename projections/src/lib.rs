@@ -1,0 +1,3 @@
+//! Read models folded from the log, the search language and paging. Pure: no I/O.
+
+pub mod search;

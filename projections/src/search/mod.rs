@@ -1,0 +1,1 @@
+//! The search language of `?search=`: parser and evaluator.

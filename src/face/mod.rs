@@ -1,0 +1,3 @@
+//! The dialects that clients speak; each turns requests into commands and read models into answers.
+
+pub mod ovirt;

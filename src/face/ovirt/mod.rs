@@ -1,0 +1,3 @@
+//! The RHEV-M/oVirt REST API, version 3.
+
+pub mod representation;

@@ -1,0 +1,1 @@
+//! Hypervisor drivers: the trait that they implement, and the simulator.

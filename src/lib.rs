@@ -1,0 +1,4 @@
+//! The evirt server as a library: the binary, the tests and the benchmarks all start it from here.
+
+pub mod face;
+pub mod hypervisor;

@@ -1,0 +1,3 @@
+//! The evirt command.
+
+fn main() {}
