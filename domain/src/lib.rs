@@ -1,1 +1,52 @@
 //! evirt-domain: aggregates, commands, events and rejections. Pure: no I/O, no clock, no randomness.
+//!
+//! `command::decide` turns a command into events against a `World`; `World::evolve` folds them in. Each module holds one
+//! aggregate: its state, its events with what they do, and its commands with their rules.
+
+pub mod access;
+pub mod check;
+pub mod cluster;
+pub mod command;
+pub mod context;
+pub mod data_center;
+pub mod disk;
+pub mod event;
+pub mod host;
+pub mod ids;
+pub mod install;
+pub mod job;
+pub mod network;
+mod patch;
+pub mod permit;
+pub mod rejection;
+pub mod schedule;
+pub mod storage;
+pub mod tag;
+pub mod template;
+pub mod vm;
+pub mod vm_run;
+pub mod world;
+
+pub use command::{Decide, decide};
+pub use context::{Actor, Context};
+pub use event::{Event, Recorded, Stream, StreamKind};
+pub use rejection::{Class, Key, Rejection};
+pub use world::World;
+
+/// Declares how an event folds: its stream, and what it does to the World.
+macro_rules! fold {
+    ($event:ident, $kind:ident $($id:ident).+, |$self:ident, $world:ident, $at:ident| $body:block) => {
+        impl crate::event::Fold for $event {
+            fn stream(&self) -> crate::event::Stream {
+                crate::event::Stream::new(crate::event::StreamKind::$kind, self.$($id).+.0)
+            }
+
+            #[allow(unused_variables)]
+            fn fold(&self, $world: &mut crate::world::World, $at: &crate::event::Stamp) {
+                let $self = self;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use fold;

@@ -1,0 +1,80 @@
+//! Rules about names and texts that all aggregates share.
+
+use crate::rejection::{Key, Rejection};
+
+/// The longest comment or other free text, in characters.
+pub const MAX_TEXT: usize = 4000;
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION: usize = 255;
+
+/// What is being done to what: the variables `action` and `type` of refusals.
+#[derive(Clone, Copy, Debug)]
+pub struct Act(pub &'static str, pub &'static str);
+
+impl Act {
+    /// A refusal of this act.
+    pub fn no(self, key: Key) -> Rejection {
+        Rejection::new(key).with("action", self.0).with("type", self.1)
+    }
+}
+
+/// A rule for names: the longest, and which characters.
+#[derive(Clone, Copy, Debug)]
+pub struct NameRule {
+    /// In characters.
+    pub max: usize,
+    /// Which characters are allowed beside letters and digits.
+    pub special: &'static str,
+    /// Whether letters beyond ASCII are.
+    pub international: bool,
+}
+
+/// Names of VMs, data centers, clusters and templates.
+pub const I18N_NAME: &str = "._-";
+/// A VM's.
+pub const VM_NAME: NameRule = NameRule { max: 64, special: I18N_NAME, international: true };
+/// A data center's, a cluster's, a template's.
+pub const SHORT_NAME: NameRule = NameRule { max: 40, special: I18N_NAME, international: true };
+/// A host's.
+pub const HOST_NAME: NameRule = NameRule { max: 255, special: "-_.", international: false };
+/// A network's and a NIC's.
+pub const NETWORK_NAME: NameRule = NameRule { max: 15, special: "_-", international: false };
+/// A NIC's.
+pub const NIC_NAME: NameRule = NameRule { max: 15, special: "_-.", international: false };
+/// A vNIC profile's, a storage domain's, a tag's.
+pub const MEDIUM_NAME: NameRule = NameRule { max: 50, special: "_-", international: false };
+/// A disk's alias.
+pub const ALIAS: NameRule = NameRule { max: 255, special: "._- ", international: true };
+
+/// Checks a name.
+pub fn name(act: Act, name: &str, rule: NameRule) -> Result<(), Rejection> {
+    if name.is_empty() {
+        return Err(act.no(Key::NameEmpty));
+    }
+    if name.chars().count() > rule.max {
+        return Err(act.no(Key::NameTooLong));
+    }
+    let allowed = |c: char| {
+        c.is_ascii_alphanumeric() || rule.special.contains(c) || (rule.international && !c.is_ascii() && c.is_alphanumeric())
+    };
+    if name.chars().all(allowed) { Ok(()) } else { Err(act.no(Key::NameSpecialCharacters)) }
+}
+
+/// Checks free text.
+pub fn text(act: Act, field: &'static str, text: &str, limit: usize) -> Result<(), Rejection> {
+    if text.chars().count() > limit {
+        return Err(act.no(Key::TextTooLong).with("field", field).with("limit", limit));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(act.no(Key::TextInvalid).with("field", field));
+    }
+    Ok(())
+}
+
+/// Checks a number's range.
+pub fn range(act: Act, field: &'static str, value: i64, min: i64, max: i64) -> Result<(), Rejection> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(act.no(Key::OutOfRange).with("field", field).with("min", min).with("max", max))
+}

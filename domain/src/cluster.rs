@@ -1,0 +1,361 @@
+//! Clusters of hosts: the guide's chapter 10.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::data_center::{SUPPORTED_VERSIONS, Version};
+use crate::event::{Event, StreamKind};
+use crate::fold;
+use crate::ids::*;
+use crate::patch::patchable;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::{NameKind, World};
+
+/// Where VMs go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchedulingPolicy {
+    /// As evenly distributed, without balancing.
+    #[default]
+    None,
+    /// To the host that has the least to do.
+    EvenlyDistributed,
+    /// To the hosts that run VMs already.
+    PowerSaving,
+}
+
+/// What happens to VMs of a host that becomes non-operational.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    #[default]
+    Migrate,
+    DoNotMigrate,
+    MigrateHighlyAvailable,
+}
+
+patchable! {
+    /// What a user says of a cluster.
+    pub struct ClusterConfig, ClusterPatch {
+        pub name: String,
+        pub description: String,
+        pub comment: String,
+        pub data_center: Option<DataCenterId>,
+        /// The CPU family, such as `Intel Nehalem Family`; empty until the first host decides.
+        pub cpu: String,
+        pub version: Version,
+        /// How much of a host's memory VMs may be promised, in percent.
+        pub overcommit_percent: u32,
+        pub transparent_hugepages: bool,
+        pub policy: SchedulingPolicy,
+        pub policy_low: u32,
+        pub policy_high: u32,
+        pub policy_duration_s: u32,
+        pub on_error: OnError,
+        pub virt_service: bool,
+        pub gluster_service: bool,
+        pub threads_as_cores: bool,
+        pub ballooning: bool,
+    }
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            description: String::new(),
+            comment: String::new(),
+            data_center: None,
+            cpu: String::new(),
+            version: crate::data_center::CURRENT_VERSION,
+            overcommit_percent: 100,
+            transparent_hugepages: true,
+            policy: SchedulingPolicy::None,
+            policy_low: 0,
+            policy_high: 0,
+            policy_duration_s: 0,
+            on_error: OnError::Migrate,
+            virt_service: true,
+            gluster_service: false,
+            threads_as_cores: false,
+            ballooning: false,
+        }
+    }
+}
+
+/// A network as a cluster has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterNetwork {
+    pub network: NetworkId,
+    /// Whether a host without it is non-operational.
+    pub required: bool,
+    /// Whether consoles are reached through it.
+    pub display: bool,
+}
+
+/// A cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    pub id: ClusterId,
+    pub version: u64,
+    pub config: ClusterConfig,
+    pub networks: Vec<ClusterNetwork>,
+}
+
+/// The CPU families that a cluster may have, with their level among those of the same maker.
+pub const CPU_FAMILIES: &[(&str, u32)] = &[
+    ("Intel Conroe Family", 3),
+    ("Intel Penryn Family", 4),
+    ("Intel Nehalem Family", 5),
+    ("Intel Westmere Family", 6),
+    ("Intel SandyBridge Family", 7),
+    ("Intel Haswell", 8),
+    ("AMD Opteron G1", 2),
+    ("AMD Opteron G2", 3),
+    ("AMD Opteron G3", 4),
+    ("AMD Opteron G4", 5),
+    ("AMD Opteron G5", 6),
+];
+
+/// Whether a host whose CPU is of one family can serve in a cluster of another: same maker, and no lower.
+pub fn cpu_fits(host: &str, cluster: &str) -> bool {
+    let level = |name: &str| CPU_FAMILIES.iter().find(|(n, _)| *n == name).map(|(_, level)| *level);
+    let maker = |name: &str| name.split(' ').next().map(str::to_owned);
+    cluster.is_empty() || host == cluster || (maker(host) == maker(cluster) && level(host) >= level(cluster))
+}
+
+/// A cluster was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterCreated {
+    pub cluster: ClusterId,
+    pub config: ClusterConfig,
+}
+
+fold!(ClusterCreated, Cluster cluster, |e, world, at| {
+    world.take_name(NameKind::Cluster, &e.config.name, e.cluster.0);
+    world.clusters.insert(e.cluster, Cluster { id: e.cluster, version: at.version, config: e.config.clone(), networks: Vec::new() });
+});
+
+/// A cluster was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterUpdated {
+    pub cluster: ClusterId,
+    pub changes: ClusterPatch,
+}
+
+fold!(ClusterUpdated, Cluster cluster, |e, world, at| {
+    if let (Some(new), Some(old)) = (&e.changes.name, world.clusters.get(&e.cluster).map(|c| c.config.name.clone())) {
+        world.rename(NameKind::Cluster, &old, new, e.cluster.0);
+    }
+    world.clusters.update(&e.cluster, |c| { c.config.apply(&e.changes); c.version = at.version; });
+});
+
+/// A cluster was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterRemoved {
+    pub cluster: ClusterId,
+    pub name: String,
+}
+
+fold!(ClusterRemoved, Cluster cluster, |e, world, at| {
+    if let Some(old) = world.clusters.remove(&e.cluster) {
+        world.drop_name(NameKind::Cluster, &old.config.name, old.id.0);
+    }
+    world.close_stream(StreamKind::Cluster, e.cluster.0);
+});
+
+/// A network was given to a cluster, or its use there changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkAssigned {
+    pub cluster: ClusterId,
+    pub network: ClusterNetwork,
+}
+
+fold!(NetworkAssigned, Cluster cluster, |e, world, at| {
+    world.clusters.update(&e.cluster, |c| {
+        c.networks.retain(|n| n.network != e.network.network);
+        if e.network.display {
+            c.networks.iter_mut().for_each(|n| n.display = false);
+        }
+        c.networks.push(e.network);
+        c.version = at.version;
+    });
+});
+
+/// A network was taken from a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkUnassigned {
+    pub cluster: ClusterId,
+    pub network: NetworkId,
+}
+
+fold!(NetworkUnassigned, Cluster cluster, |e, world, at| {
+    world.clusters.update(&e.cluster, |c| {
+        c.networks.retain(|n| n.network != e.network);
+        c.version = at.version;
+    });
+});
+
+fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::SHORT_NAME)?;
+    check::text(act, "description", &config.description, check::MAX_TEXT)?;
+    check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
+    if world.exactly_named(NameKind::Cluster, &config.name).is_some_and(|other| Some(ClusterId(other)) != id) {
+        return Err(act.no(Key::ClusterNameInUse));
+    }
+    if !config.cpu.is_empty() && !CPU_FAMILIES.iter().any(|(name, _)| *name == config.cpu) {
+        return Err(act.no(Key::CpuUnknown));
+    }
+    let lowest = match config.data_center {
+        Some(dc) => world.data_center(dc)?.config.version,
+        None => SUPPORTED_VERSIONS[0],
+    };
+    if !SUPPORTED_VERSIONS.contains(&config.version) || config.version < lowest {
+        return Err(act.no(Key::VersionUnsupported));
+    }
+    check::range(act, "memory_policy.overcommit.percent", config.overcommit_percent.into(), 100, 1000)
+}
+
+/// Creates a cluster.
+#[derive(Clone, Debug)]
+pub struct CreateCluster {
+    pub config: ClusterConfig,
+}
+
+impl Decide for CreateCluster {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        check(Act("add", "Cluster"), world, None, &self.config)?;
+        let cluster: ClusterId = cx.fresh(0);
+        let mut events: Vec<Event> = vec![ClusterCreated { cluster, config: self.config.clone() }.into()];
+        let management = world.networks.values().find(|n| Some(n.data_center) == self.config.data_center && n.management);
+        if let Some(network) = management {
+            let network = ClusterNetwork { network: network.id, required: true, display: true };
+            events.push(NetworkAssigned { cluster, network }.into());
+        }
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateCluster, self.config.data_center.map_or(Object::System, Object::DataCenter)))
+    }
+}
+
+/// Changes a cluster.
+#[derive(Clone, Debug)]
+pub struct UpdateCluster {
+    pub cluster: ClusterId,
+    pub changes: ClusterPatch,
+}
+
+impl Decide for UpdateCluster {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("edit", "Cluster");
+        let current = world.cluster(self.cluster)?;
+        let changes = self.changes.clone().reduce(&current.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = current.config.clone();
+        wanted.apply(&changes);
+        check(act, world, Some(self.cluster), &wanted)?;
+        if wanted.version < current.config.version && world.hosts.values().any(|h| h.config.cluster == self.cluster) {
+            return Err(act.no(Key::VersionDecrease));
+        }
+        if changes.data_center.is_some() && current.config.data_center.is_some() {
+            return Err(act.no(Key::ClusterDataCenterFixed));
+        }
+        Ok(vec![ClusterUpdated { cluster: self.cluster, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::EditClusterConfiguration, Object::Cluster(self.cluster)))
+    }
+}
+
+/// Removes a cluster that is empty.
+#[derive(Clone, Debug)]
+pub struct RemoveCluster {
+    pub cluster: ClusterId,
+}
+
+impl Decide for RemoveCluster {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Cluster");
+        let current = world.cluster(self.cluster)?;
+        if self.cluster == crate::install::DEFAULT_CLUSTER {
+            return Err(act.no(Key::ClusterIsDefault));
+        }
+        if world.hosts.values().any(|h| h.config.cluster == self.cluster) {
+            return Err(act.no(Key::ClusterHasHosts));
+        }
+        if world.vms_in(self.cluster).next().is_some() {
+            return Err(act.no(Key::ClusterHasVms));
+        }
+        Ok(vec![ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteCluster, Object::Cluster(self.cluster)))
+    }
+}
+
+/// Gives a network to a cluster, or changes its use there.
+#[derive(Clone, Debug)]
+pub struct AssignNetwork {
+    pub cluster: ClusterId,
+    pub network: ClusterNetwork,
+}
+
+impl Decide for AssignNetwork {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let cluster = world.cluster(self.cluster)?;
+        let network = world.network(self.network.network)?;
+        if cluster.config.data_center != Some(network.data_center) {
+            return Err(crate::rejection::not_found(format_args!("Network: id={}", network.id)));
+        }
+        if cluster.networks.contains(&self.network) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![NetworkAssigned { cluster: self.cluster, network: self.network }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::AssignClusterNetwork, Object::Cluster(self.cluster)))
+    }
+}
+
+/// Takes a network from a cluster.
+#[derive(Clone, Debug)]
+pub struct UnassignNetwork {
+    pub cluster: ClusterId,
+    pub network: NetworkId,
+}
+
+impl Decide for UnassignNetwork {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Network");
+        let cluster = world.cluster(self.cluster)?;
+        let network = world.network(self.network)?;
+        if !cluster.networks.iter().any(|n| n.network == self.network) {
+            return Err(crate::rejection::not_found(format_args!("Network: id={}", network.id)));
+        }
+        if network.management {
+            return Err(act.no(Key::NetworkIsManagement));
+        }
+        let uses = |nic: &crate::vm::Nic| {
+            nic.profile.and_then(|p| world.vnic_profiles.get(&p)).is_some_and(|p| p.network == self.network)
+        };
+        if let Some(vm) = world.vms_in(self.cluster).find(|vm| vm.nics.iter().any(uses)) {
+            return Err(act.no(Key::NetworkInUse).with("users", &vm.config.name));
+        }
+        Ok(vec![NetworkUnassigned { cluster: self.cluster, network: self.network }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::AssignClusterNetwork, Object::Cluster(self.cluster)))
+    }
+}

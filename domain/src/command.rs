@@ -1,0 +1,32 @@
+//! Deciding: how a command is turned into events, or refused.
+
+use crate::access::{Object, allowed};
+use crate::context::{Actor, Context};
+use crate::event::Event;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::World;
+
+/// A command: what somebody wants. What it needs to know of the outside (does this host take this password, does this
+/// export mount) was asked before and is part of it.
+pub trait Decide: std::fmt::Debug + Send + Sync {
+    /// The events that carry the command out, or why it is refused. Pure: the same World and context give the same answer.
+    /// No events: there is nothing to do.
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection>;
+
+    /// What the caller has to hold, and on what; none where anybody may, or only the engine asks.
+    fn permit(&self, _world: &World) -> Option<(Permit, Object)> {
+        None
+    }
+}
+
+/// Decides a command: first whether the caller may, then the command itself.
+pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<Event>, Rejection> {
+    if let Actor::User(user) = cx.actor
+        && let Some((permit, object)) = command.permit(world)
+        && !allowed(world, user, permit, object)
+    {
+        return Err(Key::NotAuthorized.into());
+    }
+    command.decide(world, cx)
+}

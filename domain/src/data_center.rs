@@ -1,0 +1,291 @@
+//! Data centers: the guide's chapter 9.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::event::{Event, StreamKind};
+use crate::fold;
+use crate::ids::*;
+use crate::patch::patchable;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::storage::{AttachmentStatus, StorageKind};
+use crate::world::{NameKind, World};
+
+/// A compatibility version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version {
+    pub major: u32,
+    pub minor: u32,
+}
+
+/// The versions that data centers and clusters may have, lowest first.
+pub const SUPPORTED_VERSIONS: [Version; 4] = [
+    Version { major: 3, minor: 0 },
+    Version { major: 3, minor: 1 },
+    Version { major: 3, minor: 2 },
+    Version { major: 3, minor: 3 },
+];
+/// The newest.
+pub const CURRENT_VERSION: Version = SUPPORTED_VERSIONS[3];
+
+/// How quotas are enforced in a data center.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaMode {
+    #[default]
+    Disabled,
+    Audit,
+    Enabled,
+}
+
+patchable! {
+    /// What a user says of a data center.
+    pub struct DataCenterConfig, DataCenterPatch {
+        pub name: String,
+        pub description: String,
+        pub comment: String,
+        pub storage_type: StorageKind,
+        pub version: Version,
+        pub quota_mode: QuotaMode,
+    }
+}
+
+/// A data center.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataCenter {
+    pub id: DataCenterId,
+    pub version: u64,
+    pub config: DataCenterConfig,
+    /// The storage format, once the first data domain is attached.
+    pub storage_format: Option<crate::storage::StorageFormat>,
+    /// The master storage domain.
+    pub master: Option<StorageDomainId>,
+    /// The host that manages the storage pool.
+    pub spm: Option<HostId>,
+}
+
+/// How a data center stands: derived from its master domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum DataCenterStatus {
+    Uninitialized,
+    Up,
+    Maintenance,
+    NotOperational,
+    Problematic,
+}
+
+impl DataCenter {
+    /// The status (behaviour of a storage pool): no master, uninitialized; else that of the master.
+    pub fn status(&self, world: &World) -> DataCenterStatus {
+        let Some(master) = self.master.and_then(|id| world.storage_domains.get(&id)) else {
+            return DataCenterStatus::Uninitialized;
+        };
+        match master.attachment.as_ref().map(|a| a.status) {
+            None => DataCenterStatus::Uninitialized,
+            Some(AttachmentStatus::Maintenance) => DataCenterStatus::Maintenance,
+            Some(AttachmentStatus::Active) if self.spm.is_some() => DataCenterStatus::Up,
+            Some(AttachmentStatus::Active) => DataCenterStatus::NotOperational,
+            Some(AttachmentStatus::Locked) if self.spm.is_none() => DataCenterStatus::Uninitialized,
+            Some(_) => DataCenterStatus::Problematic,
+        }
+    }
+}
+
+/// A data center was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataCenterCreated {
+    pub data_center: DataCenterId,
+    pub config: DataCenterConfig,
+}
+
+fold!(DataCenterCreated, DataCenter data_center, |e, world, at| {
+    world.take_name(NameKind::DataCenter, &e.config.name, e.data_center.0);
+    let value = DataCenter {
+        id: e.data_center, version: at.version, config: e.config.clone(), storage_format: None, master: None, spm: None,
+    };
+    world.data_centers.insert(e.data_center, value);
+});
+
+/// A data center was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataCenterUpdated {
+    pub data_center: DataCenterId,
+    pub changes: DataCenterPatch,
+}
+
+fold!(DataCenterUpdated, DataCenter data_center, |e, world, at| {
+    if let (Some(new), Some(old)) = (&e.changes.name, world.data_centers.get(&e.data_center).map(|d| d.config.name.clone())) {
+        world.rename(NameKind::DataCenter, &old, new, e.data_center.0);
+    }
+    world.data_centers.update(&e.data_center, |d| { d.config.apply(&e.changes); d.version = at.version; });
+});
+
+/// A data center was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataCenterRemoved {
+    pub data_center: DataCenterId,
+    /// Its name, for those who read the log.
+    pub name: String,
+}
+
+fold!(DataCenterRemoved, DataCenter data_center, |e, world, at| {
+    if let Some(old) = world.data_centers.remove(&e.data_center) {
+        world.drop_name(NameKind::DataCenter, &old.config.name, old.id.0);
+    }
+    world.close_stream(StreamKind::DataCenter, e.data_center.0);
+});
+
+/// A host became the storage pool manager, or none is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpmSelected {
+    pub data_center: DataCenterId,
+    pub host: Option<HostId>,
+}
+
+fold!(SpmSelected, DataCenter data_center, |e, world, at| {
+    world.data_centers.update(&e.data_center, |d| { d.spm = e.host; d.version = at.version; });
+});
+
+fn check(act: Act, world: &World, id: Option<DataCenterId>, config: &DataCenterConfig) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::SHORT_NAME)?;
+    check::text(act, "description", &config.description, check::MAX_TEXT)?;
+    check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
+    if world.exactly_named(NameKind::DataCenter, &config.name).is_some_and(|other| Some(DataCenterId(other)) != id) {
+        return Err(act.no(Key::DataCenterNameInUse));
+    }
+    if !SUPPORTED_VERSIONS.contains(&config.version) {
+        return Err(act.no(Key::VersionUnsupported));
+    }
+    Ok(())
+}
+
+/// Creates a data center.
+#[derive(Clone, Debug)]
+pub struct CreateDataCenter {
+    pub config: DataCenterConfig,
+}
+
+impl Decide for CreateDataCenter {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        check(Act("add", "Data Center"), world, None, &self.config)?;
+        let data_center: DataCenterId = cx.fresh(0);
+        let mut events = vec![DataCenterCreated { data_center, config: self.config.clone() }.into()];
+        events.extend(crate::network::management_network(cx.fresh(1), cx.fresh(2), data_center));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateStoragePool, Object::System))
+    }
+}
+
+/// Changes a data center.
+#[derive(Clone, Debug)]
+pub struct UpdateDataCenter {
+    pub data_center: DataCenterId,
+    pub changes: DataCenterPatch,
+}
+
+impl Decide for UpdateDataCenter {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("edit", "Data Center");
+        let current = world.data_center(self.data_center)?;
+        let changes = self.changes.clone().reduce(&current.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = current.config.clone();
+        wanted.apply(&changes);
+        check(act, world, Some(self.data_center), &wanted)?;
+        if wanted.version < current.config.version {
+            return Err(act.no(Key::VersionDecrease));
+        }
+        let lowest = world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).map(|c| c.config.version).min();
+        if lowest.is_some_and(|lowest| wanted.version > lowest) {
+            return Err(act.no(Key::VersionUnsupported));
+        }
+        if changes.storage_type.is_some() && current.master.is_some() {
+            return Err(act.no(Key::DataCenterTypeFixed));
+        }
+        Ok(vec![DataCenterUpdated { data_center: self.data_center, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::EditStoragePoolConfiguration, Object::DataCenter(self.data_center)))
+    }
+}
+
+/// Removes a data center; its clusters stay, without one, and its networks go with it.
+#[derive(Clone, Debug)]
+pub struct RemoveDataCenter {
+    pub data_center: DataCenterId,
+}
+
+impl Decide for RemoveDataCenter {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Data Center");
+        let current = world.data_center(self.data_center)?;
+        if current.status(world) == DataCenterStatus::Up {
+            return Err(act.no(Key::DataCenterActive));
+        }
+        if world.storage_domains.values().any(|d| d.attachment.as_ref().is_some_and(|a| a.data_center == self.data_center)) {
+            return Err(act.no(Key::DataCenterHasDomains));
+        }
+        let clusters: Vec<_> = world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).collect();
+        if clusters.iter().any(|c| world.vms_in(c.id).next().is_some()) {
+            return Err(act.no(Key::DataCenterHasClusters));
+        }
+        let mut events: Vec<Event> = Vec::new();
+        for cluster in clusters {
+            let changes = crate::cluster::ClusterPatch { data_center: Some(None), ..Default::default() };
+            events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
+        }
+        for network in world.networks.values().filter(|n| n.data_center == self.data_center) {
+            events.extend(crate::network::removal(world, network));
+        }
+        events.push(DataCenterRemoved { data_center: self.data_center, name: current.config.name.clone() }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteStoragePool, Object::DataCenter(self.data_center)))
+    }
+}
+
+/// Makes the best host of a data center its storage pool manager, where it has none that is up.
+///
+/// Candidates are hosts that are up with an SPM priority above -1; the highest priority wins, then the lowest id.
+#[derive(Clone, Debug)]
+pub struct SelectSpm {
+    pub data_center: DataCenterId,
+}
+
+impl Decide for SelectSpm {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let current = world.data_center(self.data_center)?;
+        Ok(select_spm(world, current, None).into_iter().collect())
+    }
+}
+
+/// The event that gives a data center the manager it should have; none where nothing changes. `leaving` is no candidate.
+pub fn select_spm(world: &World, data_center: &DataCenter, leaving: Option<HostId>) -> Option<Event> {
+    let fit = |h: &&std::sync::Arc<crate::host::Host>| {
+        h.status == crate::host::HostStatus::Up && h.config.spm_priority >= 0 && Some(h.id) != leaving
+    };
+    let keeps = data_center.spm.and_then(|id| world.hosts.get(&id)).is_some_and(|h| fit(&h));
+    if keeps {
+        return None;
+    }
+    let best = if data_center.master.is_none() {
+        None
+    } else {
+        world.hosts_in(data_center.id).filter(fit).max_by_key(|h| (h.config.spm_priority, std::cmp::Reverse(h.id)))
+    };
+    let host = best.map(|h| h.id);
+    (host != data_center.spm).then(|| SpmSelected { data_center: data_center.id, host }.into())
+}

@@ -1,0 +1,300 @@
+//! Events: the list of every kind, the envelope in which the log keeps them, and their JSON.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::context::Actor;
+use crate::ids::{Micros, Position};
+use crate::world::World;
+
+/// The kinds of aggregates, each with streams of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum StreamKind {
+    System,
+    DataCenter,
+    Cluster,
+    Network,
+    VnicProfile,
+    Host,
+    StorageDomain,
+    Disk,
+    Vm,
+    Template,
+    Tag,
+    User,
+    Group,
+    Role,
+    Permission,
+    Session,
+    Job,
+}
+
+impl StreamKind {
+    /// Every kind.
+    pub const ALL: [StreamKind; 17] = [
+        Self::System,
+        Self::DataCenter,
+        Self::Cluster,
+        Self::Network,
+        Self::VnicProfile,
+        Self::Host,
+        Self::StorageDomain,
+        Self::Disk,
+        Self::Vm,
+        Self::Template,
+        Self::Tag,
+        Self::User,
+        Self::Group,
+        Self::Role,
+        Self::Permission,
+        Self::Session,
+        Self::Job,
+    ];
+
+    /// The name, as it begins the stream's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::DataCenter => "data_center",
+            Self::Cluster => "cluster",
+            Self::Network => "network",
+            Self::VnicProfile => "vnic_profile",
+            Self::Host => "host",
+            Self::StorageDomain => "storage_domain",
+            Self::Disk => "disk",
+            Self::Vm => "vm",
+            Self::Template => "template",
+            Self::Tag => "tag",
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Role => "role",
+            Self::Permission => "permission",
+            Self::Session => "session",
+            Self::Job => "job",
+        }
+    }
+}
+
+/// One aggregate's stream of events: written `vm-6efc0cfa-8495-4a96-93e5-ee490328cf48`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Stream {
+    /// The kind of aggregate.
+    pub kind: StreamKind,
+    /// The aggregate's identifier.
+    pub id: Uuid,
+}
+
+impl Stream {
+    /// The stream of an aggregate.
+    pub fn new(kind: StreamKind, id: Uuid) -> Self {
+        Self { kind, id }
+    }
+}
+
+impl std::fmt::Display for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.kind.name(), self.id)
+    }
+}
+
+impl std::str::FromStr for Stream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no stream");
+        let (kind, id) = text.split_once('-').ok_or_else(bad)?;
+        let kind = StreamKind::ALL.into_iter().find(|k| k.name() == kind).ok_or_else(bad)?;
+        Ok(Self { kind, id: Uuid::parse_str(id).map_err(|_| bad())? })
+    }
+}
+
+/// An event as the log keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its aggregate.
+    pub stream: Stream,
+    /// Its place in the stream, from 1.
+    pub version: u64,
+    /// When it was decided.
+    pub recorded_at: Micros,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The request that it belongs to.
+    pub correlation_id: Arc<str>,
+    /// The position of the event that led to it, where a reactor reacted to one.
+    pub causation: Option<Position>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What an event does to the World. Folding validates nothing and cannot fail: what it meets that cannot be is left alone.
+pub trait Fold {
+    /// The aggregate that it happened to.
+    fn stream(&self) -> Stream;
+    /// Changes the World. `at` is the envelope's time, position and actor.
+    fn fold(&self, world: &mut World, at: &Stamp);
+}
+
+/// What folding may use of the envelope.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The event's position.
+    pub position: Position,
+    /// The stream's version with it.
+    pub version: u64,
+    /// When it was recorded.
+    pub at: Micros,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The request that it belongs to.
+    pub correlation_id: Arc<str>,
+}
+
+macro_rules! event_kinds {
+    ($($module:ident :: $name:ident $schema:literal,)*) => {
+        /// Everything that can happen. Once written an event never changes: a new shape is a new schema version, and old ones are upcast.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, clippy::large_enum_variant)]
+        pub enum Event { $($name(crate::$module::$name),)* }
+
+        $(impl From<crate::$module::$name> for Event {
+            fn from(event: crate::$module::$name) -> Self { Self::$name(event) }
+        })*
+
+        impl Event {
+            /// Every kind with its present schema version.
+            pub const KINDS: &'static [(&'static str, u32)] = &[$((stringify!($name), $schema),)*];
+
+            /// The kind, as the log names it.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name),)* }
+            }
+
+            /// The schema version that it is written with.
+            pub fn schema(&self) -> u32 {
+                match self { $(Self::$name(_) => $schema,)* }
+            }
+
+            /// The payload as JSON.
+            pub fn payload(&self) -> String {
+                match self { $(Self::$name(event) => serde_json::to_string(event),)* }.unwrap_or_default()
+            }
+
+            /// Reads an event of the present schema version; older ones go through `crate::upcast` first.
+            pub fn decode(kind: &str, payload: &str) -> Result<Self, String> {
+                match kind {
+                    $(stringify!($name) => serde_json::from_str(payload).map(Self::$name).map_err(|e| format!("{kind}: {e}")),)*
+                    _ => Err(format!("{kind} is no kind of event")),
+                }
+            }
+
+            /// What happened, as the thing that folds.
+            pub fn as_fold(&self) -> &dyn Fold {
+                match self { $(Self::$name(event) => event,)* }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    install::SystemInstalled 1,
+    data_center::DataCenterCreated 1,
+    data_center::DataCenterUpdated 1,
+    data_center::DataCenterRemoved 1,
+    data_center::SpmSelected 1,
+    cluster::ClusterCreated 1,
+    cluster::ClusterUpdated 1,
+    cluster::ClusterRemoved 1,
+    cluster::NetworkAssigned 1,
+    cluster::NetworkUnassigned 1,
+    network::NetworkCreated 1,
+    network::NetworkUpdated 1,
+    network::NetworkRemoved 1,
+    network::VnicProfileCreated 1,
+    network::VnicProfileUpdated 1,
+    network::VnicProfileRemoved 1,
+    host::HostAdded 1,
+    host::HostRegistered 1,
+    host::HostApproved 1,
+    host::HostUpdated 1,
+    host::HostInstallationStarted 1,
+    host::HostInstalled 1,
+    host::HostFactsReported 1,
+    host::HostStatusChanged 1,
+    host::HostFenced 1,
+    host::HostRemoved 1,
+    storage::StorageDomainAdded 1,
+    storage::StorageDomainCreated 1,
+    storage::StorageDomainCreationFailed 1,
+    storage::StorageDomainUpdated 1,
+    storage::StorageDomainAttached 1,
+    storage::StorageDomainStatusChanged 1,
+    storage::StorageDomainDetached 1,
+    storage::StorageDomainSpaceReported 1,
+    storage::StorageDomainFilesListed 1,
+    storage::StorageDomainRemovalStarted 1,
+    storage::StorageDomainRemoved 1,
+    disk::DiskAdded 1,
+    disk::DiskCreated 1,
+    disk::DiskCreationFailed 1,
+    disk::DiskUpdated 1,
+    disk::DiskRemovalStarted 1,
+    disk::DiskRemoved 1,
+    vm::VmCreated 1,
+    vm::VmUpdated 1,
+    vm::VmRemovalStarted 1,
+    vm::VmRemoved 1,
+    vm::NicAdded 1,
+    vm::NicUpdated 1,
+    vm::NicRemoved 1,
+    vm::DiskAttached 1,
+    vm::DiskAttachmentUpdated 1,
+    vm::DiskDetached 1,
+    vm::CdRomChanged 1,
+    vm_run::VmStartRequested 1,
+    vm_run::VmRelocated 1,
+    vm_run::VmPoweringUp 1,
+    vm_run::VmUp 1,
+    vm_run::VmPaused 1,
+    vm_run::VmStartFailed 1,
+    vm_run::VmStopRequested 1,
+    vm_run::VmShutdownRequested 1,
+    vm_run::VmShutdownFellBack 1,
+    vm_run::VmRebootRequested 1,
+    vm_run::VmSuspendRequested 1,
+    vm_run::VmSuspended 1,
+    vm_run::VmDown 1,
+    vm_run::VmNotResponding 1,
+    vm_run::VmLost 1,
+    vm_run::VmMigrationRequested 1,
+    vm_run::VmMigrationCancelRequested 1,
+    vm_run::VmMigrated 1,
+    vm_run::VmMigrationFailed 1,
+    vm_run::VmTicketSet 1,
+    template::TemplateCreated 1,
+    tag::TagCreated 1,
+    tag::TagUpdated 1,
+    tag::TagRemoved 1,
+    tag::TagAttached 1,
+    tag::TagDetached 1,
+    access::UserAdded 1,
+    access::UserPasswordChanged 1,
+    access::UserRemoved 1,
+    access::GroupAdded 1,
+    access::RoleCreated 1,
+    access::PermissionGranted 1,
+    access::PermissionRevoked 1,
+    access::SessionOpened 1,
+    access::SessionClosed 1,
+    access::LoginFailed 1,
+    job::JobOpened 1,
+    job::JobStepFinished 1,
+    job::JobEnded 1,
+    job::JobsCleared 1,
+}

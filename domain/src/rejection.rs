@@ -1,0 +1,248 @@
+//! Why a command is refused: the upstream message key, its class and its arguments. How a dialect says it is the faces' matter.
+
+use std::fmt;
+
+/// The class of a refusal, from which each face derives its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The request itself is wrong.
+    BadParameters,
+    /// The state of something stands against it.
+    Conflict,
+    /// It names something that does not exist.
+    NotFound,
+    /// The caller may not.
+    Forbidden,
+    /// Something that the engine depends on failed.
+    Unavailable,
+}
+
+/// A refused command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The message key.
+    pub key: Key,
+    /// Variables of the message text, by name.
+    pub arguments: Vec<(&'static str, String)>,
+    /// Further reasons behind the first, such as why each host was filtered out.
+    pub because: Vec<Rejection>,
+}
+
+impl Rejection {
+    /// A refusal with a key and no arguments.
+    pub fn new(key: Key) -> Self {
+        Self { key, arguments: Vec::new(), because: Vec::new() }
+    }
+
+    /// With a variable of the message.
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// With further reasons.
+    pub fn because(mut self, reasons: Vec<Rejection>) -> Self {
+        self.because = reasons;
+        self
+    }
+
+    /// Its class.
+    pub fn class(&self) -> Class {
+        self.key.class()
+    }
+
+    /// The message and those of the further reasons, one text each, variables filled in.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages = vec![self.to_string()];
+        messages.extend(self.because.iter().flat_map(Rejection::messages));
+        messages
+    }
+}
+
+impl From<Key> for Rejection {
+    fn from(key: Key) -> Self {
+        Self::new(key)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.key.text();
+        while let Some(start) = rest.find("${") {
+            let Some(end) = rest[start..].find('}') else { break };
+            f.write_str(&rest[..start])?;
+            let name = &rest[start + 2..start + end];
+            match self.arguments.iter().find(|(n, _)| *n == name) {
+                Some((_, value)) => f.write_str(value)?,
+                None => write!(f, "${{{name}}}")?,
+            }
+            rest = &rest[start + end + 1..];
+        }
+        f.write_str(rest)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+macro_rules! keys {
+    ($($name:ident $upstream:literal $class:ident $text:literal,)*) => {
+        /// The keys of refusals; the names are upstream's, in Rust's spelling.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Key { $(#[doc = $text] $name,)* }
+
+        impl Key {
+            /// Every key.
+            pub const ALL: &'static [Key] = &[$(Key::$name,)*];
+
+            /// The upstream spelling.
+            pub fn upstream(self) -> &'static str {
+                match self { $(Self::$name => $upstream,)* }
+            }
+
+            /// Its class.
+            pub fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+
+            /// The message, with variables as `${name}`.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+keys! {
+    NotAuthorized "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION" Forbidden "User is not authorized to perform this action.",
+    EntityNotFound "ENTITY_NOT_FOUND" NotFound "Entity not found: ${what}",
+    NameAlreadyUsed "ACTION_TYPE_FAILED_NAME_ALREADY_USED" BadParameters "Cannot ${action} ${type}. The ${type} name is already in use, please choose a unique name and try again.",
+    ClusterNameInUse "VDS_GROUP_CANNOT_DO_ACTION_NAME_IN_USE" BadParameters "Cannot ${action} Cluster. A cluster of that name exists already.",
+    DataCenterNameInUse "ACTION_TYPE_FAILED_STORAGE_POOL_NAME_ALREADY_EXIST" BadParameters "Cannot ${action} Data Center. A data center of that name exists already.",
+    NetworkNameInUse "NETWORK_NAME_ALREADY_EXISTS" BadParameters "Cannot ${action} Network. A network of that name exists already in the data center.",
+    VnicProfileNameInUse "ACTION_TYPE_FAILED_VNIC_PROFILE_NAME_IN_USE" BadParameters "Cannot ${action} vNIC profile. A profile of that name exists already for the network.",
+    StorageDomainNameInUse "ACTION_TYPE_FAILED_STORAGE_DOMAIN_NAME_ALREADY_EXIST" BadParameters "Cannot ${action} Storage. A storage domain of that name exists already.",
+    TagNameInUse "TAGS_SPECIFY_TAG_IS_IN_USE" BadParameters "Cannot ${action} Tag. The tag name is in use already.",
+    HostAddressInUse "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST" Conflict "Cannot ${action} Host. A host with the address ${address} exists already.",
+    NicNameInUse "NETWORK_INTERFACE_NAME_ALREADY_IN_USE" Conflict "Cannot ${action} ${type}. The network interface name ${name} is in use already.",
+    MacInUse "NETWORK_MAC_ADDRESS_IN_USE" Conflict "Cannot ${action} ${type}. The MAC address ${mac} is in use already.",
+    MacInvalid "ACTION_TYPE_FAILED_INVALID_MAC" BadParameters "Cannot ${action} ${type}. ${mac} is no unicast MAC address.",
+    MacPoolEmpty "MAC_POOL_NOT_ENOUGH_MAC_ADDRESSES" Conflict "Cannot ${action} ${type}. No MAC address is left in the pool.",
+    NameEmpty "ACTION_TYPE_FAILED_NAME_EMPTY" BadParameters "Cannot ${action} ${type}. A name is required.",
+    NameTooLong "ACTION_TYPE_FAILED_NAME_LENGTH_IS_TOO_LONG" BadParameters "Cannot ${action} ${type}. The given name is too long.",
+    NameSpecialCharacters "ACTION_TYPE_FAILED_NAME_MAY_NOT_CONTAIN_SPECIAL_CHARS" BadParameters "Cannot ${action} ${type}. The given name has characters that are not allowed.",
+    TextTooLong "VALIDATION_TEXT_TOO_LONG" BadParameters "Cannot ${action} ${type}. The field ${field} is longer than ${limit} characters.",
+    TextInvalid "ACTION_TYPE_FAILED_TEXT_INVALID" BadParameters "Cannot ${action} ${type}. The field ${field} holds control characters.",
+    OutOfRange "VALIDATION_OUT_OF_RANGE" BadParameters "Cannot ${action} ${type}. The field ${field} has to be from ${min} to ${max}.",
+    MemoryGuaranteeTooHigh "ACTION_TYPE_FAILED_MIN_MEMORY_CANNOT_EXCEED_MEMORY_SIZE" BadParameters "Cannot ${action} VM. The guaranteed memory is more than the memory.",
+    TooManyCpus "ACTION_TYPE_FAILED_MAX_NUM_CPU" Conflict "Cannot ${action} VM. It has more virtual CPUs than ${max}.",
+    TooManySockets "ACTION_TYPE_FAILED_MAX_NUM_SOCKETS" Conflict "Cannot ${action} VM. It has more sockets than ${max}.",
+    TooManyCoresPerSocket "ACTION_TYPE_FAILED_MAX_CPU_PER_SOCKET" Conflict "Cannot ${action} VM. It has more cores per socket than ${max}.",
+    VmIsRunning "ACTION_TYPE_FAILED_VM_IS_RUNNING" Conflict "Cannot ${action} ${type}. VM is running.",
+    VmIsNotRunning "ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING" Conflict "Cannot ${action} ${type}. VM is not running.",
+    VmIsNotUp "ACTION_TYPE_FAILED_VM_IS_NOT_UP" Conflict "Cannot ${action} ${type}. VM is not up.",
+    VmIsLocked "ACTION_TYPE_FAILED_VM_IS_LOCKED" Conflict "Cannot ${action} ${type}. VM is locked.",
+    VmIsSavingRestoring "ACTION_TYPE_FAILED_VM_IS_SAVING_RESTORING" Conflict "Cannot ${action} ${type}. VM is saving or restoring its state.",
+    VmStatusIllegal "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL" Conflict "Cannot ${action} ${type} because the VM is in ${vmStatus} status.",
+    VmUpdateIllegalField "VM_CANNOT_UPDATE_ILLEGAL_FIELD" BadParameters "There was an attempt to change VM values while the VM is not down. Please shut down the VM in order to modify these properties.",
+    VmStatelessHa "VM_CANNOT_RUN_STATELESS_HA" Conflict "Cannot ${action} ${type}. A stateless VM cannot be highly available.",
+    VmNoDisk "VM_CANNOT_RUN_FROM_DISK_WITHOUT_DISK" Conflict "Cannot ${action} ${type} from disk: it has no bootable disk that is plugged.",
+    VmNoIsoDomain "VM_CANNOT_RUN_FROM_CD_WITHOUT_ACTIVE_STORAGE_DOMAIN_ISO" Conflict "Cannot ${action} ${type} from CD: the data center has no active ISO domain.",
+    VmNoNic "VM_CANNOT_RUN_FROM_NETWORK_WITHOUT_NETWORK" Conflict "Cannot ${action} ${type} from network: it has no network interface.",
+    IsoNotFound "ERROR_CANNOT_FIND_ISO_IMAGE_PATH" BadParameters "Cannot ${action} ${type}. The ISO image ${file} was not found.",
+    DeleteProtected "ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED" Conflict "Cannot ${action} ${type}. Delete protection is enabled.",
+    VmPinned "ACTION_TYPE_FAILED_VM_IS_PINNED_TO_HOST" Conflict "Cannot ${action} ${type}. VM is pinned to a host.",
+    VmNotMigratable "ACTION_TYPE_FAILED_VM_IS_NON_MIGRTABLE_AND_IS_NOT_FORCED_BY_USER_TO_MIGRATE" Conflict "Cannot ${action} ${type}. VM is not migratable and the migration is not forced.",
+    MigrationInProgress "ACTION_TYPE_FAILED_MIGRATION_IN_PROGRESS" Conflict "Cannot ${action} ${type}. VM migration is in progress.",
+    MigratePaused "MIGRATE_PAUSED_VM_IS_UNSUPPORTED" Conflict "Cannot ${action} ${type}. A paused VM cannot be migrated.",
+    NotMigrating "VM_CANNOT_CANCEL_MIGRATION_WHEN_VM_IS_NOT_MIGRATING" Conflict "Cannot ${action} ${type}. VM is not migrating.",
+    HostStatusIllegal "ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL" Conflict "Cannot ${action} ${type}. The host is not in ${hostStatus} status.",
+    AllHostsFilteredOut "SCHEDULING_ALL_HOSTS_FILTERED_OUT" Conflict "Cannot ${action} ${type}. There is no host that satisfies current scheduling constraints. See below for details:",
+    HostFilteredOut "SCHEDULING_HOST_FILTERED_REASON" Conflict "The host ${hostName} did not satisfy the filter ${filterName}: ${detail}.",
+    NoHostInCluster "ACTION_TYPE_FAILED_NO_VDS_IN_CLUSTER" Conflict "Cannot ${action} ${type}. No host of the cluster is up.",
+    NoHostInDataCenter "ACTION_TYPE_FAILED_NO_VDS_IN_POOL" Conflict "Cannot ${action} ${type}. No host of the data center is up.",
+    DataCenterStatusIllegal "ACTION_TYPE_FAILED_STORAGE_POOL_STATUS_ILLEGAL" Conflict "Cannot ${action} ${type}. The data center is not up.",
+    HostEmptyPassword "VDS_CANNOT_INSTALL_EMPTY_PASSWORD" BadParameters "Cannot ${action} Host. A root password is required.",
+    HostUnreachable "VDS_CANNOT_CONNECT_TO_SERVER" Conflict "Cannot ${action} Host. Connecting to the host ${address} failed: ${detail}.",
+    HostAuthentication "VDS_CANNOT_AUTHENTICATE_TO_SERVER" Conflict "Cannot ${action} Host. The host did not accept the root password.",
+    HostStatusNotOperational "VDS_CANNOT_MAINTENANCE_VDS_IS_NOT_OPERATIONAL" Conflict "Cannot ${action} Host. It cannot be moved to maintenance in ${hostStatus} status.",
+    HostInMaintenance "VDS_CANNOT_MAINTENANCE_VDS_IS_IN_MAINTENANCE" Conflict "Cannot ${action} Host. It is in maintenance already.",
+    HostRunsVmsNoOther "CANNOT_MAINTENANCE_VDS_RUN_VMS_NO_OTHER_RUNNING_VDS" Conflict "Cannot ${action} Host. It runs VMs and no other host of the cluster is up to take them.",
+    HostNonMigratableVms "VDS_CANNOT_MAINTENANCE_IT_INCLUDES_NON_MIGRATABLE_VM" Conflict "Cannot ${action} Host. It runs VMs that cannot be migrated: ${vms}.",
+    HostAlreadyUp "VDS_ALREADY_UP" Conflict "Cannot ${action} Host. Host is up already.",
+    HostNonResponsive "VDS_NON_RESPONSIVE" Conflict "Cannot ${action} Host. Host is non-responsive.",
+    HostCannotActivate "VDS_CANNOT_ACTIVATE_VDS_STATUS_ILLEGAL" Conflict "Cannot ${action} Host in ${hostStatus} status.",
+    HostCannotRemove "VDS_CANNOT_REMOVE_VDS_STATUS_ILLEGAL" Conflict "Cannot ${action} Host. It has to be in maintenance first.",
+    HostHasVms "VDS_CANNOT_REMOVE_VDS_DETECTED_RUNNING_VM" Conflict "Cannot ${action} Host. It runs VMs.",
+    HostHasPinnedVms "ACTION_TYPE_FAILED_DETECTED_PINNED_VMS" Conflict "Cannot ${action} Host. VMs are pinned to it.",
+    HostApproveType "VDS_APPROVE_WRONG_VDS_TYPE" Conflict "Cannot ${action} Host. It is no hypervisor that registered itself.",
+    HostApproveStatus "VDS_APPROVE_VDS_IN_WRONG_STATUS" Conflict "Cannot ${action} Host. It does not wait for approval.",
+    HostInstallStatus "VDS_CANNOT_INSTALL_STATUS_ILLEGAL" Conflict "Cannot ${action} Host in ${hostStatus} status. Move it to maintenance first.",
+    HostUpdateCluster "VDS_CANNOT_UPDATE_CLUSTER" Conflict "Cannot ${action} Host. Its cluster can be changed in maintenance only.",
+    FenceDisabled "VDS_FENCE_DISABLED" Conflict "Cannot ${action} Host. Power management is not enabled for it.",
+    FenceNoProxy "VDS_NO_VDS_PROXY_FOUND" Conflict "Cannot ${action} Host. No other host of the data center is up to reach its power management.",
+    FenceManualStatus "VDS_FENCE_OPERATION_FAILED" Conflict "Cannot ${action} Host. ${detail}",
+    ClusterHasHosts "VDS_GROUP_CANNOT_REMOVE_HAS_VDS" Conflict "Cannot ${action} Cluster. It has hosts.",
+    ClusterHasVms "VDS_GROUP_CANNOT_REMOVE_HAS_VMS" Conflict "Cannot ${action} Cluster. It has VMs.",
+    ClusterIsDefault "VDS_CANNOT_REMOVE_DEFAULT_VDS_GROUP" Conflict "Cannot ${action} Cluster. It is the default cluster.",
+    ClusterDataCenterFixed "VDS_GROUP_CANNOT_CHANGE_STORAGE_POOL" Conflict "Cannot ${action} Cluster. It belongs to a data center already.",
+    DataCenterActive "ERROR_CANNOT_REMOVE_ACTIVE_STORAGE_POOL" Conflict "Cannot ${action} Data Center. It is up.",
+    DataCenterHasDomains "ERROR_CANNOT_REMOVE_STORAGE_POOL_WITH_NONMASTER_DOMAINS" Conflict "Cannot ${action} Data Center. It has storage domains.",
+    DataCenterHasClusters "ERROR_CANNOT_REMOVE_STORAGE_POOL_WITH_VMS" Conflict "Cannot ${action} Data Center. It has VMs.",
+    DataCenterTypeFixed "ERROR_CANNOT_CHANGE_STORAGE_POOL_TYPE_WITH_DOMAINS" Conflict "Cannot ${action} Data Center. Its storage type is fixed once it has storage domains.",
+    VersionUnsupported "ACTION_TYPE_FAILED_GIVEN_VERSION_NOT_SUPPORTED" BadParameters "Cannot ${action} ${type}. The compatibility version is not supported.",
+    VersionDecrease "ACTION_TYPE_FAILED_CANNOT_DECREASE_COMPATIBILITY_VERSION" Conflict "Cannot ${action} ${type}. The compatibility version cannot be lowered.",
+    CpuUnknown "ACTION_TYPE_FAILED_CPU_NOT_FOUND" BadParameters "Cannot ${action} Cluster. The CPU type is not known.",
+    NetworkInUse "NETWORK_CANNOT_REMOVE_NETWORK_IN_USE" Conflict "Cannot ${action} Network. It is used by ${users}.",
+    NetworkIsManagement "NETWORK_CANNOT_REMOVE_MANAGEMENT_NETWORK" Conflict "Cannot ${action} Network. It is the management network.",
+    NetworkNotInCluster "NETWORK_NOT_EXISTS_IN_CLUSTER" Conflict "Cannot ${action} ${type}. The network ${network} is not in the cluster.",
+    VlanInUse "NETWORK_VLAN_IN_USE" Conflict "Cannot ${action} Network. The VLAN ${vlan} is in use in the data center.",
+    VnicProfileInUse "ACTION_TYPE_FAILED_VNIC_PROFILE_IN_USE" Conflict "Cannot ${action} vNIC profile. Network interfaces use it.",
+    HostNotUpForStorage "VDS_CANNOT_ACCESS_STORAGE_HOST_NOT_UP" Conflict "Cannot ${action} Storage. The host is not up.",
+    StorageMountFailed "ERROR_CANNOT_MOUNT_STORAGE" Conflict "Cannot ${action} Storage. The storage is not accessible: ${detail}.",
+    StorageConnectionExists "ACTION_TYPE_FAILED_STORAGE_CONNECTION_ALREADY_EXISTS" Conflict "Cannot ${action} Storage. The storage is in use by the domain ${name}.",
+    DomainStatusIllegal "ACTION_TYPE_FAILED_STORAGE_DOMAIN_STATUS_ILLEGAL2" Conflict "Cannot ${action} Storage. The storage domain is in ${status} status.",
+    DomainAttached "ERROR_CANNOT_REMOVE_STORAGE_DOMAIN_ATTACHED" Conflict "Cannot ${action} Storage. It is attached to a data center.",
+    DomainAlreadyAttached "ACTION_TYPE_FAILED_STORAGE_DOMAIN_ALREADY_ATTACHED" Conflict "Cannot ${action} Storage. It is attached to a data center already.",
+    DomainNeedsData "ERROR_CANNOT_ADD_STORAGE_POOL_WITHOUT_DATA_DOMAIN" Conflict "Cannot ${action} Storage. The first domain of a data center has to be a data domain.",
+    DomainTypeMismatch "ERROR_CANNOT_ATTACH_STORAGE_DOMAIN_STORAGE_TYPE_NOT_MATCH" Conflict "Cannot ${action} Storage. Its storage type is not that of the data center.",
+    DomainOneIso "ERROR_CANNOT_ATTACH_MORE_THAN_ONE_ISO_DOMAIN" Conflict "Cannot ${action} Storage. The data center has an ISO domain already.",
+    DomainOneExport "ERROR_CANNOT_ATTACH_MORE_THAN_ONE_EXPORT_DOMAIN" Conflict "Cannot ${action} Storage. The data center has an export domain already.",
+    DomainFormatUnsupported "ACTION_TYPE_FAILED_STORAGE_DOMAIN_FORMAT_ILLEGAL" BadParameters "Cannot ${action} Storage. The format ${format} does not fit.",
+    MasterNotActive "ACTION_TYPE_FAILED_MASTER_STORAGE_DOMAIN_NOT_ACTIVE" Conflict "Cannot ${action} Storage. The master domain is not active.",
+    MasterWithOthers "ERROR_CANNOT_DEACTIVATE_MASTER_WITH_NON_DATA_DOMAINS" Conflict "Cannot ${action} Storage. It is the master and other domains are active.",
+    DomainHasActiveVms "ACTION_TYPE_FAILED_DETECTED_ACTIVE_VMS" Conflict "Cannot ${action} Storage. Running VMs use it.",
+    DomainLast "ERROR_CANNOT_DETACH_LAST_STORAGE_DOMAIN" Conflict "Cannot ${action} Storage. It is the master domain of the data center.",
+    DomainHasImages "ERROR_CANNOT_DETACH_STORAGE_DOMAIN_WITH_IMAGES" Conflict "Cannot ${action} Storage. It holds disks.",
+    DomainNotActive "ACTION_TYPE_FAILED_STORAGE_DOMAIN_NOT_ACTIVE" Conflict "Cannot ${action} ${type}. The storage domain ${name} is not active.",
+    DiskSpaceLow "ACTION_TYPE_FAILED_DISK_SPACE_LOW_ON_TARGET_STORAGE_DOMAIN" Conflict "Cannot ${action} ${type}. The storage domain ${name} has too little free space.",
+    NoDataDomain "ACTION_TYPE_FAILED_NO_ACTIVE_DATA_STORAGE_DOMAIN" Conflict "Cannot ${action} ${type}. The data center has no active data domain.",
+    DiskFormatCombination "ACTION_TYPE_FAILED_DISK_CONFIGURATION_NOT_SUPPORTED" BadParameters "Cannot ${action} ${type}. The combination of format ${format} and allocation is not supported on this storage.",
+    DiskShareableCow "SHAREABLE_DISK_IS_NOT_SUPPORTED_BY_VOLUME_FORMAT" BadParameters "Cannot ${action} ${type}. Only raw disks can be shared.",
+    DiskBootInUse "ACTION_TYPE_FAILED_DISK_BOOT_IN_USE" Conflict "Cannot ${action} ${type}. The VM has a bootable disk already.",
+    DiskAttachedAlready "ACTION_TYPE_FAILED_DISK_ALREADY_ATTACHED" Conflict "Cannot ${action} ${type}. The disk is attached already.",
+    DiskNotShareable "ACTION_TYPE_FAILED_NOT_SHAREABLE_DISK_ALREADY_ATTACHED" Conflict "Cannot ${action} ${type}. The disk is attached to another VM and is not shareable.",
+    DiskLocked "ACTION_TYPE_FAILED_DISKS_LOCKED" Conflict "Cannot ${action} ${type}. Disk ${disk} is locked.",
+    DiskIllegal "ACTION_TYPE_FAILED_DISKS_ILLEGAL" Conflict "Cannot ${action} ${type}. Disk ${disk} is illegal.",
+    DiskShrink "ACTION_TYPE_FAILED_REQUESTED_DISK_SIZE_IS_TOO_SMALL" BadParameters "Cannot ${action} ${type}. A disk cannot be made smaller.",
+    DiskInUse "ACTION_TYPE_FAILED_DISK_IN_USE" Conflict "Cannot ${action} ${type}. A running VM uses the disk.",
+    DiskPluggedAlready "HOT_PLUG_DISK_IS_NOT_UNPLUGGED" Conflict "Cannot ${action} ${type}. The disk is active already.",
+    DiskUnpluggedAlready "HOT_UNPLUG_DISK_IS_NOT_PLUGGED" Conflict "Cannot ${action} ${type}. The disk is not active.",
+    TemplateIsBlank "VMT_CANNOT_EDIT_BLANK_TEMPLATE" Conflict "Cannot ${action} Template. Blank is built in.",
+    TagRoot "TAGS_CANNOT_EDIT_ROOT" Conflict "Cannot ${action} Tag. The root tag is built in.",
+    TagCycle "TAGS_CANNOT_MOVE_TAG_BELOW_ITSELF" Conflict "Cannot ${action} Tag. A tag cannot be below itself.",
+    UserIsAdmin "USER_CANNOT_REMOVE_ADMIN_USER" Conflict "Cannot ${action} User. admin@internal is built in.",
+    UserIsSelf "USER_CANNOT_REMOVE_HIMSELF" Conflict "Cannot ${action} User. It is the caller's own.",
+    UserExists "USER_ALREADY_EXISTS" Conflict "Cannot ${action} User. ${name} exists already.",
+    PermissionExists "PERMISSION_ADD_FAILED_PERMISSION_EXISTS" Conflict "Cannot ${action} Permission. It exists already.",
+    PermissionAdminOnly "PERMISSION_ADD_FAILED_ONLY_SYSTEM_SUPER_USER_CAN_GIVE_ADMIN_ROLES" Conflict "Cannot ${action} Permission. Only a SuperUser on the system may grant administrative roles.",
+    PermissionLastAdmin "ERROR_CANNOT_REMOVE_LAST_SUPER_USER" Conflict "Cannot ${action} Permission. It is what makes admin@internal a SuperUser.",
+    RoleBuiltIn "ACTION_TYPE_FAILED_ROLE_IS_READ_ONLY" Conflict "Cannot ${action} Role. It is built in.",
+    JobEnded "ACTION_TYPE_FAILED_JOB_ENDED" Conflict "Cannot ${action} Job. It has ended.",
+    LogUnavailable "EVENT_LOG_UNAVAILABLE" Unavailable "The event log cannot be written: ${detail}.",
+    StateMoved "ACTION_TYPE_FAILED_OBJECT_LOCKED" Conflict "Related operation is currently in progress. Please try again later.",
+}
+
+/// An entity that the command names does not exist.
+pub fn not_found(what: impl fmt::Display) -> Rejection {
+    Rejection::new(Key::EntityNotFound).with("what", what)
+}

@@ -1,0 +1,288 @@
+//! The World: the fold of the log, every aggregate by id, in persistent maps, so that a copy costs next to nothing.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::{Group, Permission, Role, Session, User};
+use crate::cluster::Cluster;
+use crate::data_center::DataCenter;
+use crate::disk::Disk;
+use crate::event::{Recorded, Stamp, Stream, StreamKind};
+use crate::host::Host;
+use crate::ids::*;
+use crate::job::Job;
+use crate::network::{Network, VnicProfile};
+use crate::rejection::{Rejection, not_found};
+use crate::storage::StorageDomain;
+use crate::tag::Tag;
+use crate::template::Template;
+use crate::vm::Vm;
+
+/// Aggregates of one type by id, structurally shared between copies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "K: Ord + Clone + Serialize + serde::de::DeserializeOwned, V: Serialize + serde::de::DeserializeOwned")]
+#[serde(transparent)]
+pub struct Table<K, V>(OrdMap<K, Arc<V>>);
+
+impl<K: Ord + Clone, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(OrdMap::new())
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Table<K, V> {
+    /// The aggregate.
+    pub fn get(&self, id: &K) -> Option<&Arc<V>> {
+        self.0.get(id)
+    }
+
+    /// Whether it is there.
+    pub fn contains(&self, id: &K) -> bool {
+        self.0.contains_key(id)
+    }
+
+    /// All of them, by id.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<V>> {
+        self.0.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn insert(&mut self, id: K, value: V) {
+        self.0.insert(id, Arc::new(value));
+    }
+
+    pub(crate) fn remove(&mut self, id: &K) -> Option<Arc<V>> {
+        self.0.remove(id)
+    }
+
+    /// Changes an aggregate where it exists.
+    pub(crate) fn update(&mut self, id: &K, change: impl FnOnce(&mut V)) {
+        if let Some(value) = self.0.get_mut(id) {
+            change(Arc::make_mut(value));
+        }
+    }
+}
+
+/// The kinds of names that have to be unique, each within its scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum NameKind {
+    DataCenter,
+    Cluster,
+    Network,
+    Host,
+    HostAddress,
+    StorageDomain,
+    Disk,
+    Vm,
+    Template,
+    Tag,
+    User,
+    Group,
+    Role,
+    Mac,
+}
+
+/// A name in the index: ordered without regard to case first, so that a listing by name walks it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NameKey {
+    /// What it names.
+    pub kind: NameKind,
+    /// The name in lower case.
+    pub folded: Arc<str>,
+    /// The name as given.
+    pub name: Arc<str>,
+    /// Whose it is; several may share one where names are unique only within a scope.
+    pub id: Uuid,
+}
+
+/// State of everything, at a position of the log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// The position of the last event folded in.
+    pub position: Position,
+    /// The version of every live stream.
+    pub streams: OrdMap<Stream, u64>,
+    /// Names in use.
+    pub names: imbl::OrdSet<NameKey>,
+    /// Data centers.
+    pub data_centers: Table<DataCenterId, DataCenter>,
+    /// Clusters.
+    pub clusters: Table<ClusterId, Cluster>,
+    /// Networks.
+    pub networks: Table<NetworkId, Network>,
+    /// vNIC profiles.
+    pub vnic_profiles: Table<VnicProfileId, VnicProfile>,
+    /// Hosts.
+    pub hosts: Table<HostId, Host>,
+    /// Storage domains.
+    pub storage_domains: Table<StorageDomainId, StorageDomain>,
+    /// Disks.
+    pub disks: Table<DiskId, Disk>,
+    /// Virtual machines.
+    pub vms: Table<VmId, Vm>,
+    /// Templates.
+    pub templates: Table<TemplateId, Template>,
+    /// Tags.
+    pub tags: Table<TagId, Tag>,
+    /// Users.
+    pub users: Table<UserId, User>,
+    /// Groups.
+    pub groups: Table<GroupId, Group>,
+    /// Roles.
+    pub roles: Table<RoleId, Role>,
+    /// Permissions.
+    pub permissions: Table<PermissionId, Permission>,
+    /// Login sessions.
+    pub sessions: Table<SessionId, Session>,
+    /// Jobs.
+    pub jobs: Table<JobId, Job>,
+    /// VMs that have a place on a host: (host, VM). What scheduling and evacuation walk.
+    pub placed: imbl::OrdSet<(HostId, VmId)>,
+    /// VMs of a cluster: (cluster, VM).
+    pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
+    /// Disks of a storage domain: (domain, disk).
+    pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
+    /// Jobs that have not ended.
+    pub open_jobs: imbl::OrdSet<JobId>,
+    /// The MAC address given out last; the search for a free one goes on behind it.
+    pub last_mac: u64,
+}
+
+macro_rules! expect {
+    ($($method:ident $table:ident $id:ty => $value:ty, $what:literal;)*) => {
+        impl World {
+            $(/// The aggregate, or the refusal that it does not exist.
+            pub fn $method(&self, id: $id) -> Result<&Arc<$value>, Rejection> {
+                self.$table.get(&id).ok_or_else(|| not_found(format_args!(concat!($what, ": id={}"), id)))
+            })*
+        }
+    };
+}
+
+expect! {
+    data_center data_centers DataCenterId => DataCenter, "DataCenter";
+    cluster clusters ClusterId => Cluster, "Cluster";
+    network networks NetworkId => Network, "Network";
+    vnic_profile vnic_profiles VnicProfileId => VnicProfile, "VnicProfile";
+    host hosts HostId => Host, "Host";
+    storage_domain storage_domains StorageDomainId => StorageDomain, "StorageDomain";
+    disk disks DiskId => Disk, "Disk";
+    vm vms VmId => Vm, "VM";
+    template templates TemplateId => Template, "Template";
+    tag tags TagId => Tag, "Tag";
+    user users UserId => User, "User";
+    role roles RoleId => Role, "Role";
+    permission permissions PermissionId => Permission, "Permission";
+    job jobs JobId => Job, "Job";
+}
+
+impl World {
+    /// Folds one event in. What cannot be is left alone: an event was decided once and is true.
+    pub fn evolve(&mut self, recorded: &Recorded) {
+        let stamp = Stamp {
+            position: recorded.position,
+            version: recorded.version,
+            at: recorded.recorded_at,
+            actor: recorded.actor,
+            correlation_id: recorded.correlation_id.clone(),
+        };
+        self.position = recorded.position;
+        self.streams.insert(recorded.stream, recorded.version);
+        recorded.event.as_fold().fold(self, &stamp);
+    }
+
+    /// The version of a stream; 0 where it has no event.
+    pub fn version(&self, stream: &Stream) -> u64 {
+        self.streams.get(stream).copied().unwrap_or(0)
+    }
+
+    /// Forgets a removed aggregate's stream.
+    pub(crate) fn close_stream(&mut self, kind: StreamKind, id: Uuid) {
+        self.streams.remove(&Stream::new(kind, id));
+    }
+
+    pub(crate) fn take_name(&mut self, kind: NameKind, name: &str, id: Uuid) {
+        self.names.insert(NameKey { kind, folded: name.to_lowercase().into(), name: name.into(), id });
+    }
+
+    pub(crate) fn drop_name(&mut self, kind: NameKind, name: &str, id: Uuid) {
+        self.names.remove(&NameKey { kind, folded: name.to_lowercase().into(), name: name.into(), id });
+    }
+
+    pub(crate) fn rename(&mut self, kind: NameKind, old: &str, new: &str, id: Uuid) {
+        if old != new {
+            self.drop_name(kind, old, id);
+            self.take_name(kind, new, id);
+        }
+    }
+
+    /// Whose name it is, regardless of case; each with the exact spelling.
+    pub fn named<'a>(&'a self, kind: NameKind, name: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
+        let folded: Arc<str> = name.to_lowercase().into();
+        let start = NameKey { kind, folded: folded.clone(), name: "".into(), id: Uuid::nil() };
+        self.names.range(start..).take_while(move |key| key.kind == kind && key.folded == folded)
+    }
+
+    /// The one of exactly that name.
+    pub fn exactly_named(&self, kind: NameKind, name: &str) -> Option<Uuid> {
+        self.named(kind, name).find(|key| &*key.name == name).map(|key| key.id)
+    }
+
+    /// The one that a reference by name means: of exactly that spelling, else of another case.
+    pub fn resolve(&self, kind: NameKind, name: &str) -> Option<Uuid> {
+        self.exactly_named(kind, name).or_else(|| self.named(kind, name).next().map(|key| key.id))
+    }
+
+    /// Names of a kind in order, those that begin with the prefix in any case.
+    pub fn names_from<'a>(&'a self, kind: NameKind, prefix: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
+        let folded: Arc<str> = prefix.to_lowercase().into();
+        let start = NameKey { kind, folded: folded.clone(), name: "".into(), id: Uuid::nil() };
+        self.names.range(start..).take_while(move |key| key.kind == kind && key.folded.starts_with(&*folded))
+    }
+
+    /// The VMs that have a place on a host.
+    pub fn vms_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
+        self.placed
+            .range((host, VmId(Uuid::nil()))..=(host, VmId(Uuid::max())))
+            .filter_map(|(_, vm)| self.vms.get(vm))
+    }
+
+    /// The VMs of a cluster.
+    pub fn vms_in(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<Vm>> {
+        self.cluster_vms
+            .range((cluster, VmId(Uuid::nil()))..=(cluster, VmId(Uuid::max())))
+            .filter_map(|(_, vm)| self.vms.get(vm))
+    }
+
+    /// The disks on a storage domain.
+    pub fn disks_on(&self, domain: StorageDomainId) -> impl Iterator<Item = &Arc<Disk>> {
+        self.domain_disks
+            .range((domain, DiskId(Uuid::nil()))..=(domain, DiskId(Uuid::max())))
+            .filter_map(|(_, disk)| self.disks.get(disk))
+    }
+
+    /// The data center of a cluster.
+    pub fn data_center_of(&self, cluster: ClusterId) -> Option<&Arc<DataCenter>> {
+        self.clusters.get(&cluster).and_then(|c| c.config.data_center).and_then(|id| self.data_centers.get(&id))
+    }
+
+    /// The hosts of a data center.
+    pub fn hosts_in(&self, data_center: DataCenterId) -> impl Iterator<Item = &Arc<Host>> {
+        self.hosts
+            .values()
+            .filter(move |h| self.clusters.get(&h.config.cluster).is_some_and(|c| c.config.data_center == Some(data_center)))
+    }
+}
