@@ -25,3 +25,6 @@ pub enum Format {
     /// `application/json`
     Json,
 }
+
+#[cfg(test)]
+mod tests;

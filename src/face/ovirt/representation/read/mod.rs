@@ -222,4 +222,3 @@ fn wrong_type(field: &FieldDef, value: &str) -> ReadError {
         expected,
     }
 }
-

@@ -60,7 +60,7 @@ pub static CREATION: TypeDef = TypeDef {
     element: "creation",
     plural: "",
     class: "Creation",
-    fields: resource![group("status", &STATUS), group("fault", &FAULT),],
+    fields: resource![group("status", &STATUS), group("fault", &FAULT)],
 };
 
 /// A password for a console, for a while: `<ticket>`.
@@ -68,5 +68,5 @@ pub static TICKET: TypeDef = TypeDef {
     element: "ticket",
     plural: "",
     class: "Ticket",
-    fields: fields![text("value"), unsigned_int("expiry"),],
+    fields: fields![text("value"), unsigned_int("expiry")],
 };

@@ -43,7 +43,7 @@ pub(super) static LINK_CAPABILITIES: TypeDef = TypeDef {
     element: "linkCapabilities",
     plural: "",
     class: "LinkCapabilities",
-    fields: fields![boolean("searchable"),],
+    fields: fields![boolean("searchable")],
 };
 
 pub(super) static DETAILED_LINK: TypeDef = TypeDef {
@@ -64,7 +64,7 @@ pub(super) static DETAILED_LINKS: TypeDef = TypeDef {
     element: "detailedLinks",
     plural: "",
     class: "DetailedLinks",
-    fields: fields![groups("link", &DETAILED_LINK),],
+    fields: fields![groups("link", &DETAILED_LINK)],
 };
 
 pub(super) static SPECIAL_OBJECTS: TypeDef = TypeDef {
@@ -101,7 +101,7 @@ pub(super) static URL: TypeDef = TypeDef {
     element: "url",
     plural: "",
     class: "Url",
-    fields: fields![groups("parameters_set", &PARAMETERS_SET),],
+    fields: fields![groups("parameters_set", &PARAMETERS_SET)],
 };
 
 pub(super) static BODY: TypeDef = TypeDef {
@@ -131,7 +131,7 @@ pub(super) static RESPONSE: TypeDef = TypeDef {
     element: "response",
     plural: "",
     class: "Response",
-    fields: fields![text("type"),],
+    fields: fields![text("type")],
 };
 
 pub(super) static PARAMETER: TypeDef = TypeDef {
@@ -163,7 +163,7 @@ pub(super) static HEADERS: TypeDef = TypeDef {
     element: "headers",
     plural: "",
     class: "Headers",
-    fields: fields![groups("header", &HEADER),],
+    fields: fields![groups("header", &HEADER)],
 };
 
 pub(super) static PARAMETERS_SET: TypeDef = TypeDef {

@@ -96,7 +96,7 @@ pub(super) static FEATURES: TypeDef = TypeDef {
     element: "features",
     plural: "",
     class: "Features",
-    fields: fields![groups("feature", &FEATURE),],
+    fields: fields![groups("feature", &FEATURE)],
 };
 
 pub(super) static FEATURE: TypeDef = TypeDef {
@@ -121,7 +121,7 @@ pub(super) static POWER_MANAGERS: TypeDef = TypeDef {
     element: "power_managers",
     plural: "",
     class: "PowerManagers",
-    fields: fields![groups("power_management", &POWER_MANAGEMENT),],
+    fields: fields![groups("power_management", &POWER_MANAGEMENT)],
 };
 
 names! {

@@ -63,14 +63,14 @@ pub(super) static ERROR_HANDLING: TypeDef = TypeDef {
     element: "error_handling",
     plural: "",
     class: "ErrorHandling",
-    fields: fields![member("on_error", &MIGRATE_ON_ERROR),],
+    fields: fields![member("on_error", &MIGRATE_ON_ERROR)],
 };
 
 pub(super) static MEMORY_OVER_COMMIT: TypeDef = TypeDef {
     element: "memory_over_commit",
     plural: "",
     class: "MemoryOverCommit",
-    fields: fields![attribute(int("percent")),],
+    fields: fields![attribute(int("percent"))],
 };
 
 pub(super) static MEMORY_POLICY: TypeDef = TypeDef {

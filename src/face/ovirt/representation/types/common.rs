@@ -27,7 +27,7 @@ pub static FAULT: TypeDef = TypeDef {
     element: "fault",
     plural: "",
     class: "Fault",
-    fields: fields![text("reason"), text("detail"),],
+    fields: fields![text("reason"), text("detail")],
 };
 
 /// A link to another resource: `<link>`.
@@ -35,35 +35,35 @@ pub static LINK: TypeDef = TypeDef {
     element: "link",
     plural: "",
     class: "Link",
-    fields: fields![attribute(text("href")), attribute(text("rel")),],
+    fields: fields![attribute(text("href")), attribute(text("rel"))],
 };
 
 pub(super) static GRACE_PERIOD: TypeDef = TypeDef {
     element: "grace_period",
     plural: "",
     class: "GracePeriod",
-    fields: fields![long("expiry"),],
+    fields: fields![long("expiry")],
 };
 
 pub(super) static ACTIONS: TypeDef = TypeDef {
     element: "actions",
     plural: "",
     class: "Actions",
-    fields: fields![groups("link", &LINK),],
+    fields: fields![groups("link", &LINK)],
 };
 
 pub(super) static STATUS: TypeDef = TypeDef {
     element: "status",
     plural: "",
     class: "Status",
-    fields: fields![text("state"), text("detail"),],
+    fields: fields![text("state"), text("detail")],
 };
 
 pub(super) static USAGES: TypeDef = TypeDef {
     element: "usages",
     plural: "",
     class: "Usages",
-    fields: fields![texts("usage"),],
+    fields: fields![texts("usage")],
 };
 
 pub(super) static CPU_TOPOLOGY: TypeDef = TypeDef {
@@ -81,14 +81,14 @@ pub(super) static VCPU_PIN: TypeDef = TypeDef {
     element: "vcpu_pin",
     plural: "",
     class: "VCpuPin",
-    fields: fields![attribute(int("vcpu")), attribute(text("cpu_set")),],
+    fields: fields![attribute(int("vcpu")), attribute(text("cpu_set"))],
 };
 
 pub(super) static CPU_TUNE: TypeDef = TypeDef {
     element: "cpu_tune",
     plural: "",
     class: "CpuTune",
-    fields: fields![groups("vcpu_pin", &VCPU_PIN),],
+    fields: fields![groups("vcpu_pin", &VCPU_PIN)],
 };
 
 pub(super) static CPU: TypeDef = TypeDef {
@@ -110,7 +110,7 @@ pub(super) static CPUS: TypeDef = TypeDef {
     element: "cpus",
     plural: "",
     class: "CPUs",
-    fields: fields![groups("cpu", &CPU),],
+    fields: fields![groups("cpu", &CPU)],
 };
 
 pub(super) static VERSION: TypeDef = TypeDef {
@@ -124,7 +124,7 @@ pub(super) static SUPPORTED_VERSIONS: TypeDef = TypeDef {
     element: "supported_versions",
     plural: "",
     class: "SupportedVersions",
-    fields: fields![groups("version", &VERSION),],
+    fields: fields![groups("version", &VERSION)],
 };
 
 pub(super) static OPTION: TypeDef = TypeDef {
@@ -142,35 +142,35 @@ pub(super) static OPTIONS: TypeDef = TypeDef {
     element: "options",
     plural: "",
     class: "Options",
-    fields: fields![groups("option", &OPTION),],
+    fields: fields![groups("option", &OPTION)],
 };
 
 pub(super) static KSM: TypeDef = TypeDef {
     element: "ksm",
     plural: "",
     class: "KSM",
-    fields: fields![boolean("enabled"),],
+    fields: fields![boolean("enabled")],
 };
 
 pub(super) static TRANSPARENT_HUGE_PAGES: TypeDef = TypeDef {
     element: "transparent_hugepages",
     plural: "",
     class: "TransparentHugePages",
-    fields: fields![boolean("enabled"),],
+    fields: fields![boolean("enabled")],
 };
 
 pub(super) static CERTIFICATE: TypeDef = TypeDef {
     element: "certificate",
     plural: "",
     class: "Certificate",
-    fields: fields![text("organization"), text("subject"),],
+    fields: fields![text("organization"), text("subject")],
 };
 
 pub(super) static BOOT: TypeDef = TypeDef {
     element: "boot",
     plural: "",
     class: "Boot",
-    fields: fields![attribute(member("dev", &BOOT_DEVICE)),],
+    fields: fields![attribute(member("dev", &BOOT_DEVICE))],
 };
 
 pub(super) static OPERATING_SYSTEM: TypeDef = TypeDef {
@@ -220,5 +220,5 @@ pub(super) static CUSTOM_PROPERTIES: TypeDef = TypeDef {
     element: "custom_properties",
     plural: "",
     class: "CustomProperties",
-    fields: fields![groups("custom_property", &CUSTOM_PROPERTY),],
+    fields: fields![groups("custom_property", &CUSTOM_PROPERTY)],
 };

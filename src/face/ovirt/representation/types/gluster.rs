@@ -81,7 +81,7 @@ pub(super) static GLUSTER_VOLUMES: TypeDef = TypeDef {
     element: "gluster_volumes",
     plural: "",
     class: "GlusterVolumes",
-    fields: collection![groups("gluster_volume", &GLUSTER_VOLUME),],
+    fields: collection![groups("gluster_volume", &GLUSTER_VOLUME)],
 };
 
 pub(super) static GLUSTER_CLIENT: TypeDef = TypeDef {
@@ -100,7 +100,7 @@ pub(super) static GLUSTER_CLIENTS: TypeDef = TypeDef {
     element: "gluster_clients",
     plural: "",
     class: "GlusterClients",
-    fields: collection![groups("gluster_client", &GLUSTER_CLIENT),],
+    fields: collection![groups("gluster_client", &GLUSTER_CLIENT)],
 };
 
 pub(super) static GLUSTER_MEMORY_POOL: TypeDef = TypeDef {
@@ -123,14 +123,14 @@ pub(super) static GLUSTER_MEMORY_POOLS: TypeDef = TypeDef {
     element: "memory_pools",
     plural: "",
     class: "GlusterMemoryPools",
-    fields: collection![groups("memory_pool", &GLUSTER_MEMORY_POOL),],
+    fields: collection![groups("memory_pool", &GLUSTER_MEMORY_POOL)],
 };
 
 pub(super) static GLUSTER_SERVER_HOOKS: TypeDef = TypeDef {
     element: "server_hooks",
     plural: "",
     class: "GlusterServerHooks",
-    fields: collection![groups("server_hook", &GLUSTER_SERVER_HOOK),],
+    fields: collection![groups("server_hook", &GLUSTER_SERVER_HOOK)],
 };
 
 pub(super) static GLUSTER_SERVER_HOOK: TypeDef = TypeDef {

@@ -53,7 +53,7 @@ pub static HOOK: TypeDef = TypeDef {
     element: "hook",
     plural: "hooks",
     class: "Hook",
-    fields: resource![text("event_name"), text("md5"), group("host", &HOST),],
+    fields: resource![text("event_name"), text("md5"), group("host", &HOST)],
 };
 
 pub(super) static AGENT: TypeDef = TypeDef {
@@ -75,7 +75,7 @@ pub(super) static AGENTS: TypeDef = TypeDef {
     element: "agents",
     plural: "",
     class: "Agents",
-    fields: fields![groups("agent", &AGENT),],
+    fields: fields![groups("agent", &AGENT)],
 };
 
 pub(super) static POWER_MANAGEMENT: TypeDef = TypeDef {
@@ -123,14 +123,14 @@ pub(super) static VM_SUMMARY: TypeDef = TypeDef {
     element: "vm_summary",
     plural: "",
     class: "VmSummary",
-    fields: fields![int("active"), int("migrating"), int("total"),],
+    fields: fields![int("active"), int("migrating"), int("total")],
 };
 
 pub(super) static HOSTS: TypeDef = TypeDef {
     element: "hosts",
     plural: "",
     class: "Hosts",
-    fields: collection![groups("host", &HOST),],
+    fields: collection![groups("host", &HOST)],
 };
 
 pub(super) static SSH: TypeDef = TypeDef {
@@ -149,19 +149,19 @@ pub(super) static HOOKS: TypeDef = TypeDef {
     element: "hooks",
     plural: "",
     class: "Hooks",
-    fields: collection![groups("hook", &HOOK),],
+    fields: collection![groups("hook", &HOOK)],
 };
 
 pub(super) static PM_PROXIES: TypeDef = TypeDef {
     element: "pm_proxies",
     plural: "",
     class: "PmProxies",
-    fields: fields![groups("pm_proxy", &PM_PROXY),],
+    fields: fields![groups("pm_proxy", &PM_PROXY)],
 };
 
 pub(super) static PM_PROXY: TypeDef = TypeDef {
     element: "pm_proxy",
     plural: "",
     class: "PmProxy",
-    fields: fields![text("type"),],
+    fields: fields![text("type")],
 };

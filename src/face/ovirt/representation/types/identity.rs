@@ -44,7 +44,7 @@ pub static GROUP: TypeDef = TypeDef {
     element: "group",
     plural: "groups",
     class: "Group",
-    fields: resource![group("domain", &DOMAIN), group("roles", &ROLES),],
+    fields: resource![group("domain", &DOMAIN), group("roles", &ROLES)],
 };
 
 /// A directory domain: `<domain>`.
@@ -52,7 +52,7 @@ pub static DOMAIN: TypeDef = TypeDef {
     element: "domain",
     plural: "domains",
     class: "Domain",
-    fields: resource![group("user", &USER),],
+    fields: resource![group("user", &USER)],
 };
 
 /// A role: a set of permits: `<role>`.
@@ -73,7 +73,7 @@ pub static PERMIT: TypeDef = TypeDef {
     element: "permit",
     plural: "permits",
     class: "Permit",
-    fields: resource![boolean("administrative"), group("role", &ROLE),],
+    fields: resource![boolean("administrative"), group("role", &ROLE)],
 };
 
 /// A role given to somebody on something: `<permission>`.
@@ -100,47 +100,47 @@ pub(super) static PERMITS: TypeDef = TypeDef {
     element: "permits",
     plural: "",
     class: "Permits",
-    fields: collection![groups("permit", &PERMIT),],
+    fields: collection![groups("permit", &PERMIT)],
 };
 
 pub(super) static ROLES: TypeDef = TypeDef {
     element: "roles",
     plural: "",
     class: "Roles",
-    fields: collection![groups("role", &ROLE),],
+    fields: collection![groups("role", &ROLE)],
 };
 
 pub(super) static USERS: TypeDef = TypeDef {
     element: "users",
     plural: "",
     class: "Users",
-    fields: collection![groups("user", &USER),],
+    fields: collection![groups("user", &USER)],
 };
 
 pub(super) static GROUPS: TypeDef = TypeDef {
     element: "groups",
     plural: "",
     class: "Groups",
-    fields: collection![groups("group", &GROUP),],
+    fields: collection![groups("group", &GROUP)],
 };
 
 pub(super) static PERMISSIONS: TypeDef = TypeDef {
     element: "permissions",
     plural: "",
     class: "Permissions",
-    fields: collection![groups("permission", &PERMISSION), boolean("clone"),],
+    fields: collection![groups("permission", &PERMISSION), boolean("clone")],
 };
 
 pub(super) static TAG_PARENT: TypeDef = TypeDef {
     element: "tag_parent",
     plural: "",
     class: "TagParent",
-    fields: fields![group("tag", &TAG),],
+    fields: fields![group("tag", &TAG)],
 };
 
 pub(super) static TAGS: TypeDef = TypeDef {
     element: "tags",
     plural: "",
     class: "Tags",
-    fields: collection![groups("tag", &TAG),],
+    fields: collection![groups("tag", &TAG)],
 };

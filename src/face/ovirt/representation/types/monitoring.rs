@@ -92,19 +92,19 @@ pub(super) static STATISTICS: TypeDef = TypeDef {
     element: "statistics",
     plural: "",
     class: "Statistics",
-    fields: collection![groups("statistic", &STATISTIC),],
+    fields: collection![groups("statistic", &STATISTIC)],
 };
 
 pub(super) static VALUE: TypeDef = TypeDef {
     element: "value",
     plural: "",
     class: "Value",
-    fields: fields![decimal("datum"),],
+    fields: fields![decimal("datum")],
 };
 
 pub(super) static VALUES: TypeDef = TypeDef {
     element: "values",
     plural: "",
     class: "Values",
-    fields: fields![attribute(text("type")), groups("value", &VALUE),],
+    fields: fields![attribute(text("type")), groups("value", &VALUE)],
 };

@@ -93,7 +93,7 @@ pub static HOST_NICS: TypeDef = TypeDef {
     element: "host_nics",
     plural: "",
     class: "HostNics",
-    fields: collection![groups("host_nic", &HOST_NIC),],
+    fields: collection![groups("host_nic", &HOST_NIC)],
 };
 
 pub(super) static IP: TypeDef = TypeDef {
@@ -112,54 +112,54 @@ pub(super) static IPS: TypeDef = TypeDef {
     element: "ips",
     plural: "",
     class: "IPs",
-    fields: collection![groups("ip", &IP),],
+    fields: collection![groups("ip", &IP)],
 };
 
 pub(super) static MAC: TypeDef = TypeDef {
     element: "mac",
     plural: "",
     class: "MAC",
-    fields: fields![attribute(text("address")),],
+    fields: fields![attribute(text("address"))],
 };
 
 pub(super) static VLAN: TypeDef = TypeDef {
     element: "vlan",
     plural: "",
     class: "VLAN",
-    fields: fields![attribute(unsigned_short("id")),],
+    fields: fields![attribute(unsigned_short("id"))],
 };
 
 pub(super) static NETWORKS: TypeDef = TypeDef {
     element: "networks",
     plural: "",
     class: "Networks",
-    fields: collection![groups("network", &NETWORK),],
+    fields: collection![groups("network", &NETWORK)],
 };
 
 pub(super) static PORT_MIRRORING: TypeDef = TypeDef {
     element: "port_mirroring",
     plural: "",
     class: "PortMirroring",
-    fields: fields![group("networks", &NETWORKS),],
+    fields: fields![group("networks", &NETWORKS)],
 };
 
 pub(super) static NICS: TypeDef = TypeDef {
     element: "nics",
     plural: "",
     class: "Nics",
-    fields: collection![groups("nic", &NIC),],
+    fields: collection![groups("nic", &NIC)],
 };
 
 pub(super) static SLAVES: TypeDef = TypeDef {
     element: "slaves",
     plural: "",
     class: "Slaves",
-    fields: fields![groups("host_nic", &HOST_NIC),],
+    fields: fields![groups("host_nic", &HOST_NIC)],
 };
 
 pub(super) static BONDING: TypeDef = TypeDef {
     element: "bonding",
     plural: "",
     class: "Bonding",
-    fields: fields![group("options", &OPTIONS), group("slaves", &SLAVES),],
+    fields: fields![group("options", &OPTIONS), group("slaves", &SLAVES)],
 };

@@ -131,7 +131,7 @@ pub static IMAGE: TypeDef = TypeDef {
     element: "image",
     plural: "images",
     class: "Image",
-    fields: resource![group("storage_domain", &STORAGE_DOMAIN),],
+    fields: resource![group("storage_domain", &STORAGE_DOMAIN)],
 };
 
 pub(super) static ISCSI_DETAILS: TypeDef = TypeDef {
@@ -163,7 +163,7 @@ pub(super) static FILES: TypeDef = TypeDef {
     element: "files",
     plural: "",
     class: "Files",
-    fields: collection![groups("file", &FILE),],
+    fields: collection![groups("file", &FILE)],
 };
 
 pub(super) static LOGICAL_UNIT: TypeDef = TypeDef {
@@ -206,7 +206,7 @@ pub(super) static STORAGE_DOMAINS: TypeDef = TypeDef {
     element: "storage_domains",
     plural: "",
     class: "StorageDomains",
-    fields: collection![groups("storage_domain", &STORAGE_DOMAIN),],
+    fields: collection![groups("storage_domain", &STORAGE_DOMAIN)],
 };
 
 pub(super) static DISKS: TypeDef = TypeDef {

@@ -134,7 +134,7 @@ pub static CDROM: TypeDef = TypeDef {
     element: "cdrom",
     plural: "cdroms",
     class: "CdRom",
-    fields: device![group("file", &FILE),],
+    fields: device![group("file", &FILE)],
 };
 
 /// A floppy drive: `<floppy>`.
@@ -142,7 +142,7 @@ pub static FLOPPY: TypeDef = TypeDef {
     element: "floppy",
     plural: "floppies",
     class: "Floppy",
-    fields: device![group("file", &FILE),],
+    fields: device![group("file", &FILE)],
 };
 
 /// A watchdog card: `<watchdog>`.
@@ -161,7 +161,7 @@ pub static APPLICATION: TypeDef = TypeDef {
     element: "application",
     plural: "applications",
     class: "Application",
-    fields: resource![group("vm", &VM),],
+    fields: resource![group("vm", &VM)],
 };
 
 /// A device that the guest agent reports: `<reported_device>`.
@@ -181,35 +181,35 @@ pub(super) static WATCHDOGS: TypeDef = TypeDef {
     element: "watchdogs",
     plural: "",
     class: "WatchDogs",
-    fields: collection![groups("watchdog", &WATCHDOG),],
+    fields: collection![groups("watchdog", &WATCHDOG)],
 };
 
 pub(super) static CONSOLE: TypeDef = TypeDef {
     element: "console",
     plural: "",
     class: "Console",
-    fields: fields![attribute(boolean("enabled")),],
+    fields: fields![attribute(boolean("enabled"))],
 };
 
 pub(super) static VIRTIO_SCSI: TypeDef = TypeDef {
     element: "virtio_scsi",
     plural: "",
     class: "VirtIO_SCSI",
-    fields: fields![attribute(boolean("enabled")),],
+    fields: fields![attribute(boolean("enabled"))],
 };
 
 pub(super) static HIGH_AVAILABILITY: TypeDef = TypeDef {
     element: "high_availability",
     plural: "",
     class: "HighAvailability",
-    fields: fields![boolean("enabled"), int("priority"),],
+    fields: fields![boolean("enabled"), int("priority")],
 };
 
 pub(super) static PAYLOADS: TypeDef = TypeDef {
     element: "payloads",
     plural: "",
     class: "Payloads",
-    fields: fields![groups("payload", &PAYLOAD),],
+    fields: fields![groups("payload", &PAYLOAD)],
 };
 
 pub(super) static PAYLOAD: TypeDef = TypeDef {
@@ -227,7 +227,7 @@ pub(super) static CONFIGURATION: TypeDef = TypeDef {
     element: "configuration",
     plural: "",
     class: "Configuration",
-    fields: fields![text("type"), text("data"),],
+    fields: fields![text("type"), text("data")],
 };
 
 pub(super) static INITIALIZATION: TypeDef = TypeDef {
@@ -244,21 +244,21 @@ pub(super) static DNS: TypeDef = TypeDef {
     element: "dns",
     plural: "",
     class: "DNS",
-    fields: fields![group("servers", &HOSTS), group("search_domains", &HOSTS),],
+    fields: fields![group("servers", &HOSTS), group("search_domains", &HOSTS)],
 };
 
 pub(super) static AUTHORIZED_KEY: TypeDef = TypeDef {
     element: "authorized_key",
     plural: "",
     class: "AuthorizedKey",
-    fields: resource![group("user", &USER), text("key"),],
+    fields: resource![group("user", &USER), text("key")],
 };
 
 pub(super) static AUTHORIZED_KEYS: TypeDef = TypeDef {
     element: "authorized_keys",
     plural: "",
     class: "AuthorizedKeys",
-    fields: collection![groups("authorized_key", &AUTHORIZED_KEY),],
+    fields: collection![groups("authorized_key", &AUTHORIZED_KEY)],
 };
 
 pub(super) static CLOUD_INIT: TypeDef = TypeDef {
@@ -280,61 +280,61 @@ pub(super) static NETWORK_CONFIGURATION: TypeDef = TypeDef {
     element: "network_configuration",
     plural: "",
     class: "NetworkConfiguration",
-    fields: fields![group("nics", &NICS), group("dns", &DNS),],
+    fields: fields![group("nics", &NICS), group("dns", &DNS)],
 };
 
 pub(super) static VM_PLACEMENT_POLICY: TypeDef = TypeDef {
     element: "vm_placement_policy",
     plural: "",
     class: "VmPlacementPolicy",
-    fields: fields![group("host", &HOST), member("affinity", &VM_AFFINITY),],
+    fields: fields![group("host", &HOST), member("affinity", &VM_AFFINITY)],
 };
 
 pub(super) static GUEST_INFO: TypeDef = TypeDef {
     element: "guest_info",
     plural: "",
     class: "GuestInfo",
-    fields: fields![group("ips", &IPS), text("fqdn"),],
+    fields: fields![group("ips", &IPS), text("fqdn")],
 };
 
 pub(super) static VMS: TypeDef = TypeDef {
     element: "vms",
     plural: "",
     class: "VMs",
-    fields: collection![groups("vm", &VM),],
+    fields: collection![groups("vm", &VM)],
 };
 
 pub(super) static REPORTED_DEVICES: TypeDef = TypeDef {
     element: "reported_devices",
     plural: "",
     class: "ReportedDevices",
-    fields: collection![groups("reported_device", &REPORTED_DEVICE),],
+    fields: collection![groups("reported_device", &REPORTED_DEVICE)],
 };
 
 pub(super) static CDROMS: TypeDef = TypeDef {
     element: "cdroms",
     plural: "",
     class: "CdRoms",
-    fields: collection![groups("cdrom", &CDROM),],
+    fields: collection![groups("cdrom", &CDROM)],
 };
 
 pub(super) static FLOPPIES: TypeDef = TypeDef {
     element: "floppies",
     plural: "",
     class: "Floppies",
-    fields: collection![groups("floppy", &FLOPPY),],
+    fields: collection![groups("floppy", &FLOPPY)],
 };
 
 pub(super) static SNAPSHOTS: TypeDef = TypeDef {
     element: "snapshots",
     plural: "",
     class: "Snapshots",
-    fields: collection![groups("snapshot", &SNAPSHOT), boolean("collapse_snapshots"),],
+    fields: collection![groups("snapshot", &SNAPSHOT), boolean("collapse_snapshots")],
 };
 
 pub(super) static USB: TypeDef = TypeDef {
     element: "usb",
     plural: "",
     class: "Usb",
-    fields: fields![boolean("enabled"), text("type"),],
+    fields: fields![boolean("enabled"), text("type")],
 };
