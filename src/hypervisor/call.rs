@@ -343,8 +343,8 @@ pub enum Call {
         vm: Uuid,
         /// The disks.
         disks: Vec<SnapshotDisk>,
-        /// The storage domain that takes the memory, where memory is wanted and the virtual machine runs.
-        memory: Option<Uuid>,
+        /// The new volume that takes the memory, where memory is wanted and the virtual machine runs.
+        memory: Option<VolumeRef>,
         /// Freezes the guest's file systems meanwhile.
         quiesce: bool,
     },

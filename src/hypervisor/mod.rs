@@ -5,7 +5,9 @@
 //! uuids; a host's uuid is bound to an address by [`Call::Install`] or [`Call::Connect`].
 
 mod call;
+pub mod estate;
 mod facts;
+pub mod simulator;
 
 use std::pin::Pin;
 
@@ -22,8 +24,9 @@ pub const OBSERVATION_BUFFER: usize = 1024;
 /// The log position of the request that a call serves.
 ///
 /// One operation may make several calls, each with its own [`Step`]. A step is done once: the same id with the same
-/// step again, also after a restart of the engine, awaits the outcome of the first or returns it. Calls that only read
-/// ([`CallKind::only_reads`]) are answered afresh every time.
+/// step again, also after a restart of the engine, awaits the outcome of the first or returns it. A call that failed
+/// did nothing and is not remembered: the same id tries it again. Calls that only read ([`CallKind::only_reads`]) are
+/// answered afresh every time.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
