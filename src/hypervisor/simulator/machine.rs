@@ -7,7 +7,6 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::storage::space;
 use super::world::{Timer, Vm, World};
 use crate::hypervisor::estate::{Estate, Fault, FaultKind, HostEntry, call_kind};
 use crate::hypervisor::*;
@@ -292,9 +291,7 @@ impl Machine {
             } => self.activate_domain(&hosts, domain, &storage),
             Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
-            Call::DomainSpace { domain } => self
-                .domain(domain)
-                .map(|domain| Reply::Space(space(domain))),
+            Call::DomainSpace { domain } => self.domain_space(domain),
             Call::ListFiles { domain } => self.files(domain).map(Reply::Files),
             Call::DiscoverTargets { host, portal } => self.discover_targets(host, &portal),
             Call::LoginTarget {

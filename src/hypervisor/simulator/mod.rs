@@ -15,6 +15,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
@@ -33,6 +34,9 @@ use super::{
 
 /// After a write of the state file it rests for this many times as long as the write took.
 const REST_PER_WRITE: u32 = 4;
+
+/// After a write that failed it waits before it tries again.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Why the simulator cannot start.
 #[derive(Debug, Error)]
@@ -224,17 +228,18 @@ async fn run(shared: Arc<Shared>) {
 
 async fn deliver(shared: &Shared, batch: Batch) {
     let mut kept = true;
-    let mut rest = std::time::Duration::ZERO;
+    let mut rest = Duration::ZERO;
     if let (Some(path), Some(state)) = (&shared.state_file, batch.state) {
         let started = Instant::now();
         let path = path.clone();
         let written = tokio::task::spawn_blocking(move || write_atomically(&path, &state)).await;
+        rest = started.elapsed() * REST_PER_WRITE;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!(?written, "the simulated world cannot keep its state");
             shared.machine().touch();
             kept = false;
+            rest = REST_AFTER_FAILURE;
         }
-        rest = started.elapsed() * REST_PER_WRITE;
     }
     for (waiter, outcome) in batch.answers {
         // What may be lost was not done, as far as anyone can rely on it. Whoever does not wait any more is not told.

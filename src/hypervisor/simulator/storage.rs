@@ -13,7 +13,7 @@ const SPARSE_FILE_BYTES: u64 = 196_616;
 const SPARSE_BLOCK_BYTES: u64 = 1 << 30;
 
 impl Machine {
-    pub(super) fn domain(&self, domain: Uuid) -> Result<&Domain, DriverError> {
+    fn domain(&self, domain: Uuid) -> Result<&Domain, DriverError> {
         self.world
             .domains
             .get(&domain)
@@ -25,6 +25,11 @@ impl Machine {
         let found = self.domain(domain)?;
         self.answers(&found.places)?;
         Ok(found)
+    }
+
+    pub(super) fn domain_space(&self, id: Uuid) -> Outcome {
+        self.live_domain(id)
+            .map(|domain| Reply::Space(space(domain)))
     }
 
     pub(super) fn check_storage(&self, host: Uuid, storage: &StorageSpec) -> Outcome {
@@ -852,7 +857,7 @@ impl Machine {
 }
 
 /// The space of a storage domain.
-pub fn space(domain: &Domain) -> Space {
+fn space(domain: &Domain) -> Space {
     let size_bytes: u64 = domain.places.iter().map(|place| place.size_bytes).sum();
     let foreign_bytes: u64 = domain.places.iter().map(|place| place.used_bytes).sum();
     let used_bytes = foreign_bytes + domain.allocated_bytes;
