@@ -1,5 +1,6 @@
 //! What virtual machines do.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
@@ -140,7 +141,7 @@ impl Machine {
 
     fn free_port(&self, host: Uuid) -> u16 {
         let residents = self.world.residents.get(&host).into_iter().flatten();
-        let taken: Vec<u16> = residents
+        let taken: BTreeSet<u16> = residents
             .filter_map(|id| self.world.vms.get(id))
             .map(|vm| vm.port)
             .collect();
