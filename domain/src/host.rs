@@ -50,6 +50,7 @@ named! {
 
 patchable! {
     /// Power management of a host; the password is sealed.
+    #[derive(Default)]
     pub struct PowerManagement, PowerManagementPatch {
         pub enabled: bool,
         pub agent: String,
@@ -58,19 +59,6 @@ patchable! {
         /// Sealed by the engine's key; empty for none.
         pub password: String,
         pub options: Vec<(String, String)>,
-    }
-}
-
-impl Default for PowerManagement {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            agent: String::new(),
-            address: String::new(),
-            username: String::new(),
-            password: String::new(),
-            options: Vec::new(),
-        }
     }
 }
 
@@ -217,21 +205,11 @@ pub struct HostAdded {
     pub facts: HostFacts,
 }
 
-fn insert(
-    world: &mut World,
-    id: HostId,
-    config: &HostConfig,
-    kind: HostType,
-    status: HostStatus,
-    facts: &HostFacts,
-    password: &str,
-    version: u64,
-) {
-    world.take_name(NameKind::Host, &config.name, id.0);
-    world.take_name(NameKind::HostAddress, &config.address, id.0);
-    let mut host = Host {
+/// A host as it begins.
+fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::Stamp) -> Host {
+    Host {
         id,
-        version,
+        version: at.version,
         config: config.clone(),
         kind,
         status,
@@ -240,14 +218,21 @@ fn insert(
         nics: Vec::new(),
         networks: Vec::new(),
         tags: Vec::new(),
-        sealed_password: password.to_owned(),
-    };
+        sealed_password: String::new(),
+    }
+}
+
+fn insert(world: &mut World, mut host: Host, facts: &HostFacts) {
+    world.take_name(NameKind::Host, &host.config.name, host.id.0);
+    world.take_name(NameKind::HostAddress, &host.config.address, host.id.0);
     take_facts(world, &mut host, facts);
-    world.hosts.insert(id, host);
+    world.hosts.insert(host.id, host);
 }
 
 fold!(HostAdded, Host host, |e, world, at| {
-    insert(world, e.host, &e.config, HostType::Rhel, HostStatus::Installing, &e.facts, &e.sealed_password, at.version);
+    let mut host = begin(e.host, &e.config, HostType::Rhel, HostStatus::Installing, at);
+    host.sealed_password = e.sealed_password.clone();
+    insert(world, host, &e.facts);
 });
 
 /// A hypervisor registered itself and waits for approval.
@@ -259,7 +244,7 @@ pub struct HostRegistered {
 }
 
 fold!(HostRegistered, Host host, |e, world, at| {
-    insert(world, e.host, &e.config, HostType::RhevH, HostStatus::PendingApproval, &e.facts, "", at.version);
+    insert(world, begin(e.host, &e.config, HostType::RhevH, HostStatus::PendingApproval, at), &e.facts);
 });
 
 fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
