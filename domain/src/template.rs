@@ -1,29 +1,29 @@
-//! Templates. Blank is built in; others come from virtual machines.
+//! Templates: what VMs are made from. There is Blank; others come with snapshots of disks, which this version has not.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::fold;
 use crate::ids::*;
-use crate::vm::VmConfig;
+use crate::vm::{VmConfig, named};
 use crate::world::NameKind;
 
-/// The template that every installation has.
+/// The template without disks that is always there.
 pub const BLANK: TemplateId = TemplateId(Uuid::nil());
 
-crate::vm::named! {
-    /// How a template stands.
+named! {
+    /// Whether a template can be used.
     TemplateStatus { Ok "ok", Locked "locked", Illegal "illegal" }
 }
 
-/// What VMs are made from.
+/// A template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
     pub id: TemplateId,
     pub version: u64,
     pub config: VmConfig,
-    pub status: TemplateStatus,
     pub created_at: Micros,
+    pub status: TemplateStatus,
 }
 
 /// A template was created.
@@ -35,8 +35,8 @@ pub struct TemplateCreated {
 
 fold!(TemplateCreated, Template template, |e, world, at| {
     world.take_name(NameKind::Template, &e.config.name, e.template.0);
-    let template = Template {
-        id: e.template, version: at.version, config: e.config.clone(), status: TemplateStatus::Ok, created_at: at.at,
+    let value = Template {
+        id: e.template, version: at.version, config: e.config.clone(), created_at: at.at, status: TemplateStatus::Ok,
     };
-    world.templates.insert(e.template, template);
+    world.templates.insert(e.template, value);
 });
