@@ -192,7 +192,13 @@ fn users(world: &World, profile: impl Fn(VnicProfileId) -> bool) -> Vec<&str> {
     world.vms.values().filter(|vm| vm.nics.iter().any(uses)).map(|vm| &*vm.config.name).collect()
 }
 
-fn check(act: Act, world: &World, id: Option<NetworkId>, data_center: DataCenterId, config: &NetworkConfig) -> Result<(), Rejection> {
+fn check(
+    act: Act,
+    world: &World,
+    id: Option<NetworkId>,
+    data_center: DataCenterId,
+    config: &NetworkConfig,
+) -> Result<(), Rejection> {
     check::name(act, &config.name, check::NETWORK_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
@@ -311,7 +317,11 @@ impl Decide for RemoveNetwork {
 const PROFILE: &str = "vNIC profile";
 
 fn check_profile(
-    act: Act, world: &World, id: Option<VnicProfileId>, network: &Network, config: &VnicProfileConfig,
+    act: Act,
+    world: &World,
+    id: Option<VnicProfileId>,
+    network: &Network,
+    config: &VnicProfileConfig,
 ) -> Result<(), Rejection> {
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
