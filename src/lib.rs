@@ -2,3 +2,4 @@
 
 pub mod face;
 pub mod hypervisor;
+pub mod log;
