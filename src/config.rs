@@ -60,7 +60,9 @@ pub struct Settings {
     pub https: SocketAddr,
     /// The simulated estate; none: the built-in one.
     pub estate: Option<PathBuf>,
-    /// Holds the password of admin@internal.
+    /// The password that admin@internal gets at the first start.
+    pub admin_password: Option<String>,
+    /// Holds that password, where it is not given.
     pub admin_password_file: Option<PathBuf>,
     /// Certificate chain and key, where given.
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -121,6 +123,7 @@ impl Options {
             http,
             https: self.https.unwrap_or_else(|| default(DEFAULT_HTTPS)),
             estate: self.estate,
+            admin_password: None,
             admin_password_file: self.admin_password_file,
             tls,
             log: self.log,
