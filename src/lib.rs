@@ -7,6 +7,7 @@ pub mod engine;
 pub mod face;
 pub mod hypervisor;
 pub mod log;
+pub mod reactors;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
