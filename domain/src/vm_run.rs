@@ -444,9 +444,11 @@ impl Decide for StartVm {
         if !cdrom.is_empty() {
             iso_file(act, world, vm.config.cluster, cdrom)?;
         }
-        for (field, text) in
-            [("os.kernel", &self.overrides.kernel), ("os.initrd", &self.overrides.initrd), ("os.cmdline", &self.overrides.cmdline)]
-        {
+        for (field, text) in [
+            ("os.kernel", &self.overrides.kernel),
+            ("os.initrd", &self.overrides.initrd),
+            ("os.cmdline", &self.overrides.cmdline),
+        ] {
             check::text(act, field, text.as_deref().unwrap_or_default(), check::MAX_TEXT)?;
         }
         let host = schedule::place(world, cx, act, vm, Wish { host: self.host, except: &[] })?;
@@ -492,7 +494,7 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
             return Err(act.no(key).with("disk", &disk.config.alias));
         }
         let domain = world.storage_domain(disk.storage_domain)?;
-        if !domain.attachment.as_ref().is_some_and(|a| a.status == crate::storage::AttachmentStatus::Active) {
+        if domain.attachment.is_none_or(|a| a.status != crate::storage::AttachmentStatus::Active) {
             return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
         }
     }
@@ -592,7 +594,9 @@ impl Decide for ShutdownVm {
         if vm.state != VmState::Up {
             return StopVm { vm: self.vm }.decide(world, cx);
         }
-        Ok(change(vm, cx, "Shutting down", Task::ShutdownVm { vm: self.vm }, |job| VmShutdownRequested { vm: self.vm, job }.into()))
+        Ok(change(vm, cx, "Shutting down", Task::ShutdownVm { vm: self.vm }, |job| {
+            VmShutdownRequested { vm: self.vm, job }.into()
+        }))
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -757,14 +761,25 @@ impl Decide for SetTicket {
 pub enum Observed {
     PoweringUp(Guest),
     Up(Guest),
-    Paused { detail: String },
+    Paused {
+        detail: String,
+    },
     PoweringDown,
     RebootInProgress,
     NotResponding,
     Saved,
-    Down { error: bool, message: String },
-    Migrated { from: HostId, to: HostId },
-    MigrationFailed { cancelled: bool, message: String },
+    Down {
+        error: bool,
+        message: String,
+    },
+    Migrated {
+        from: HostId,
+        to: HostId,
+    },
+    MigrationFailed {
+        cancelled: bool,
+        message: String,
+    },
     /// The host is not heard of.
     Lost,
     /// The host does not know the VM though it should run there.
@@ -797,7 +812,10 @@ impl Decide for ReportVm {
             }
             Observed::Up(guest)
                 if starting
-                    || matches!(vm.state, VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown) =>
+                    || matches!(
+                        vm.state,
+                        VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown
+                    ) =>
             {
                 let up = VmUp { vm: id, host: run.host, started: starting, started_by: run.started_by, guest: guest.clone() };
                 events.push(up.into());
@@ -841,8 +859,7 @@ fn down(vm: &Vm, run: &Run, error: bool, message: &str) -> Vec<Event> {
         return start_failed(vm, message);
     }
     let error = error && !run.stopping;
-    let mut events: Vec<Event> =
-        vec![VmDown { vm: vm.id, host: Some(run.host), error, message: message.to_owned() }.into()];
+    let mut events: Vec<Event> = vec![VmDown { vm: vm.id, host: Some(run.host), error, message: message.to_owned() }.into()];
     events.extend(ended(run, (!run.stopping).then_some(message)));
     events
 }
