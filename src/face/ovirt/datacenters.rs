@@ -1,9 +1,12 @@
 //! Data centers and the storage domains that are attached to them: the guide's chapter 9.
 
 use evirt_domain::World;
-use evirt_domain::data_center::{DataCenter, DataCenterStatus, SUPPORTED_VERSIONS};
+use evirt_domain::data_center::{
+    CURRENT_VERSION, DataCenter, DataCenterConfig, DataCenterPatch, DataCenterStatus, QuotaMode, SUPPORTED_VERSIONS,
+};
+use evirt_domain::storage::StorageKind;
 
-use super::parts::{text, version};
+use super::parts::{given, sent_version, text, version};
 use super::representation::Doc;
 
 /// The name of a data center's status in the API.
@@ -16,7 +19,6 @@ fn status_name(status: DataCenterStatus) -> &'static str {
         DataCenterStatus::Problematic => "problematic",
     }
 }
-
 
 /// The data center as the API shows it.
 pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
@@ -48,4 +50,30 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .link("clusters", format!("{href}/clusters"))
         .link("permissions", format!("{href}/permissions"))
         .set("href", href)
+}
+
+/// What a request says of a data center that is to be changed.
+fn patch(sent: &Doc) -> DataCenterPatch {
+    DataCenterPatch {
+        name: given(sent, "name"),
+        description: given(sent, "description"),
+        comment: given(sent, "comment"),
+        storage_type: sent.text("storage_type").and_then(StorageKind::from_name),
+        version: sent_version(sent),
+        quota_mode: None,
+    }
+}
+
+/// What a request says of a new data center.
+fn config(sent: &Doc) -> DataCenterConfig {
+    let mut config = DataCenterConfig {
+        name: String::new(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: StorageKind::Nfs,
+        version: CURRENT_VERSION,
+        quota_mode: QuotaMode::Disabled,
+    };
+    config.apply(&patch(sent));
+    config
 }

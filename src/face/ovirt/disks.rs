@@ -1,10 +1,11 @@
 //! Disks, floating or of virtual machines: the guide's chapter 16.
 
 use evirt_domain::World;
-use evirt_domain::disk::Disk;
+use evirt_domain::disk::{Disk, DiskConfig, DiskFormat};
 
-use super::parts::{Statistic, text};
-use super::representation::Doc;
+use super::parts::{Statistic, given, text};
+use super::representation::check::require;
+use super::representation::{Doc, Fault};
 use crate::hypervisor::DiskStatistics;
 
 /// The disk as the API shows it below `/disks`.
@@ -52,4 +53,28 @@ pub fn statistics(load: &DiskStatistics) -> Vec<Statistic> {
         Statistic::rate("data.current.read", "Read data rate", load.read_bytes_per_s),
         Statistic::rate("data.current.write", "Write data rate", load.written_bytes_per_s),
     ]
+}
+
+/// Demands what every new disk needs.
+pub fn complete(sent: &Doc) -> Result<(), Fault> {
+    require(sent, "Disk", "validateDiskForCreation", &["format", "interface"])?;
+    require(sent, "Disk", "validateDiskForCreation", &["provisionedSize|size"])
+}
+
+/// What a request says of a new disk; an empty alias is the domain's to fill.
+pub fn config(sent: &Doc) -> DiskConfig {
+    let yes = |field: &str| sent.bool(field).unwrap_or_default();
+    DiskConfig {
+        alias: given(sent, "alias").or_else(|| given(sent, "name")).unwrap_or_default(),
+        description: given(sent, "description").unwrap_or_default(),
+        size: sent.int("provisioned_size").or_else(|| sent.int("size")).unwrap_or_default(),
+        shareable: yes("shareable"),
+        wipe_after_delete: yes("wipe_after_delete"),
+        propagate_errors: yes("propagate_errors"),
+    }
+}
+
+/// The format that a request gives.
+pub fn format(sent: &Doc) -> DiskFormat {
+    sent.text("format").and_then(DiskFormat::from_name).unwrap_or(DiskFormat::Cow)
 }

@@ -2,26 +2,18 @@
 
 use evirt_domain::World;
 use evirt_domain::cluster::Cluster;
-use evirt_domain::host::{Host, HostNic, PowerManagement};
-use evirt_domain::ids::VmId;
+use evirt_domain::host::{DEFAULT_PORT, DEFAULT_SPM_PRIORITY, Host, HostConfig, HostNic, HostPatch, PowerManagement};
+use evirt_domain::ids::{ClusterId, VmId};
 use evirt_domain::schedule::free_memory;
 use evirt_domain::vm_run::VmState;
 
-use super::parts::{Statistic, text, version};
+use super::parts::{Statistic, given, number, text, version};
 use super::representation::Doc;
 use crate::hypervisor::{HostStatistics, LunFacts, NicStatistics};
 
 /// The actions that a host offers.
-const ACTIONS: [&str; 8] = [
-    "approve",
-    "install",
-    "fence",
-    "activate",
-    "deactivate",
-    "commitnetconfig",
-    "iscsidiscover",
-    "iscsilogin",
-];
+const ACTIONS: [&str; 8] =
+    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin"];
 /// The sub-collections of a host.
 const LINKS: [&str; 5] = ["storage", "nics", "tags", "permissions", "statistics"];
 
@@ -30,38 +22,24 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
     let href = format!("{base}/hosts/{}", host.id);
     let (config, facts) = (&host.config, &host.facts);
     let cluster = world.clusters.get(&config.cluster);
-    let spm = world
-        .data_center_of(config.cluster)
-        .is_some_and(|dc| dc.spm == Some(host.id));
+    let spm = world.data_center_of(config.cluster).is_some_and(|dc| dc.spm == Some(host.id));
     let mut doc = Doc::with_capacity(32)
         .set("id", host.id.to_string())
         .set("name", &config.name)
         .opt("comment", text(&config.comment))
         .set("address", &config.address)
         .set("status", status(host))
-        .reference(
-            "cluster",
-            config.cluster.to_string(),
-            format!("{base}/clusters/{}", config.cluster),
-        )
+        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
         .set("port", config.port)
         .set("type", host.kind.name())
-        .set(
-            "storage_manager",
-            Doc::new()
-                .set("priority", config.spm_priority)
-                .set("value", spm),
-        )
+        .set("storage_manager", Doc::new().set("priority", config.spm_priority).set("value", spm))
         .opt("version", cluster.map(|c| version(c.config.version)))
         .set("power_management", power_management(&config.power_management))
         .set_path("ksm.enabled", config.ksm)
         .set_path("transparent_hugepages.enabled", config.transparent_hugepages)
         .set("cpu", cpu(host))
         .set("memory", facts.memory)
-        .opt(
-            "max_scheduling_memory",
-            cluster.map(|c| schedulable(world, c, host)),
-        )
+        .opt("max_scheduling_memory", cluster.map(|c| schedulable(world, c, host)))
         .set("summary", summary(world, host))
         .opt_path("hardware_information.uuid", text(&facts.hardware_uuid))
         .opt_path("iscsi.initiator", text(&facts.iscsi_initiator))
@@ -77,9 +55,7 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
 }
 
 fn status(host: &Host) -> Doc {
-    Doc::new()
-        .set("state", host.status.name())
-        .opt("detail", text(&host.detail))
+    Doc::new().set("state", host.status.name()).opt("detail", text(&host.detail))
 }
 
 fn cpu(host: &Host) -> Doc {
@@ -94,11 +70,7 @@ fn cpu(host: &Host) -> Doc {
 
 /// Power management without its password.
 fn power_management(power: &PowerManagement) -> Doc {
-    let options: Vec<Doc> = power
-        .options
-        .iter()
-        .map(|(name, value)| Doc::new().set("name", name).set("value", value))
-        .collect();
+    let options: Vec<Doc> = power.options.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
     Doc::new()
         .opt("type", text(&power.agent))
         .set("enabled", power.enabled)
@@ -122,20 +94,14 @@ fn summary(world: &World, host: &Host) -> Doc {
             _ => {}
         }
     }
-    Doc::new()
-        .set("active", active)
-        .set("migrating", migrating)
-        .set("total", total)
+    Doc::new().set("active", active).set("migrating", migrating).set("total", total)
 }
 
 /// An interface of a host as the API shows it.
 pub fn nic_view(base: &str, host: &Host, nic: &HostNic) -> Doc {
     let host_href = format!("{base}/hosts/{}", host.id);
     let href = format!("{host_href}/nics/{}", nic.id);
-    let ip = Doc::new()
-        .set("address", &nic.ip)
-        .opt("netmask", text(&nic.netmask))
-        .opt("gateway", text(&nic.gateway));
+    let ip = Doc::new().set("address", &nic.ip).opt("netmask", text(&nic.netmask)).opt("gateway", text(&nic.gateway));
     let state = match host.status {
         evirt_domain::host::HostStatus::Down => "down",
         _ => "up",
@@ -153,11 +119,7 @@ pub fn nic_view(base: &str, host: &Host, nic: &HostNic) -> Doc {
         .set("bridged", nic.network.is_some())
         .link("statistics", format!("{href}/statistics"));
     if let Some(network) = nic.network {
-        doc = doc.reference(
-            "network",
-            network.to_string(),
-            format!("{base}/networks/{network}"),
-        );
+        doc = doc.reference("network", network.to_string(), format!("{base}/networks/{network}"));
     }
     doc.set("href", href)
 }
@@ -178,17 +140,9 @@ pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
         Statistic::bytes("swap.cached", "Swap also on memory", 0),
         Statistic::percent("ksm.cpu.current", "KSM CPU usage", 0.0),
         Statistic::percent("cpu.current.user", "User CPU usage", load.cpu_user_percent),
-        Statistic::percent(
-            "cpu.current.system",
-            "System CPU usage",
-            load.cpu_system_percent,
-        ),
+        Statistic::percent("cpu.current.system", "System CPU usage", load.cpu_system_percent),
         Statistic::percent("cpu.current.idle", "Idle CPU usage", load.cpu_idle_percent),
-        Statistic::percent(
-            "cpu.load.avg.5m",
-            "CPU 5 minute load average",
-            load.load_average,
-        ),
+        Statistic::percent("cpu.load.avg.5m", "CPU 5 minute load average", load.load_average),
     ]
 }
 
@@ -224,4 +178,58 @@ pub fn lun_view(base: &str, host: &Host, lun: &LunFacts) -> Doc {
         .set("type", if lun.target.is_some() { "iscsi" } else { "fcp" })
         .set("logical_unit", vec![unit])
         .reference("host", host.id.to_string(), host_href)
+}
+
+/// What a request says of a host that is to be changed. `seal` hides passwords.
+fn patch(sent: &Doc, cluster: Option<ClusterId>, current: &PowerManagement, seal: impl Fn(&str) -> String) -> HostPatch {
+    HostPatch {
+        name: given(sent, "name"),
+        comment: given(sent, "comment"),
+        address: given(sent, "address"),
+        port: number(sent, "port"),
+        cluster,
+        spm_priority: number(sent, "storage_manager.priority"),
+        power_management: sent.doc("power_management").map(|sent| sent_power_management(sent, current, seal)),
+        ksm: sent.bool("ksm.enabled"),
+        transparent_hugepages: sent.bool("transparent_hugepages.enabled"),
+    }
+}
+
+/// Power management with what a request changes of it; a password that is not sent stays.
+fn sent_power_management(sent: &Doc, current: &PowerManagement, seal: impl Fn(&str) -> String) -> PowerManagement {
+    let mut power = current.clone();
+    let texts = [("type", &mut power.agent), ("address", &mut power.address), ("username", &mut power.username)];
+    for (field, held) in texts {
+        if let Some(text) = sent.text(field) {
+            text.clone_into(held);
+        }
+    }
+    if let Some(enabled) = sent.bool("enabled") {
+        power.enabled = enabled;
+    }
+    if let Some(password) = sent.text("password") {
+        power.password = seal(password);
+    }
+    if sent.has("options") {
+        power.options =
+            sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect();
+    }
+    power
+}
+
+/// What a request says of a new host.
+fn config(sent: &Doc, cluster: ClusterId, seal: impl Fn(&str) -> String) -> HostConfig {
+    let mut config = HostConfig {
+        name: String::new(),
+        comment: String::new(),
+        address: String::new(),
+        port: DEFAULT_PORT,
+        cluster,
+        spm_priority: DEFAULT_SPM_PRIORITY,
+        power_management: PowerManagement::default(),
+        ksm: true,
+        transparent_hugepages: true,
+    };
+    config.apply(&patch(sent, None, &PowerManagement::default(), seal));
+    config
 }

@@ -1,8 +1,8 @@
 //! Logical networks: the guide's chapter 11.
 
-use evirt_domain::network::Network;
+use evirt_domain::network::{Network, NetworkConfig, NetworkPatch};
 
-use super::parts::text;
+use super::parts::{given, number, text};
 use super::representation::Doc;
 
 /// The network as the API shows it.
@@ -18,11 +18,7 @@ pub fn view(base: &str, network: &Network) -> Doc {
         .set("name", &config.name)
         .set("description", &config.description)
         .opt("comment", text(&config.comment))
-        .reference(
-            "data_center",
-            network.data_center.to_string(),
-            format!("{base}/datacenters/{}", network.data_center),
-        )
+        .reference("data_center", network.data_center.to_string(), format!("{base}/datacenters/{}", network.data_center))
         .opt_path("vlan.id", config.vlan)
         .set("stp", config.stp)
         .set("mtu", config.mtu)
@@ -31,4 +27,36 @@ pub fn view(base: &str, network: &Network) -> Doc {
         .link("permissions", format!("{href}/permissions"))
         .link("vnicprofiles", format!("{href}/vnicprofiles"))
         .set("href", href)
+}
+
+/// What a request says of a network that is to be changed.
+fn patch(sent: &Doc) -> NetworkPatch {
+    // An empty `usages` says that virtual machines may not use it.
+    let vm_network = sent
+        .has("usages")
+        .then(|| sent.list("usages.usage").iter().any(|usage| usage.as_text().is_some_and(|u| u.eq_ignore_ascii_case("vm"))));
+    NetworkPatch {
+        name: given(sent, "name"),
+        description: given(sent, "description"),
+        comment: given(sent, "comment"),
+        vlan: sent.has("vlan").then(|| number(sent, "vlan.id")),
+        mtu: number(sent, "mtu"),
+        stp: sent.bool("stp"),
+        vm_network,
+    }
+}
+
+/// What a request says of a new network.
+fn config(sent: &Doc) -> NetworkConfig {
+    let mut config = NetworkConfig {
+        name: String::new(),
+        description: String::new(),
+        comment: String::new(),
+        vlan: None,
+        mtu: 0,
+        stp: false,
+        vm_network: true,
+    };
+    config.apply(&patch(sent));
+    config
 }

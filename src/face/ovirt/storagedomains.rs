@@ -2,11 +2,13 @@
 
 use evirt_domain::World;
 use evirt_domain::storage::{
-    AttachmentStatus, DomainClass, DomainFile, DomainState, Storage, StorageDomain,
+    AttachmentStatus, DomainClass, DomainFile, DomainState, Storage, StorageDomain, StorageDomainConfig, StorageDomainPatch,
+    StorageKind,
 };
 
-use super::parts::text;
-use super::representation::Doc;
+use super::parts::{given, number, text};
+use super::representation::check::require;
+use super::representation::{Doc, Fault};
 
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
@@ -21,10 +23,7 @@ pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
         links.push("files");
     }
     let doc = common(world, domain).opt_path("status.state", state);
-    links
-        .into_iter()
-        .fold(doc, |doc, link| doc.link(link, format!("{href}/{link}")))
-        .set("href", href)
+    links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
 }
 
 /// The storage domain as the API shows it below its data center, with its status there.
@@ -44,9 +43,7 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
 
 /// Whether the domain can be worked with.
 pub fn is_active(domain: &StorageDomain) -> bool {
-    domain
-        .attachment
-        .is_some_and(|a| a.status == AttachmentStatus::Active)
+    domain.attachment.is_some_and(|a| a.status == AttachmentStatus::Active)
 }
 
 fn common(world: &World, domain: &StorageDomain) -> Doc {
@@ -102,4 +99,64 @@ pub fn file_view(base: &str, domain: &StorageDomain, file: &DomainFile) -> Doc {
         .set("name", &file.name)
         .set("type", kind)
         .reference("storage_domain", domain.id.to_string(), domain_href)
+}
+
+/// What a request says of a storage domain that is to be changed.
+fn patch(sent: &Doc) -> StorageDomainPatch {
+    StorageDomainPatch { name: given(sent, "name"), description: given(sent, "description"), comment: given(sent, "comment") }
+}
+
+/// What a request says of a new storage domain.
+fn config(sent: &Doc) -> StorageDomainConfig {
+    let mut config = StorageDomainConfig { name: String::new(), description: String::new(), comment: String::new() };
+    config.apply(&patch(sent));
+    config
+}
+
+/// Demands what a new storage domain needs, in the order in which upstream looks.
+fn complete(sent: &Doc) -> Result<(), Fault> {
+    const CLASS: &str = "StorageDomain";
+    require(sent, CLASS, "add", &["host.id|name", "type", "storage"])?;
+    require(sent, CLASS, "add", &["storage.type"])?;
+    let empty = Doc::new();
+    let storage = sent.doc("storage").unwrap_or(&empty);
+    let needed: &[&[&str]] = match sent.text("storage.type") {
+        Some("nfs") => &[&["path"], &["address"]],
+        Some("posixfs" | "glusterfs") => &[&["path"], &["vfsType"]],
+        Some("localfs") => &[&["path"]],
+        _ => &[],
+    };
+    for names in needed {
+        require(storage, "Storage", "add", names)?;
+    }
+    if needed.is_empty() {
+        for unit in units(storage) {
+            require(unit, "LogicalUnit", "add", &["id"])?;
+        }
+    }
+    require(sent, CLASS, "add", &["name"])
+}
+
+/// The logical units of a storage, given right there or within a volume group.
+fn units(storage: &Doc) -> impl Iterator<Item = &Doc> {
+    storage.docs("logical_unit").chain(storage.docs("volume_group.logical_unit"))
+}
+
+/// Where a request says that the storage is.
+fn sent_storage(sent: &Doc) -> Storage {
+    let empty = Doc::new();
+    let storage = sent.doc("storage").unwrap_or(&empty);
+    let kind = storage.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
+    let unit = units(storage).next().unwrap_or(&empty);
+    let of_unit = |field: &str| given(unit, field).or_else(|| given(storage, field));
+    Storage {
+        kind,
+        address: of_unit("address").unwrap_or_default(),
+        path: given(storage, "path").unwrap_or_default(),
+        port: number(unit, "port").or_else(|| number(storage, "port")).unwrap_or_default(),
+        target: of_unit("target").unwrap_or_default(),
+        luns: units(storage).filter_map(|unit| given(unit, "id")).collect(),
+        vfs_type: given(storage, "vfs_type").unwrap_or_default(),
+        mount_options: given(storage, "mount_options").unwrap_or_default(),
+    }
 }

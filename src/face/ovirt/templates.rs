@@ -9,11 +9,7 @@ use super::representation::Doc;
 pub fn view(base: &str, template: &Template) -> Doc {
     let href = format!("{base}/templates/{}", template.id);
     let config = &template.config;
-    let boot: Vec<Doc> = config
-        .boot
-        .iter()
-        .map(|device| Doc::new().set("dev", device.name()))
-        .collect();
+    let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
     Doc::with_capacity(32)
         .set("id", template.id.to_string())
         .set("name", &config.name)
@@ -30,11 +26,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .opt_path("os.kernel", text(&config.kernel))
         .opt_path("os.initrd", text(&config.initrd))
         .opt_path("os.cmdline", text(&config.cmdline))
-        .reference(
-            "cluster",
-            config.cluster.to_string(),
-            format!("{base}/clusters/{}", config.cluster),
-        )
+        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
         .set("creation_time", date(template.created_at))
         .set("origin", "ovirt")
         .set_path("high_availability.enabled", config.highly_available)

@@ -14,21 +14,14 @@ const LINKS: [&str; 3] = ["permissions", "roles", "tags"];
 /// The user as the API shows it.
 pub fn view(world: &World, base: &str, user: &User) -> Doc {
     let href = format!("{base}/users/{}", user.id);
-    let doc = LINKS.into_iter().fold(plain(world, base, user), |doc, link| {
-        doc.link(link, format!("{href}/{link}"))
-    });
-    doc.set("logged_in", world.sessions.values().any(|s| s.user == user.id))
-        .set("href", href)
+    let doc = LINKS.into_iter().fold(plain(world, base, user), |doc, link| doc.link(link, format!("{href}/{link}")));
+    doc.set("logged_in", world.sessions.values().any(|s| s.user == user.id)).set("href", href)
 }
 
 /// What a directory tells of a user.
 fn plain(world: &World, base: &str, user: &User) -> Doc {
-    let groups: Vec<Doc> = user
-        .groups
-        .iter()
-        .filter_map(|id| world.groups.get(id))
-        .map(|group| Doc::new().set("name", &group.name))
-        .collect();
+    let groups: Vec<Doc> =
+        user.groups.iter().filter_map(|id| world.groups.get(id)).map(|group| Doc::new().set("name", &group.name)).collect();
     Doc::new()
         .set("id", user.id.to_string())
         .set("name", &user.name)
@@ -41,9 +34,7 @@ fn plain(world: &World, base: &str, user: &User) -> Doc {
 }
 
 fn domain_reference(base: &str) -> Doc {
-    Doc::new()
-        .set("id", INTERNAL_ID.to_string())
-        .set("href", format!("{base}/domains/{INTERNAL_ID}"))
+    Doc::new().set("id", INTERNAL_ID.to_string()).set("href", format!("{base}/domains/{INTERNAL_ID}"))
 }
 
 /// The group as the API shows it.
@@ -54,10 +45,7 @@ pub fn group_view(base: &str, group: &Group) -> Doc {
         .set("id", group.id.to_string())
         .set("name", &group.name)
         .opt("domain", (group.domain == INTERNAL).then(|| domain_reference(base)));
-    ["permissions", "roles"]
-        .into_iter()
-        .fold(doc, |doc, link| doc.link(link, format!("{href}/{link}")))
-        .set("href", href)
+    ["permissions", "roles"].into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
 }
 
 /// The internal directory as the API shows it.
@@ -73,8 +61,5 @@ pub fn domain_view(base: &str) -> Doc {
 
 /// A user below the directory.
 pub fn domain_user_view(world: &World, base: &str, user: &User) -> Doc {
-    plain(world, base, user).set(
-        "href",
-        format!("{base}/domains/{INTERNAL_ID}/users/{}", user.id),
-    )
+    plain(world, base, user).set("href", format!("{base}/domains/{INTERNAL_ID}/users/{}", user.id))
 }
