@@ -8,6 +8,7 @@ mod jobs;
 mod networks;
 mod parts;
 mod permissions;
+mod probe;
 mod roles;
 mod storagedomains;
 mod tags;

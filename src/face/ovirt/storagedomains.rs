@@ -131,10 +131,10 @@ fn complete(sent: &Doc) -> Result<(), Fault> {
     }
     if needed.is_empty() {
         for unit in units(storage) {
-            require(unit, "LogicalUnit", "add", &["id"])?;
+            require(unit, "LogicalUnit", "getLunIds", &["id"])?;
         }
     }
-    require(sent, CLASS, "add", &["name"])
+    require(sent, CLASS, "addDomain", &["name"])
 }
 
 /// The logical units of a storage, given right there or within a volume group.
