@@ -233,3 +233,20 @@ fn config(sent: &Doc, cluster: ClusterId, seal: impl Fn(&str) -> String) -> Host
     config.apply(&patch(sent, None, &PowerManagement::default(), seal));
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_not_sent_stays() {
+        let current = PowerManagement { password: "sealed".into(), agent: "ipmilan".into(), ..PowerManagement::default() };
+        let seal = |text: &str| format!("<{text}>");
+        let sent = Doc::new().set("enabled", true);
+        let power = sent_power_management(&sent, &current, seal);
+        assert!(power.enabled);
+        assert_eq!((power.password.as_str(), power.agent.as_str()), ("sealed", "ipmilan"));
+        let sent = Doc::new().set("password", "new");
+        assert_eq!(sent_power_management(&sent, &current, seal).password, "<new>");
+    }
+}

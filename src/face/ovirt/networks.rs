@@ -60,3 +60,17 @@ fn config(sent: &Doc) -> NetworkConfig {
     config.apply(&patch(sent));
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_usages_take_the_network_from_virtual_machines() {
+        assert_eq!(patch(&Doc::new()).vm_network, None);
+        assert!(config(&Doc::new()).vm_network);
+        assert!(!config(&Doc::new().set("usages", Doc::new())).vm_network);
+        let upper = Doc::new().set("usages", Doc::new().set("usage", vec!["VM", "DISPLAY"]));
+        assert!(config(&upper).vm_network);
+    }
+}

@@ -160,3 +160,47 @@ fn sent_storage(sent: &Doc) -> Storage {
         mount_options: given(storage, "mount_options").unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nfs() -> Doc {
+        Doc::new()
+            .set("name", "data1")
+            .set("type", "data")
+            .set_path("host.name", "hypervisor")
+            .set_path("storage.type", "nfs")
+            .set_path("storage.address", "192.168.0.10")
+            .set_path("storage.path", "/data1")
+    }
+
+    fn missing(sent: &Doc) -> String {
+        match complete(sent) {
+            Ok(()) => String::new(),
+            Err(fault) => fault.detail.unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn what_a_new_domain_lacks_is_told_check_by_check() {
+        assert_eq!(missing(&nfs()), "");
+        assert_eq!(missing(&Doc::new()), "StorageDomain [host.id|name, type, storage] required for add");
+        let mut sent = nfs();
+        sent.put("storage", Doc::new().set("type", "nfs"));
+        assert_eq!(missing(&sent), "Storage [path] required for add");
+        let mut sent = nfs();
+        sent.remove("name");
+        assert_eq!(missing(&sent), "StorageDomain [name] required for addDomain");
+    }
+
+    #[test]
+    fn a_logical_unit_may_stand_in_a_volume_group() {
+        let unit = || Doc::new().set("id", "lun1").set("address", "san").set("target", "iqn.a");
+        let grouped = Doc::new().set_path("storage.type", "iscsi").set_path("storage.volume_group.logical_unit", vec![unit()]);
+        let plain = Doc::new().set_path("storage.type", "iscsi").set_path("storage.logical_unit", vec![unit()]);
+        let read = sent_storage(&grouped);
+        assert_eq!(read, sent_storage(&plain));
+        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", 0));
+    }
+}
