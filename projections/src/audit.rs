@@ -13,12 +13,12 @@ use std::sync::Arc;
 use evirt_domain::access::{Holder, Object, User};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
-use evirt_domain::disk::Disk;
+use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
-use evirt_domain::storage::{AttachmentStatus, StorageDomain};
+use evirt_domain::storage::{AttachmentStatus, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -104,7 +104,6 @@ impl<'a> Scene<'a> {
         vnic_profile vnic_profiles VnicProfileId => VnicProfile;
         tag tags TagId => Tag;
         user users UserId => User;
-        job jobs JobId => Job;
     }
 
     /// A draft that names whoever caused the event.
@@ -393,23 +392,23 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 
         Event::StorageDomainAdded(_) => return None,
         Event::StorageDomainCreated(e) => at
-            .report(956, |task| matches!(task, Task::CreateStorageDomain { domain, .. } if *domain == e.domain))
+            .report(956, on_domain(e.domain))
             .storage_domain(e.domain),
         Event::StorageDomainCreationFailed(e) => at
-            .report(957, |task| matches!(task, Task::CreateStorageDomain { domain, .. } if *domain == e.domain))
+            .report(957, on_domain(e.domain))
             .storage_domain(e.domain)
             .reason(&e.reason),
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
         Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain),
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
-        Event::StorageDomainDetached(e) => at
-            .report(964, |task| matches!(task, Task::DetachStorageDomain { domain } if *domain == e.domain))
-            .storage_domain(e.domain),
+        // An attachment that failed is undone, which the end of its job tells.
+        Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
+        Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at
-            .report(960, |task| matches!(task, Task::RemoveStorageDomain { domain, .. } if *domain == e.domain))
+            .report(960, on_domain(e.domain))
             .storage_domain(e.domain),
 
-        Event::DiskAdded(e) => at.draft(if e.vm.is_some() { 78 } else { 2020 }).disk(e.disk),
+        Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
         Event::DiskCreated(e) => at.report(disk_code(at, e.disk, 97, 2021), creates(e.disk)).disk(e.disk),
         Event::DiskCreationFailed(e) => {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
@@ -435,7 +434,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             }
         }
         Event::NicRemoved(e) => at.draft(930).vm(e.vm).with("InterfaceName", e.name.clone()),
-        Event::DiskAttached(e) => at.draft(2016).vm(e.vm).disk(e.attachment.disk),
+        Event::DiskAttached(e) => {
+            // A disk that is made for the VM is attached while its volume is being created.
+            let made = at.before.disks.get(&e.attachment.disk).is_some_and(|disk| disk.status == DiskStatus::Locked);
+            at.draft(if made { 78 } else { 2016 }).vm(e.vm).disk(e.attachment.disk)
+        }
         Event::DiskAttachmentUpdated(e) => {
             let vm = at.before.vms.get(&e.vm)?;
             let was = vm.disks.iter().any(|old| old.disk == e.attachment.disk && old.active);
@@ -600,6 +603,38 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         _ => at.draft(code),
     };
     Some(draft.host(e.host).reason(&e.detail).with("HostStatus", e.to.name()))
+}
+
+/// What a storage domain's change of state says; of work that failed its job's end tells.
+fn storage_status<'a>(at: Scene<'a>, e: &StorageDomainStatusChanged) -> Option<Draft<'a>> {
+    use AttachmentStatus::*;
+    let code = match (e.from, e.to) {
+        (Locked, _) if !e.reason.is_empty() => return None,
+        (_, Active) => 966,
+        (_, Maintenance) => 968,
+        (Active, Inactive | Unknown) => 970,
+        _ => return None,
+    };
+    Some(at.report(code, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason))
+}
+
+/// Whether a task works on a storage domain.
+fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
+    move |task| match task {
+        Task::CreateStorageDomain { domain, .. }
+        | Task::AttachStorageDomain { domain }
+        | Task::ActivateStorageDomain { domain }
+        | Task::DeactivateStorageDomain { domain }
+        | Task::DetachStorageDomain { domain }
+        | Task::RemoveStorageDomain { domain, .. } => *domain == id,
+        _ => false,
+    }
+}
+
+/// Whether a storage domain is being attached.
+fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
+    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id))
+        .is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.

@@ -1,3 +1,4 @@
 //! Read models folded from the log, the search language and paging. Pure: no I/O.
 
+pub mod audit;
 pub mod search;
