@@ -18,7 +18,7 @@ use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
-use evirt_domain::storage::{AttachmentStatus, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -108,12 +108,7 @@ impl<'a> Scene<'a> {
 
     /// A draft that names whoever caused the event.
     fn draft(self, code: u32) -> Draft<'a> {
-        Draft {
-            scene: self,
-            entry: AuditEntry { code, ..AuditEntry::default() },
-            values: Vec::new(),
-        }
-        .by(self.recorded.actor)
+        Draft { scene: self, entry: AuditEntry { code, ..AuditEntry::default() }, values: Vec::new() }.by(self.recorded.actor)
     }
 
     /// A draft that names whoever asked for the work that the event reports on.
@@ -124,9 +119,7 @@ impl<'a> Scene<'a> {
     /// Who caused the event or, where a reactor did, who opened the job that it worked on.
     fn asker(&self, task: impl Fn(&Task) -> bool) -> Actor {
         match self.recorded.actor {
-            Actor::System => {
-                evirt_domain::job::open_job(self.before, task).map_or(Actor::System, |job| job.owner)
-            }
+            Actor::System => evirt_domain::job::open_job(self.before, task).map_or(Actor::System, |job| job.owner),
             user => user,
         }
     }
@@ -272,9 +265,7 @@ impl Draft<'_> {
         let scene = self.scene;
         let (draft, kind, name) = match object {
             Object::System => (self, "system", None),
-            Object::DataCenter(id) => {
-                (self.data_center(id), "data center", scene.data_center(id).map(|o| o.config.name.clone()))
-            }
+            Object::DataCenter(id) => (self.data_center(id), "data center", scene.data_center(id).map(|o| o.config.name.clone())),
             Object::Cluster(id) => (self.cluster(id), "cluster", scene.cluster(id).map(|o| o.config.name.clone())),
             Object::Network(id) => (self.network(id), "network", scene.network(id).map(|o| o.config.name.clone())),
             Object::VnicProfile(id) => {
@@ -361,9 +352,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
         Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
         Event::NetworkAssigned(e) => {
-            let old = at.before.clusters.get(&e.cluster).and_then(|cluster| {
-                cluster.networks.iter().find(|network| network.network == e.network.network)
-            });
+            let old = at
+                .before
+                .clusters
+                .get(&e.cluster)
+                .and_then(|cluster| cluster.networks.iter().find(|network| network.network == e.network.network));
             let code = match old {
                 None => 946,
                 Some(old) if e.network.display && !old.display => 1100,
@@ -391,22 +384,21 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRemoved(e) => at.draft(44).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
-        Event::StorageDomainCreated(e) => at
-            .report(956, on_domain(e.domain))
-            .storage_domain(e.domain),
-        Event::StorageDomainCreationFailed(e) => at
-            .report(957, on_domain(e.domain))
-            .storage_domain(e.domain)
-            .reason(&e.reason),
+        // A removal that failed is undone, which the end of its job tells.
+        Event::StorageDomainCreated(e)
+            if at.before.storage_domains.get(&e.domain).is_some_and(|domain| domain.state == DomainState::Removing) =>
+        {
+            return None;
+        }
+        Event::StorageDomainCreated(e) => at.report(956, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainCreationFailed(e) => at.report(957, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason),
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
         Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain),
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
         // An attachment that failed is undone, which the end of its job tells.
         Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
         Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
-        Event::StorageDomainRemoved(e) => at
-            .report(960, on_domain(e.domain))
-            .storage_domain(e.domain),
+        Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
         Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
         Event::DiskCreated(e) => at.report(disk_code(at, e.disk, 97, 2021), creates(e.disk)).disk(e.disk),
@@ -420,9 +412,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 
         Event::VmCreated(e) => at.draft(34).vm(e.vm),
         Event::VmUpdated(e) => at.draft(35).vm(e.vm),
-        Event::VmRemoved(e) => {
-            at.report(113, |task| matches!(task, Task::RemoveVm { vm } if *vm == e.vm)).vm(e.vm)
-        }
+        Event::VmRemoved(e) => at.report(113, |task| matches!(task, Task::RemoveVm { vm } if *vm == e.vm)).vm(e.vm),
         Event::NicAdded(e) => nic(at.draft(932).vm(e.vm), &e.nic.config),
         Event::NicUpdated(e) => {
             let vm = at.vm(e.vm)?;
@@ -466,9 +456,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::VmUp(e) => match (e.started, e.started_by, at.before.vms.get(&e.vm)?.state) {
             (true, Actor::User(_), _) => at.draft(153).by(e.started_by).vm(e.vm).host(e.host),
             (true, Actor::System, _) => at.draft(32).vm(e.vm).host(e.host),
-            (false, _, VmState::NotResponding | VmState::Unknown) => {
-                at.draft(163).vm(e.vm).with("VmStatus", VmState::Up.name())
-            }
+            (false, _, VmState::NotResponding | VmState::Unknown) => at.draft(163).vm(e.vm).with("VmStatus", VmState::Up.name()),
             _ => return None,
         },
         Event::VmPaused(e) => {
@@ -633,8 +621,7 @@ fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
 
 /// Whether a storage domain is being attached.
 fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
-    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id))
-        .is_some()
+    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id)).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.

@@ -2,3 +2,6 @@
 
 pub mod audit;
 pub mod search;
+
+#[cfg(test)]
+mod fixture;
