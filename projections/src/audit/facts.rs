@@ -1,7 +1,10 @@
 //! What the audit log can say: each code with its name, its severity, how often it may be repeated, and its words.
 
+use serde::{Deserialize, Serialize};
+
 /// How grave an entry is. The numbers are those that the API's clients know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Severity {
     /// All is well.
@@ -124,14 +127,14 @@ impl Fact {
     }
 }
 
-/// Every code that an event can raise, and those that the engine raises itself, by code.
+/// Every code that an event can raise, and those that the engine raises itself, by code. Severities are those of 3.3.
 pub const FACTS: &[Fact] = &[
     normal(1, "VDC_START", "The engine has started."),
     normal(2, "VDC_STOP", "The engine has stopped."),
     error(12, "VDS_FAILURE", "Host ${VdsName} does not respond."),
     normal(13, "VDS_DETECTED", "Host ${VdsName} was detected. Its state is ${HostStatus}."),
     normal(14, "VDS_RECOVER", "Host ${VdsName} responds again."),
-    normal(15, "VDS_MAINTENANCE", "Host ${VdsName} is in maintenance."),
+    warning(15, "VDS_MAINTENANCE", "Host ${VdsName} is in maintenance."),
     normal(16, "VDS_ACTIVATE", "Activation of host ${VdsName} was initiated[ by ${UserName}]."),
     error(17, "VDS_MAINTENANCE_FAILED", "Host ${VdsName} could not be put into maintenance[: ${Reason}].").once_in(60),
     error(18, "VDS_ACTIVATE_FAILED", "Host ${VdsName} could not be activated[ by ${UserName}][: ${Reason}].").once_in(60),
@@ -161,7 +164,7 @@ pub const FACTS: &[Fact] = &[
         "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} was started[ by ${UserName}].",
     ),
     normal(63, "VM_MIGRATION_DONE", "VM ${VmName} has migrated from host ${VdsName} to host ${DestinationVdsName}."),
-    error(
+    warning(
         64,
         "VM_MIGRATION_ABORT",
         "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} was aborted[: ${Reason}].",
