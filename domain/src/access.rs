@@ -518,8 +518,7 @@ impl Decide for AddUser {
         let mut events: Vec<Event> = vec![UserAdded { user }.into()];
         if let Some(role) = self.role {
             world.role(role)?;
-            let permission =
-                Permission { id: cx.fresh(1), version: 0, holder: Holder::User(id), role, object: Object::System };
+            let permission = Permission { id: cx.fresh(1), version: 0, holder: Holder::User(id), role, object: Object::System };
             events.push(PermissionGranted { permission }.into());
         }
         Ok(events)
@@ -625,8 +624,7 @@ impl Decide for GrantPermission {
         if world.permissions.values().any(|p| same(&p)) {
             return Err(ADD_PERMISSION.no(Key::PermissionExists));
         }
-        let permission =
-            Permission { id: cx.fresh(0), version: 0, holder: self.holder, role: self.role, object: self.object };
+        let permission = Permission { id: cx.fresh(0), version: 0, holder: self.holder, role: self.role, object: self.object };
         Ok(vec![PermissionGranted { permission }.into()])
     }
 
@@ -655,4 +653,10 @@ impl Decide for RevokePermission {
         let object = world.permissions.get(&self.permission).map_or(Object::System, |p| p.object);
         Some((Permit::ManipulatePermissions, object))
     }
+}
+
+/// The events that take away every permission on an object that is being removed.
+pub fn revocations(world: &World, object: Object) -> Vec<Event> {
+    let on_it = world.permissions.values().filter(|p| p.object == object);
+    on_it.map(|p| PermissionRevoked { permission: p.id }.into()).collect()
 }

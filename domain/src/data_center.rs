@@ -205,7 +205,8 @@ impl Decide for UpdateDataCenter {
         if wanted.version < current.config.version {
             return Err(act.no(Key::VersionDecrease));
         }
-        let lowest = world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).map(|c| c.config.version).min();
+        let lowest =
+            world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).map(|c| c.config.version).min();
         if lowest.is_some_and(|lowest| wanted.version > lowest) {
             return Err(act.no(Key::VersionUnsupported));
         }

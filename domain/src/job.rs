@@ -276,11 +276,8 @@ pub struct ClearJobs;
 
 impl crate::command::Decide for ClearJobs {
     fn decide(&self, world: &World, cx: &crate::context::Context) -> Result<Vec<Event>, crate::rejection::Rejection> {
-        let mut ended: Vec<(Micros, JobId, bool)> = world
-            .jobs
-            .values()
-            .filter_map(|j| Some((j.ended_at?, j.id, matches!(j.status, JobStatus::Failed(_)))))
-            .collect();
+        let mut ended: Vec<(Micros, JobId, bool)> =
+            world.jobs.values().filter_map(|j| Some((j.ended_at?, j.id, matches!(j.status, JobStatus::Failed(_))))).collect();
         ended.sort();
         let surplus = ended.len().saturating_sub(MAX_ENDED_JOBS);
         let jobs: Vec<JobId> = ended

@@ -118,7 +118,5 @@ pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> 
             best = Some((weight, host.id));
         }
     }
-    best.filter(|_| wish.host.is_none())
-        .map(|(_, host)| host)
-        .ok_or_else(|| act.no(Key::AllHostsFilteredOut).because(reasons))
+    best.filter(|_| wish.host.is_none()).map(|(_, host)| host).ok_or_else(|| act.no(Key::AllHostsFilteredOut).because(reasons))
 }

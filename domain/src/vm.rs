@@ -78,9 +78,31 @@ named! {
 
 /// Operating systems that a VM may be said to have.
 pub const OS_TYPES: &[&str] = &[
-    "other", "windows_xp", "windows_2003", "windows_2008", "other_linux", "rhel_5", "rhel_4", "rhel_3", "windows_2003x64",
-    "windows_7", "windows_7x64", "rhel_5x64", "rhel_4x64", "rhel_3x64", "windows_2008x64", "windows_2008r2x64", "rhel_6",
-    "rhel_6x64", "windows_8", "windows_8x64", "windows_2012x64", "sles_11", "ubuntu_12_04", "ubuntu_12_10", "ubuntu_13_04",
+    "other",
+    "windows_xp",
+    "windows_2003",
+    "windows_2008",
+    "other_linux",
+    "rhel_5",
+    "rhel_4",
+    "rhel_3",
+    "windows_2003x64",
+    "windows_7",
+    "windows_7x64",
+    "rhel_5x64",
+    "rhel_4x64",
+    "rhel_3x64",
+    "windows_2008x64",
+    "windows_2008r2x64",
+    "rhel_6",
+    "rhel_6x64",
+    "windows_8",
+    "windows_8x64",
+    "windows_2012x64",
+    "sles_11",
+    "ubuntu_12_04",
+    "ubuntu_12_10",
+    "ubuntu_13_04",
     "unassigned",
 ];
 
@@ -317,6 +339,7 @@ fold!(VmRemoved, Vm vm, |e, world, at| {
     if let Some(old) = world.vms.remove(&e.vm) {
         world.drop_name(NameKind::Vm, &old.config.name, e.vm.0);
         world.cluster_vms.remove(&(old.config.cluster, e.vm));
+        world.to_restart.remove(&e.vm);
         for nic in &old.nics {
             world.drop_name(NameKind::Mac, &nic.mac, nic.id.0);
         }
@@ -853,7 +876,8 @@ impl Decide for UpdateDiskAttachment {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "VM Disk");
         let vm = world.vm(self.vm)?;
-        let old = vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
+        let old =
+            vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
         let new = DiskAttachment {
             disk: self.disk,
             interface: self.interface.unwrap_or(old.interface),
@@ -886,7 +910,8 @@ impl Decide for DetachDisk {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("detach", "VM Disk");
         let vm = world.vm(self.vm)?;
-        let old = vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
+        let old =
+            vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
         if !vm.is_down() && old.active {
             return Err(act.no(Key::VmIsRunning));
         }
@@ -937,9 +962,9 @@ pub fn iso_file(act: Act, world: &World, cluster: ClusterId, file: &str) -> Resu
         .values()
         .find(|d| {
             d.class == crate::storage::DomainClass::Iso
-                && d.attachment.as_ref().is_some_and(|a| {
-                    Some(a.data_center) == data_center && a.status == crate::storage::AttachmentStatus::Active
-                })
+                && d.attachment
+                    .as_ref()
+                    .is_some_and(|a| Some(a.data_center) == data_center && a.status == crate::storage::AttachmentStatus::Active)
         })
         .ok_or_else(|| act.no(Key::VmNoIsoDomain))?;
     if iso.files.iter().any(|f| f.name == file) { Ok(iso.id) } else { Err(act.no(Key::IsoNotFound).with("file", file)) }

@@ -75,6 +75,8 @@ pub struct Run {
     pub paused_detail: String,
     /// Whether it is being stopped because somebody asked, and not by itself.
     pub stopping: bool,
+    /// Whether its migration was called off.
+    pub cancelling: bool,
 }
 
 /// What a start may ask for this run only (the guide's section 15.5, and 000's start with overrides).
@@ -137,13 +139,14 @@ pub struct VmStartRequested {
 
 fold!(VmStartRequested, Vm vm, |e, world, at| {
     world.placed.insert((e.host, e.vm));
+    world.to_restart.remove(&e.vm);
     touch(world, e.vm, at, |v| {
         v.state = if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch };
         v.run = Some(Box::new(Run {
-            host: e.host, generation: at.position, started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
+            host: e.host, generation: v.run.as_ref().map_or(at.position, |r| r.generation), started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
             failed_hosts: Vec::new(), destination: None, before: v.state,
             cdrom: e.overrides.cdrom.clone().unwrap_or_else(|| v.cdrom.clone()),
-            ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false,
+            ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false, cancelling: false,
         }));
     });
 });
@@ -302,6 +305,9 @@ pub struct VmDown {
 }
 
 fold!(VmDown, Vm vm, |e, world, at| {
+    if e.error && world.vms.get(&e.vm).is_some_and(|v| v.config.highly_available) {
+        world.to_restart.insert(e.vm);
+    }
     release(world, e.vm, at, VmState::Down);
 });
 
@@ -341,6 +347,7 @@ fold!(VmMigrationRequested, Vm vm, |e, world, at| {
         run.job = Some(e.job);
         run.destination = Some(e.to);
         run.before = before;
+        run.cancelling = false;
     });
 });
 
@@ -351,7 +358,7 @@ pub struct VmMigrationCancelRequested {
 }
 
 fold!(VmMigrationCancelRequested, Vm vm, |e, world, at| {
-    touch(world, e.vm, at, |_| {});
+    running(world, e.vm, at, VmState::Migrating, |run| run.cancelling = true);
 });
 
 /// The machine runs on another host.
@@ -444,9 +451,11 @@ impl Decide for StartVm {
         if !cdrom.is_empty() {
             iso_file(act, world, vm.config.cluster, cdrom)?;
         }
-        for (field, text) in
-            [("os.kernel", &self.overrides.kernel), ("os.initrd", &self.overrides.initrd), ("os.cmdline", &self.overrides.cmdline)]
-        {
+        for (field, text) in [
+            ("os.kernel", &self.overrides.kernel),
+            ("os.initrd", &self.overrides.initrd),
+            ("os.cmdline", &self.overrides.cmdline),
+        ] {
             check::text(act, field, text.as_deref().unwrap_or_default(), check::MAX_TEXT)?;
         }
         let host = schedule::place(world, cx, act, vm, Wish { host: self.host, except: &[] })?;
@@ -492,7 +501,7 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
             return Err(act.no(key).with("disk", &disk.config.alias));
         }
         let domain = world.storage_domain(disk.storage_domain)?;
-        if !domain.attachment.as_ref().is_some_and(|a| a.status == crate::storage::AttachmentStatus::Active) {
+        if domain.attachment.is_none_or(|a| a.status != crate::storage::AttachmentStatus::Active) {
             return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
         }
     }
@@ -592,7 +601,9 @@ impl Decide for ShutdownVm {
         if vm.state != VmState::Up {
             return StopVm { vm: self.vm }.decide(world, cx);
         }
-        Ok(change(vm, cx, "Shutting down", Task::ShutdownVm { vm: self.vm }, |job| VmShutdownRequested { vm: self.vm, job }.into()))
+        Ok(change(vm, cx, "Shutting down", Task::ShutdownVm { vm: self.vm }, |job| {
+            VmShutdownRequested { vm: self.vm, job }.into()
+        }))
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -757,14 +768,25 @@ impl Decide for SetTicket {
 pub enum Observed {
     PoweringUp(Guest),
     Up(Guest),
-    Paused { detail: String },
+    Paused {
+        detail: String,
+    },
     PoweringDown,
     RebootInProgress,
     NotResponding,
     Saved,
-    Down { error: bool, message: String },
-    Migrated { from: HostId, to: HostId },
-    MigrationFailed { cancelled: bool, message: String },
+    Down {
+        error: bool,
+        message: String,
+    },
+    Migrated {
+        from: HostId,
+        to: HostId,
+    },
+    MigrationFailed {
+        cancelled: bool,
+        message: String,
+    },
     /// The host is not heard of.
     Lost,
     /// The host does not know the VM though it should run there.
@@ -797,7 +819,10 @@ impl Decide for ReportVm {
             }
             Observed::Up(guest)
                 if starting
-                    || matches!(vm.state, VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown) =>
+                    || matches!(
+                        vm.state,
+                        VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown
+                    ) =>
             {
                 let up = VmUp { vm: id, host: run.host, started: starting, started_by: run.started_by, guest: guest.clone() };
                 events.push(up.into());
@@ -841,8 +866,7 @@ fn down(vm: &Vm, run: &Run, error: bool, message: &str) -> Vec<Event> {
         return start_failed(vm, message);
     }
     let error = error && !run.stopping;
-    let mut events: Vec<Event> =
-        vec![VmDown { vm: vm.id, host: Some(run.host), error, message: message.to_owned() }.into()];
+    let mut events: Vec<Event> = vec![VmDown { vm: vm.id, host: Some(run.host), error, message: message.to_owned() }.into()];
     events.extend(ended(run, (!run.stopping).then_some(message)));
     events
 }

@@ -22,14 +22,26 @@ use crate::template::Template;
 use crate::vm::Vm;
 
 /// Aggregates of one type by id, structurally shared between copies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "K: Ord + Clone + Serialize + serde::de::DeserializeOwned, V: Serialize + serde::de::DeserializeOwned")]
 #[serde(transparent)]
-pub struct Table<K, V>(OrdMap<K, Arc<V>>);
+pub struct Table<K: Ord, V>(OrdMap<K, Arc<V>>);
+
+impl<K: Ord + Clone, V> Clone for Table<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<K: Ord + Clone, V> Default for Table<K, V> {
     fn default() -> Self {
         Self(OrdMap::new())
+    }
+}
+
+impl<K: Ord + Clone, V: PartialEq> PartialEq for Table<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 }
 
@@ -155,6 +167,8 @@ pub struct World {
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
     pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
+    /// Highly available VMs that went down by themselves and are to be started again.
+    pub to_restart: imbl::OrdSet<VmId>,
     /// Jobs that have not ended.
     pub open_jobs: imbl::OrdSet<JobId>,
     /// The MAC address given out last; the search for a free one goes on behind it.
@@ -255,16 +269,12 @@ impl World {
 
     /// The VMs that have a place on a host.
     pub fn vms_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
-        self.placed
-            .range((host, VmId(Uuid::nil()))..=(host, VmId(Uuid::max())))
-            .filter_map(|(_, vm)| self.vms.get(vm))
+        self.placed.range((host, VmId(Uuid::nil()))..=(host, VmId(Uuid::max()))).filter_map(|(_, vm)| self.vms.get(vm))
     }
 
     /// The VMs of a cluster.
     pub fn vms_in(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<Vm>> {
-        self.cluster_vms
-            .range((cluster, VmId(Uuid::nil()))..=(cluster, VmId(Uuid::max())))
-            .filter_map(|(_, vm)| self.vms.get(vm))
+        self.cluster_vms.range((cluster, VmId(Uuid::nil()))..=(cluster, VmId(Uuid::max()))).filter_map(|(_, vm)| self.vms.get(vm))
     }
 
     /// The disks on a storage domain.

@@ -1,0 +1,376 @@
+//! Disks: the guide's chapters 15.4 and 16.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::event::{Event, StreamKind};
+use crate::fold;
+use crate::ids::*;
+use crate::job::{JobEnded, JobOpened, Task};
+use crate::patch::patchable;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::storage::{AttachmentStatus, DomainClass, StorageDomain};
+use crate::vm::{DiskAttached, DiskAttachment, DiskDetached, check_attachment, named};
+use crate::world::{NameKind, World};
+
+/// The smallest disk, in bytes.
+pub const MIN_DISK: i64 = 1 << 20;
+/// The largest disk, in bytes.
+pub const MAX_DISK: i64 = 64 << 40;
+/// The free space below which a domain takes no more disks, in bytes.
+pub const CRITICAL_SPACE: i64 = 5 << 30;
+
+named! {
+    /// The format of a disk's image.
+    DiskFormat { Cow "cow", Raw "raw" }
+}
+named! {
+    /// How a VM sees a disk.
+    DiskInterface { Ide "ide", Virtio "virtio", VirtioScsi "virtio_scsi" }
+}
+named! {
+    /// How a disk stands.
+    DiskStatus { Locked "locked", Ok "ok", Illegal "illegal" }
+}
+
+patchable! {
+    /// What a user says of a disk.
+    pub struct DiskConfig, DiskPatch {
+        pub alias: String,
+        pub description: String,
+        /// Provisioned, in bytes.
+        pub size: i64,
+        pub shareable: bool,
+        pub wipe_after_delete: bool,
+        pub propagate_errors: bool,
+    }
+}
+
+/// A disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Disk {
+    pub id: DiskId,
+    pub version: u64,
+    pub config: DiskConfig,
+    pub format: DiskFormat,
+    /// Whether it takes space only as it is written.
+    pub sparse: bool,
+    pub storage_domain: StorageDomainId,
+    pub status: DiskStatus,
+    /// In bytes.
+    pub actual_size: i64,
+    /// The volume that holds it.
+    pub image: uuid::Uuid,
+    /// The VMs that have it.
+    pub vms: Vec<VmId>,
+    pub created_at: Micros,
+}
+
+/// A disk was added; its volume is being created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskAdded {
+    pub disk: DiskId,
+    pub config: DiskConfig,
+    pub format: DiskFormat,
+    pub sparse: bool,
+    pub storage_domain: StorageDomainId,
+    pub image: uuid::Uuid,
+}
+
+fold!(DiskAdded, Disk disk, |e, world, at| {
+    world.take_name(NameKind::Disk, &e.config.alias, e.disk.0);
+    world.domain_disks.insert((e.storage_domain, e.disk));
+    let disk = Disk {
+        id: e.disk, version: at.version, config: e.config.clone(), format: e.format, sparse: e.sparse,
+        storage_domain: e.storage_domain, status: DiskStatus::Locked, actual_size: 0, image: e.image, vms: Vec::new(),
+        created_at: at.at,
+    };
+    world.disks.insert(e.disk, disk);
+});
+
+fn touch(world: &mut World, disk: DiskId, at: &crate::event::Stamp, change: impl FnOnce(&mut Disk)) {
+    world.disks.update(&disk, |d| {
+        change(d);
+        d.version = at.version;
+    });
+}
+
+/// A disk's volume is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskCreated {
+    pub disk: DiskId,
+    pub actual_size: i64,
+}
+
+fold!(DiskCreated, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| { d.status = DiskStatus::Ok; d.actual_size = e.actual_size; });
+});
+
+/// A disk's volume could not be created; the disk is illegal and can only be removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskCreationFailed {
+    pub disk: DiskId,
+    pub reason: String,
+}
+
+fold!(DiskCreationFailed, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| d.status = DiskStatus::Illegal);
+});
+
+/// A disk was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskUpdated {
+    pub disk: DiskId,
+    pub changes: DiskPatch,
+}
+
+fold!(DiskUpdated, Disk disk, |e, world, at| {
+    if let (Some(new), Some(old)) = (&e.changes.alias, world.disks.get(&e.disk).map(|d| d.config.alias.clone())) {
+        world.rename(NameKind::Disk, &old, new, e.disk.0);
+    }
+    touch(world, e.disk, at, |d| d.config.apply(&e.changes));
+});
+
+/// A disk's volume is being deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskRemovalStarted {
+    pub disk: DiskId,
+}
+
+fold!(DiskRemovalStarted, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| d.status = DiskStatus::Locked);
+});
+
+/// A disk was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskRemoved {
+    pub disk: DiskId,
+    pub alias: String,
+}
+
+fold!(DiskRemoved, Disk disk, |e, world, at| {
+    if let Some(old) = world.disks.remove(&e.disk) {
+        world.drop_name(NameKind::Disk, &old.config.alias, e.disk.0);
+        world.domain_disks.remove(&(old.storage_domain, e.disk));
+    }
+    world.close_stream(StreamKind::Disk, e.disk.0);
+});
+
+/// The VM that a new disk is for.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachTo {
+    pub vm: VmId,
+    pub interface: DiskInterface,
+    pub bootable: bool,
+    pub active: bool,
+}
+
+/// Adds a disk, floating or for a VM.
+#[derive(Clone, Debug)]
+pub struct AddDisk {
+    /// An empty alias becomes `{vm}_Disk{n}`.
+    pub config: DiskConfig,
+    pub format: DiskFormat,
+    /// Where nothing is said: cow is sparse, raw is on files and not on blocks.
+    pub sparse: Option<bool>,
+    /// Where nothing is said, and the disk is for a VM: the VM's first disk's, else the active data domain with the most space.
+    pub storage_domain: Option<StorageDomainId>,
+    pub attach: Option<AttachTo>,
+}
+
+const ADD: Act = Act("add", "VM Disk");
+
+impl Decide for AddDisk {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let domain = self.domain(world)?;
+        let vm = self.attach.map(|to| world.vm(to.vm)).transpose()?;
+        let mut config = self.config.clone();
+        if config.alias.is_empty() {
+            config.alias = match vm {
+                Some(vm) => format!("{}_Disk{}", vm.config.name, vm.disks.len() + 1),
+                None => return Err(ADD.no(Key::NameEmpty)),
+            };
+        }
+        check_config(ADD, &config, self.format)?;
+        let block = domain.storage.kind.is_block();
+        let sparse = self.sparse.unwrap_or(self.format == DiskFormat::Cow || !block);
+        let fits = match self.format {
+            DiskFormat::Cow => sparse,
+            DiskFormat::Raw => !(sparse && block),
+        };
+        if !fits {
+            return Err(ADD.no(Key::DiskFormatCombination).with("format", self.format.name()));
+        }
+        let needed = if sparse { 0 } else { config.size };
+        if domain.available - needed < CRITICAL_SPACE {
+            return Err(ADD.no(Key::DiskSpaceLow).with("name", &domain.config.name));
+        }
+        let disk: DiskId = cx.fresh(0);
+        let description = format!("Adding Disk {}", config.alias);
+        let added = DiskAdded { disk, config, format: self.format, sparse, storage_domain: domain.id, image: cx.fresh(1) };
+        let mut events: Vec<Event> = vec![added.into()];
+        if let (Some(to), Some(vm)) = (self.attach, vm) {
+            let attachment = DiskAttachment { disk, interface: to.interface, bootable: to.bootable, active: to.active };
+            check_attachment(ADD, vm, &attachment)?;
+            events.push(DiskAttached { vm: to.vm, attachment }.into());
+        }
+        events.push(JobOpened { job: cx.fresh(2), description, task: Task::CreateDisk { disk } }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateDisk, self.storage_domain.map_or(Object::System, Object::StorageDomain)))
+    }
+}
+
+impl AddDisk {
+    /// The storage domain that takes the disk: active, and a data domain of the VM's data center.
+    fn domain<'a>(&self, world: &'a World) -> Result<&'a StorageDomain, Rejection> {
+        let vm = self.attach.map(|to| world.vm(to.vm)).transpose()?;
+        let data_center = vm.and_then(|v| world.data_center_of(v.config.cluster)).map(|dc| dc.id);
+        let usable = |d: &StorageDomain| {
+            d.class == DomainClass::Data
+                && d.attachment
+                    .as_ref()
+                    .is_some_and(|a| a.status == AttachmentStatus::Active && (vm.is_none() || Some(a.data_center) == data_center))
+        };
+        let wanted = self.storage_domain.or_else(|| {
+            let first = vm.and_then(|v| v.disks.first()).and_then(|d| world.disks.get(&d.disk)).map(|d| d.storage_domain);
+            first.or_else(|| {
+                world.storage_domains.values().filter(|d| usable(d)).max_by_key(|d| (d.available, d.id)).map(|d| d.id)
+            })
+        });
+        let domain = world.storage_domain(wanted.ok_or_else(|| ADD.no(Key::NoDataDomain))?)?;
+        if usable(domain) { Ok(domain) } else { Err(ADD.no(Key::DomainNotActive).with("name", &domain.config.name)) }
+    }
+}
+
+fn check_config(act: Act, config: &DiskConfig, format: DiskFormat) -> Result<(), Rejection> {
+    check::name(act, &config.alias, check::ALIAS)?;
+    check::text(act, "description", &config.description, check::MAX_DESCRIPTION)?;
+    check::range(act, "provisioned_size", config.size, MIN_DISK, MAX_DISK)?;
+    if config.shareable && format == DiskFormat::Cow {
+        return Err(act.no(Key::DiskShareableCow));
+    }
+    Ok(())
+}
+
+/// A disk's volume is there, or could not be created.
+#[derive(Clone, Debug)]
+pub struct FinishDiskCreation {
+    pub job: JobId,
+    pub disk: DiskId,
+    /// The space that it takes, in bytes.
+    pub outcome: Result<i64, String>,
+}
+
+impl Decide for FinishDiskCreation {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if world.disks.contains(&self.disk) {
+            events.push(match &self.outcome {
+                Ok(actual_size) => DiskCreated { disk: self.disk, actual_size: *actual_size }.into(),
+                Err(reason) => DiskCreationFailed { disk: self.disk, reason: reason.clone() }.into(),
+            });
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+}
+
+/// Changes a disk. It can grow and never shrink; while a running VM uses it only its description changes.
+#[derive(Clone, Debug)]
+pub struct UpdateDisk {
+    pub disk: DiskId,
+    pub changes: DiskPatch,
+}
+
+impl Decide for UpdateDisk {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("edit", "VM Disk");
+        let disk = world.disk(self.disk)?;
+        let changes = self.changes.clone().reduce(&disk.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = disk.config.clone();
+        wanted.apply(&changes);
+        check_config(act, &wanted, disk.format)?;
+        if wanted.size < disk.config.size {
+            return Err(act.no(Key::DiskShrink));
+        }
+        if disk.status == DiskStatus::Locked {
+            return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
+        }
+        if used(world, disk) && (changes.shareable.is_some() || changes.wipe_after_delete.is_some()) {
+            return Err(act.no(Key::DiskInUse));
+        }
+        Ok(vec![DiskUpdated { disk: self.disk, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::EditDiskProperties, Object::Disk(self.disk)))
+    }
+}
+
+/// Whether a running VM has the disk plugged.
+fn used(world: &World, disk: &Disk) -> bool {
+    disk.vms
+        .iter()
+        .filter_map(|vm| world.vms.get(vm))
+        .any(|vm| !vm.is_down() && vm.disks.iter().any(|d| d.disk == disk.id && d.active))
+}
+
+/// Removes a disk: from the VMs that have it, and its volume.
+#[derive(Clone, Debug)]
+pub struct RemoveDisk {
+    pub disk: DiskId,
+}
+
+impl Decide for RemoveDisk {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "VM Disk");
+        let disk = world.disk(self.disk)?;
+        if disk.status == DiskStatus::Locked {
+            return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
+        }
+        if used(world, disk) {
+            return Err(act.no(Key::DiskInUse));
+        }
+        let mut events: Vec<Event> = disk.vms.iter().map(|vm| DiskDetached { vm: *vm, disk: self.disk }.into()).collect();
+        events.push(DiskRemovalStarted { disk: self.disk }.into());
+        let description = format!("Removing Disk {}", disk.config.alias);
+        events.push(JobOpened { job: cx.fresh(0), description, task: Task::RemoveDisk { disk: self.disk } }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteDisk, Object::Disk(self.disk)))
+    }
+}
+
+/// A disk's volume is gone, or could not be deleted.
+#[derive(Clone, Debug)]
+pub struct FinishDiskRemoval {
+    pub job: JobId,
+    pub disk: DiskId,
+    pub outcome: Result<(), String>,
+}
+
+impl Decide for FinishDiskRemoval {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if let Some(disk) = world.disks.get(&self.disk) {
+            events.push(match &self.outcome {
+                Ok(()) => DiskRemoved { disk: self.disk, alias: disk.config.alias.clone() }.into(),
+                Err(reason) => DiskCreationFailed { disk: self.disk, reason: reason.clone() }.into(),
+            });
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+}

@@ -1,0 +1,865 @@
+//! Hosts: the guide's chapter 14.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::data_center::select_spm;
+use crate::event::{Event, StreamKind};
+use crate::fold;
+use crate::ids::*;
+use crate::job::{JobEnded, JobOpened, Task};
+use crate::patch::patchable;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::vm::{Affinity, named};
+use crate::vm_run::{VmState, down_with_host};
+use crate::world::{NameKind, World};
+
+named! {
+    /// The state of a host, as the API names it.
+    HostStatus {
+        Unassigned "unassigned",
+        Down "down",
+        Maintenance "maintenance",
+        Up "up",
+        NonResponsive "non_responsive",
+        Error "error",
+        Installing "installing",
+        InstallFailed "install_failed",
+        Reboot "reboot",
+        PreparingForMaintenance "preparing_for_maintenance",
+        NonOperational "non_operational",
+        PendingApproval "pending_approval",
+        Initializing "initializing",
+        Connecting "connecting",
+    }
+}
+
+named! {
+    /// What a host runs: RHEL, or the hypervisor that registers itself.
+    HostType { Rhel "rhel", RhevH "rhev-h" }
+}
+
+named! {
+    /// What fencing does (7.6).
+    FenceType { Manual "manual", Restart "restart", Start "start", Stop "stop", Status "status" }
+}
+
+patchable! {
+    /// Power management of a host; the password is sealed.
+    #[derive(Default)]
+    pub struct PowerManagement, PowerManagementPatch {
+        pub enabled: bool,
+        pub agent: String,
+        pub address: String,
+        pub username: String,
+        /// Sealed by the engine's key; empty for none.
+        pub password: String,
+        pub options: Vec<(String, String)>,
+    }
+}
+
+patchable! {
+    /// What a user says of a host.
+    pub struct HostConfig, HostPatch {
+        pub name: String,
+        pub comment: String,
+        pub address: String,
+        pub port: u16,
+        pub cluster: ClusterId,
+        pub spm_priority: i32,
+        pub power_management: PowerManagement,
+        pub ksm: bool,
+        pub transparent_hugepages: bool,
+    }
+}
+
+/// A network interface of a host, as the host reported it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostNic {
+    pub id: HostNicId,
+    pub name: String,
+    pub mac: String,
+    pub ip: String,
+    pub netmask: String,
+    pub gateway: String,
+    /// Bits a second.
+    pub speed: u64,
+    pub mtu: u32,
+    /// The logical network on it.
+    pub network: Option<NetworkId>,
+}
+
+/// What a host reports of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostFacts {
+    pub hardware_uuid: String,
+    pub sockets: u32,
+    /// For each socket.
+    pub cores: u32,
+    /// For each core.
+    pub threads: u32,
+    pub cpu_name: String,
+    /// The highest family that it can serve, such as `Intel Nehalem Family`.
+    pub cpu_family: String,
+    pub cpu_mhz: u32,
+    /// In bytes.
+    pub memory: i64,
+    pub os: String,
+    pub kernel: String,
+    pub iscsi_initiator: String,
+    pub nics: Vec<NicFacts>,
+}
+
+/// A network interface in a host's report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NicFacts {
+    pub name: String,
+    pub mac: String,
+    pub ip: String,
+    pub netmask: String,
+    pub gateway: String,
+    pub speed: u64,
+    pub mtu: u32,
+}
+
+/// Why a host could not be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeFailure {
+    /// It does not answer, and how.
+    Unreachable(String),
+    /// It does not take the password.
+    WrongPassword,
+}
+
+/// A host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    pub id: HostId,
+    pub version: u64,
+    pub config: HostConfig,
+    pub kind: HostType,
+    pub status: HostStatus,
+    /// Why it is non-operational.
+    pub detail: String,
+    pub facts: HostFacts,
+    pub nics: Vec<HostNic>,
+    /// The logical networks that it has.
+    pub networks: Vec<NetworkId>,
+    pub tags: Vec<TagId>,
+    /// The root password, sealed, until the installation has put a key in its place.
+    pub sealed_password: String,
+}
+
+impl Host {
+    /// CPUs that VMs can use: cores, or threads where the cluster counts them so.
+    pub fn cpus(&self, threads_as_cores: bool) -> u32 {
+        self.facts.sockets * self.facts.cores * if threads_as_cores { self.facts.threads.max(1) } else { 1 }
+    }
+}
+
+/// Gives a host what it reported; the management network lies on its first interface that has an address.
+fn take_facts(world: &World, host: &mut Host, facts: &HostFacts) {
+    let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
+    let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management).map(|n| n.id);
+    let carrier = facts.nics.iter().position(|n| !n.ip.is_empty()).unwrap_or(0);
+    host.nics = facts
+        .nics
+        .iter()
+        .enumerate()
+        .map(|(n, nic)| {
+            let old = host.nics.iter().find(|o| o.name == nic.name);
+            HostNic {
+                id: old.map_or_else(|| nic_id(host.id, n), |o| o.id),
+                name: nic.name.clone(),
+                mac: nic.mac.clone(),
+                ip: nic.ip.clone(),
+                netmask: nic.netmask.clone(),
+                gateway: nic.gateway.clone(),
+                speed: nic.speed,
+                mtu: nic.mtu,
+                network: old.and_then(|o| o.network).or(if n == carrier { management } else { None }),
+            }
+        })
+        .collect();
+    host.networks = host.nics.iter().filter_map(|n| n.network).collect();
+    host.facts = facts.clone();
+}
+
+/// The identifier of a host's `n`th interface: derived from the host's, so that folding gives the same everywhere.
+fn nic_id(host: HostId, n: usize) -> HostNicId {
+    HostNicId(uuid::Uuid::from_u128(host.0.as_u128() ^ (n as u128 + 1)))
+}
+
+/// A host was added by its address; its installation is a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostAdded {
+    pub host: HostId,
+    pub config: HostConfig,
+    pub sealed_password: String,
+    pub facts: HostFacts,
+}
+
+/// A host as it begins.
+fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::Stamp) -> Host {
+    Host {
+        id,
+        version: at.version,
+        config: config.clone(),
+        kind,
+        status,
+        detail: String::new(),
+        facts: HostFacts::default(),
+        nics: Vec::new(),
+        networks: Vec::new(),
+        tags: Vec::new(),
+        sealed_password: String::new(),
+    }
+}
+
+fn insert(world: &mut World, mut host: Host, facts: &HostFacts) {
+    world.take_name(NameKind::Host, &host.config.name, host.id.0);
+    world.take_name(NameKind::HostAddress, &host.config.address, host.id.0);
+    take_facts(world, &mut host, facts);
+    world.hosts.insert(host.id, host);
+}
+
+fold!(HostAdded, Host host, |e, world, at| {
+    let mut host = begin(e.host, &e.config, HostType::Rhel, HostStatus::Installing, at);
+    host.sealed_password = e.sealed_password.clone();
+    insert(world, host, &e.facts);
+});
+
+/// A hypervisor registered itself and waits for approval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRegistered {
+    pub host: HostId,
+    pub config: HostConfig,
+    pub facts: HostFacts,
+}
+
+fold!(HostRegistered, Host host, |e, world, at| {
+    insert(world, begin(e.host, &e.config, HostType::RhevH, HostStatus::PendingApproval, at), &e.facts);
+});
+
+fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
+    world.hosts.update(&host, |h| {
+        change(h);
+        h.version = at.version;
+    });
+}
+
+/// A hypervisor that waited was approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostApproved {
+    pub host: HostId,
+    pub cluster: ClusterId,
+}
+
+fold!(HostApproved, Host host, |e, world, at| {
+    touch(world, e.host, at, |h| {
+        h.config.cluster = e.cluster;
+        h.status = HostStatus::Installing;
+    });
+});
+
+/// A host was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostUpdated {
+    pub host: HostId,
+    pub changes: HostPatch,
+}
+
+fold!(HostUpdated, Host host, |e, world, at| {
+    if let Some(old) = world.hosts.get(&e.host).map(|h| h.config.clone()) {
+        if let Some(new) = &e.changes.name {
+            world.rename(NameKind::Host, &old.name, new, e.host.0);
+        }
+        if let Some(new) = &e.changes.address {
+            world.rename(NameKind::HostAddress, &old.address, new, e.host.0);
+        }
+    }
+    touch(world, e.host, at, |h| h.config.apply(&e.changes));
+});
+
+/// A host is being installed anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostInstallationStarted {
+    pub host: HostId,
+    pub sealed_password: String,
+}
+
+fold!(HostInstallationStarted, Host host, |e, world, at| {
+    touch(world, e.host, at, |h| {
+        h.status = HostStatus::Installing;
+        h.sealed_password = e.sealed_password.clone();
+    });
+});
+
+/// A host's installation is done; the engine connects to it now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostInstalled {
+    pub host: HostId,
+}
+
+fold!(HostInstalled, Host host, |e, world, at| {
+    touch(world, e.host, at, |h| {
+        h.status = HostStatus::Initializing;
+        h.sealed_password.clear();
+    });
+});
+
+/// A host reported what it has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFactsReported {
+    pub host: HostId,
+    pub facts: HostFacts,
+}
+
+fold!(HostFactsReported, Host host, |e, world, at| {
+    if let Some(mut host) = world.hosts.get(&e.host).map(|h| (**h).clone()) {
+        take_facts(world, &mut host, &e.facts);
+        host.version = at.version;
+        world.hosts.insert(e.host, host);
+    }
+});
+
+/// A host is in another state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostStatusChanged {
+    pub host: HostId,
+    pub from: HostStatus,
+    pub to: HostStatus,
+    /// Why it is non-operational, or why its installation failed.
+    pub detail: String,
+}
+
+fold!(HostStatusChanged, Host host, |e, world, at| {
+    touch(world, e.host, at, |h| {
+        h.status = e.to;
+        h.detail = e.detail.clone();
+    });
+});
+
+/// A host was fenced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFenced {
+    pub host: HostId,
+    pub fence: FenceType,
+    pub failure: Option<String>,
+}
+
+fold!(HostFenced, Host host, |e, world, at| {
+    touch(world, e.host, at, |_| {});
+});
+
+/// A host was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRemoved {
+    pub host: HostId,
+    pub name: String,
+}
+
+fold!(HostRemoved, Host host, |e, world, at| {
+    if let Some(old) = world.hosts.remove(&e.host) {
+        world.drop_name(NameKind::Host, &old.config.name, old.id.0);
+        world.drop_name(NameKind::HostAddress, &old.config.address, old.id.0);
+    }
+    world.close_stream(StreamKind::Host, e.host.0);
+});
+
+fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
+    HostStatusChanged { host: host.id, from: host.status, to, detail: detail.to_owned() }.into()
+}
+
+fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::HOST_NAME)?;
+    check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
+    if world.exactly_named(NameKind::Host, &config.name).is_some_and(|other| Some(HostId(other)) != id) {
+        return Err(act.no(Key::NameAlreadyUsed));
+    }
+    let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
+    if config.address.is_empty() || config.address.len() > 255 || !config.address.chars().all(address) {
+        return Err(act.no(Key::NameSpecialCharacters).with("field", "address"));
+    }
+    if world.resolve(NameKind::HostAddress, &config.address).is_some_and(|other| Some(HostId(other)) != id) {
+        return Err(act.no(Key::HostAddressInUse).with("address", &config.address));
+    }
+    world.cluster(config.cluster)?;
+    check::range(act, "storage_manager.priority", config.spm_priority.into(), -1, 10)
+}
+
+fn opened(cx: &Context, n: u64, description: String, task: Task) -> Event {
+    JobOpened { job: cx.fresh(n), description, task }.into()
+}
+
+fn on(host: HostId, permit: Permit) -> Option<(Permit, Object)> {
+    Some((permit, Object::Host(host)))
+}
+
+/// Adds a host by its address; it was asked with the root password before.
+#[derive(Clone, Debug)]
+pub struct AddHost {
+    pub config: HostConfig,
+    /// Sealed; empty where none was given.
+    pub sealed_password: String,
+    /// What it reported, or why it could not be asked.
+    pub probe: Result<HostFacts, ProbeFailure>,
+}
+
+impl Decide for AddHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("add", "Host");
+        check_config(act, world, None, &self.config)?;
+        if self.sealed_password.is_empty() {
+            return Err(act.no(Key::HostEmptyPassword));
+        }
+        let facts = self.probe.clone().map_err(|failure| match failure {
+            ProbeFailure::Unreachable(detail) => {
+                act.no(Key::HostUnreachable).with("address", &self.config.address).with("detail", detail)
+            }
+            ProbeFailure::WrongPassword => act.no(Key::HostAuthentication),
+        })?;
+        let host: HostId = cx.fresh(0);
+        let description = format!("Installing Host {}", self.config.name);
+        let added = HostAdded { host, config: self.config.clone(), sealed_password: self.sealed_password.clone(), facts };
+        Ok(vec![added.into(), opened(cx, 1, description, Task::InstallHost { host })])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateHost, Object::Cluster(self.config.cluster)))
+    }
+}
+
+/// A hypervisor announced itself.
+#[derive(Clone, Debug)]
+pub struct RegisterHost {
+    pub name: String,
+    pub address: String,
+    pub facts: HostFacts,
+}
+
+impl Decide for RegisterHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        if world.resolve(NameKind::HostAddress, &self.address).is_some() {
+            return Ok(Vec::new());
+        }
+        let mut name = self.name.clone();
+        let mut n = 1;
+        while world.exactly_named(NameKind::Host, &name).is_some() {
+            n += 1;
+            name = format!("{}-{n}", self.name);
+        }
+        let config = HostConfig {
+            name,
+            comment: String::new(),
+            address: self.address.clone(),
+            port: DEFAULT_PORT,
+            cluster: crate::install::DEFAULT_CLUSTER,
+            spm_priority: DEFAULT_SPM_PRIORITY,
+            power_management: PowerManagement::default(),
+            ksm: true,
+            transparent_hugepages: true,
+        };
+        check_config(Act("add", "Host"), world, None, &config)?;
+        Ok(vec![HostRegistered { host: cx.fresh(0), config, facts: self.facts.clone() }.into()])
+    }
+}
+
+/// The port that a host's agent listens on.
+pub const DEFAULT_PORT: u16 = 54321;
+/// The SPM priority of a host where nothing is said.
+pub const DEFAULT_SPM_PRIORITY: i32 = 5;
+
+/// Approves a hypervisor that waits.
+#[derive(Clone, Debug)]
+pub struct ApproveHost {
+    pub host: HostId,
+    pub cluster: Option<ClusterId>,
+}
+
+impl Decide for ApproveHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("approve", "Host");
+        let host = world.host(self.host)?;
+        if host.kind != HostType::RhevH {
+            return Err(act.no(Key::HostApproveType));
+        }
+        if !matches!(host.status, HostStatus::PendingApproval | HostStatus::InstallFailed) {
+            return Err(act.no(Key::HostApproveStatus));
+        }
+        let cluster = self.cluster.unwrap_or(host.config.cluster);
+        world.cluster(cluster)?;
+        let description = format!("Approving Host {}", host.config.name);
+        let approved = HostApproved { host: self.host, cluster };
+        Ok(vec![approved.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
+    }
+}
+
+/// Changes a host.
+#[derive(Clone, Debug)]
+pub struct UpdateHost {
+    pub host: HostId,
+    pub changes: HostPatch,
+}
+
+impl Decide for UpdateHost {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("edit", "Host");
+        let host = world.host(self.host)?;
+        let changes = self.changes.clone().reduce(&host.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = host.config.clone();
+        wanted.apply(&changes);
+        check_config(act, world, Some(self.host), &wanted)?;
+        let still = matches!(host.status, HostStatus::Maintenance | HostStatus::PendingApproval | HostStatus::InstallFailed);
+        if (changes.cluster.is_some() || changes.address.is_some()) && !still {
+            return Err(act.no(Key::HostUpdateCluster));
+        }
+        Ok(vec![HostUpdated { host: self.host, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::EditHostConfiguration)
+    }
+}
+
+/// Installs a host anew.
+#[derive(Clone, Debug)]
+pub struct InstallHost {
+    pub host: HostId,
+    pub sealed_password: String,
+}
+
+impl Decide for InstallHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("install", "Host");
+        let host = world.host(self.host)?;
+        if self.sealed_password.is_empty() && host.kind == HostType::Rhel {
+            return Err(act.no(Key::HostEmptyPassword));
+        }
+        use HostStatus::*;
+        if !matches!(host.status, Maintenance | InstallFailed | NonOperational | Down | NonResponsive | Error) {
+            return Err(act.no(Key::HostInstallStatus).with("hostStatus", host.status.name()));
+        }
+        let description = format!("Installing Host {}", host.config.name);
+        let started = HostInstallationStarted { host: self.host, sealed_password: self.sealed_password.clone() };
+        Ok(vec![started.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::EditHostConfiguration)
+    }
+}
+
+/// A step of a host's installation or activation came out.
+#[derive(Clone, Debug)]
+pub struct ReportInstalled {
+    pub host: HostId,
+    pub job: JobId,
+    pub outcome: Result<(), String>,
+}
+
+impl Decide for ReportInstalled {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Installing) else {
+            return Ok(Vec::new());
+        };
+        Ok(match &self.outcome {
+            Ok(()) => vec![HostInstalled { host: self.host }.into()],
+            Err(why) => {
+                vec![status(host, HostStatus::InstallFailed, why), JobEnded { job: self.job, failure: Some(why.clone()) }.into()]
+            }
+        })
+    }
+}
+
+/// The engine is connected to a host, which reported what it has, or could not connect.
+#[derive(Clone, Debug)]
+pub struct ReportConnected {
+    pub host: HostId,
+    /// The job that this ends, where it belongs to one.
+    pub job: Option<JobId>,
+    pub outcome: Result<HostFacts, String>,
+}
+
+impl Decide for ReportConnected {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
+        let mut events: Vec<Event> = Vec::new();
+        let mut failure = None;
+        use HostStatus::*;
+        let waiting = matches!(host.status, Unassigned | Initializing | Reboot | Connecting | NonResponsive | NonOperational);
+        match &self.outcome {
+            Ok(facts) => {
+                if *facts != host.facts {
+                    events.push(HostFactsReported { host: self.host, facts: facts.clone() }.into());
+                }
+                if waiting {
+                    let cluster = world.cluster(host.config.cluster)?;
+                    if crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu) {
+                        if cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
+                            let cpu = Some(facts.cpu_family.clone());
+                            let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
+                            events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
+                        }
+                        events.push(status(host, Up, ""));
+                        events.extend(spm_with(world, host));
+                    } else {
+                        let why = "cpu_type_incompatible_with_cluster";
+                        events.push(status(host, NonOperational, why));
+                        failure = Some(why.to_owned());
+                    }
+                }
+            }
+            Err(why) => {
+                failure = Some(why.clone());
+                if waiting && host.status != NonResponsive {
+                    events.push(status(host, NonResponsive, why));
+                }
+            }
+        }
+        events.extend(self.job.map(|job| Event::from(JobEnded { job, failure })));
+        Ok(events)
+    }
+}
+
+/// A host that is coming up becomes the storage pool manager where its data center has none.
+fn spm_with(world: &World, host: &Host) -> Option<Event> {
+    let data_center = world.data_center_of(host.config.cluster)?;
+    let wanted = data_center.master.is_some() && data_center.spm.is_none() && host.config.spm_priority >= 0;
+    wanted.then(|| crate::data_center::SpmSelected { data_center: data_center.id, host: Some(host.id) }.into())
+}
+
+/// The manager of a data center moves off a host that leaves.
+fn spm_without(world: &World, host: &Host) -> Option<Event> {
+    let data_center = world.data_center_of(host.config.cluster)?;
+    (data_center.spm == Some(host.id)).then(|| select_spm(world, data_center, Some(host.id))).flatten()
+}
+
+/// Takes a host out of maintenance.
+#[derive(Clone, Debug)]
+pub struct ActivateHost {
+    pub host: HostId,
+}
+
+impl Decide for ActivateHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("activate", "Host");
+        let host = world.host(self.host)?;
+        match host.status {
+            HostStatus::Up => return Err(act.no(Key::HostAlreadyUp)),
+            HostStatus::NonResponsive => return Err(act.no(Key::HostNonResponsive)),
+            HostStatus::Maintenance | HostStatus::NonOperational | HostStatus::Error | HostStatus::PreparingForMaintenance => {}
+            other => return Err(act.no(Key::HostCannotActivate).with("hostStatus", other.name())),
+        }
+        let mut events: Vec<Event> = evacuation(world, self.host)
+            .map(|job| JobEnded { job, failure: Some("superseded".into()) }.into())
+            .into_iter()
+            .collect();
+        events.push(status(host, HostStatus::Unassigned, ""));
+        events.push(opened(cx, 0, format!("Activating Host {}", host.config.name), Task::ActivateHost { host: self.host }));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
+    }
+}
+
+fn evacuation(world: &World, host: HostId) -> Option<JobId> {
+    crate::job::open_job(world, |task| matches!(task, Task::EvacuateHost { host: h } if *h == host)).map(|job| job.id)
+}
+
+/// Moves a host to maintenance: its VMs migrate away first.
+#[derive(Clone, Debug)]
+pub struct DeactivateHost {
+    pub host: HostId,
+}
+
+impl Decide for DeactivateHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("maintenance", "Host");
+        let host = world.host(self.host)?;
+        use HostStatus::*;
+        match host.status {
+            Maintenance => return Err(act.no(Key::HostInMaintenance)),
+            NonResponsive | Up | Error | Down | NonOperational => {}
+            other => return Err(act.no(Key::HostStatusNotOperational).with("hostStatus", other.name())),
+        }
+        let running: Vec<_> = world.vms_on(self.host).collect();
+        let stuck: Vec<_> =
+            running.iter().filter(|v| v.config.affinity == Affinity::Pinned).map(|v| v.config.name.clone()).collect();
+        if !stuck.is_empty() {
+            return Err(act.no(Key::HostNonMigratableVms).with("vms", stuck.join(", ")));
+        }
+        let another =
+            world.hosts.values().any(|h| h.id != self.host && h.status == Up && h.config.cluster == host.config.cluster);
+        if !running.is_empty() && !another {
+            return Err(act.no(Key::HostRunsVmsNoOther));
+        }
+        let mut events = vec![status(host, PreparingForMaintenance, "")];
+        events.extend(spm_without(world, host));
+        let description = format!("Moving Host {} to maintenance", host.config.name);
+        events.push(opened(cx, 0, description, Task::EvacuateHost { host: self.host }));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
+    }
+}
+
+/// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays up.
+#[derive(Clone, Debug)]
+pub struct FinishEvacuation {
+    pub host: HostId,
+    pub job: JobId,
+    pub failure: Option<String>,
+}
+
+impl Decide for FinishEvacuation {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::PreparingForMaintenance) else {
+            return Ok(vec![JobEnded { job: self.job, failure: self.failure.clone() }.into()]);
+        };
+        if self.failure.is_none() && world.vms_on(self.host).next().is_some() {
+            return Err(Key::StateMoved.into());
+        }
+        let to = if self.failure.is_some() { HostStatus::Up } else { HostStatus::Maintenance };
+        let detail = self.failure.clone().unwrap_or_default();
+        Ok(vec![status(host, to, &detail), JobEnded { job: self.job, failure: self.failure.clone() }.into()])
+    }
+}
+
+/// Fences a host through its power management, or confirms by hand that it was rebooted.
+#[derive(Clone, Debug)]
+pub struct FenceHost {
+    pub host: HostId,
+    pub fence: FenceType,
+}
+
+impl Decide for FenceHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("fence", "Host");
+        let host = world.host(self.host)?;
+        if self.fence == FenceType::Manual {
+            use HostStatus::*;
+            if !matches!(host.status, NonResponsive | Connecting | NonOperational | Maintenance | Error | Down) {
+                let detail = format!("It is {}", host.status.name());
+                return Err(act.no(Key::FenceManualStatus).with("detail", detail));
+            }
+            let mut events = down_with_host(world, self.host, "The host was confirmed as rebooted");
+            events.extend(spm_without(world, host));
+            events.push(HostFenced { host: self.host, fence: self.fence, failure: None }.into());
+            return Ok(events);
+        }
+        if !host.config.power_management.enabled {
+            return Err(act.no(Key::FenceDisabled));
+        }
+        if host.status == HostStatus::Up && self.fence != FenceType::Status {
+            return Err(act.no(Key::FenceManualStatus).with("detail", "It is up; move it to maintenance first."));
+        }
+        let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
+        let proxy = data_center.is_some_and(|dc| world.hosts_in(dc).any(|h| h.id != self.host && h.status == HostStatus::Up));
+        if !proxy {
+            return Err(act.no(Key::FenceNoProxy));
+        }
+        let description = format!("Fencing Host {} ({})", host.config.name, self.fence.name());
+        Ok(vec![opened(cx, 0, description, Task::FenceHost { host: self.host, fence: self.fence })])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
+    }
+}
+
+/// Ends a fencing: after a stop or a restart its VMs are down for certain.
+#[derive(Clone, Debug)]
+pub struct FinishFence {
+    pub host: HostId,
+    pub job: JobId,
+    pub fence: FenceType,
+    pub failure: Option<String>,
+}
+
+impl Decide for FinishFence {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if let Some(host) = world.hosts.get(&self.host) {
+            if self.failure.is_none() && matches!(self.fence, FenceType::Stop | FenceType::Restart) {
+                events.extend(down_with_host(world, self.host, "The host was fenced"));
+                events.extend(spm_without(world, host));
+                let to = if self.fence == FenceType::Stop { HostStatus::Down } else { HostStatus::Reboot };
+                if host.status != HostStatus::Maintenance {
+                    events.push(status(host, to, ""));
+                }
+            }
+            events.push(HostFenced { host: self.host, fence: self.fence, failure: self.failure.clone() }.into());
+        }
+        events.push(JobEnded { job: self.job, failure: self.failure.clone() }.into());
+        Ok(events)
+    }
+}
+
+/// A host is not heard of any more: nobody knows what its VMs do.
+#[derive(Clone, Debug)]
+pub struct ReportUnresponsive {
+    pub host: HostId,
+    pub detail: String,
+}
+
+impl Decide for ReportUnresponsive {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        use HostStatus::*;
+        let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
+        if matches!(host.status, NonResponsive | Maintenance | PendingApproval | Installing | InstallFailed | Down) {
+            return Ok(Vec::new());
+        }
+        let mut events = vec![status(host, NonResponsive, &self.detail)];
+        events.extend(spm_without(world, host));
+        for vm in world.vms_on(self.host).filter(|v| v.host() == Some(self.host) && v.state != VmState::Unknown) {
+            events.push(crate::vm_run::VmLost { vm: vm.id }.into());
+        }
+        Ok(events)
+    }
+}
+
+/// Removes a host.
+#[derive(Clone, Debug)]
+pub struct RemoveHost {
+    pub host: HostId,
+}
+
+impl Decide for RemoveHost {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Host");
+        let host = world.host(self.host)?;
+        use HostStatus::*;
+        if !matches!(host.status, Maintenance | InstallFailed | PendingApproval | Down) {
+            return Err(act.no(Key::HostCannotRemove));
+        }
+        if world.vms_on(self.host).next().is_some() {
+            return Err(act.no(Key::HostHasVms));
+        }
+        if world.vms_in(host.config.cluster).any(|v| v.config.pinned_host == Some(self.host)) {
+            return Err(act.no(Key::HostHasPinnedVms));
+        }
+        Ok(vec![HostRemoved { host: self.host, name: host.config.name.clone() }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::DeleteHost)
+    }
+}

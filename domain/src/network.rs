@@ -1,0 +1,402 @@
+//! Logical networks and vNIC profiles: the guide's chapter 11.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::event::{Event, StreamKind};
+use crate::fold;
+use crate::ids::*;
+use crate::patch::patchable;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::{NameKind, World};
+
+/// The name of the network that hosts are managed through.
+pub const MANAGEMENT_NAME: &str = "rhevm";
+/// The highest VLAN tag; the lowest is 1.
+pub const MAX_VLAN: u32 = 4094;
+/// The least MTU that may be asked for; 0 leaves it to the host.
+pub const MIN_MTU: u32 = 68;
+/// The highest MTU.
+pub const MAX_MTU: u32 = 65_535;
+
+patchable! {
+    /// What a user says of a network.
+    #[derive(Default)]
+    pub struct NetworkConfig, NetworkPatch {
+        pub name: String,
+        pub description: String,
+        pub comment: String,
+        pub vlan: Option<u32>,
+        /// 0 for the host's default.
+        pub mtu: u32,
+        pub stp: bool,
+        /// Whether VMs may use it.
+        pub vm_network: bool,
+    }
+}
+
+/// A logical network of a data center.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    pub id: NetworkId,
+    pub version: u64,
+    pub data_center: DataCenterId,
+    pub config: NetworkConfig,
+    /// Whether hosts are managed through it: it cannot be removed or renamed.
+    pub management: bool,
+}
+
+patchable! {
+    /// What a user says of a vNIC profile.
+    #[derive(Default)]
+    pub struct VnicProfileConfig, VnicProfilePatch {
+        pub name: String,
+        pub description: String,
+        pub port_mirroring: bool,
+        pub custom_properties: Vec<(String, String)>,
+    }
+}
+
+/// How network interfaces of VMs use a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VnicProfile {
+    pub id: VnicProfileId,
+    pub version: u64,
+    pub network: NetworkId,
+    pub config: VnicProfileConfig,
+}
+
+/// A network was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkCreated {
+    pub network: NetworkId,
+    pub data_center: DataCenterId,
+    pub config: NetworkConfig,
+    pub management: bool,
+}
+
+fold!(NetworkCreated, Network network, |e, world, at| {
+    world.take_name(NameKind::Network, &e.config.name, e.network.0);
+    let value = Network {
+        id: e.network, version: at.version, data_center: e.data_center, config: e.config.clone(), management: e.management,
+    };
+    world.networks.insert(e.network, value);
+});
+
+/// A network was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkUpdated {
+    pub network: NetworkId,
+    pub changes: NetworkPatch,
+}
+
+fold!(NetworkUpdated, Network network, |e, world, at| {
+    if let (Some(new), Some(old)) = (&e.changes.name, world.networks.get(&e.network).map(|n| n.config.name.clone())) {
+        world.rename(NameKind::Network, &old, new, e.network.0);
+    }
+    world.networks.update(&e.network, |n| { n.config.apply(&e.changes); n.version = at.version; });
+});
+
+/// A network was removed, and taken from the clusters that had it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkRemoved {
+    pub network: NetworkId,
+    pub name: String,
+}
+
+fold!(NetworkRemoved, Network network, |e, world, at| {
+    if let Some(old) = world.networks.remove(&e.network) {
+        world.drop_name(NameKind::Network, &old.config.name, old.id.0);
+    }
+    let having: Vec<_> = world.clusters.values().filter(|c| c.networks.iter().any(|n| n.network == e.network)).map(|c| c.id).collect();
+    for cluster in having {
+        world.clusters.update(&cluster, |c| c.networks.retain(|n| n.network != e.network));
+    }
+    world.close_stream(StreamKind::Network, e.network.0);
+});
+
+/// A vNIC profile was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VnicProfileCreated {
+    pub profile: VnicProfileId,
+    pub network: NetworkId,
+    pub config: VnicProfileConfig,
+}
+
+fold!(VnicProfileCreated, VnicProfile profile, |e, world, at| {
+    let value = VnicProfile { id: e.profile, version: at.version, network: e.network, config: e.config.clone() };
+    world.vnic_profiles.insert(e.profile, value);
+});
+
+/// A vNIC profile was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VnicProfileUpdated {
+    pub profile: VnicProfileId,
+    pub changes: VnicProfilePatch,
+}
+
+fold!(VnicProfileUpdated, VnicProfile profile, |e, world, at| {
+    world.vnic_profiles.update(&e.profile, |p| { p.config.apply(&e.changes); p.version = at.version; });
+});
+
+/// A vNIC profile was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VnicProfileRemoved {
+    pub profile: VnicProfileId,
+    pub name: String,
+}
+
+fold!(VnicProfileRemoved, VnicProfile profile, |e, world, at| {
+    world.vnic_profiles.remove(&e.profile);
+    world.close_stream(StreamKind::VnicProfile, e.profile.0);
+});
+
+/// The management network of a new data center, with its profile.
+pub fn management_network(network: NetworkId, profile: VnicProfileId, data_center: DataCenterId) -> Vec<Event> {
+    let name = MANAGEMENT_NAME.to_owned();
+    let description = "Management Network".to_owned();
+    let config = NetworkConfig { name: name.clone(), description, vm_network: true, ..Default::default() };
+    let profile_config = VnicProfileConfig { name, ..Default::default() };
+    vec![
+        NetworkCreated { network, data_center, config, management: true }.into(),
+        VnicProfileCreated { profile, network, config: profile_config }.into(),
+    ]
+}
+
+/// The vNIC profiles of a network.
+pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &std::sync::Arc<VnicProfile>> {
+    world.vnic_profiles.values().filter(move |p| p.network == network)
+}
+
+/// What removes a network: its profiles, and it.
+pub fn removal(world: &World, network: &Network) -> Vec<Event> {
+    let mut events: Vec<Event> = profiles_of(world, network.id)
+        .flat_map(|p| {
+            let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
+            events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
+            events
+        })
+        .collect();
+    events.extend(crate::access::revocations(world, Object::Network(network.id)));
+    events.push(NetworkRemoved { network: network.id, name: network.config.name.clone() }.into());
+    events
+}
+
+/// The names of the VMs whose network interfaces use one of the profiles.
+fn users(world: &World, profile: impl Fn(VnicProfileId) -> bool) -> Vec<&str> {
+    let uses = |nic: &crate::vm::Nic| nic.profile.is_some_and(&profile);
+    world.vms.values().filter(|vm| vm.nics.iter().any(uses)).map(|vm| &*vm.config.name).collect()
+}
+
+fn check(
+    act: Act,
+    world: &World,
+    id: Option<NetworkId>,
+    data_center: DataCenterId,
+    config: &NetworkConfig,
+) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::NETWORK_NAME)?;
+    check::text(act, "description", &config.description, check::MAX_TEXT)?;
+    check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
+    if let Some(vlan) = config.vlan {
+        check::range(act, "vlan.id", vlan.into(), 1, MAX_VLAN.into())?;
+    }
+    if config.mtu != 0 {
+        check::range(act, "mtu", config.mtu.into(), MIN_MTU.into(), MAX_MTU.into())?;
+    }
+    for other in world.networks.values().filter(|n| n.data_center == data_center && Some(n.id) != id) {
+        if other.config.name == config.name {
+            return Err(act.no(Key::NetworkNameInUse));
+        }
+        if config.vlan.is_some() && other.config.vlan == config.vlan {
+            return Err(act.no(Key::VlanInUse).with("vlan", config.vlan.unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
+/// Creates a network; one for VMs gets a vNIC profile of the same name.
+#[derive(Clone, Debug)]
+pub struct CreateNetwork {
+    pub data_center: DataCenterId,
+    pub config: NetworkConfig,
+}
+
+impl Decide for CreateNetwork {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        world.data_center(self.data_center)?;
+        check(Act("add", "Network"), world, None, self.data_center, &self.config)?;
+        let network: NetworkId = cx.fresh(0);
+        let created = NetworkCreated { network, data_center: self.data_center, config: self.config.clone(), management: false };
+        let mut events: Vec<Event> = vec![created.into()];
+        if self.config.vm_network {
+            let config = VnicProfileConfig { name: self.config.name.clone(), ..Default::default() };
+            events.push(VnicProfileCreated { profile: cx.fresh(1), network, config }.into());
+        }
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateStoragePoolNetwork, Object::DataCenter(self.data_center)))
+    }
+}
+
+/// Changes a network.
+#[derive(Clone, Debug)]
+pub struct UpdateNetwork {
+    pub network: NetworkId,
+    pub changes: NetworkPatch,
+}
+
+impl Decide for UpdateNetwork {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("edit", "Network");
+        let current = world.network(self.network)?;
+        let changes = self.changes.clone().reduce(&current.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = current.config.clone();
+        wanted.apply(&changes);
+        check(act, world, Some(self.network), current.data_center, &wanted)?;
+        if current.management && changes.name.is_some() {
+            return Err(act.no(Key::NetworkIsManagement));
+        }
+        if changes.vm_network == Some(false) {
+            let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
+            let users = users(world, of_it);
+            if !users.is_empty() {
+                return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
+            }
+        }
+        Ok(vec![NetworkUpdated { network: self.network, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ConfigureStoragePoolNetwork, Object::Network(self.network)))
+    }
+}
+
+/// Removes a network that no VM uses, with its profiles.
+#[derive(Clone, Debug)]
+pub struct RemoveNetwork {
+    pub network: NetworkId,
+}
+
+impl Decide for RemoveNetwork {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Network");
+        let current = world.network(self.network)?;
+        if current.management {
+            return Err(act.no(Key::NetworkIsManagement));
+        }
+        let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
+        let users = users(world, of_it);
+        if !users.is_empty() {
+            return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
+        }
+        let mut events: Vec<Event> = world
+            .clusters
+            .values()
+            .filter(|c| c.networks.iter().any(|n| n.network == self.network))
+            .map(|c| crate::cluster::NetworkUnassigned { cluster: c.id, network: self.network }.into())
+            .collect();
+        events.extend(removal(world, current));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteStoragePoolNetwork, Object::Network(self.network)))
+    }
+}
+
+const PROFILE: &str = "vNIC profile";
+
+fn check_profile(
+    act: Act,
+    world: &World,
+    id: Option<VnicProfileId>,
+    network: &Network,
+    config: &VnicProfileConfig,
+) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::MEDIUM_NAME)?;
+    check::text(act, "description", &config.description, check::MAX_TEXT)?;
+    for (key, value) in &config.custom_properties {
+        check::text(act, "custom_properties", key, check::MAX_DESCRIPTION)?;
+        check::text(act, "custom_properties", value, check::MAX_TEXT)?;
+    }
+    if profiles_of(world, network.id).any(|p| Some(p.id) != id && p.config.name == config.name) {
+        return Err(act.no(Key::VnicProfileNameInUse));
+    }
+    Ok(())
+}
+
+/// Creates a vNIC profile of a network.
+#[derive(Clone, Debug)]
+pub struct CreateVnicProfile {
+    pub network: NetworkId,
+    pub config: VnicProfileConfig,
+}
+
+impl Decide for CreateVnicProfile {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let network = world.network(self.network)?;
+        check_profile(Act("add", PROFILE), world, None, network, &self.config)?;
+        Ok(vec![VnicProfileCreated { profile: cx.fresh(0), network: self.network, config: self.config.clone() }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateNetworkVnicProfile, Object::Network(self.network)))
+    }
+}
+
+/// Changes a vNIC profile.
+#[derive(Clone, Debug)]
+pub struct UpdateVnicProfile {
+    pub profile: VnicProfileId,
+    pub changes: VnicProfilePatch,
+}
+
+impl Decide for UpdateVnicProfile {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let current = world.vnic_profile(self.profile)?;
+        let changes = self.changes.clone().reduce(&current.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = current.config.clone();
+        wanted.apply(&changes);
+        check_profile(Act("edit", PROFILE), world, Some(self.profile), world.network(current.network)?, &wanted)?;
+        Ok(vec![VnicProfileUpdated { profile: self.profile, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ConfigureNetworkVnicProfile, Object::VnicProfile(self.profile)))
+    }
+}
+
+/// Removes a vNIC profile that no network interface uses.
+#[derive(Clone, Debug)]
+pub struct RemoveVnicProfile {
+    pub profile: VnicProfileId,
+}
+
+impl Decide for RemoveVnicProfile {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let current = world.vnic_profile(self.profile)?;
+        if !users(world, |p| p == self.profile).is_empty() {
+            return Err(Act("remove", PROFILE).no(Key::VnicProfileInUse));
+        }
+        let mut events = crate::access::revocations(world, Object::VnicProfile(self.profile));
+        events.push(VnicProfileRemoved { profile: self.profile, name: current.config.name.clone() }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteNetworkVnicProfile, Object::VnicProfile(self.profile)))
+    }
+}

@@ -1,0 +1,42 @@
+//! Templates. Blank is built in; others come from virtual machines.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::fold;
+use crate::ids::*;
+use crate::vm::VmConfig;
+use crate::world::NameKind;
+
+/// The template that every installation has.
+pub const BLANK: TemplateId = TemplateId(Uuid::nil());
+
+crate::vm::named! {
+    /// How a template stands.
+    TemplateStatus { Ok "ok", Locked "locked", Illegal "illegal" }
+}
+
+/// What VMs are made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    pub id: TemplateId,
+    pub version: u64,
+    pub config: VmConfig,
+    pub status: TemplateStatus,
+    pub created_at: Micros,
+}
+
+/// A template was created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TemplateCreated {
+    pub template: TemplateId,
+    pub config: VmConfig,
+}
+
+fold!(TemplateCreated, Template template, |e, world, at| {
+    world.take_name(NameKind::Template, &e.config.name, e.template.0);
+    let template = Template {
+        id: e.template, version: at.version, config: e.config.clone(), status: TemplateStatus::Ok, created_at: at.at,
+    };
+    world.templates.insert(e.template, template);
+});
