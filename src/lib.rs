@@ -4,3 +4,4 @@ pub mod engine;
 pub mod face;
 pub mod hypervisor;
 pub mod log;
+pub mod reactors;

@@ -176,12 +176,12 @@ pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &s
 pub fn removal(world: &World, network: &Network) -> Vec<Event> {
     let mut events: Vec<Event> = profiles_of(world, network.id)
         .flat_map(|p| {
-            let mut events = crate::install::revocations(world, Object::VnicProfile(p.id));
+            let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
             events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
             events
         })
         .collect();
-    events.extend(crate::install::revocations(world, Object::Network(network.id)));
+    events.extend(crate::access::revocations(world, Object::Network(network.id)));
     events.push(NetworkRemoved { network: network.id, name: network.config.name.clone() }.into());
     events
 }
@@ -391,7 +391,7 @@ impl Decide for RemoveVnicProfile {
         if !users(world, |p| p == self.profile).is_empty() {
             return Err(Act("remove", PROFILE).no(Key::VnicProfileInUse));
         }
-        let mut events = crate::install::revocations(world, Object::VnicProfile(self.profile));
+        let mut events = crate::access::revocations(world, Object::VnicProfile(self.profile));
         events.push(VnicProfileRemoved { profile: self.profile, name: current.config.name.clone() }.into());
         Ok(events)
     }

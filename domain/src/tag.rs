@@ -1,4 +1,4 @@
-//! Tags: names in a tree that VMs, hosts and users may carry.
+//! Tags: the guide's chapter 23. They form a tree below the root tag and are attached to VMs, hosts and users.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,11 +20,10 @@ pub const ROOT: TagId = TagId(Uuid::nil());
 
 patchable! {
     /// What a user says of a tag.
-    #[derive(Default)]
     pub struct TagConfig, TagPatch {
         pub name: String,
         pub description: String,
-        /// Only the root has none.
+        /// None for the root only.
         pub parent: Option<TagId>,
     }
 }
@@ -34,21 +33,13 @@ patchable! {
 pub struct Tag {
     pub id: TagId,
     pub version: u64,
-    #[serde(flatten)]
     pub config: TagConfig,
 }
 
-impl std::ops::Deref for Tag {
-    type Target = TagConfig;
-
-    fn deref(&self) -> &TagConfig {
-        &self.config
-    }
-}
-
-/// What carries a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a tag is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum Tagged {
     Vm(VmId),
     Host(HostId),
@@ -56,16 +47,7 @@ pub enum Tagged {
 }
 
 impl Tagged {
-    /// Its tags; refused where it does not exist.
-    pub fn tags(self, world: &World) -> Result<&[TagId], Rejection> {
-        Ok(match self {
-            Self::Vm(id) => &world.vm(id)?.tags,
-            Self::Host(id) => &world.host(id)?.tags,
-            Self::User(id) => &world.user(id)?.tags,
-        })
-    }
-
-    /// Changes its tags in a fold. Its version stays: that is its own stream's.
+    /// Changes the tags of what it names.
     fn change(self, world: &mut World, change: impl FnOnce(&mut Vec<TagId>)) {
         match self {
             Self::Vm(id) => world.vms.update(&id, |v| change(&mut v.tags)),
@@ -73,26 +55,34 @@ impl Tagged {
             Self::User(id) => world.users.update(&id, |u| change(&mut u.tags)),
         }
     }
+
+    /// The tags of what it names, or the refusal that it does not exist.
+    pub fn tags(self, world: &World) -> Result<Vec<TagId>, Rejection> {
+        Ok(match self {
+            Self::Vm(id) => world.vm(id)?.tags.clone(),
+            Self::Host(id) => world.host(id)?.tags.clone(),
+            Self::User(id) => world.user(id)?.tags.clone(),
+        })
+    }
+
+    fn permit(self) -> Option<(Permit, Object)> {
+        Some(match self {
+            Self::Vm(id) => (Permit::EditVmProperties, Object::Vm(id)),
+            Self::Host(id) => (Permit::EditHostConfiguration, Object::Host(id)),
+            Self::User(_) => (Permit::ManipulateUsers, Object::System),
+        })
+    }
 }
 
-/// What carries a tag itself.
-pub fn carriers(world: &World, tag: TagId) -> Vec<Tagged> {
-    let vms = world.vms.values().filter(|v| v.tags.contains(&tag)).map(|v| Tagged::Vm(v.id));
-    let hosts = world.hosts.values().filter(|h| h.tags.contains(&tag)).map(|h| Tagged::Host(h.id));
-    let users = world.users.values().filter(|u| u.tags.contains(&tag)).map(|u| Tagged::User(u.id));
-    vms.chain(hosts).chain(users).collect()
-}
-
-/// The tags below a tag, parents before their children; without the tag itself.
+/// A tag with all that are below it.
 pub fn descendants(world: &World, tag: TagId) -> Vec<TagId> {
     let mut found = vec![tag];
     let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        let children: Vec<TagId> = world.tags.values().filter(|t| t.parent == Some(parent)).map(|t| t.id).collect();
-        found.extend(children.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>());
+    while next < found.len() {
+        let above = found[next];
+        found.extend(world.tags.values().filter(|t| t.config.parent == Some(above) && t.id != above).map(|t| t.id));
         next += 1;
     }
-    found.remove(0);
     found
 }
 
@@ -116,13 +106,13 @@ pub struct TagUpdated {
 }
 
 fold!(TagUpdated, Tag tag, |e, world, at| {
-    if let (Some(new), Some(old)) = (&e.changes.name, world.tags.get(&e.tag).map(|t| t.name.clone())) {
+    if let (Some(new), Some(old)) = (&e.changes.name, world.tags.get(&e.tag).map(|t| t.config.name.clone())) {
         world.rename(NameKind::Tag, &old, new, e.tag.0);
     }
     world.tags.update(&e.tag, |t| { t.config.apply(&e.changes); t.version = at.version; });
 });
 
-/// A tag was removed; whatever carried it does no more.
+/// A tag was removed, and taken off all that had it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagRemoved {
     pub tag: TagId,
@@ -130,51 +120,53 @@ pub struct TagRemoved {
 }
 
 fold!(TagRemoved, Tag tag, |e, world, at| {
-    for to in carriers(world, e.tag) {
-        to.change(world, |tags| tags.retain(|t| *t != e.tag));
-    }
     if let Some(old) = world.tags.remove(&e.tag) {
-        world.drop_name(NameKind::Tag, &old.name, old.id.0);
+        world.drop_name(NameKind::Tag, &old.config.name, e.tag.0);
     }
     world.close_stream(StreamKind::Tag, e.tag.0);
 });
 
-/// Something got a tag.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TagAttached {
-    pub tag: TagId,
-    pub to: Tagged,
+macro_rules! attachment {
+    ($(#[$doc:meta])* $name:ident, |$tag:ident, $tags:ident| $change:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub struct $name {
+            pub tag: TagId,
+            pub to: Tagged,
+        }
+
+        fold!($name, Tag tag, |e, world, at| {
+            let $tag = e.tag;
+            e.to.change(world, |$tags| $change);
+            world.tags.update(&e.tag, |t| t.version = at.version);
+        });
+    };
 }
 
-fold!(TagAttached, Tag tag, |e, world, at| {
-    e.to.change(world, |tags| if !tags.contains(&e.tag) { tags.push(e.tag) });
-    world.tags.update(&e.tag, |t| t.version = at.version);
-});
-
-/// Something lost a tag.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TagDetached {
-    pub tag: TagId,
-    pub to: Tagged,
+attachment! {
+    /// A tag was attached to something.
+    TagAttached, |tag, tags| if !tags.contains(&tag) { tags.push(tag) }
 }
-
-fold!(TagDetached, Tag tag, |e, world, at| {
-    e.to.change(world, |tags| tags.retain(|t| *t != e.tag));
-    world.tags.update(&e.tag, |t| t.version = at.version);
-});
+attachment! {
+    /// A tag was taken off something.
+    TagDetached, |tag, tags| tags.retain(|t| *t != tag)
+}
 
 fn check(act: Act, world: &World, id: Option<TagId>, config: &TagConfig) -> Result<(), Rejection> {
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
-    if world.exactly_named(NameKind::Tag, &config.name).is_some_and(|other| Some(TagId(other)) != id) {
+    if world.resolve(NameKind::Tag, &config.name).is_some_and(|other| Some(TagId(other)) != id) {
         return Err(act.no(Key::TagNameInUse));
     }
-    world.tag(config.parent.unwrap_or(ROOT)).map(|_| ())
+    let parent = config.parent.unwrap_or(ROOT);
+    world.tag(parent)?;
+    if id.is_some_and(|id| descendants(world, id).contains(&parent)) {
+        return Err(act.no(Key::TagCycle));
+    }
+    Ok(())
 }
 
-const PERMIT: Option<(Permit, Object)> = Some((Permit::ConfigureEngine, Object::System));
-
-/// Creates a tag, below the root unless another parent is given.
+/// Creates a tag.
 #[derive(Clone, Debug)]
 pub struct CreateTag {
     pub config: TagConfig,
@@ -183,16 +175,16 @@ pub struct CreateTag {
 impl Decide for CreateTag {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         check(Act("add", "Tag"), world, None, &self.config)?;
-        let config = TagConfig { parent: self.config.parent.or(Some(ROOT)), ..self.config.clone() };
+        let config = TagConfig { parent: Some(self.config.parent.unwrap_or(ROOT)), ..self.config.clone() };
         Ok(vec![TagCreated { tag: cx.fresh(0), config }.into()])
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        PERMIT
+        Some((Permit::ConfigureEngine, Object::System))
     }
 }
 
-/// Changes a tag; a parent of none means the root.
+/// Changes a tag.
 #[derive(Clone, Debug)]
 pub struct UpdateTag {
     pub tag: TagId,
@@ -201,28 +193,23 @@ pub struct UpdateTag {
 
 impl Decide for UpdateTag {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("edit", "Tag");
+        let act = Act("update", "Tag");
         let current = world.tag(self.tag)?;
-        if self.tag == ROOT {
-            return Err(act.no(Key::TagRoot));
-        }
-        let mut changes = self.changes.clone();
-        changes.parent = changes.parent.map(|parent| parent.or(Some(ROOT)));
-        let changes = changes.reduce(&current.config);
+        let changes = self.changes.clone().reduce(&current.config);
         if changes.is_empty() {
             return Ok(Vec::new());
+        }
+        if self.tag == ROOT {
+            return Err(act.no(Key::TagRoot));
         }
         let mut wanted = current.config.clone();
         wanted.apply(&changes);
         check(act, world, Some(self.tag), &wanted)?;
-        if wanted.parent.is_some_and(|parent| parent == self.tag || descendants(world, self.tag).contains(&parent)) {
-            return Err(act.no(Key::TagCycle));
-        }
         Ok(vec![TagUpdated { tag: self.tag, changes }.into()])
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        PERMIT
+        Some((Permit::ConfigureEngine, Object::System))
     }
 }
 
@@ -234,21 +221,27 @@ pub struct RemoveTag {
 
 impl Decide for RemoveTag {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let current = world.tag(self.tag)?;
+        world.tag(self.tag)?;
         if self.tag == ROOT {
             return Err(Act("remove", "Tag").no(Key::TagRoot));
         }
-        let below = descendants(world, self.tag).into_iter().rev().filter_map(|id| world.tags.get(&id));
-        let removed = |t: &std::sync::Arc<Tag>| TagRemoved { tag: t.id, name: t.name.clone() }.into();
-        Ok(below.chain([current]).map(removed).collect())
+        let mut events: Vec<Event> = Vec::new();
+        for id in descendants(world, self.tag).into_iter().rev() {
+            let tagged = (world.vms.values().filter(|v| v.tags.contains(&id)).map(|v| Tagged::Vm(v.id)))
+                .chain(world.hosts.values().filter(|h| h.tags.contains(&id)).map(|h| Tagged::Host(h.id)))
+                .chain(world.users.values().filter(|u| u.tags.contains(&id)).map(|u| Tagged::User(u.id)));
+            events.extend(tagged.map(|to| Event::from(TagDetached { tag: id, to })));
+            events.push(TagRemoved { tag: id, name: world.tag(id)?.config.name.clone() }.into());
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        PERMIT
+        Some((Permit::ConfigureEngine, Object::System))
     }
 }
 
-/// Gives a tag to something.
+/// Attaches a tag to something.
 #[derive(Clone, Debug)]
 pub struct AttachTag {
     pub tag: TagId,
@@ -258,18 +251,16 @@ pub struct AttachTag {
 impl Decide for AttachTag {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         world.tag(self.tag)?;
-        if self.to.tags(world)?.contains(&self.tag) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![TagAttached { tag: self.tag, to: self.to }.into()])
+        let there = self.to.tags(world)?.contains(&self.tag);
+        Ok(if there { Vec::new() } else { vec![TagAttached { tag: self.tag, to: self.to }.into()] })
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        PERMIT
+        self.to.permit()
     }
 }
 
-/// Takes a tag from something.
+/// Takes a tag off something.
 #[derive(Clone, Debug)]
 pub struct DetachTag {
     pub tag: TagId,
@@ -285,6 +276,6 @@ impl Decide for DetachTag {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        PERMIT
+        self.to.permit()
     }
 }

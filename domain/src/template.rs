@@ -1,29 +1,29 @@
-//! Templates: what VMs are made from. There is Blank; others come with snapshots of disks, which this version has not.
+//! Templates. Blank is built in; others come from virtual machines.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::fold;
 use crate::ids::*;
-use crate::vm::{VmConfig, named};
+use crate::vm::VmConfig;
 use crate::world::NameKind;
 
-/// The template without disks that is always there.
+/// The template that every installation has.
 pub const BLANK: TemplateId = TemplateId(Uuid::nil());
 
-named! {
-    /// Whether a template can be used.
+crate::vm::named! {
+    /// How a template stands.
     TemplateStatus { Ok "ok", Locked "locked", Illegal "illegal" }
 }
 
-/// A template.
+/// What VMs are made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
     pub id: TemplateId,
     pub version: u64,
     pub config: VmConfig,
-    pub created_at: Micros,
     pub status: TemplateStatus,
+    pub created_at: Micros,
 }
 
 /// A template was created.
@@ -35,8 +35,8 @@ pub struct TemplateCreated {
 
 fold!(TemplateCreated, Template template, |e, world, at| {
     world.take_name(NameKind::Template, &e.config.name, e.template.0);
-    let value = Template {
-        id: e.template, version: at.version, config: e.config.clone(), created_at: at.at, status: TemplateStatus::Ok,
+    let template = Template {
+        id: e.template, version: at.version, config: e.config.clone(), status: TemplateStatus::Ok, created_at: at.at,
     };
-    world.templates.insert(e.template, value);
+    world.templates.insert(e.template, template);
 });

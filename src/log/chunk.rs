@@ -181,6 +181,18 @@ impl Chunk {
         self.spans.last().map(|span| span.position)
     }
 
+    /// The first position after `after`, up to and including `until`, that it has not.
+    pub fn first_missing(&self, after: u64, until: u64) -> Option<u64> {
+        let mut expected = after + 1;
+        for span in &self.spans {
+            if span.position != expected {
+                break;
+            }
+            expected += 1;
+        }
+        (expected <= until).then_some(expected)
+    }
+
     /// Its records in order.
     pub fn records(&self) -> impl ExactSizeIterator<Item = RecordRef<'_>> + DoubleEndedIterator {
         const NOTHING: RecordRef<'static> = RecordRef { link: Link::EMPTY, hash: None };
@@ -217,7 +229,8 @@ impl Chunk {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "7\u{1f}2\u{1f}1\u{1f}-5\u{1f}\u{1f}4\u{1f}1\u{1f}6\u{1f}3\u{1f}2\u{1f}vm-1\u{1f}K\u{1f}system\u{1f}a\u{1f}b\u{1f}{}";
+    const TEXT: &str =
+        "7\u{1f}2\u{1f}1\u{1f}-5\u{1f}\u{1f}4\u{1f}1\u{1f}6\u{1f}3\u{1f}2\u{1f}vm-1\u{1f}K\u{1f}system\u{1f}a\u{1f}b\u{1f}{}";
 
     #[test]
     fn a_separator_within_a_text_is_part_of_it() {

@@ -7,7 +7,13 @@
 pub mod audit;
 pub mod chain;
 pub mod chunk;
+pub mod lock;
+pub mod replay;
+pub mod seal;
+pub mod snapshot;
 pub mod sqlite;
+pub mod upcast;
+pub mod verify;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +24,12 @@ use uuid::Uuid;
 pub use audit::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
 pub use chain::{GENESIS, Hash};
 pub use chunk::{Chunk, RecordRef};
+pub use lock::EngineLock;
+pub use replay::Replay;
+pub use seal::Sealer;
+pub use snapshot::{Snapshot, Snapshots};
 pub use sqlite::SqliteLog;
+pub use verify::verify;
 
 /// What a log's methods return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

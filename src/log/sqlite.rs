@@ -103,7 +103,8 @@ impl SqliteLog {
     /// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
     pub async fn open(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
-        let options = options(&path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let options =
+            options(&path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let mut connection = options.connect().await.map_err(unavailable)?;
         sqlx::migrate!("migrations/sqlite").run(&mut connection).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionMismatch(_) => {
@@ -118,7 +119,8 @@ impl SqliteLog {
             .execute(&mut connection)
             .await
             .map_err(unavailable)?;
-        Self::with(&path, options, Some(connection)).await
+        // When it has to be opened again, a file that is gone must not be replaced by an empty one.
+        Self::with(&path, options.create_if_missing(false), Some(connection)).await
     }
 
     /// Opens a log that an engine may be writing to, for reading. Appends fail.
@@ -474,6 +476,12 @@ fn conditions(query: &AuditQuery) -> String {
     conditions.join(" AND ")
 }
 
+fn audit_sql(query: &AuditQuery) -> String {
+    let order = if query.oldest_first { "ASC" } else { "DESC" };
+    let conditions = conditions(query);
+    format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?")
+}
+
 fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {
     let mut query = query;
     for bound in [audit.after, audit.before].into_iter().flatten() {
@@ -542,7 +550,8 @@ impl EventLog for SqliteLog {
 
     fn position_at(&self, time: i64) -> Pending<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
-            let found = sqlx::query_scalar::<_, u64>(SEARCH_TIME).bind(time).fetch_optional(&self.readers).await.map_err(unavailable)?;
+            let found =
+                sqlx::query_scalar::<_, u64>(SEARCH_TIME).bind(time).fetch_optional(&self.readers).await.map_err(unavailable)?;
             Ok(found.unwrap_or(0))
         })
     }
@@ -571,8 +580,10 @@ impl EventLog for SqliteLog {
         Box::pin(async move {
             let order = if query.oldest_first { "ASC" } else { "DESC" };
             let conditions = conditions(&query);
-            let sql = format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?");
-            let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).bind(stored(query.limit)).bind(stored(query.offset));
+            let sql =
+                format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?");
+            let bound =
+                bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).bind(stored(query.limit)).bind(stored(query.offset));
             let rows = bound.fetch_all(&self.readers).await.map_err(unavailable)?;
             rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(unavailable)
         })
@@ -581,7 +592,8 @@ impl EventLog for SqliteLog {
     fn audit_count(&self, query: AuditQuery) -> Pending<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
             let sql = format!("SELECT count(*) FROM audit_log WHERE {}", conditions(&query));
-            let row = bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).fetch_one(&self.readers).await.map_err(unavailable)?;
+            let row =
+                bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).fetch_one(&self.readers).await.map_err(unavailable)?;
             row.try_get(0).map_err(unavailable)
         })
     }
@@ -639,7 +651,10 @@ mod tests {
         let chunk = log.read_chunk_with_hashes(0, 1000).await.unwrap();
         assert_eq!(chunk.len(), 703);
         for (one, other) in records.iter().zip(chunk.records()) {
-            assert_eq!((one.position, &*one.stream, one.version, &*one.kind), (other.position, other.stream, other.version, other.kind));
+            assert_eq!(
+                (one.position, &*one.stream, one.version, &*one.kind),
+                (other.position, other.stream, other.version, other.kind)
+            );
             assert_eq!((&*one.actor, &*one.correlation_id, one.causation), (other.actor, other.correlation_id, other.causation));
             assert_eq!((&*one.payload, Some(one.hash)), (other.payload, other.hash));
         }
@@ -684,5 +699,249 @@ mod tests {
             assert_eq!(log.position_at(record(position).recorded_at).await, Ok(position));
         }
         assert_eq!(log.position_at(i64::MAX).await, Ok(100));
+    }
+
+    /// Has the writing connection opened again with a pragma.
+    async fn reopen_with(log: &SqliteLog, key: &'static str, value: &'static str) {
+        let mut writer = log.writer.lock().await;
+        writer.give_up().await;
+        writer.options = writer.options.clone().pragma(key, value);
+    }
+
+    async fn refused(log: &SqliteLog, batch: Batch) -> Cause {
+        match log.append(batch).await {
+            Err(AppendError::Unavailable(unavailable)) => unavailable.cause,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_the_whole_batch_until_there_is_room() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        reopen_with(&log, "max_page_count", "60").await;
+        for _ in 0..3 {
+            assert_eq!(refused(&log, batch(10, 1000)).await, Cause::Full);
+            assert_eq!(log.head().await.unwrap().position, 10);
+            assert_eq!(log.read(0, 1000).await.unwrap().len(), 10);
+            assert_eq!(log.audit_count(AuditQuery::default()).await, Ok(5));
+        }
+        assert_eq!(log.append(batch(10, 1)).await, Ok(Appended { first: 11, last: 11 }));
+        reopen_with(&log, "max_page_count", "1000000").await;
+        assert_eq!(log.append(batch(11, 1000)).await, Ok(Appended { first: 12, last: 1011 }));
+        assert_eq!(crate::log::verify(&log, &mut |_, _| {}).await.unwrap().finding, None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_written_is_still_read() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        reopen_with(&log, "query_only", "1").await;
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::ReadOnly);
+        assert_eq!(log.read(0, 100).await.unwrap().len(), 10);
+        reopen_with(&log, "query_only", "0").await;
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_was_away_and_came_back_serves_again() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        let disk = data.path();
+        let away = disk.with_extension("away");
+        log.writer.lock().await.give_up().await;
+        std::fs::rename(disk, &away).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io);
+        std::fs::create_dir(disk).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io, "no new log comes up in place of the old one");
+        std::fs::remove_dir(disk).unwrap();
+        std::fs::rename(&away, disk).unwrap();
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_page_is_told_and_what_comes_before_it_is_read() {
+        let (data, log) = open().await;
+        log.append(batch(0, 2000)).await.unwrap();
+        log.close().await;
+        let path = data.path().join(FILE_NAME);
+        let mut file = std::fs::read(&path).unwrap();
+        let needle = b"\"name\":\"M\xc3\xbcller 1000\"";
+        let at = file.windows(needle.len()).position(|window| window == needle).unwrap() / 4096 * 4096;
+        file[at..at + 4096].fill(0xa5);
+        std::fs::write(&path, file).unwrap();
+
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        assert_eq!(log.read(0, 2000).await.unwrap_err().cause, Cause::Corrupt);
+        assert_eq!(log.read_chunk(0, 2000).await.unwrap_err().cause, Cause::Corrupt);
+        assert_eq!(log.read(0, 900).await.unwrap().len(), 900);
+        let found = crate::log::verify(&log, &mut |_, _| {}).await.unwrap();
+        assert!((900..1000).contains(&found.sound), "{found:?}");
+        assert!(matches!(found.finding.unwrap().problem, crate::log::verify::Problem::Unreadable { .. }));
+    }
+
+    #[tokio::test]
+    async fn an_append_that_is_dropped_half_way_happened_wholly_or_not() {
+        let (_data, log) = open().await;
+        let mut head = 0;
+        for polls in 0..12 {
+            let mut append = log.append(batch(head, 300));
+            for _ in 0..polls {
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                if append.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(append);
+            match log.append(batch(head, 2)).await {
+                Ok(appended) => head = appended.last,
+                Err(AppendError::Conflict { head: now, .. }) => {
+                    assert_eq!(now, head + 300);
+                    head = now;
+                }
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(log.head().await.unwrap().position, head);
+        }
+        assert_eq!(crate::log::verify(&log, &mut |_, _| {}).await.unwrap().sound, head);
+    }
+
+    #[tokio::test]
+    async fn a_reader_beside_the_engine_sees_what_it_appends() {
+        let (data, log) = open().await;
+        let reader = SqliteLog::open_read_only(data.path()).await.unwrap();
+        log.append(batch(0, 10)).await.unwrap();
+        assert_eq!(reader.read(0, 100).await.unwrap().len(), 10);
+        assert_eq!(reader.installation_id(), log.installation_id());
+        assert_eq!(refused(&reader, batch(10, 1)).await, Cause::ReadOnly);
+        let nothing = tempfile::tempdir().unwrap();
+        assert!(matches!(SqliteLog::open_read_only(nothing.path()).await, Err(OpenError::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn a_newer_log_is_left_alone() {
+        let (data, log) = open().await;
+        log.close().await;
+        let mut connection = options(&data.path().join(FILE_NAME)).connect().await.unwrap();
+        sqlx::raw_sql("UPDATE meta SET value = '2' WHERE key = 'format_version'").execute(&mut connection).await.unwrap();
+        assert!(matches!(SqliteLog::open(data.path()).await, Err(OpenError::Newer { .. })));
+        let migrated = "UPDATE meta SET value = '1' WHERE key = 'format_version';
+                        INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, success, checksum, 0 FROM _sqlx_migrations";
+        sqlx::raw_sql(migrated).execute(&mut connection).await.unwrap();
+        assert!(matches!(SqliteLog::open(data.path()).await, Err(OpenError::Newer { .. })));
+    }
+
+    #[tokio::test]
+    async fn events_cannot_be_changed_through_sql() {
+        let (data, log) = open().await;
+        log.append(batch(0, 1)).await.unwrap();
+        let mut connection = options(&data.path().join(FILE_NAME)).connect().await.unwrap();
+        for sql in ["UPDATE events SET kind = 'Other'", "DELETE FROM events"] {
+            let error = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_err().to_string();
+            assert!(error.contains("an event once written is never"), "{error}");
+        }
+    }
+
+    async fn ids(log: &SqliteLog, query: AuditQuery) -> Vec<u64> {
+        log.audit(query).await.unwrap().iter().map(|entry| entry.id).collect()
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_is_paged_and_filtered() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 100)).await.unwrap();
+        let all = AuditQuery::newest(3);
+        assert_eq!(ids(&log, all).await, [100, 98, 96]);
+        assert_eq!(ids(&log, AuditQuery { offset: 2, ..all }).await, [96, 94, 92]);
+        assert_eq!(ids(&log, AuditQuery { after: Some(96), ..all }).await, [100, 98]);
+        assert_eq!(ids(&log, AuditQuery { before: Some(96), ..all }).await, [94, 92, 90]);
+        assert_eq!(ids(&log, AuditQuery { after: Some(90), oldest_first: true, ..all }).await, [92, 94, 96]);
+        let filtered = |filter| AuditQuery { filter, ..all };
+        let time = |position| record(position).recorded_at;
+        let vm = Uuid::from_u128(2);
+        assert_eq!(ids(&log, filtered(AuditFilter::Code(153))).await, [100, 98, 96]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Code(1))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::AtLeast(Severity::Warning))).await, [100, 96, 92]);
+        assert_eq!(ids(&log, filtered(AuditFilter::AtLeast(Severity::Alert))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Concerning(Reference::Vm, vm))).await, [92, 82, 72]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Concerning(Reference::Host, vm))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Between(time(10), time(14)))).await, [12, 10]);
+        assert_eq!(log.audit_count(all).await, Ok(50));
+        assert_eq!(log.audit_count(AuditQuery { after: Some(90), ..filtered(AuditFilter::AtLeast(Severity::Error)) }).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_what_was_appended() {
+        let (_data, log) = open().await;
+        let mut one = batch(0, 1);
+        let id = |number| Some(Uuid::from_u128(number));
+        let references = AuditReferences {
+            user: id(1),
+            vm: id(2),
+            host: id(3),
+            template: id(4),
+            cluster: id(5),
+            data_center: id(6),
+            storage_domain: id(7),
+        };
+        let row = AuditRow {
+            code: 9801,
+            severity: Severity::Alert,
+            message: "Größe".into(),
+            references,
+            origin: "monitoring".into(),
+            custom_id: Some(-4),
+            flood_rate: Some(30),
+        };
+        one.records[0].audit = Some(row.clone());
+        let of = one.records[0].clone();
+        log.append(one).await.unwrap();
+        let entry = AuditEntry { id: 1, recorded_at: of.recorded_at, correlation_id: of.correlation_id, row };
+        assert_eq!(log.audit_entry(1).await, Ok(Some(entry)));
+        assert_eq!(log.audit_entry(2).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_can_be_computed_again() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 100)).await.unwrap();
+        let mut entries = log.audit(AuditQuery { after: Some(40), before: Some(61), ..AuditQuery::newest(100) }).await.unwrap();
+        entries.truncate(3);
+        for entry in &mut entries {
+            entry.row.message = "again".into();
+        }
+        log.replace_audit(40, 60, entries.clone()).await.unwrap();
+        assert_eq!(log.audit_count(AuditQuery::default()).await, Ok(43));
+        assert_eq!(log.audit_entry(60).await, Ok(Some(entries.swap_remove(0))));
+        assert_eq!(log.audit_entry(42).await, Ok(None));
+        assert_eq!(log.append(batch(100, 1)).await, Ok(Appended { first: 101, last: 101 }));
+    }
+
+    #[tokio::test]
+    async fn every_question_to_the_audit_log_seeks_in_an_index() {
+        let (_data, log) = open().await;
+        let id = Uuid::nil();
+        let from = AuditQuery { after: Some(5), ..AuditQuery::newest(10) };
+        let of = |filter| AuditQuery { filter, ..AuditQuery::newest(10) };
+        for (query, index) in [
+            (from, "USING INTEGER PRIMARY KEY"),
+            (of(AuditFilter::Code(1)), "audit_log_code"),
+            (AuditQuery { filter: AuditFilter::Code(1), ..from }, "audit_log_code"),
+            (of(AuditFilter::AtLeast(Severity::Error)), "audit_log_severity"),
+            (of(AuditFilter::Between(1, 2)), "audit_log_recorded_at"),
+            (of(AuditFilter::Concerning(Reference::User, id)), "audit_log_user"),
+            (of(AuditFilter::Concerning(Reference::Vm, id)), "audit_log_vm"),
+            (of(AuditFilter::Concerning(Reference::Host, id)), "audit_log_host"),
+            (of(AuditFilter::Concerning(Reference::Template, id)), "audit_log_template"),
+            (of(AuditFilter::Concerning(Reference::Cluster, id)), "audit_log_cluster"),
+            (of(AuditFilter::Concerning(Reference::DataCenter, id)), "audit_log_data_center"),
+            (of(AuditFilter::Concerning(Reference::StorageDomain, id)), "audit_log_storage_domain"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", audit_sql(&query));
+            let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).bind(10).bind(0);
+            let plan: String = bound.fetch_all(&log.readers).await.unwrap().iter().map(|row| row.get::<String, _>(3)).collect();
+            assert!(plan.contains("SEARCH") && plan.contains(index), "{query:?}: {plan}");
+        }
     }
 }
