@@ -18,6 +18,9 @@ const FETCHING: usize = 2;
 /// How many chunks wait to be taken.
 const WAITING: usize = 2;
 
+/// A chunk that is being fetched.
+type Fetch = JoinHandle<Result<Chunk, Unavailable>>;
+
 /// A replay under way. Dropping it ends it.
 #[derive(Debug)]
 pub struct Replay {
@@ -29,7 +32,7 @@ impl Replay {
     pub fn start(log: Arc<dyn EventLog>, after: u64, until: u64) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
         task::spawn(async move {
-            let mut fetching: VecDeque<(u64, u64, JoinHandle<Result<Chunk, Unavailable>>)> = VecDeque::new();
+            let mut fetching: VecDeque<(u64, u64, Fetch)> = VecDeque::new();
             let mut begun = after;
             loop {
                 while begun < until && fetching.len() < FETCHING {

@@ -578,12 +578,8 @@ impl EventLog for SqliteLog {
 
     fn audit(&self, query: AuditQuery) -> Pending<'_, Result<Vec<AuditEntry>, Unavailable>> {
         Box::pin(async move {
-            let order = if query.oldest_first { "ASC" } else { "DESC" };
-            let conditions = conditions(&query);
-            let sql =
-                format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?");
-            let bound =
-                bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).bind(stored(query.limit)).bind(stored(query.offset));
+            let bound = bind_conditions(sqlx::query(AssertSqlSafe(audit_sql(&query))), &query);
+            let bound = bound.bind(stored(query.limit)).bind(stored(query.offset));
             let rows = bound.fetch_all(&self.readers).await.map_err(unavailable)?;
             rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(unavailable)
         })
