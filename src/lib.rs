@@ -1,4 +1,13 @@
 //! The evirt server as a library: the binary, the tests and the benchmarks all start it from here.
 
+pub mod cli;
+pub mod config;
+pub mod directory;
+pub mod engine;
 pub mod face;
 pub mod hypervisor;
+pub mod log;
+pub mod reactors;
+pub mod server;
+pub mod telemetry;
+pub mod tls;

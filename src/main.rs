@@ -1,3 +1,11 @@
 //! The evirt command.
 
-fn main() {}
+use std::process::ExitCode;
+
+/// Small allocations are most of what a request costs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    evirt::cli::main()
+}

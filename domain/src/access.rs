@@ -654,3 +654,9 @@ impl Decide for RevokePermission {
         Some((Permit::ManipulatePermissions, object))
     }
 }
+
+/// The events that take away every permission on an object that is being removed.
+pub fn revocations(world: &World, object: Object) -> Vec<Event> {
+    let on_it = world.permissions.values().filter(|p| p.object == object);
+    on_it.map(|p| PermissionRevoked { permission: p.id }.into()).collect()
+}

@@ -1,7 +1,5 @@
 //! Logical networks and vNIC profiles: the guide's chapter 11.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
@@ -16,21 +14,24 @@ use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
 
-/// The name of the management network.
+/// The name of the network that hosts are managed through.
 pub const MANAGEMENT_NAME: &str = "rhevm";
-/// The VLAN tags that a network may have.
-pub const VLAN_RANGE: std::ops::RangeInclusive<i64> = 1..=4094;
-/// The largest MTU.
-pub const MAX_MTU: i64 = 9000;
+/// The highest VLAN tag; the lowest is 1.
+pub const MAX_VLAN: u32 = 4094;
+/// The least MTU that may be asked for; 0 leaves it to the host.
+pub const MIN_MTU: u32 = 68;
+/// The highest MTU.
+pub const MAX_MTU: u32 = 65_535;
 
 patchable! {
     /// What a user says of a network.
+    #[derive(Default)]
     pub struct NetworkConfig, NetworkPatch {
         pub name: String,
         pub description: String,
         pub comment: String,
         pub vlan: Option<u32>,
-        /// 0 for the default.
+        /// 0 for the host's default.
         pub mtu: u32,
         pub stp: bool,
         /// Whether VMs may use it.
@@ -38,19 +39,20 @@ patchable! {
     }
 }
 
-/// A logical network.
+/// A logical network of a data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     pub id: NetworkId,
     pub version: u64,
     pub data_center: DataCenterId,
     pub config: NetworkConfig,
-    /// Whether hosts are reached through it.
+    /// Whether hosts are managed through it: it cannot be removed or renamed.
     pub management: bool,
 }
 
 patchable! {
     /// What a user says of a vNIC profile.
+    #[derive(Default)]
     pub struct VnicProfileConfig, VnicProfilePatch {
         pub name: String,
         pub description: String,
@@ -59,7 +61,7 @@ patchable! {
     }
 }
 
-/// How VMs' interfaces use a network.
+/// How network interfaces of VMs use a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VnicProfile {
     pub id: VnicProfileId,
@@ -79,10 +81,10 @@ pub struct NetworkCreated {
 
 fold!(NetworkCreated, Network network, |e, world, at| {
     world.take_name(NameKind::Network, &e.config.name, e.network.0);
-    let network = Network {
+    let value = Network {
         id: e.network, version: at.version, data_center: e.data_center, config: e.config.clone(), management: e.management,
     };
-    world.networks.insert(e.network, network);
+    world.networks.insert(e.network, value);
 });
 
 /// A network was changed.
@@ -99,7 +101,7 @@ fold!(NetworkUpdated, Network network, |e, world, at| {
     world.networks.update(&e.network, |n| { n.config.apply(&e.changes); n.version = at.version; });
 });
 
-/// A network was removed.
+/// A network was removed, and taken from the clusters that had it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkRemoved {
     pub network: NetworkId,
@@ -108,7 +110,11 @@ pub struct NetworkRemoved {
 
 fold!(NetworkRemoved, Network network, |e, world, at| {
     if let Some(old) = world.networks.remove(&e.network) {
-        world.drop_name(NameKind::Network, &old.config.name, e.network.0);
+        world.drop_name(NameKind::Network, &old.config.name, old.id.0);
+    }
+    let having: Vec<_> = world.clusters.values().filter(|c| c.networks.iter().any(|n| n.network == e.network)).map(|c| c.id).collect();
+    for cluster in having {
+        world.clusters.update(&cluster, |c| c.networks.retain(|n| n.network != e.network));
     }
     world.close_stream(StreamKind::Network, e.network.0);
 });
@@ -122,8 +128,8 @@ pub struct VnicProfileCreated {
 }
 
 fold!(VnicProfileCreated, VnicProfile profile, |e, world, at| {
-    let profile = VnicProfile { id: e.profile, version: at.version, network: e.network, config: e.config.clone() };
-    world.vnic_profiles.insert(e.profile, profile);
+    let value = VnicProfile { id: e.profile, version: at.version, network: e.network, config: e.config.clone() };
+    world.vnic_profiles.insert(e.profile, value);
 });
 
 /// A vNIC profile was changed.
@@ -149,42 +155,41 @@ fold!(VnicProfileRemoved, VnicProfile profile, |e, world, at| {
     world.close_stream(StreamKind::VnicProfile, e.profile.0);
 });
 
-/// The profile that a network of VMs is created with.
-fn default_profile(profile: VnicProfileId, network: NetworkId, name: &str) -> Event {
-    let config =
-        VnicProfileConfig { name: name.into(), description: String::new(), port_mirroring: false, custom_properties: Vec::new() };
-    VnicProfileCreated { profile, network, config }.into()
-}
-
-/// The management network that every data center is created with.
+/// The management network of a new data center, with its profile.
 pub fn management_network(network: NetworkId, profile: VnicProfileId, data_center: DataCenterId) -> Vec<Event> {
-    let config = NetworkConfig {
-        name: MANAGEMENT_NAME.into(),
-        description: "Management Network".into(),
-        comment: String::new(),
-        vlan: None,
-        mtu: 0,
-        stp: false,
-        vm_network: true,
-    };
+    let name = MANAGEMENT_NAME.to_owned();
+    let description = "Management Network".to_owned();
+    let config = NetworkConfig { name: name.clone(), description, vm_network: true, ..Default::default() };
+    let profile_config = VnicProfileConfig { name, ..Default::default() };
     vec![
         NetworkCreated { network, data_center, config, management: true }.into(),
-        default_profile(profile, network, MANAGEMENT_NAME),
+        VnicProfileCreated { profile, network, config: profile_config }.into(),
     ]
 }
 
-/// The events that take a network away with its profiles.
+/// The vNIC profiles of a network.
+pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &std::sync::Arc<VnicProfile>> {
+    world.vnic_profiles.values().filter(move |p| p.network == network)
+}
+
+/// What removes a network: its profiles, and it.
 pub fn removal(world: &World, network: &Network) -> Vec<Event> {
     let mut events: Vec<Event> = profiles_of(world, network.id)
-        .map(|p| VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into())
+        .flat_map(|p| {
+            let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
+            events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
+            events
+        })
         .collect();
+    events.extend(crate::access::revocations(world, Object::Network(network.id)));
     events.push(NetworkRemoved { network: network.id, name: network.config.name.clone() }.into());
     events
 }
 
-/// The vNIC profiles of a network.
-pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &Arc<VnicProfile>> {
-    world.vnic_profiles.values().filter(move |p| p.network == network)
+/// The names of the VMs whose network interfaces use one of the profiles.
+fn users(world: &World, profile: impl Fn(VnicProfileId) -> bool) -> Vec<&str> {
+    let uses = |nic: &crate::vm::Nic| nic.profile.is_some_and(&profile);
+    world.vms.values().filter(|vm| vm.nics.iter().any(uses)).map(|vm| &*vm.config.name).collect()
 }
 
 fn check(
@@ -197,9 +202,11 @@ fn check(
     check::name(act, &config.name, check::NETWORK_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
-    check::range(act, "mtu", config.mtu.into(), 0, MAX_MTU)?;
     if let Some(vlan) = config.vlan {
-        check::range(act, "vlan.id", vlan.into(), *VLAN_RANGE.start(), *VLAN_RANGE.end())?;
+        check::range(act, "vlan.id", vlan.into(), 1, MAX_VLAN.into())?;
+    }
+    if config.mtu != 0 {
+        check::range(act, "mtu", config.mtu.into(), MIN_MTU.into(), MAX_MTU.into())?;
     }
     for other in world.networks.values().filter(|n| n.data_center == data_center && Some(n.id) != id) {
         if other.config.name == config.name {
@@ -212,7 +219,7 @@ fn check(
     Ok(())
 }
 
-/// Creates a network, with a vNIC profile of the same name where VMs may use it.
+/// Creates a network; one for VMs gets a vNIC profile of the same name.
 #[derive(Clone, Debug)]
 pub struct CreateNetwork {
     pub data_center: DataCenterId,
@@ -224,10 +231,13 @@ impl Decide for CreateNetwork {
         world.data_center(self.data_center)?;
         check(Act("add", "Network"), world, None, self.data_center, &self.config)?;
         let network: NetworkId = cx.fresh(0);
-        let config = self.config.clone();
-        let profile = config.vm_network.then(|| default_profile(cx.fresh(1), network, &config.name));
-        let created = NetworkCreated { network, data_center: self.data_center, config, management: false };
-        Ok(std::iter::once(created.into()).chain(profile).collect())
+        let created = NetworkCreated { network, data_center: self.data_center, config: self.config.clone(), management: false };
+        let mut events: Vec<Event> = vec![created.into()];
+        if self.config.vm_network {
+            let config = VnicProfileConfig { name: self.config.name.clone(), ..Default::default() };
+            events.push(VnicProfileCreated { profile: cx.fresh(1), network, config }.into());
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -244,7 +254,7 @@ pub struct UpdateNetwork {
 
 impl Decide for UpdateNetwork {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("update", "Network");
+        let act = Act("edit", "Network");
         let current = world.network(self.network)?;
         let changes = self.changes.clone().reduce(&current.config);
         if changes.is_empty() {
@@ -256,6 +266,13 @@ impl Decide for UpdateNetwork {
         if current.management && changes.name.is_some() {
             return Err(act.no(Key::NetworkIsManagement));
         }
+        if changes.vm_network == Some(false) {
+            let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
+            let users = users(world, of_it);
+            if !users.is_empty() {
+                return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
+            }
+        }
         Ok(vec![NetworkUpdated { network: self.network, changes }.into()])
     }
 
@@ -264,12 +281,7 @@ impl Decide for UpdateNetwork {
     }
 }
 
-/// The VM whose interface uses a profile.
-fn user_of(world: &World, profile: VnicProfileId) -> Option<String> {
-    world.vms.values().find(|v| v.nics.iter().any(|n| n.profile == Some(profile))).map(|v| v.config.name.clone())
-}
-
-/// Removes a network that nothing uses.
+/// Removes a network that no VM uses, with its profiles.
 #[derive(Clone, Debug)]
 pub struct RemoveNetwork {
     pub network: NetworkId,
@@ -278,15 +290,14 @@ pub struct RemoveNetwork {
 impl Decide for RemoveNetwork {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("remove", "Network");
-        let network = world.network(self.network)?;
-        if network.management {
+        let current = world.network(self.network)?;
+        if current.management {
             return Err(act.no(Key::NetworkIsManagement));
         }
-        if let Some(users) = profiles_of(world, self.network).find_map(|p| user_of(world, p.id)) {
-            return Err(act.no(Key::NetworkInUse).with("users", users));
-        }
-        if let Some(host) = world.hosts.values().find(|h| h.networks.contains(&self.network)) {
-            return Err(act.no(Key::NetworkInUse).with("users", &host.config.name));
+        let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
+        let users = users(world, of_it);
+        if !users.is_empty() {
+            return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
         }
         let mut events: Vec<Event> = world
             .clusters
@@ -294,7 +305,7 @@ impl Decide for RemoveNetwork {
             .filter(|c| c.networks.iter().any(|n| n.network == self.network))
             .map(|c| crate::cluster::NetworkUnassigned { cluster: c.id, network: self.network }.into())
             .collect();
-        events.extend(removal(world, network));
+        events.extend(removal(world, current));
         Ok(events)
     }
 
@@ -303,22 +314,28 @@ impl Decide for RemoveNetwork {
     }
 }
 
+const PROFILE: &str = "vNIC profile";
+
 fn check_profile(
     act: Act,
     world: &World,
     id: Option<VnicProfileId>,
-    network: NetworkId,
+    network: &Network,
     config: &VnicProfileConfig,
 ) -> Result<(), Rejection> {
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
-    if profiles_of(world, network).any(|p| p.config.name == config.name && Some(p.id) != id) {
+    for (key, value) in &config.custom_properties {
+        check::text(act, "custom_properties", key, check::MAX_DESCRIPTION)?;
+        check::text(act, "custom_properties", value, check::MAX_TEXT)?;
+    }
+    if profiles_of(world, network.id).any(|p| Some(p.id) != id && p.config.name == config.name) {
         return Err(act.no(Key::VnicProfileNameInUse));
     }
     Ok(())
 }
 
-/// Creates a vNIC profile.
+/// Creates a vNIC profile of a network.
 #[derive(Clone, Debug)]
 pub struct CreateVnicProfile {
     pub network: NetworkId,
@@ -327,8 +344,8 @@ pub struct CreateVnicProfile {
 
 impl Decide for CreateVnicProfile {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        world.network(self.network)?;
-        check_profile(Act("add", "vNIC profile"), world, None, self.network, &self.config)?;
+        let network = world.network(self.network)?;
+        check_profile(Act("add", PROFILE), world, None, network, &self.config)?;
         Ok(vec![VnicProfileCreated { profile: cx.fresh(0), network: self.network, config: self.config.clone() }.into()])
     }
 
@@ -353,7 +370,7 @@ impl Decide for UpdateVnicProfile {
         }
         let mut wanted = current.config.clone();
         wanted.apply(&changes);
-        check_profile(Act("update", "vNIC profile"), world, Some(self.profile), current.network, &wanted)?;
+        check_profile(Act("edit", PROFILE), world, Some(self.profile), world.network(current.network)?, &wanted)?;
         Ok(vec![VnicProfileUpdated { profile: self.profile, changes }.into()])
     }
 
@@ -362,7 +379,7 @@ impl Decide for UpdateVnicProfile {
     }
 }
 
-/// Removes a vNIC profile that nothing uses.
+/// Removes a vNIC profile that no network interface uses.
 #[derive(Clone, Debug)]
 pub struct RemoveVnicProfile {
     pub profile: VnicProfileId,
@@ -371,10 +388,12 @@ pub struct RemoveVnicProfile {
 impl Decide for RemoveVnicProfile {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let current = world.vnic_profile(self.profile)?;
-        if user_of(world, self.profile).is_some() {
-            return Err(Act("remove", "vNIC profile").no(Key::VnicProfileInUse));
+        if !users(world, |p| p == self.profile).is_empty() {
+            return Err(Act("remove", PROFILE).no(Key::VnicProfileInUse));
         }
-        Ok(vec![VnicProfileRemoved { profile: self.profile, name: current.config.name.clone() }.into()])
+        let mut events = crate::access::revocations(world, Object::VnicProfile(self.profile));
+        events.push(VnicProfileRemoved { profile: self.profile, name: current.config.name.clone() }.into());
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

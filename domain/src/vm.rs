@@ -339,6 +339,7 @@ fold!(VmRemoved, Vm vm, |e, world, at| {
     if let Some(old) = world.vms.remove(&e.vm) {
         world.drop_name(NameKind::Vm, &old.config.name, e.vm.0);
         world.cluster_vms.remove(&(old.config.cluster, e.vm));
+        world.to_restart.remove(&e.vm);
         for nic in &old.nics {
             world.drop_name(NameKind::Mac, &nic.mac, nic.id.0);
         }

@@ -75,6 +75,8 @@ pub struct Run {
     pub paused_detail: String,
     /// Whether it is being stopped because somebody asked, and not by itself.
     pub stopping: bool,
+    /// Whether its migration was called off.
+    pub cancelling: bool,
 }
 
 /// What a start may ask for this run only (the guide's section 15.5, and 000's start with overrides).
@@ -137,13 +139,14 @@ pub struct VmStartRequested {
 
 fold!(VmStartRequested, Vm vm, |e, world, at| {
     world.placed.insert((e.host, e.vm));
+    world.to_restart.remove(&e.vm);
     touch(world, e.vm, at, |v| {
         v.state = if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch };
         v.run = Some(Box::new(Run {
-            host: e.host, generation: at.position, started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
+            host: e.host, generation: v.run.as_ref().map_or(at.position, |r| r.generation), started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
             failed_hosts: Vec::new(), destination: None, before: v.state,
             cdrom: e.overrides.cdrom.clone().unwrap_or_else(|| v.cdrom.clone()),
-            ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false,
+            ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false, cancelling: false,
         }));
     });
 });
@@ -302,6 +305,9 @@ pub struct VmDown {
 }
 
 fold!(VmDown, Vm vm, |e, world, at| {
+    if e.error && world.vms.get(&e.vm).is_some_and(|v| v.config.highly_available) {
+        world.to_restart.insert(e.vm);
+    }
     release(world, e.vm, at, VmState::Down);
 });
 
@@ -341,6 +347,7 @@ fold!(VmMigrationRequested, Vm vm, |e, world, at| {
         run.job = Some(e.job);
         run.destination = Some(e.to);
         run.before = before;
+        run.cancelling = false;
     });
 });
 
@@ -351,7 +358,7 @@ pub struct VmMigrationCancelRequested {
 }
 
 fold!(VmMigrationCancelRequested, Vm vm, |e, world, at| {
-    touch(world, e.vm, at, |_| {});
+    running(world, e.vm, at, VmState::Migrating, |run| run.cancelling = true);
 });
 
 /// The machine runs on another host.

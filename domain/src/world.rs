@@ -167,6 +167,8 @@ pub struct World {
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
     pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
+    /// Highly available VMs that went down by themselves and are to be started again.
+    pub to_restart: imbl::OrdSet<VmId>,
     /// Jobs that have not ended.
     pub open_jobs: imbl::OrdSet<JobId>,
     /// The MAC address given out last; the search for a free one goes on behind it.

@@ -1,0 +1,263 @@
+//! `evirt events`: the log as it is kept, for operators and auditors.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, SecondsFormat};
+use clap::{Args, Subcommand};
+use serde_json::value::RawValue;
+
+use super::output::{Output, progress};
+use super::{Data, FAILURE};
+use crate::log::verify::verify;
+use crate::log::{EventLog, Record};
+
+/// How many records are read in one go.
+const PAGE: usize = 1000;
+
+/// How often `tail` looks for new events.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What to do with the event log.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// List events, one a line
+    List(List),
+    /// List the last events, and each new one as it is recorded
+    Tail(Tail),
+    /// Write all events as JSON, one a line, with the hashes that chain them
+    Export(Export),
+    /// Compute the chain of hashes again; exit code 1 where a record is not what was written
+    Verify(Verify),
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    choice: Choice,
+    /// Only events after this position
+    #[arg(long, default_value_t = 0, value_name = "POSITION")]
+    after: u64,
+    /// Only events recorded at this time or later, as in 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Tail {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    choice: Choice,
+    /// How many of the last events come first
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    lines: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    data: Data,
+    /// Only events after this position
+    #[arg(long, default_value_t = 0, value_name = "POSITION")]
+    after: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Verify {
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Which events, and how they are written.
+#[derive(Args, Debug)]
+struct Choice {
+    /// Only events of this kind, as in VmCreated
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only events of this stream, as in vm-6efc0cfa-8495-4a96-93e5-ee490328cf48, or of all that begin so
+    #[arg(long)]
+    stream: Option<String>,
+    /// As JSON, with everything that the log keeps
+    #[arg(long)]
+    json: bool,
+}
+
+impl Choice {
+    fn takes(&self, record: &Record) -> bool {
+        self.kind.as_ref().is_none_or(|kind| *kind == record.kind)
+            && self.stream.as_ref().is_none_or(|stream| record.stream.starts_with(stream.as_str()))
+    }
+
+    /// Writes those of the records that are asked for, `limit` at the most; how many they were.
+    fn write(&self, output: &mut Output, records: &[Record], limit: u64) -> Result<u64> {
+        let mut written = 0;
+        for record in records.iter().filter(|record| self.takes(record)) {
+            if written == limit {
+                break;
+            }
+            if self.json { output.line(json(record)?)? } else { output.line(line(record))? }
+            written += 1;
+        }
+        Ok(written)
+    }
+}
+
+impl Events {
+    /// Does it.
+    pub async fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::List(list) => list.run().await,
+            Self::Tail(tail) => tail.run().await,
+            Self::Export(export) => export.run().await,
+            Self::Verify(check) => check.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let mut after = self.after;
+        if let Some(since) = &self.since {
+            let time = DateTime::parse_from_rfc3339(since).with_context(|| format!("--since {since}"))?;
+            after = after.max(log.position_at(time.timestamp_micros() - 1).await?);
+        }
+        let (mut output, mut left) = (Output::new(), self.limit.unwrap_or(u64::MAX));
+        while left > 0 {
+            let records = log.read(after, PAGE).await?;
+            let Some(last) = records.last() else { break };
+            after = last.position;
+            left -= self.choice.write(&mut output, &records, left)?;
+        }
+        output.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Tail {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let mut after = log.head().await?.position.saturating_sub(self.lines);
+        let mut output = Output::new();
+        loop {
+            let records = log.read(after, PAGE).await?;
+            match records.last() {
+                Some(last) => {
+                    after = last.position;
+                    self.choice.write(&mut output, &records, u64::MAX)?;
+                    output.flush()?;
+                }
+                None => tokio::time::sleep(POLL_INTERVAL).await,
+            }
+        }
+    }
+}
+
+impl Export {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let head = log.head().await?.position;
+        let bar = progress(head.saturating_sub(self.after), "exporting");
+        let (mut output, mut after) = (Output::new(), self.after);
+        // What is recorded meanwhile is left for the next export: so each has an end, and tells which.
+        while after < head {
+            let most = usize::try_from(head - after).unwrap_or(PAGE).min(PAGE);
+            let records = log.read(after, most).await?;
+            let Some(last) = records.last() else { break };
+            after = last.position;
+            for record in &records {
+                output.line(json(record)?)?;
+            }
+            bar.inc(records.len() as u64);
+        }
+        output.flush()?;
+        bar.finish_and_clear();
+        eprintln!("exported up to position {after}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Verify {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let bar = progress(0, "verifying");
+        let verification = verify(&*log, &mut |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        })
+        .await?;
+        bar.finish_and_clear();
+        let mut output = Output::new();
+        output.line(format_args!("{} events are in order; the last one's hash is {}", verification.sound, hex(&verification.hash)))?;
+        let code = match &verification.finding {
+            Some(finding) => {
+                output.line(format_args!("position {}: {}", finding.position, finding.problem))?;
+                FAILURE.into()
+            }
+            None => ExitCode::SUCCESS,
+        };
+        output.flush()?;
+        Ok(code)
+    }
+}
+
+fn line(record: &Record) -> String {
+    format!(
+        "{:>8}  {}  {:<24}  {}  {}  {}",
+        record.position,
+        time(record.recorded_at),
+        record.kind,
+        record.stream,
+        record.actor,
+        record.correlation_id
+    )
+}
+
+/// A record as an auditor gets it: the payload is the text that the hash covers, unchanged.
+fn json(record: &Record) -> Result<String> {
+    #[derive(serde::Serialize)]
+    struct Exported<'a> {
+        position: u64,
+        stream: &'a str,
+        version: u64,
+        kind: &'a str,
+        schema: u32,
+        recorded_at: String,
+        recorded_at_micros: i64,
+        actor: &'a str,
+        correlation_id: &'a str,
+        causation: Option<u64>,
+        payload: &'a RawValue,
+        hash: String,
+    }
+    let exported = Exported {
+        position: record.position,
+        stream: &record.stream,
+        version: record.version,
+        kind: &record.kind,
+        schema: record.schema,
+        recorded_at: time(record.recorded_at),
+        recorded_at_micros: record.recorded_at,
+        actor: &record.actor,
+        correlation_id: &record.correlation_id,
+        causation: record.causation,
+        payload: serde_json::from_str(&record.payload).with_context(|| format!("the payload at position {}", record.position))?,
+        hash: hex(&record.hash),
+    };
+    Ok(serde_json::to_string(&exported)?)
+}
+
+fn time(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros).map_or_else(|| micros.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,194 @@
+//! `evirt user`: the users of the internal directory. Adding and changing needs the engine to be stopped; listing does not.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use evirt_domain::access::{AddUser, ChangePassword, Holder, INTERNAL};
+use evirt_domain::ids::{RoleId, UserId};
+use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
+
+use super::output::{Output, table};
+use super::{Data, idle_engine};
+use crate::directory::passwords;
+use crate::engine::Request;
+use crate::log::SqliteLog;
+use crate::server::read_password;
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Add a user; the engine has to be stopped
+    Add(Add),
+    /// Give a user another password and end the user's sessions; the engine has to be stopped
+    Passwd(Passwd),
+    /// List users with their roles on the whole system
+    List(List),
+}
+
+#[derive(Args, Debug)]
+pub struct Add {
+    #[command(flatten)]
+    data: Data,
+    /// Login name, with or without @internal
+    name: String,
+    /// Role that the user gets on the whole system, as in SuperUser; without one, the user cannot log in yet
+    #[arg(long)]
+    role: Option<String>,
+    #[command(flatten)]
+    password: Password,
+}
+
+#[derive(Args, Debug)]
+pub struct Passwd {
+    #[command(flatten)]
+    data: Data,
+    /// Login name, with or without @internal
+    name: String,
+    #[command(flatten)]
+    password: Password,
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Where a password comes from.
+#[derive(Args, Debug)]
+struct Password {
+    /// File whose first line is the password; without it, it is read from stdin
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl Password {
+    fn read(&self) -> Result<String> {
+        let password = match &self.password_file {
+            Some(path) => read_password(path)?,
+            None => ask()?,
+        };
+        if password.is_empty() {
+            bail!("the password is empty");
+        }
+        Ok(password)
+    }
+}
+
+/// Reads a password from stdin; on a terminal it asks for it, and does not show it.
+fn ask() -> Result<String> {
+    let on_terminal = io::stdin().is_terminal();
+    let echo = |on: bool| Command::new("stty").arg(if on { "echo" } else { "-echo" }).status();
+    if on_terminal {
+        eprint!("Password: ");
+        // Where there is no stty the password shows; better than no way to set one.
+        let _ = echo(false);
+    }
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    if on_terminal {
+        let _ = echo(true);
+        eprintln!();
+    }
+    read.context("reading the password from stdin")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+impl User {
+    /// Does it.
+    pub async fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::Passwd(passwd) => passwd.run().await,
+            Self::List(list) => list.run().await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<ExitCode> {
+        let Self { data, name, role, password } = self;
+        let name = bare(&name)?.to_owned();
+        change(&data, &password, |world, password| {
+            let role = match &role {
+                Some(role) => {
+                    Some(RoleId(world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)))?))
+                }
+                None => None,
+            };
+            Ok(AddUser { name, password, role })
+        })
+        .await
+    }
+}
+
+impl Passwd {
+    async fn run(self) -> Result<ExitCode> {
+        let Self { data, name, password } = self;
+        let principal = format!("{}@{INTERNAL}", bare(&name)?);
+        change(&data, &password, |world, password| {
+            let user = world.exactly_named(NameKind::User, &principal).with_context(|| format!("there is no user {principal}"))?;
+            Ok(ChangePassword { user: UserId(user), password })
+        })
+        .await
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<ExitCode> {
+        let world = self.data.world().await?;
+        let mut rows: Vec<Vec<String>> = world.users.values().map(|user| {
+            let mine = world.permissions.values().filter(|permission| permission.holder == Holder::User(user.id));
+            let mut roles: Vec<String> = mine.filter_map(|p| world.roles.get(&p.role)).map(|role| role.name.clone()).collect();
+            roles.sort();
+            roles.dedup();
+            vec![user.principal(), user.id.to_string(), roles.join(",")]
+        }).collect();
+        rows.sort();
+        let mut output = Output::new();
+        for line in table(&rows) {
+            output.line(line)?;
+        }
+        output.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Submits a command that takes a new password's hash, on a data directory that no engine uses.
+async fn change<C: Decide + 'static>(
+    data: &Data,
+    password: &Password,
+    command: impl FnOnce(&World, Arc<str>) -> Result<C>,
+) -> Result<ExitCode> {
+    // Whether it can be done comes before the question for a password; and no log is made where there is none.
+    data.read_only().await?.close().await;
+    let _lock = data.lock()?;
+    let hash = passwords::hash(&password.read()?).await;
+    let log = Arc::new(SqliteLog::open(&data.data).await?);
+    let engine = idle_engine(log.clone(), &data.data).await?;
+    let submitted = match command(&engine.world(), hash) {
+        Ok(command) => engine.submit(&Request::system("command-line"), command).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    engine.shutdown().await;
+    log.close().await;
+    submitted.map(|_| ExitCode::SUCCESS)
+}
+
+/// The name without the domain, which can be the internal one only.
+fn bare(name: &str) -> Result<&str> {
+    match name.split_once('@') {
+        None => Ok(name),
+        Some((name, INTERNAL)) => Ok(name),
+        Some((_, domain)) => bail!("users of {domain} are not kept here; the internal directory is called {INTERNAL}"),
+    }
+}
+
+fn roles(world: &World) -> String {
+    world.roles.values().map(|role| role.name.as_str()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,174 @@
+//! The server's settings: from the command line, else from a TOML file of the same names, else the defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+
+/// Where plain http listens unless told otherwise.
+pub const DEFAULT_HTTP: &str = "127.0.0.1:8080";
+
+/// Where https listens unless told otherwise.
+pub const DEFAULT_HTTPS: &str = "127.0.0.1:8443";
+
+/// Where the data is unless told otherwise.
+pub const DEFAULT_DATA: &str = "data";
+
+/// What can be set, each where it is.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Options {
+    /// Directory of the event log, the TLS keys and the snapshots [default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where plain http listens [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http: Option<SocketAddr>,
+    /// Where https listens [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub https: Option<SocketAddr>,
+    /// Allow plain http on an address that is not this machine's own: passwords go over the wire in clear
+    #[arg(long)]
+    pub http_anywhere: bool,
+    /// Simulated estate, instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub estate: Option<PathBuf>,
+    /// File that holds the password that admin@internal gets at the first start
+    #[arg(long, value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// Certificate chain in PEM, instead of the one that is made at the first start
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of that certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// What is logged, as in RUST_LOG [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The settings that a server runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Directory of everything that is kept.
+    pub data: PathBuf,
+    /// Where plain http listens.
+    pub http: SocketAddr,
+    /// Where https listens.
+    pub https: SocketAddr,
+    /// The simulated estate; none: the built-in one.
+    pub estate: Option<PathBuf>,
+    /// The password that admin@internal gets at the first start.
+    pub admin_password: Option<String>,
+    /// Holds that password, where it is not given.
+    pub admin_password_file: Option<PathBuf>,
+    /// Certificate chain and key, where given.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// What is logged.
+    pub log: Option<String>,
+}
+
+impl Options {
+    /// Reads a file of settings. Paths in it are relative to the directory it is in.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let mut options: Self = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        for file in [
+            &mut options.data,
+            &mut options.estate,
+            &mut options.admin_password_file,
+            &mut options.tls_cert,
+            &mut options.tls_key,
+        ] {
+            *file = file.take().map(|path| base.join(path));
+        }
+        Ok(options)
+    }
+
+    /// These settings, and where one is missing, the other's.
+    pub fn or(self, other: Self) -> Self {
+        // A certificate and its key belong together: those of two places are never mixed.
+        let (tls_cert, tls_key) =
+            if self.tls_cert.is_some() || self.tls_key.is_some() { (self.tls_cert, self.tls_key) } else { (other.tls_cert, other.tls_key) };
+        Self {
+            data: self.data.or(other.data),
+            http: self.http.or(other.http),
+            https: self.https.or(other.https),
+            http_anywhere: self.http_anywhere || other.http_anywhere,
+            estate: self.estate.or(other.estate),
+            admin_password_file: self.admin_password_file.or(other.admin_password_file),
+            tls_cert,
+            tls_key,
+            log: self.log.or(other.log),
+        }
+    }
+
+    /// With the defaults, and checked.
+    pub fn settle(self) -> Result<Settings> {
+        let default = |address: &str| address.parse().expect("the default address is one");
+        let http = self.http.unwrap_or_else(|| default(DEFAULT_HTTP));
+        if !http.ip().is_loopback() && !self.http_anywhere {
+            bail!("plain http on {http} would send passwords in clear: use https, or say --http-anywhere");
+        }
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => bail!("--tls-cert and --tls-key belong together"),
+        };
+        Ok(Settings {
+            data: self.data.unwrap_or_else(|| DEFAULT_DATA.into()),
+            http,
+            https: self.https.unwrap_or_else(|| default(DEFAULT_HTTPS)),
+            estate: self.estate,
+            admin_password: None,
+            admin_password_file: self.admin_password_file,
+            tls,
+            log: self.log,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<Options> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("evirt.toml");
+        std::fs::write(&path, text)?;
+        let mut options = Options::read(&path)?;
+        options.data = options.data.map(|data| data.strip_prefix(directory.path()).unwrap().to_owned());
+        Ok(options)
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file_and_the_file_over_the_defaults() {
+        let options = file("data = \"d\"\nhttp = \"127.0.0.1:1\"\nhttps = \"0.0.0.0:2\"").unwrap();
+        let said = Options { http: Some("127.0.0.1:3".parse().unwrap()), ..Options::default() };
+        let settings = said.or(options).settle().unwrap();
+        assert_eq!((settings.data, settings.http.port(), settings.https.port()), ("d".into(), 3, 2));
+        let settings = Options::default().settle().unwrap();
+        assert_eq!((settings.data, settings.http.port(), settings.https.port()), ("data".into(), 8080, 8443));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let error = format!("{:#}", file("https-prot = 1").unwrap_err());
+        assert!(error.contains("https-prot"), "{error}");
+    }
+
+    #[test]
+    fn http_for_all_has_to_be_asked_for() {
+        let open = Options { http: Some("0.0.0.0:80".parse().unwrap()), ..Options::default() };
+        assert!(open.clone().settle().is_err());
+        assert!(Options { http_anywhere: true, ..open }.settle().is_ok());
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        assert!(Options { tls_cert: Some("c".into()), ..Options::default() }.settle().is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! The committer: decides commands one after the other and makes them durable many at a time.
+//!
+//! It owns the newest decided World, which may be ahead of the published one: while a batch is being synced to disk the next is decided on
+//! top of it. When a batch is durable its World is published, its commits are told, and then its commands are answered.
+//!
+//! **What is answered is durable, refusals included.** A refusal ("the name is in use") and an answer that there is nothing to do may rest
+//! on an event that is not durable yet. Told at once, such an answer could speak of something that after a power loss never was. So it
+//! waits for the batch that it was decided on; where nothing undurable is about, it goes out at once.
+//!
+//! **A failed append takes back everything that was decided on it:** the batch itself and what was gathered on top are refused as
+//! unavailable, and the next command is decided on the published World again. Nothing has to be undone, since Worlds are values. Where the
+//! log has moved on meanwhile (another engine, or a batch that was durable although its commit reported a failure), the committer
+//! catches up and decides the same commands again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use evirt_domain::command::{Decide, decide};
+use evirt_domain::context::Context;
+use evirt_domain::event::{Event, Recorded};
+use evirt_domain::ids::{Micros, Position};
+use evirt_domain::rejection::Rejection;
+use evirt_domain::world::World;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, audit, codec, replay, snapshot, unavailable};
+use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord, SqliteLog};
+
+/// A command that waits for its decision, and who waits for the answer.
+pub(super) struct Submission {
+    pub request: Request,
+    pub command: Box<dyn Decide>,
+    pub reply: oneshot::Sender<Result<Outcome, Rejection>>,
+}
+
+/// What was decided of a command.
+enum Decision {
+    /// So many of the batch's events are its own.
+    Accepted(usize),
+    Refused(Rejection),
+}
+
+struct Decided {
+    submission: Submission,
+    decision: Decision,
+}
+
+/// What is appended as one.
+#[derive(Default)]
+struct Gathered {
+    commands: Vec<Decided>,
+    events: Vec<Recorded>,
+    records: Vec<NewRecord>,
+}
+
+/// A batch on its way to the disk.
+struct Appending {
+    gathered: Gathered,
+    /// The World with its events.
+    world: Arc<World>,
+    append: JoinHandle<Result<Appended, AppendError>>,
+}
+
+pub(super) struct Committer {
+    log: Arc<SqliteLog>,
+    published: Arc<Published>,
+    options: Options,
+    /// The newest decided World.
+    world: World,
+    last_recorded_at: Micros,
+    gathered: Gathered,
+    appending: Option<Appending>,
+    snapshot_at: Position,
+    snapshot: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    pub fn new(
+        log: Arc<SqliteLog>,
+        published: Arc<Published>,
+        options: Options,
+        last_recorded_at: Micros,
+        snapshot_at: Position,
+    ) -> Self {
+        let world = World::clone(&published.world.load());
+        Self {
+            log,
+            published,
+            options,
+            world,
+            last_recorded_at,
+            gathered: Gathered::default(),
+            appending: None,
+            snapshot_at,
+            snapshot: None,
+        }
+    }
+
+    /// Serves until it is told to stop; then it finishes what was submitted.
+    pub async fn run(mut self, mut submissions: mpsc::Receiver<Submission>, mut stop: watch::Receiver<bool>) {
+        loop {
+            self.begin_append(&mut submissions);
+            tokio::select! {
+                biased;
+                result = appended(&mut self.appending) => self.end_append(result).await,
+                submission = submissions.recv(), if self.gathered.commands.len() < MAX_BATCH => match submission {
+                    Some(submission) => self.decide(submission),
+                    None if self.appending.is_none() => break,
+                    // Nothing more will come; what is gathered goes with the next turn.
+                    None => {
+                        let result = appended(&mut self.appending).await;
+                        self.end_append(result).await;
+                    }
+                },
+                // An error means that every handle is gone, which closes the queue as well.
+                _ = async { stop.wait_for(|stop| *stop).await.is_ok() }, if !submissions.is_closed() => submissions.close(),
+            }
+        }
+        if let Some(task) = self.snapshot.take() {
+            // A snapshot that failed has said so.
+            let _ = task.await;
+        }
+        if self.published.world.load().position > self.snapshot_at {
+            self.begin_snapshot();
+            if let Some(task) = self.snapshot.take() {
+                let _ = task.await;
+            }
+        }
+    }
+
+    /// Decides a command on the newest World and folds its events in.
+    fn decide(&mut self, submission: Submission) {
+        let now = self.options.clock.now().max(self.last_recorded_at);
+        let cx = Context {
+            actor: submission.request.actor,
+            now,
+            correlation_id: submission.request.correlation_id.clone(),
+            seed: (self.options.seeds)(),
+            host_load: self.published.host_load.load_full(),
+        };
+        // A command that panics leaves no trace: what it changes is a copy.
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            let events = decide(&self.world, &cx, &*submission.command)?;
+            Ok(apply(&self.world, events, &cx, submission.request.causation))
+        }));
+        let decision = match tried {
+            Ok(Ok(applied)) => {
+                let count = applied.events.len();
+                if count > 0 {
+                    self.last_recorded_at = now;
+                    self.world = applied.world;
+                    self.gathered.events.extend(applied.events);
+                    self.gathered.records.extend(applied.records);
+                }
+                Decision::Accepted(count)
+            }
+            Ok(Err(rejection)) => Decision::Refused(rejection),
+            Err(_) => {
+                tracing::error!(command = ?submission.command, "a decision panicked");
+                Decision::Refused(unavailable("the command could not be decided"))
+            }
+        };
+        let decided = Decided { submission, decision };
+        match (&mut self.appending, self.gathered.records.is_empty()) {
+            (None, true) => self.answer(vec![decided], Vec::new(), &self.published.world.load_full()),
+            (Some(appending), true) => appending.gathered.commands.push(decided),
+            (_, false) => self.gathered.commands.push(decided),
+        }
+    }
+
+    /// Sends what is gathered to the disk, with all that waits by now, unless a batch is on its way already.
+    fn begin_append(&mut self, submissions: &mut mpsc::Receiver<Submission>) {
+        if self.appending.is_some() || self.gathered.records.is_empty() {
+            return;
+        }
+        while self.gathered.commands.len() < MAX_BATCH
+            && let Ok(submission) = submissions.try_recv()
+        {
+            self.decide(submission);
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let batch = Batch {
+            records: std::mem::take(&mut gathered.records),
+            read: Vec::new(),
+            expected_head: self.published.world.load().position,
+        };
+        let log = self.log.clone();
+        let append = tokio::spawn(async move { log.append(batch).await });
+        self.appending = Some(Appending { gathered, world: Arc::new(self.world.clone()), append });
+    }
+
+    /// A batch is durable, or it failed.
+    async fn end_append(&mut self, result: Result<Appended, AppendError>) {
+        let Some(Appending { gathered, world, .. }) = self.appending.take() else { return };
+        match result {
+            Ok(_) => {
+                let Gathered { commands, events, .. } = gathered;
+                self.publish(&world, &events);
+                self.answer(commands, events, &world);
+            }
+            Err(AppendError::Conflict { head, streams }) => {
+                tracing::info!(head, ?streams, "the log has moved on: deciding again");
+                let mut again = gathered.commands;
+                again.extend(std::mem::take(&mut self.gathered).commands);
+                match self.catch_up().await {
+                    Ok(()) => again.into_iter().for_each(|decided| self.decide(decided.submission)),
+                    Err(error) => self.refuse(again, &error),
+                }
+            }
+            Err(AppendError::Unavailable(error)) => {
+                tracing::error!(%error, "the event log cannot be written");
+                let mut all = gathered.commands;
+                all.extend(std::mem::take(&mut self.gathered).commands);
+                self.refuse(all, &error);
+            }
+        }
+    }
+
+    /// Takes back what is not durable, and says so to all who wait for it.
+    fn refuse(&mut self, commands: Vec<Decided>, error: &crate::log::Unavailable) {
+        self.world = World::clone(&self.published.world.load());
+        for Decided { submission, .. } in commands {
+            // Who does not wait any more is not told.
+            let _ = submission.reply.send(Err(unavailable(&error.detail)));
+        }
+    }
+
+    /// Folds in what somebody else appended, and publishes it.
+    async fn catch_up(&mut self) -> Result<(), crate::log::Unavailable> {
+        self.world = World::clone(&self.published.world.load());
+        let events = replay::events_after(&self.log, self.world.position).await?;
+        for event in &events {
+            self.world.evolve(event);
+            self.last_recorded_at = self.last_recorded_at.max(event.recorded_at);
+        }
+        if !events.is_empty() {
+            self.publish(&Arc::new(self.world.clone()), &events);
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, world: &Arc<World>, events: &[Recorded]) {
+        let before = self.published.world.swap(world.clone());
+        let followed = self.published.commits.receiver_count() > 0;
+        if followed || self.options.on_commit.is_some() {
+            let commit = Arc::new(Commit { before, after: world.clone(), events: events.to_vec() });
+            if let Some(on_commit) = &self.options.on_commit {
+                on_commit(&commit);
+            }
+            // Nobody listens: then nobody misses it.
+            let _ = self.published.commits.send(commit);
+        }
+        self.published.head.send_replace(world.position);
+        if world.position - self.snapshot_at >= self.options.snapshot_every {
+            self.begin_snapshot();
+        }
+    }
+
+    /// Answers commands whose events, in their order, are in a published World.
+    fn answer(&self, commands: Vec<Decided>, events: Vec<Recorded>, world: &Arc<World>) {
+        let mut events = events.into_iter();
+        for Decided { submission, decision } in commands {
+            let answer = match decision {
+                Decision::Refused(rejection) => Err(rejection),
+                Decision::Accepted(count) => {
+                    let events: Vec<Recorded> = events.by_ref().take(count).collect();
+                    let position = events.last().map_or(world.position, |last| last.position);
+                    Ok(Outcome { position, events, world: world.clone() })
+                }
+            };
+            // Who does not wait any more is not told.
+            let _ = submission.reply.send(answer);
+        }
+    }
+
+    /// Writes the published World down beside the work, unless one is being written still.
+    fn begin_snapshot(&mut self) {
+        let Some(directory) = &self.options.snapshots else { return };
+        if self.snapshot.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let world = self.published.world.load_full();
+        self.snapshot_at = world.position;
+        self.snapshot = Some(tokio::spawn(snapshot::write(directory.clone(), self.log.clone(), world)));
+    }
+}
+
+/// What events make of a World.
+struct Applied {
+    world: World,
+    events: Vec<Recorded>,
+    records: Vec<NewRecord>,
+}
+
+/// Puts events in their envelopes and folds them in, one by one.
+fn apply(world: &World, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
+    let mut applied = Applied { world: world.clone(), events: Vec::with_capacity(events.len()), records: Vec::with_capacity(events.len()) };
+    for event in events {
+        let stream = event.as_fold().stream();
+        let recorded = Recorded {
+            position: applied.world.position + 1,
+            version: applied.world.version(&stream) + 1,
+            stream,
+            recorded_at: cx.now,
+            actor: cx.actor,
+            correlation_id: cx.correlation_id.clone(),
+            causation,
+            event,
+        };
+        let before = applied.world.clone();
+        applied.world.evolve(&recorded);
+        applied.records.push(codec::record(&recorded, audit::row(&before, &applied.world, &recorded)));
+        applied.events.push(recorded);
+    }
+    applied
+}
+
+/// The end of the append that is under way; without one it never comes.
+async fn appended(appending: &mut Option<Appending>) -> Result<Appended, AppendError> {
+    match appending {
+        Some(appending) => (&mut appending.append).await.unwrap_or_else(|error| {
+            let detail = format!("the append broke off: {error}");
+            Err(AppendError::Unavailable(crate::log::Unavailable { cause: crate::log::Cause::Other, detail }))
+        }),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,292 @@
+//! The engine: the one way by which state changes, and the one place where it is read.
+//!
+//! `submit` hands a command to the committer (`committer`), which decides it, makes its events durable and publishes the World that they
+//! lead to. `world` gives the published World without a lock. `replay` and `snapshot` bring the World back at the start; `codec` stands
+//! between the domain's events and the log's records; `audit` asks the projections what the audit log says of an event.
+
+mod audit;
+mod codec;
+mod committer;
+mod replay;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use evirt_domain::command::Decide;
+use evirt_domain::context::Actor;
+use evirt_domain::event::Recorded;
+use evirt_domain::ids::{HostId, JobId, Micros, Position};
+use evirt_domain::job::JobStatus;
+use evirt_domain::rejection::{Key, Rejection};
+use evirt_domain::world::World;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::hypervisor::Hypervisor;
+use crate::log::{EventLog, SqliteLog};
+
+use self::committer::{Committer, Submission};
+
+/// How many commands may wait for the committer; what comes on top is refused, so that a stuck disk cannot eat the memory.
+pub const MAX_QUEUED_COMMANDS: usize = 10_000;
+/// How many commands go into one transaction at the most.
+pub const MAX_BATCH: usize = 1_000;
+/// How many commits a follower of [`Engine::commits`] may be behind before it misses some.
+pub const MAX_UNREAD_COMMITS: usize = 4_096;
+/// How many events may lie behind a snapshot before the next is written, where nothing else is said.
+pub const SNAPSHOT_EVERY: u64 = 100_000;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Microseconds since 1970.
+    fn now(&self) -> Micros;
+}
+
+/// The machine's own clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Micros {
+        chrono::Utc::now().timestamp_micros()
+    }
+}
+
+/// Where 128 random bits for each command come from.
+pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
+
+/// What is to happen with each commit before its commands are answered: how read models stay ahead of the answers.
+pub type OnCommit = Arc<dyn Fn(&Commit) + Send + Sync>;
+
+/// What an engine may be given.
+#[derive(Clone)]
+pub struct Options {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub seeds: Seeds,
+    /// The directory of snapshots; without one there are none, and every start folds the whole log.
+    pub snapshots: Option<PathBuf>,
+    /// A snapshot is written after so many events.
+    pub snapshot_every: u64,
+    /// Called in order with every commit, after its World was published and before its commands are answered. It must not wait.
+    pub on_commit: Option<OnCommit>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            seeds: Arc::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)),
+            snapshots: None,
+            snapshot_every: SNAPSHOT_EVERY,
+            on_commit: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("snapshots", &self.snapshots).field("snapshot_every", &self.snapshot_every).finish_non_exhaustive()
+    }
+}
+
+/// What a command comes with.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request in events, jobs and logs.
+    pub correlation_id: Arc<str>,
+    /// The position of the event that it reacts to.
+    pub causation: Option<Position>,
+}
+
+impl Request {
+    /// A request of the engine itself.
+    pub fn system(correlation_id: impl Into<Arc<str>>) -> Self {
+        Self { actor: Actor::System, correlation_id: correlation_id.into(), causation: None }
+    }
+}
+
+/// What became of a command that was not refused. It is durable.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The position of its last event; where there was nothing to do, the one that this was found at.
+    pub position: Position,
+    /// Its events.
+    pub events: Vec<Recorded>,
+    /// A published World that has them.
+    pub world: Arc<World>,
+}
+
+/// Events that became durable together.
+#[derive(Debug)]
+pub struct Commit {
+    /// The World before them.
+    pub before: Arc<World>,
+    /// The World with them.
+    pub after: Arc<World>,
+    /// The events, in order.
+    pub events: Vec<Recorded>,
+}
+
+/// The engine. A copy is another handle to the same.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    log: Arc<SqliteLog>,
+    driver: Arc<dyn Hypervisor>,
+    queue: mpsc::Sender<Submission>,
+    published: Arc<Published>,
+    stop: watch::Sender<bool>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the committer publishes and everybody reads.
+struct Published {
+    world: ArcSwap<World>,
+    head: watch::Sender<Position>,
+    commits: broadcast::Sender<Arc<Commit>>,
+    host_load: ArcSwap<BTreeMap<HostId, u8>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("position", &self.world().position).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(task) = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+impl Engine {
+    /// Brings the World back from the newest snapshot that fits the log and the events behind it, and begins to take commands.
+    pub async fn start(log: Arc<SqliteLog>, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
+        let (world, snapshot_at) = match &options.snapshots {
+            Some(directory) => snapshot::newest(directory, &log).await,
+            None => None,
+        }
+        .map_or_else(|| (World::default(), 0), |world| (world.clone(), world.position));
+        let replayed = replay::replay(&log, world).await.context("replaying the event log")?;
+        let world = Arc::new(replayed.world);
+        let published = Arc::new(Published {
+            head: watch::Sender::new(world.position),
+            world: ArcSwap::new(world),
+            commits: broadcast::Sender::new(MAX_UNREAD_COMMITS),
+            host_load: ArcSwap::default(),
+        });
+        let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
+        let stop = watch::Sender::new(false);
+        let committer = Committer::new(log.clone(), published.clone(), options, replayed.last_recorded_at, snapshot_at);
+        let committer = tokio::spawn(committer.run(submissions, stop.subscribe()));
+        Ok(Engine(Arc::new(Shared { log, driver, queue, published, stop, committer: Mutex::new(Some(committer)) })))
+    }
+
+    /// The World as it is durable now.
+    pub fn world(&self) -> Arc<World> {
+        self.0.published.world.load_full()
+    }
+
+    /// Decides a command and makes its events durable, or tells why it is refused.
+    ///
+    /// A command that was submitted is carried out even if nobody awaits the answer any more.
+    pub async fn submit(&self, request: &Request, command: impl Decide + 'static) -> Result<Outcome, Rejection> {
+        let (reply, answer) = oneshot::channel();
+        let submission = Submission { request: request.clone(), command: Box::new(command), reply };
+        self.0.queue.try_send(submission).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => unavailable("too many commands are waiting"),
+            mpsc::error::TrySendError::Closed(_) => unavailable("the engine is stopping"),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
+    }
+
+    /// Waits until a job has ended, and tells how; none if there is no such job, or not any more.
+    pub async fn settle(&self, job: JobId) -> Option<JobStatus> {
+        self.until(|world| match world.jobs.get(&job) {
+            Some(job) if job.status == JobStatus::Started => None,
+            ended => Some(ended.map(|job| job.status.clone())),
+        })
+        .await
+    }
+
+    /// Waits until a published World fulfils a condition. It is asked of the present one at once, and then of those that follow;
+    /// after the engine's end there are none, and it waits for ever.
+    pub async fn until<T>(&self, condition: impl Fn(&World) -> Option<T>) -> T {
+        let mut head = self.subscribe();
+        loop {
+            head.mark_unchanged();
+            if let Some(result) = condition(&self.world()) {
+                return result;
+            }
+            if head.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<SqliteLog> {
+        &self.0.log
+    }
+
+    /// The hypervisor driver.
+    pub fn driver(&self) -> &Arc<dyn Hypervisor> {
+        &self.0.driver
+    }
+
+    /// The published position, as it moves on.
+    pub fn subscribe(&self) -> watch::Receiver<Position> {
+        self.0.published.head.subscribe()
+    }
+
+    /// Every commit from now on, in order; who is more than [`MAX_UNREAD_COMMITS`] behind is told that some were missed.
+    pub fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {
+        self.0.published.commits.subscribe()
+    }
+
+    /// CPU load of hosts in percent, as last sampled.
+    pub fn host_load(&self) -> Arc<BTreeMap<HostId, u8>> {
+        self.0.published.host_load.load_full()
+    }
+
+    /// Takes a new sample of the hosts' load, by which VMs are placed.
+    pub fn set_host_load(&self, load: BTreeMap<HostId, u8>) {
+        self.0.published.host_load.store(Arc::new(load));
+    }
+
+    /// Carries out what was submitted, writes a snapshot, and takes no more commands.
+    pub async fn shutdown(&self) {
+        self.0.stop.send_replace(true);
+        let committer = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = committer
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the committer has broken off");
+        }
+    }
+
+    /// Stops at once, as a crash would: commands that are not durable yet are lost.
+    pub fn abort(&self) {
+        if let Some(task) = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+/// The refusal that a command could not be made durable.
+fn unavailable(detail: impl std::fmt::Display) -> Rejection {
+    Rejection::new(Key::LogUnavailable).with("detail", detail)
+}

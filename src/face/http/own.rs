@@ -1,0 +1,48 @@
+//! The paths that belong to no face: the server's health, its figures, and the certificate that its clients verify it by.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use super::App;
+use crate::engine::{Engine, MAX_QUEUED_COMMANDS};
+use crate::telemetry;
+
+/// The server's own paths. `ca_pem` is the authority's certificate.
+pub fn routes(app: App, ca_pem: Vec<u8>) -> Router {
+    let ca_pem = Bytes::from(ca_pem);
+    let ca = move || {
+        let body = ca_pem.clone();
+        async move { ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], body) }
+    };
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(figures))
+        .route("/ca.crt", get(ca.clone()))
+        .route("/ovirt-engine/ca.crt", get(ca))
+        .with_state(app)
+}
+
+/// Where the server stands. It answers as long as the process serves requests at all.
+async fn health(State(app): State<App>) -> impl IntoResponse {
+    let position = app.engine.world().position;
+    ([(header::CONTENT_TYPE, "application/json")], format!("{{\"status\":\"up\",\"position\":{position}}}\n"))
+}
+
+async fn figures(State(app): State<App>) -> impl IntoResponse {
+    let handle = telemetry::figures();
+    gauge(&app.engine);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render())
+}
+
+/// What is measured when it is asked for.
+#[allow(clippy::cast_precision_loss)]
+fn gauge(engine: &Engine) {
+    let world = engine.world();
+    metrics::gauge!("evirt_log_head_position").set(world.position as f64);
+    metrics::gauge!("evirt_sessions").set(world.sessions.len() as f64);
+    metrics::gauge!("evirt_commands_limit").set(MAX_QUEUED_COMMANDS as f64);
+}

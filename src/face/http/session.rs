@@ -1,0 +1,255 @@
+//! Who calls: Basic credentials, and sessions that a client keeps by a cookie (`Prefer: persistent-auth`), as the oVirt API has them.
+//!
+//! Opening and closing a session are events; when it was last used is live state, and here. The cookie's value is the session's id and
+//! a secret, of which the log keeps the hash only. After the engine's start a session counts as last used then.
+//!
+//! A request by Basic credentials alone is a login and a logout upstream. An event for each such request would make every read a write, so
+//! both are recorded when the password was really checked, and not while it is remembered (`directory::VERIFIED_TTL`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use dashmap::DashMap;
+use evirt_domain::access::{CloseSession, OpenSession, Session, SessionEnd};
+use evirt_domain::ids::{SessionId, UserId};
+use evirt_domain::{Actor, Class, Event, Rejection, World};
+use ring::{constant_time, digest};
+use uuid::Uuid;
+
+use super::{App, Caller, FILTER, PREFER, asks_for, cookie, correlation_id, text_of};
+use crate::directory::{Refused, Verified};
+use crate::engine::Request;
+
+/// How long a session may be idle where the client does not say (upstream's UserSessionTimeOutInterval).
+pub const DEFAULT_SESSION_TTL_MINUTES: u32 = 30;
+
+/// How often sessions that were idle for too long are looked for. One that is used is found out at once.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The cookie's name, and that of the header which repeats its value.
+const COOKIE: &str = "JSESSIONID";
+const SESSION_HEADER: HeaderName = HeaderName::from_static("jsessionid");
+const SESSION_TTL: HeaderName = HeaderName::from_static("session-ttl");
+
+/// Bytes of the secret that a cookie holds beside the session's id.
+const SECRET_BYTES: usize = 32;
+const ID_BYTES: usize = 16;
+
+/// Why a request is not served, whatever it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unauthorized {
+    /// There are no credentials, or they are wrong: 401.
+    Credentials,
+    /// The user holds no permission at all: 401, as upstream refuses the login.
+    NoPermission,
+    /// It cannot be found out just now: 503, with what to say.
+    Unavailable(String),
+}
+
+/// What a request did to its session, for the answer's headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SessionEffect {
+    /// Nothing that the client has to know.
+    #[default]
+    None,
+    /// It goes on.
+    Kept(Arc<str>),
+    /// It was opened: the client gets its cookie.
+    Opened(Arc<str>),
+    /// It was closed: the client may forget its cookie.
+    Closed,
+}
+
+impl SessionEffect {
+    /// Writes the answer's headers. `path` is the base that the client used (`/api`, `/ovirt-engine/api`): old clients believe that they are
+    /// logged in only by a cookie for exactly that. `secure` is whether the request came by https.
+    pub fn write(&self, path: &str, secure: bool, headers: &mut HeaderMap) {
+        let secure = if secure { "; Secure" } else { "" };
+        let mut put = |name: HeaderName, value: &str| {
+            // Base64 and a path are always fit for a header.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.append(name, value);
+            }
+        };
+        match self {
+            Self::None => {}
+            Self::Kept(token) => put(SESSION_HEADER, token),
+            Self::Opened(token) => {
+                put(header::SET_COOKIE, &format!("{COOKIE}={token}; Path={path}; HttpOnly{secure}"));
+                put(SESSION_HEADER, token);
+            }
+            Self::Closed => put(header::SET_COOKIE, &format!("{COOKIE}=; Path={path}; Max-Age=0; HttpOnly{secure}")),
+        }
+    }
+}
+
+/// When sessions were last used, in milliseconds since the start.
+#[derive(Debug)]
+pub struct Sessions {
+    started: Instant,
+    last_use: DashMap<SessionId, AtomicU64>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { started: Instant::now(), last_use: DashMap::new() }
+    }
+}
+
+impl Sessions {
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn touch(&self, id: SessionId, now: u64) {
+        match self.last_use.get(&id) {
+            Some(last) => last.store(now, Ordering::Relaxed),
+            None => drop(self.last_use.insert(id, AtomicU64::new(now))),
+        }
+    }
+
+    /// Whether the session was used within its time.
+    fn is_alive(&self, session: &Session, now: u64) -> bool {
+        let last = self.last_use.get(&session.id).map_or(0, |last| last.load(Ordering::Relaxed));
+        now.saturating_sub(last) < u64::from(session.ttl_minutes) * 60_000
+    }
+
+    /// The sessions that were idle for too long. Forgets what is known of sessions that are no more.
+    fn expired(&self, world: &World, now: u64) -> Vec<SessionId> {
+        // A session that was opened after this World was taken is not in it: what was used a moment ago is left alone.
+        let recent = now.saturating_sub(PRUNE_INTERVAL.as_millis() as u64);
+        self.last_use.retain(|id, last| world.sessions.contains(id) || last.load(Ordering::Relaxed) >= recent);
+        world.sessions.values().filter(|session| !self.is_alive(session, now)).map(|session| session.id).collect()
+    }
+
+    /// Closes sessions that are idle for too long, for as long as the runtime lives.
+    pub async fn prune(app: App) {
+        let mut tick = tokio::time::interval(PRUNE_INTERVAL);
+        loop {
+            tick.tick().await;
+            let expired = app.sessions.expired(&app.engine.world(), app.sessions.now());
+            for session in expired {
+                close(&app, session, SessionEnd::Expired, &Request::system("session-expiry")).await;
+            }
+        }
+    }
+}
+
+/// Finds out who calls. The order is upstream's: a session that is to be kept and is alive is taken, and Basic credentials beside it are
+/// not looked at, even wrong ones; a session that is not to be kept any more ends; without a session, Basic credentials count.
+pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Caller, SessionEffect), Unauthorized> {
+    let correlation_id = correlation_id(headers);
+    let filter = text_of(headers, &FILTER).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let caller = |user, session| Caller { user, session, filter, correlation_id: correlation_id.clone() };
+    let wants_session = asks_for(headers, &PREFER, "persistent-auth");
+    let wants_new = asks_for(headers, &PREFER, "new-auth");
+    let token = cookie(headers, COOKIE);
+    let current = match token {
+        Some(token) => session_of(app, token, &correlation_id).await,
+        None => None,
+    };
+    if let (Some(session), Some(token)) = (&current, token) {
+        if wants_session && !wants_new {
+            app.sessions.touch(session.id, app.sessions.now());
+            return Ok((caller(session.user, Some(session.id)), SessionEffect::Kept(token.into())));
+        }
+        let request = Request { actor: Actor::User(session.user), correlation_id: correlation_id.clone(), causation: None };
+        close(app, session.id, SessionEnd::LoggedOut, &request).await;
+        // The last request of a session: it is served, and ends it.
+        if !wants_new && !headers.contains_key(header::AUTHORIZATION) {
+            return Ok((caller(session.user, None), SessionEffect::Closed));
+        }
+    }
+    let (name, password) = basic(headers).ok_or(Unauthorized::Credentials)?;
+    let verified = app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await.map_err(|refused| match refused {
+        Refused::Credentials => Unauthorized::Credentials,
+        Refused::Busy => Unauthorized::Unavailable("Too many log in at once. Please try again later.".into()),
+    })?;
+    let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
+    if wants_session {
+        let ttl = text_of(headers, &SESSION_TTL).and_then(|ttl| ttl.parse().ok()).filter(|ttl| *ttl >= 1);
+        let (session, token) = open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await.map_err(no_session)?;
+        return Ok((caller(verified.user, Some(session)), SessionEffect::Opened(token)));
+    }
+    if verified.fresh {
+        match open(app, &verified, 1, &request).await {
+            Ok((session, _)) => close(app, session, SessionEnd::LoggedOut, &request).await,
+            // What only reads works even where nothing can be recorded.
+            Err(rejection) if rejection.class() == Class::Unavailable => {
+                tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
+            }
+            Err(rejection) => return Err(no_session(rejection)),
+        }
+    }
+    let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
+    Ok((caller(verified.user, None), effect))
+}
+
+fn no_session(rejection: Rejection) -> Unauthorized {
+    match rejection.class() {
+        Class::Unavailable => Unauthorized::Unavailable(rejection.to_string()),
+        _ => Unauthorized::NoPermission,
+    }
+}
+
+/// User and password of the Authorization header; they are parted by the first colon.
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, credentials) = text_of(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// The session that a cookie's value opens, where it is alive. One that was idle for too long is closed.
+async fn session_of(app: &App, token: &str, correlation_id: &Arc<str>) -> Option<Arc<Session>> {
+    let mut bytes = [0; ID_BYTES + SECRET_BYTES];
+    let length = BASE64_URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+    let (id, secret) = bytes[..length].split_at_checked(ID_BYTES)?;
+    let id = SessionId(Uuid::from_slice(id).ok()?);
+    let session = app.engine.world().sessions.get(&id)?.clone();
+    if constant_time::verify_slices_are_equal(hash(secret).as_bytes(), session.token_hash.as_bytes()).is_err() {
+        return None;
+    }
+    if !app.sessions.is_alive(&session, app.sessions.now()) {
+        close(app, id, SessionEnd::Expired, &Request::system(correlation_id.clone())).await;
+        return None;
+    }
+    Some(session)
+}
+
+/// Opens a session; gives its id and the cookie's value.
+async fn open(app: &App, verified: &Verified, ttl_minutes: u32, request: &Request) -> Result<(SessionId, Arc<str>), Rejection> {
+    let secret: [u8; SECRET_BYTES] = rand::random();
+    let user: UserId = verified.user;
+    let outcome = app.engine.submit(request, OpenSession { user, token_hash: hash(&secret).into(), ttl_minutes }).await;
+    let outcome = outcome.inspect_err(|_| app.directory.forget(verified))?;
+    let opened = outcome.events.iter().find_map(|recorded| match &recorded.event {
+        Event::SessionOpened(opened) => Some(opened.session.id),
+        _ => None,
+    });
+    let id = opened.unwrap_or_default();
+    app.sessions.touch(id, app.sessions.now());
+    let mut token = [0; ID_BYTES + SECRET_BYTES];
+    token[..ID_BYTES].copy_from_slice(id.0.as_bytes());
+    token[ID_BYTES..].copy_from_slice(&secret);
+    Ok((id, BASE64_URL_SAFE_NO_PAD.encode(token).into()))
+}
+
+async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Request) {
+    app.sessions.last_use.remove(&session);
+    if let Err(rejection) = app.engine.submit(request, CloseSession { session, end }).await {
+        tracing::error!(%rejection, %session, "a session could not be closed");
+    }
+}
+
+/// SHA-256 in hexadecimal. The secret is random and long: a slow hash would add nothing.
+fn hash(secret: &[u8]) -> String {
+    digest::digest(&digest::SHA256, secret).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

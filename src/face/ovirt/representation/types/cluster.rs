@@ -1,0 +1,107 @@
+//! Data centers, clusters and quotas.
+
+use super::common::{CPU, STATUS, SUPPORTED_VERSIONS, TRANSPARENT_HUGE_PAGES, VERSION};
+use super::enums::{MIGRATE_ON_ERROR, STORAGE_FORMAT, STORAGE_TYPE};
+use super::identity::USERS;
+use super::storage::DISKS;
+use super::vm::VMS;
+use super::{fields, resource};
+use crate::face::ovirt::representation::description::{
+    TypeDef, attribute, boolean, group, int, long, member, text,
+};
+
+/// A data center: `<data_center>`.
+pub static DATA_CENTER: TypeDef = TypeDef {
+    element: "data_center",
+    plural: "data_centers",
+    class: "DataCenter",
+    fields: resource![
+        member("storage_type", &STORAGE_TYPE),
+        member("storage_format", &STORAGE_FORMAT),
+        group("version", &VERSION),
+        group("supported_versions", &SUPPORTED_VERSIONS),
+        group("status", &STATUS),
+    ],
+};
+
+/// A cluster of hosts: `<cluster>`.
+pub static CLUSTER: TypeDef = TypeDef {
+    element: "cluster",
+    plural: "clusters",
+    class: "Cluster",
+    fields: resource![
+        group("cpu", &CPU),
+        group("data_center", &DATA_CENTER),
+        group("memory_policy", &MEMORY_POLICY),
+        group("scheduling_policy", &SCHEDULING_POLICY),
+        group("version", &VERSION),
+        group("supported_versions", &SUPPORTED_VERSIONS),
+        group("error_handling", &ERROR_HANDLING),
+        boolean("virt_service"),
+        boolean("gluster_service"),
+        boolean("threads_as_cores"),
+        boolean("tunnel_migration"),
+        boolean("trusted_service"),
+        boolean("ballooning_enabled"),
+    ],
+};
+
+/// A quota of a data center: `<quota>`.
+pub static QUOTA: TypeDef = TypeDef {
+    element: "quota",
+    plural: "quotas",
+    class: "Quota",
+    fields: resource![
+        group("data_center", &DATA_CENTER),
+        group("vms", &VMS),
+        group("disks", &DISKS),
+        group("users", &USERS),
+    ],
+};
+
+pub(super) static ERROR_HANDLING: TypeDef = TypeDef {
+    element: "error_handling",
+    plural: "",
+    class: "ErrorHandling",
+    fields: fields![member("on_error", &MIGRATE_ON_ERROR)],
+};
+
+pub(super) static MEMORY_OVER_COMMIT: TypeDef = TypeDef {
+    element: "memory_over_commit",
+    plural: "",
+    class: "MemoryOverCommit",
+    fields: fields![attribute(int("percent"))],
+};
+
+pub(super) static MEMORY_POLICY: TypeDef = TypeDef {
+    element: "memory_policy",
+    plural: "",
+    class: "MemoryPolicy",
+    fields: fields![
+        long("guaranteed"),
+        boolean("ballooning"),
+        group("overcommit", &MEMORY_OVER_COMMIT),
+        group("transparent_hugepages", &TRANSPARENT_HUGE_PAGES),
+    ],
+};
+
+pub(super) static SCHEDULING_POLICY_THRESHOLDS: TypeDef = TypeDef {
+    element: "scheduling_policy_thresholds",
+    plural: "",
+    class: "SchedulingPolicyThresholds",
+    fields: fields![
+        attribute(int("low")),
+        attribute(int("high")),
+        attribute(int("duration")),
+    ],
+};
+
+pub(super) static SCHEDULING_POLICY: TypeDef = TypeDef {
+    element: "scheduling_policy",
+    plural: "",
+    class: "SchedulingPolicy",
+    fields: fields![
+        text("policy"),
+        group("thresholds", &SCHEDULING_POLICY_THRESHOLDS),
+    ],
+};

@@ -1,0 +1,413 @@
+//! What hosts do: answer, be installed, die, boot, be fenced.
+
+use uuid::Uuid;
+
+use super::machine::{Machine, exists, not_found};
+use super::world::{Host, Life, Timer};
+use crate::hypervisor::estate::HostEntry;
+use crate::hypervisor::*;
+
+/// What a host keeps for itself.
+const HOST_OVERHEAD_BYTES: u64 = 321 << 20;
+
+impl Machine {
+    /// The host that answers at an address.
+    pub(super) fn reach(&self, address: &str) -> Result<HostEntry, DriverError> {
+        let unreachable = || DriverError::Unreachable {
+            address: address.to_owned(),
+        };
+        let entry = self.estate.host_at(address).ok_or_else(unreachable)?;
+        match self.world.hosts.get(&entry.name) {
+            Some(host) if host.life == Life::Running => Ok(entry.clone()),
+            _ => Err(unreachable()),
+        }
+    }
+
+    /// A bound host that answers.
+    pub(super) fn running(&self, host: Uuid) -> Result<&Host, DriverError> {
+        let entry = self.entry(host)?;
+        match self.world.hosts.get(&entry.name) {
+            Some(host) if host.life == Life::Running => Ok(host),
+            _ => Err(DriverError::Unreachable {
+                address: entry.address.to_string(),
+            }),
+        }
+    }
+
+    pub(super) fn running_mut(&mut self, host: Uuid) -> Result<&mut Host, DriverError> {
+        let entry = self.entry(host)?;
+        let (name, address) = (entry.name.clone(), entry.address);
+        match self.world.hosts.get_mut(&name) {
+            Some(host) if host.life == Life::Running => Ok(host),
+            _ => Err(DriverError::Unreachable {
+                address: address.to_string(),
+            }),
+        }
+    }
+
+    pub(super) fn probe(&self, address: &str, root_password: Option<&str>) -> Outcome {
+        let entry = self.reach(address)?;
+        self.trust(&entry, root_password)?;
+        Ok(Reply::Host(Box::new(self.facts(&entry))))
+    }
+
+    pub(super) fn install(
+        &mut self,
+        host: Uuid,
+        address: &str,
+        root_password: Option<&str>,
+    ) -> Outcome {
+        let entry = self.reach(address)?;
+        self.trust(&entry, root_password)?;
+        self.bind(host, &entry)
+    }
+
+    pub(super) fn connect(&mut self, host: Uuid, address: &str) -> Outcome {
+        let entry = self.reach(address)?;
+        if !self.world.hosts[&entry.name].installed {
+            return Err(DriverError::Refused(Refusal::HostNotInstalled));
+        }
+        self.bind(host, &entry)
+    }
+
+    /// A password is needed once; a node that registers itself needs none.
+    fn trust(&self, entry: &HostEntry, root_password: Option<&str>) -> Result<(), DriverError> {
+        let trusted = match root_password {
+            Some(password) => password == entry.root_password,
+            None => entry.registers || self.world.hosts[&entry.name].installed,
+        };
+        if trusted {
+            Ok(())
+        } else {
+            Err(DriverError::WrongPassword {
+                address: entry.address.to_string(),
+            })
+        }
+    }
+
+    fn bind(&mut self, id: Uuid, entry: &HostEntry) -> Outcome {
+        if self
+            .world
+            .host_names
+            .get(&id)
+            .is_some_and(|name| *name != entry.name)
+        {
+            return Err(exists("host", id));
+        }
+        if let Some(host) = self.world.hosts.get_mut(&entry.name) {
+            let before = host.id.replace(id);
+            host.installed = true;
+            if let Some(before) = before.filter(|before| *before != id) {
+                if self
+                    .world
+                    .residents
+                    .get(&before)
+                    .is_some_and(|vms| !vms.is_empty())
+                {
+                    host.id = Some(before);
+                    return Err(DriverError::Refused(Refusal::HostInUse));
+                }
+                self.world.host_names.remove(&before);
+            }
+            self.world.host_names.insert(id, entry.name.clone());
+        }
+        Ok(Reply::Host(Box::new(self.facts(entry))))
+    }
+
+    pub(super) fn disconnect(&mut self, id: Uuid) -> Outcome {
+        let entry = self.entry(id)?.clone();
+        if self
+            .world
+            .residents
+            .get(&id)
+            .is_some_and(|vms| !vms.is_empty())
+        {
+            return Err(DriverError::Refused(Refusal::HostInUse));
+        }
+        self.world.host_names.remove(&id);
+        self.world.residents.remove(&id);
+        self.world.spms.retain(|_, spm| *spm != id);
+        self.world.down.retain(|report| report.host != id);
+        if let Some(host) = self.world.hosts.get_mut(&entry.name) {
+            host.id = None;
+            host.installed &= !entry.registers;
+            host.domains.clear();
+            host.targets.clear();
+            host.networks.clear();
+        }
+        self.register(&entry);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn setup_networks(&mut self, id: Uuid, networks: Vec<NetworkAttachment>) -> Outcome {
+        let entry = self.entry(id)?.clone();
+        let host = self.running_mut(id)?;
+        for network in &networks {
+            let nics = std::iter::once(&network.nic).filter(|_| network.bond_slaves.is_empty());
+            for nic in nics.chain(&network.bond_slaves) {
+                if !entry.nics.iter().any(|known| known.name == *nic) {
+                    return Err(not_found("network interface", nic));
+                }
+            }
+        }
+        host.networks = networks;
+        Ok(Reply::Host(Box::new(self.facts(&entry))))
+    }
+
+    pub(super) fn fence(&mut self, id: Uuid, agent: &FenceAgent, action: FenceAction) -> Outcome {
+        let entry = self.entry(id)?.clone();
+        let Some(known) = entry
+            .power_management
+            .filter(|known| known.address == agent.address)
+        else {
+            return Err(
+                match self.estate.hosts.iter().any(|other| {
+                    other
+                        .power_management
+                        .as_ref()
+                        .is_some_and(|known| known.address == agent.address)
+                }) {
+                    true => DriverError::Refused(Refusal::NoPowerManagement),
+                    false => DriverError::Unreachable {
+                        address: agent.address.clone(),
+                    },
+                },
+            );
+        };
+        if (&known.user, &known.password) != (&agent.user, &agent.password) {
+            return Err(DriverError::WrongPassword {
+                address: agent.address.clone(),
+            });
+        }
+        if matches!(action, FenceAction::Stop | FenceAction::Restart) {
+            self.end_life(&entry.name, Life::Off);
+        }
+        if matches!(action, FenceAction::Start | FenceAction::Restart) {
+            self.boot(&entry.name);
+        }
+        Ok(Reply::Power(match self.world.hosts[&entry.name].life {
+            Life::Off => PowerState::Off,
+            Life::Running | Life::Dead | Life::Booting => PowerState::On,
+        }))
+    }
+
+    pub(super) fn start_spm(&mut self, host: Uuid, pool: Uuid) -> Outcome {
+        self.running(host)?;
+        if self
+            .world
+            .spms
+            .get(&pool)
+            .is_some_and(|spm| *spm != host && self.running(*spm).is_ok())
+        {
+            return Err(DriverError::Refused(Refusal::SpmElsewhere));
+        }
+        self.world.spms.insert(pool, host);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn stop_spm(&mut self, host: Uuid, pool: Uuid) -> Outcome {
+        self.running(host)?;
+        if self.world.spms.get(&pool) == Some(&host) {
+            self.world.spms.remove(&pool);
+        }
+        Ok(Reply::Done)
+    }
+
+    pub fn kill_host(&mut self, address: &str) -> bool {
+        let Some(entry) = self.estate.host_at(address).cloned() else {
+            return false;
+        };
+        self.end_life(&entry.name, Life::Dead);
+        true
+    }
+
+    pub fn revive_host(&mut self, address: &str) -> bool {
+        let Some(entry) = self.estate.host_at(address).cloned() else {
+            return false;
+        };
+        self.boot(&entry.name);
+        true
+    }
+
+    /// All that ran there is gone, and nobody says so: that is for whoever misses the host.
+    fn end_life(&mut self, name: &str, life: Life) {
+        let heartbeat_ms = self.estate.durations.heartbeat_ms;
+        let Some(host) = self.world.hosts.get_mut(name) else {
+            return;
+        };
+        let answered = host.life == Life::Running;
+        host.life = life;
+        host.epoch += 1;
+        host.domains.clear();
+        host.targets.clear();
+        if !answered {
+            return;
+        }
+        host.deaths += 1;
+        let (id, deaths) = (host.id, host.deaths);
+        self.world.schedule(
+            heartbeat_ms,
+            Timer::HeartbeatLost {
+                name: name.to_owned(),
+                deaths,
+            },
+        );
+        if let Some(id) = id {
+            self.world.spms.retain(|_, spm| *spm != id);
+            self.lose_vms(id);
+        }
+    }
+
+    fn boot(&mut self, name: &str) {
+        let now_ms = self.world.now_ms;
+        let boot_ms = self.about(self.estate.durations.boot_host_ms);
+        let Some(host) = self.world.hosts.get_mut(name) else {
+            return;
+        };
+        if matches!(host.life, Life::Running | Life::Booting) {
+            return;
+        }
+        host.life = Life::Booting;
+        host.epoch += 1;
+        host.booted_ms = now_ms;
+        let epoch = host.epoch;
+        self.world.schedule(
+            boot_ms,
+            Timer::HostBooted {
+                name: name.to_owned(),
+                epoch,
+            },
+        );
+    }
+
+    pub(super) fn host_booted(&mut self, name: &str, epoch: u64) {
+        let Some(host) = self
+            .world
+            .hosts
+            .get_mut(name)
+            .filter(|host| host.epoch == epoch)
+        else {
+            return;
+        };
+        host.life = Life::Running;
+        let id = host.id;
+        self.touch();
+        match id {
+            Some(host) => self.tell(Observation::HostUp { host }),
+            None => {
+                if let Some(entry) = self.estate.host_at(name).cloned() {
+                    self.register(&entry);
+                }
+            }
+        }
+    }
+
+    pub(super) fn heartbeat_lost(&mut self, name: &str, deaths: u64) {
+        let missed = |host: &&Host| host.deaths == deaths && host.life != Life::Running;
+        if let Some(host) = self
+            .world
+            .hosts
+            .get(name)
+            .filter(missed)
+            .and_then(|host| host.id)
+        {
+            self.touch();
+            self.tell(Observation::HostUnresponsive { host });
+        }
+    }
+
+    /// A node that nobody has taken on says that it is there.
+    pub(super) fn register(&mut self, entry: &HostEntry) {
+        let host = &self.world.hosts[&entry.name];
+        if entry.registers && host.id.is_none() && host.life == Life::Running {
+            let facts = Box::new(self.facts(entry));
+            let address = entry.address.to_string();
+            self.tell(Observation::HostRegistered {
+                name: entry.name.clone(),
+                address,
+                facts,
+            });
+        }
+    }
+
+    /// The memory that virtual machines may have on a host when none runs.
+    pub(super) fn schedulable_bytes(entry: &HostEntry) -> u64 {
+        entry.memory_bytes.saturating_sub(HOST_OVERHEAD_BYTES)
+    }
+
+    fn facts(&self, entry: &HostEntry) -> HostFacts {
+        let uuid = entry.uuid.unwrap_or_else(|| board_uuid(&entry.name));
+        let host = &self.world.hosts[&entry.name];
+        let committed_bytes = host.id.map_or(0, |id| self.committed_bytes(id));
+        HostFacts {
+            hostname: entry.name.clone(),
+            kind: entry.kind,
+            hardware: HardwareFacts {
+                uuid,
+                manufacturer: "Simulated".to_owned(),
+                product_name: "evirt host".to_owned(),
+                version: "1".to_owned(),
+                serial_number: uuid.simple().to_string(),
+                family: "Simulated".to_owned(),
+            },
+            cpu: CpuFacts {
+                sockets: entry.sockets,
+                cores_per_socket: entry.cores_per_socket,
+                threads_per_core: entry.threads_per_core,
+                model: entry.cpu_model.clone(),
+                speed_mhz: entry.cpu_mhz,
+                level: entry.cpu_level.clone(),
+            },
+            memory_bytes: entry.memory_bytes,
+            max_scheduling_memory_bytes: Machine::schedulable_bytes(entry)
+                .saturating_sub(committed_bytes),
+            nics: entry
+                .nics
+                .iter()
+                .map(|nic| HostNicFacts {
+                    name: nic.name.clone(),
+                    mac: nic.mac.clone(),
+                    ip: nic.ip,
+                    netmask: nic.netmask,
+                    gateway: nic.gateway,
+                    speed_bps: nic.speed_bps,
+                    mtu: nic.mtu,
+                })
+                .collect(),
+            networks: host.networks.clone(),
+            os: match entry.kind {
+                HostKind::Rhel => "RHEL",
+                HostKind::RhevH => "RHEV Hypervisor",
+            }
+            .to_owned(),
+            os_version: match entry.kind {
+                HostKind::Rhel => "6Server - 6.4.0.4.el6",
+                HostKind::RhevH => "6.4 - 20130709.0.el6_4",
+            }
+            .to_owned(),
+            kernel_version: "2.6.32 - 358.11.1.el6.x86_64".to_owned(),
+            kvm_version: "0.12.1.2 - 2.355.el6_4.5".to_owned(),
+            libvirt_version: "libvirt-0.10.2-18.el6_4.9".to_owned(),
+            kvm: true,
+            iscsi_initiator: Some(format!(
+                "iqn.1994-05.com.example:{:012x}",
+                uuid.as_u128() & 0xffff_ffff_ffff
+            )),
+            power_management: entry
+                .power_management
+                .as_ref()
+                .map(|agent| PowerManagementFacts {
+                    address: agent.address.clone(),
+                    kind: agent.kind.clone(),
+                }),
+        }
+    }
+}
+
+/// A board's id that is the same whenever the name is.
+fn board_uuid(name: &str) -> Uuid {
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}

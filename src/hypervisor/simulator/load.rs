@@ -1,0 +1,124 @@
+//! Made-up load: it changes every few seconds, and is the same for the same seed, subject and time.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+use super::machine::Machine;
+use super::world::{Vm, World};
+use crate::hypervisor::*;
+
+/// How long a sample is good.
+const SAMPLE_MS: u64 = 5_000;
+/// What a host uses for itself.
+const HOST_IDLE_BYTES: u64 = 1 << 30;
+const HOST_SWAP_BYTES: u64 = 4 << 30;
+
+impl Machine {
+    pub fn vm_statistics(&self, id: Uuid, now_ms: u64) -> Option<VmStatistics> {
+        let vm = self.world.vms.get(&id)?;
+        let busy = vm.state == VmState::Up;
+        let mut chance = self.chance(id, now_ms);
+        let mut rate = |most: f64| {
+            if busy {
+                chance.random_range(0.0..most)
+            } else {
+                0.0
+            }
+        };
+        let nics = (vm.spec.nics.iter())
+            .map(|nic| NicStatistics {
+                name: nic.name.clone(),
+                rx_bytes_per_s: if nic.linked { rate(2e6) } else { 0.0 },
+                tx_bytes_per_s: if nic.linked { rate(1e6) } else { 0.0 },
+            })
+            .collect();
+        let disks = (vm.spec.disks.iter())
+            .map(|disk| DiskStatistics {
+                disk: disk.id,
+                read_bytes_per_s: rate(5e6),
+                written_bytes_per_s: if disk.read_only { 0.0 } else { rate(3e6) },
+            })
+            .collect();
+        Some(VmStatistics {
+            cpu_guest_percent: self.guest_percent(vm, now_ms),
+            cpu_hypervisor_percent: rate(3.0),
+            memory_installed_bytes: vm.spec.memory_bytes,
+            memory_used_bytes: (vm.spec.memory_bytes as f64 * memory_share(id)) as u64,
+            uptime_s: now_ms.saturating_sub(vm.launched_ms) / 1_000,
+            nics,
+            disks,
+        })
+    }
+
+    pub fn host_statistics(&self, id: Uuid, now_ms: u64) -> Option<HostStatistics> {
+        let host = self.running(id).ok()?;
+        let entry = self.entry(id).ok()?;
+        let processors = f64::from(entry.sockets)
+            * f64::from(entry.cores_per_socket)
+            * f64::from(entry.threads_per_core);
+        let guests: Vec<&Vm> = residents(&self.world, id).collect();
+        let busy: f64 = guests
+            .iter()
+            .map(|vm| {
+                self.guest_percent(vm, now_ms)
+                    * f64::from(vm.spec.sockets)
+                    * f64::from(vm.spec.cores_per_socket)
+            })
+            .sum();
+        let mut chance = self.chance(id, now_ms);
+        let cpu_system_percent = chance.random_range(0.5..2.0);
+        let cpu_user_percent =
+            (busy / processors + chance.random_range(0.2..1.0)).min(100.0 - cpu_system_percent);
+        let guests_bytes: f64 = guests
+            .iter()
+            .map(|vm| vm.spec.memory_bytes as f64 * memory_share(vm.spec.id))
+            .sum();
+        Some(HostStatistics {
+            cpu_user_percent,
+            cpu_system_percent,
+            cpu_idle_percent: 100.0 - cpu_user_percent - cpu_system_percent,
+            load_average: (cpu_user_percent + cpu_system_percent) * processors / 100.0,
+            memory_total_bytes: entry.memory_bytes,
+            memory_used_bytes: (HOST_IDLE_BYTES + guests_bytes as u64).min(entry.memory_bytes),
+            swap_total_bytes: HOST_SWAP_BYTES,
+            swap_used_bytes: 0,
+            uptime_s: now_ms.saturating_sub(host.booted_ms) / 1_000,
+            vms: guests.len() as u32,
+            nics: (entry.nics.iter())
+                .map(|nic| NicStatistics {
+                    name: nic.name.clone(),
+                    rx_bytes_per_s: chance.random_range(0.0..1e6) * (1.0 + guests.len() as f64),
+                    tx_bytes_per_s: chance.random_range(0.0..1e6) * (1.0 + guests.len() as f64),
+                })
+                .collect(),
+        })
+    }
+
+    fn guest_percent(&self, vm: &Vm, now_ms: u64) -> f64 {
+        match vm.state {
+            VmState::Up => self.chance(vm.spec.id, now_ms).random_range(1.0..40.0),
+            VmState::PoweringUp | VmState::RebootInProgress => 60.0,
+            _ => 0.0,
+        }
+    }
+
+    fn chance(&self, subject: Uuid, now_ms: u64) -> StdRng {
+        let number = subject.as_u128();
+        let folded = (number >> 64) as u64 ^ number as u64;
+        StdRng::seed_from_u64(
+            self.estate.seed ^ folded ^ (now_ms / SAMPLE_MS).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        )
+    }
+}
+
+fn residents(world: &World, host: Uuid) -> impl Iterator<Item = &Vm> {
+    let ids = world.residents.get(&host).into_iter().flatten();
+    ids.filter_map(|id| world.vms.get(id))
+        .filter(move |vm| vm.host == host)
+}
+
+/// The part of its memory that a guest uses: always the same of the same one.
+fn memory_share(vm: Uuid) -> f64 {
+    0.2 + f64::from(vm.as_bytes()[0]) / 255.0 * 0.6
+}

@@ -1,0 +1,393 @@
+//! The engine of the simulated world: takes calls, runs what is due in the order of time, collects what is to be told.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::world::{Timer, Vm, World};
+use crate::hypervisor::estate::{Estate, Fault, FaultKind, HostEntry, call_kind};
+use crate::hypervisor::*;
+
+type Waiter = oneshot::Sender<Outcome>;
+
+pub struct Machine {
+    pub(super) estate: Estate,
+    pub(super) world: World,
+    keeps_state: bool,
+    changed: bool,
+    /// By number of the timer of the call.
+    waiters: BTreeMap<u64, Vec<Waiter>>,
+    failures: Vec<(CallKind, DriverError)>,
+    answers: Vec<(Waiter, Outcome)>,
+    observations: Vec<Observation>,
+}
+
+/// What has happened since the last batch: first keep the state, then answer, then tell.
+pub struct Batch {
+    pub state: Option<Vec<u8>>,
+    pub answers: Vec<(Waiter, Outcome)>,
+    pub observations: Vec<Observation>,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.state.is_none() && self.answers.is_empty() && self.observations.is_empty()
+    }
+}
+
+impl Machine {
+    pub fn new(estate: Estate, world: World, keeps_state: bool) -> Machine {
+        Machine {
+            estate,
+            world,
+            keeps_state,
+            changed: true,
+            waiters: BTreeMap::new(),
+            failures: Vec::new(),
+            answers: Vec::new(),
+            observations: Vec::new(),
+        }
+    }
+
+    /// Takes a call on, joins the same step under way, or answers with what was done before.
+    pub fn submit(&mut self, id: OperationId, call: Call) -> oneshot::Receiver<Outcome> {
+        let (waiter, answer) = oneshot::channel();
+        let key = (id, call.step());
+        let remembered = !call.kind().only_reads();
+        if remembered && let Some(reply) = self.world.done_index.get(&key) {
+            self.answers.push((waiter, Ok(reply.clone())));
+        } else if remembered && let Some(number) = self.world.in_flight.get(&key) {
+            self.waiters.entry(*number).or_default().push(waiter);
+        } else {
+            let duration_ms = self.duration_ms(&call);
+            let number = self.world.schedule(duration_ms, Timer::Call { id, call });
+            if remembered {
+                self.world.in_flight.insert(key, number);
+                self.changed = true;
+            }
+            self.waiters.insert(number, vec![waiter]);
+        }
+        answer
+    }
+
+    /// Does all that is due by now, each at its own time.
+    pub fn advance(&mut self, now_ms: u64) {
+        while let Some(entry) = self.world.timers.first_entry()
+            && entry.key().0 <= now_ms
+        {
+            let ((due_ms, number), timer) = entry.remove_entry();
+            self.world.now_ms = self.world.now_ms.max(due_ms);
+            self.happen(number, timer);
+        }
+        self.world.now_ms = self.world.now_ms.max(now_ms);
+    }
+
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.world
+            .timers
+            .first_key_value()
+            .map(|((due_ms, _), _)| *due_ms)
+    }
+
+    pub fn take_batch(&mut self) -> Batch {
+        let changed = std::mem::take(&mut self.changed) && self.keeps_state;
+        Batch {
+            // The world is plain data with text for keys: it can always be written.
+            state: changed.then(|| serde_json::to_vec(&self.world).unwrap_or_default()),
+            answers: std::mem::take(&mut self.answers),
+            observations: std::mem::take(&mut self.observations),
+        }
+    }
+
+    /// The world is no longer what the state file says.
+    pub fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    pub fn fail_next(&mut self, kind: CallKind, error: DriverError) {
+        self.failures.push((kind, error));
+    }
+
+    /// A new consumer: what nobody has taken is not for it, but nodes that wait register again.
+    pub fn begin_observation(&mut self) {
+        self.observations.clear();
+        for entry in self.estate.hosts.clone() {
+            self.register(&entry);
+        }
+    }
+
+    pub(super) fn tell(&mut self, observation: Observation) {
+        self.observations.push(observation);
+    }
+
+    /// About as long as it takes, by a tenth more or less.
+    pub(super) fn about(&mut self, duration_ms: u64) -> u64 {
+        self.world.draws += 1;
+        let mut chance = StdRng::seed_from_u64(
+            self.estate.seed ^ self.world.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        );
+        let spread = duration_ms / 10;
+        chance.random_range(duration_ms - spread..=duration_ms.saturating_add(spread))
+    }
+
+    fn happen(&mut self, number: u64, timer: Timer) {
+        match timer {
+            Timer::Call { id, call } => self.finish(number, id, call),
+            Timer::HostBooted { name, epoch } => self.host_booted(&name, epoch),
+            Timer::HeartbeatLost { name, deaths } => self.heartbeat_lost(&name, deaths),
+            Timer::Vm { vm, epoch, turn } => self.turn(vm, epoch, turn),
+            Timer::Fault(fault) => self.fault(&fault),
+        }
+    }
+
+    fn finish(&mut self, number: u64, id: OperationId, call: Call) {
+        let key = (id, call.step());
+        let kind = call.kind();
+        let failure = self.failures.iter().position(|(of, _)| *of == kind);
+        let outcome = match failure {
+            Some(index) => Err(self.failures.remove(index).1),
+            None => self.perform(call),
+        };
+        if !kind.only_reads() {
+            self.world.in_flight.remove(&key);
+            if let Ok(reply) = &outcome {
+                self.world.remember(key, reply.clone());
+            }
+            self.changed = true;
+        }
+        for waiter in self.waiters.remove(&number).unwrap_or_default() {
+            self.answers.push((waiter, outcome.clone()));
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.changed = true;
+        let target = fault.target.as_str();
+        match fault.kind {
+            FaultKind::HostDies => _ = self.kill_host(target),
+            FaultKind::HostReturns => _ = self.revive_host(target),
+            FaultKind::StorageUnreachable => self.lose_storage(target),
+            FaultKind::StorageReturns => self.regain_storage(target),
+            FaultKind::VmCrashes => _ = self.vm_named(target).is_some_and(|vm| self.crash_vm(vm)),
+            FaultKind::GuestShutsDown => {
+                _ = self
+                    .vm_named(target)
+                    .is_some_and(|vm| self.guest_shutdown(vm))
+            }
+            FaultKind::CallFails => {
+                if let Some(kind) = call_kind(target) {
+                    self.fail_next(kind, failed("a planned fault"));
+                }
+            }
+        }
+    }
+
+    fn vm_named(&self, name: &str) -> Option<Uuid> {
+        let is_meant = |(id, vm): &(&Uuid, &Vm)| vm.spec.name == name || id.to_string() == name;
+        self.world.vms.iter().find(is_meant).map(|(id, _)| *id)
+    }
+
+    /// How long a call takes. One whose host does not answer takes as long as the patience for it.
+    fn duration_ms(&mut self, call: &Call) -> u64 {
+        let times = self.estate.durations.clone();
+        let gib = |bytes: u64| bytes.div_ceil(1 << 30);
+        let answers = match call {
+            Call::Probe { address, .. }
+            | Call::Install { address, .. }
+            | Call::Connect { address, .. } => self.reach(address).is_ok(),
+            Call::Fence { .. } => true,
+            _ => match call.step().host {
+                host if self.world.host_names.contains_key(&host) => self.running(host).is_ok(),
+                _ => true,
+            },
+        };
+        if !answers {
+            return times.unreachable_ms;
+        }
+        let usual_ms = match call {
+            Call::Install { .. } => times.install_ms,
+            Call::Fence {
+                action: FenceAction::Status,
+                ..
+            } => times.call_ms,
+            Call::Fence { .. } => times.fence_ms,
+            Call::CreateDomain { .. } | Call::FormatDomain { .. } => times.create_domain_ms,
+            Call::ActivateDomain { .. } | Call::DeactivateDomain { .. } => times.activate_domain_ms,
+            Call::StartSpm { .. } => times.start_spm_ms,
+            Call::CreateVolume { .. }
+            | Call::DeleteVolume { .. }
+            | Call::DeleteDisk { .. }
+            | Call::ExtendVolume { .. }
+            | Call::MergeVolume { .. }
+            | Call::Snapshot { .. }
+            | Call::Revert { .. } => times.volume_ms,
+            Call::CopyVolume { from, .. } => {
+                let size_bytes = self
+                    .world
+                    .volumes
+                    .get(from)
+                    .map_or(0, |facts| facts.size_bytes);
+                times
+                    .volume_ms
+                    .saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
+            }
+            Call::Launch { .. } => times.launch_ms,
+            Call::Destroy { .. } => times.destroy_ms,
+            _ => times.call_ms,
+        };
+        self.about(usual_ms)
+    }
+
+    fn perform(&mut self, call: Call) -> Outcome {
+        match call {
+            Call::Probe {
+                address,
+                root_password,
+            } => self.probe(&address, root_password.as_deref()),
+            Call::Install {
+                host,
+                address,
+                root_password,
+            } => self.install(host, &address, root_password.as_deref()),
+            Call::Connect { host, address } => self.connect(host, &address),
+            Call::Disconnect { host } => self.disconnect(host),
+            Call::SetupNetworks { host, networks } => self.setup_networks(host, networks),
+            Call::Fence {
+                host,
+                agent,
+                action,
+            } => self.fence(host, &agent, action),
+            Call::StartSpm { host, pool } => self.start_spm(host, pool),
+            Call::StopSpm { host, pool } => self.stop_spm(host, pool),
+
+            Call::CheckStorage { host, storage } => self.check_storage(host, &storage),
+            Call::CreateDomain {
+                host,
+                domain,
+                name,
+                storage,
+                class,
+                format,
+            } => self.create_domain(
+                host,
+                &storage,
+                DomainFacts {
+                    domain,
+                    name,
+                    class,
+                    format,
+                    pool: None,
+                },
+            ),
+            Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
+            Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
+            Call::ActivateDomain {
+                hosts,
+                domain,
+                storage,
+            } => self.activate_domain(&hosts, domain, &storage),
+            Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
+            Call::FormatDomain { host, domain } => self.format_domain(host, domain),
+            Call::DomainSpace { domain } => self.domain_space(domain),
+            Call::ListFiles { domain } => self.files(domain).map(Reply::Files),
+            Call::DiscoverTargets { host, portal } => self.discover_targets(host, &portal),
+            Call::LoginTarget {
+                host,
+                portal,
+                target,
+                user,
+                password,
+            } => self.login_target(host, portal, target, user.zip(password)),
+            Call::ListLuns { host } => self.list_luns(host),
+            Call::CreateVolume {
+                volume,
+                parent,
+                size_bytes,
+                format,
+                sparse,
+            } => self.create_volume(VolumeFacts {
+                volume,
+                parent,
+                size_bytes,
+                actual_bytes: 0,
+                format,
+                sparse,
+            }),
+            Call::DeleteVolume { volume } => self.delete_volume(volume),
+            Call::DeleteDisk { domain, disk } => self.delete_disk(domain, disk),
+            Call::ExtendVolume { volume, size_bytes } => self.extend_volume(volume, size_bytes),
+            Call::CopyVolume {
+                from,
+                to,
+                format,
+                sparse,
+            } => self.copy_volume(from, to, format, sparse),
+            Call::MergeVolume { volume } => self.merge_volume(volume),
+            Call::ListVolumes { domain } => self.list_volumes(domain),
+
+            Call::Launch { host, vm } => self.launch(host, *vm),
+            Call::Resume { vm } => self.resume(vm),
+            Call::Pause { vm } => self.pause(vm),
+            Call::Shutdown { vm } => self.shutdown(vm),
+            Call::Destroy { vm } => self.destroy(vm),
+            Call::Reboot { vm } => self.reboot(vm),
+            Call::Suspend { vm, domain } => self.suspend(vm, domain),
+            Call::Restore { host, vm } => self.restore(host, *vm),
+            Call::DiscardSavedState { vm } => self.discard_saved_state(vm),
+            Call::Migrate { vm, from, to } => self.migrate(vm, from, to),
+            Call::CancelMigration { vm } => self.cancel_migration(vm),
+            Call::SetTicket {
+                vm,
+                value,
+                expiry_s,
+            } => self.set_ticket(vm, value, expiry_s),
+            Call::HotplugDisk { vm, disk } => self.hotplug_disk(vm, disk),
+            Call::HotunplugDisk { vm, disk } => self.hotunplug_disk(vm, disk),
+            Call::HotplugNic { vm, nic } => self.hotplug_nic(vm, nic),
+            Call::UpdateNic { vm, nic } => self.update_nic(vm, nic),
+            Call::HotunplugNic { vm, nic } => self.hotunplug_nic(vm, nic),
+            Call::ChangeCd { vm, cd } => self.change_cd(vm, cd),
+            Call::Snapshot {
+                vm, disks, memory, ..
+            } => self.snapshot(vm, &disks, memory),
+            Call::Revert { vm, volumes } => self.revert(vm, &volumes),
+            Call::Freeze { vm } => self.set_frozen(vm, true),
+            Call::Thaw { vm } => self.set_frozen(vm, false),
+            Call::ListVms { host } => self.list_vms(host),
+        }
+    }
+
+    /// The estate's entry of a bound host.
+    pub(super) fn entry(&self, host: Uuid) -> Result<&HostEntry, DriverError> {
+        let unknown = || not_found("host", host);
+        let name = self.world.host_names.get(&host).ok_or_else(unknown)?;
+        self.estate
+            .hosts
+            .iter()
+            .find(|entry| entry.name == *name)
+            .ok_or_else(unknown)
+    }
+}
+
+pub fn not_found(what: &str, id: impl ToString) -> DriverError {
+    DriverError::NotFound {
+        what: what.to_owned(),
+        id: id.to_string(),
+    }
+}
+
+pub fn exists(what: &str, id: impl ToString) -> DriverError {
+    DriverError::AlreadyExists {
+        what: what.to_owned(),
+        id: id.to_string(),
+    }
+}
+
+pub fn failed(message: &str) -> DriverError {
+    DriverError::Failed {
+        message: message.to_owned(),
+    }
+}

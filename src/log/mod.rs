@@ -1,0 +1,232 @@
+//! The event log: raw records in commit order, chained by hashes, with the audit log beside them.
+//!
+//! The log knows nothing of the domain: a payload is text to it. What is read of it is upcast (`upcast`) and decoded by the engine.
+//! `EventLog` is what a store must do; `sqlite` is the embedded store. The trait is object-safe (`Arc<dyn EventLog>`): its futures are
+//! boxed, which costs one allocation for a batch or a chunk and none for a record.
+
+pub mod audit;
+pub mod chain;
+pub mod chunk;
+pub mod lock;
+pub mod replay;
+pub mod seal;
+pub mod snapshot;
+pub mod sqlite;
+pub mod upcast;
+pub mod verify;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use audit::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+pub use chain::{GENESIS, Hash};
+pub use chunk::{Chunk, RecordRef};
+pub use lock::EngineLock;
+pub use replay::Replay;
+pub use seal::Sealer;
+pub use snapshot::{Snapshot, Snapshots};
+pub use sqlite::SqliteLog;
+pub use verify::verify;
+
+/// What a log's methods return.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An event that is to be appended.
+#[derive(Clone, Debug)]
+pub struct NewRecord {
+    /// Its aggregate's stream, as in `vm-6efc0cfa-8495-4a96-93e5-ee490328cf48`.
+    pub stream: String,
+    /// Its place in the stream, from 1.
+    pub version: u64,
+    /// What happened, as in `VmCreated`.
+    pub kind: &'static str,
+    /// The version of the payload's shape.
+    pub schema: u32,
+    /// When it was decided, in microseconds since 1970.
+    pub recorded_at: i64,
+    /// Who caused it: `system` or `user:<uuid>`.
+    pub actor: String,
+    /// The request that it belongs to.
+    pub correlation_id: Arc<str>,
+    /// The position of the event that led to it.
+    pub causation: Option<u64>,
+    /// The event as JSON.
+    pub payload: String,
+    /// What the audit log says of it.
+    pub audit: Option<AuditRow>,
+}
+
+/// An event as the log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Record {
+    /// Its place in the log, from 1, without gaps.
+    pub position: u64,
+    pub stream: String,
+    pub version: u64,
+    pub kind: String,
+    pub schema: u32,
+    pub recorded_at: i64,
+    pub actor: String,
+    pub correlation_id: Arc<str>,
+    pub causation: Option<u64>,
+    pub payload: String,
+    /// Covers the previous record's hash and everything above.
+    pub hash: Hash,
+}
+
+/// What is appended as one: all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The events. The first gets the position `expected_head + 1`.
+    pub records: Vec<NewRecord>,
+    /// The streams that the decisions read, each with the version that they saw (0: there was none).
+    pub read: Vec<(String, u64)>,
+    /// The position that the decisions were made at.
+    ///
+    /// It is the condition of the append: where the log has moved on, nothing is appended and `AppendError::Conflict` tells
+    /// which of `read` have changed. While the head is the expected one, no stream can have changed, so they are not looked at.
+    pub expected_head: u64,
+}
+
+/// Where a batch went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of its first record.
+    pub first: u64,
+    /// The position of its last record.
+    pub last: u64,
+}
+
+/// The last record's place and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The position; 0 while the log is empty.
+    pub position: u64,
+    /// The hash.
+    pub hash: Hash,
+}
+
+/// What kind of trouble a store is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is no room.
+    Full,
+    /// It cannot be written to.
+    ReadOnly,
+    /// The disk or the connection fails.
+    Io,
+    /// What is stored there is damaged.
+    Corrupt,
+    /// Another process holds it.
+    Busy,
+    /// Something else.
+    Other,
+}
+
+/// The store cannot serve just now. It may later: every call tries anew.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event log is unavailable ({cause:?}): {detail}")]
+pub struct Unavailable {
+    /// The kind of trouble.
+    pub cause: Cause,
+    /// What the store says, for operators.
+    pub detail: String,
+}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else appended since the decisions were made: catch up, decide again, try again.
+    #[error("the log has moved on to position {head}")]
+    Conflict {
+        /// Where the log is now.
+        head: u64,
+        /// Which of the streams that were read or written have changed.
+        streams: Vec<String>,
+    },
+    /// The store failed and nothing of the batch is visible.
+    ///
+    /// When the failure was in the very act of committing, a store may find on recovery that the batch is durable after all. The next
+    /// append is then refused as a conflict and catching up brings the events, so that the World never contradicts the log.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A store for events. All methods can be called at any time from any task; appends queue up.
+pub trait EventLog: Send + Sync + std::fmt::Debug {
+    /// Which installation the log belongs to; made when the log was.
+    fn installation_id(&self) -> Uuid;
+
+    /// Appends a batch in one transaction; when it returns, the batch is durable.
+    fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>>;
+
+    /// The last record's place.
+    fn head(&self) -> Pending<'_, Result<Head, Unavailable>>;
+
+    /// At most `max` records after a position, in order.
+    fn read(&self, after: u64, max: usize) -> Pending<'_, Result<Vec<Record>, Unavailable>>;
+
+    /// The same in the form that is fastest to read, without the hashes.
+    fn read_chunk(&self, after: u64, max: usize) -> Pending<'_, Result<Chunk, Unavailable>>;
+
+    /// The same with the hashes.
+    fn read_chunk_with_hashes(&self, after: u64, max: usize) -> Pending<'_, Result<Chunk, Unavailable>>;
+
+    /// The last position that was recorded at a time or before; 0 if there is none. Times are taken to rise with positions.
+    fn position_at(&self, time: i64) -> Pending<'_, Result<u64, Unavailable>>;
+
+    /// The hash of the record at a position, if there is one; position 0 has `GENESIS`.
+    fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>>;
+
+    /// The entry of the audit log with an id.
+    fn audit_entry(&self, id: u64) -> Pending<'_, Result<Option<AuditEntry>, Unavailable>>;
+
+    /// A page of the audit log.
+    fn audit(&self, query: AuditQuery) -> Pending<'_, Result<Vec<AuditEntry>, Unavailable>>;
+
+    /// How many entries a query has, whatever its limit and offset.
+    fn audit_count(&self, query: AuditQuery) -> Pending<'_, Result<u64, Unavailable>>;
+
+    /// Replaces the rows of the audit log for the positions after `after` up to and including `until`: how the audit log is computed again.
+    fn replace_audit(&self, after: u64, until: u64, entries: Vec<AuditEntry>) -> Pending<'_, Result<(), Unavailable>>;
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures {
+    //! Records for the tests of this room: the one for position n is always the same.
+
+    use super::*;
+
+    pub fn record(position: u64) -> NewRecord {
+        let vm = Uuid::from_u128(u128::from(position % 10));
+        let audit = AuditRow {
+            code: 153,
+            severity: if position.is_multiple_of(4) { Severity::Error } else { Severity::Normal },
+            message: format!("VM vm{} started on Host host1", position % 10),
+            references: AuditReferences { vm: Some(vm), ..AuditReferences::default() },
+            origin: "oVirt".into(),
+            ..AuditRow::default()
+        };
+        NewRecord {
+            stream: format!("vm-{vm}"),
+            version: position.div_ceil(10),
+            kind: "VmUp",
+            schema: 1,
+            recorded_at: 1_700_000_000_000_000 + position.cast_signed() * 1_000,
+            actor: format!("user:{}", Uuid::from_u128(7)),
+            correlation_id: format!("request {position}").into(),
+            causation: position.is_multiple_of(3).then(|| position - 1),
+            payload: format!(r#"{{"vm":"{vm}","name":"Müller {position}","host":"{}"}}"#, Uuid::from_u128(9)),
+            audit: position.is_multiple_of(2).then_some(audit),
+        }
+    }
+
+    /// The records for the `count` positions after `head`.
+    pub fn batch(head: u64, count: u64) -> Batch {
+        Batch { records: (head + 1..=head + count).map(record).collect(), read: Vec::new(), expected_head: head }
+    }
+}

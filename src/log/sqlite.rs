@@ -1,0 +1,943 @@
+//! The embedded store: one SQLite file with one writing connection and a few that read.
+//!
+//! An append is one transaction and one fsync (WAL, `synchronous = FULL`). A connection that met an error of the disk is given up and
+//! opened again at the next append, so that the log is back when the disk is.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::audit::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+use super::chain::{Chain, GENESIS, Hash, Link};
+use super::chunk::Chunk;
+use super::{AppendError, Appended, Batch, Cause, EventLog, Head, NewRecord, Pending, Record, Unavailable};
+
+/// The file's name below the data directory.
+pub const FILE_NAME: &str = "events.db";
+
+/// The version of the tables that this program reads and writes.
+const FORMAT_VERSION: &str = "1";
+
+/// How many connections read.
+const READERS: u32 = 4;
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many rows one INSERT takes: an append is cut into the largest of these that fit, so that four statements, always prepared, do
+/// for every size. 16 columns times 256 is well below SQLite's limit of 32766 bound values.
+const INSERT_ROWS: [usize; 4] = [256, 64, 8, 1];
+
+const EVENT_COLUMNS: &str = "position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash";
+const AUDIT_COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
+                             user, vm, host, template, cluster, data_center, storage_domain";
+
+static INSERT_EVENTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("events", EVENT_COLUMNS));
+static INSERT_AUDIT: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("audit_log", AUDIT_COLUMNS));
+
+/// Records as `Chunk::parse` reads them. Positions have no gaps, so that a range needs no LIMIT and no subquery.
+macro_rules! chunk_query {
+    ($hash:literal) => {
+        concat!(
+            "SELECT CAST(group_concat(concat_ws(char(31), position, version, schema, recorded_at, coalesce(causation, ''), ",
+            "octet_length(stream), octet_length(kind), octet_length(actor), octet_length(correlation_id), octet_length(payload), ",
+            $hash,
+            "stream, kind, actor, correlation_id, payload), char(31)) AS BLOB) FROM events WHERE position > ? AND position <= ?"
+        )
+    };
+}
+
+fn inserts(table: &str, columns: &str) -> [Arc<str>; 4] {
+    let row = format!("({})", vec!["?"; columns.split(',').count()].join(","));
+    INSERT_ROWS.map(|rows| format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row.as_str(); rows].join(",")).into())
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A later version of this program has written it.
+    #[error("the event log {path} was written by a newer version of this program ({detail})")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What is unknown about it.
+        detail: String,
+    },
+    /// There is none, and it was to be read only.
+    #[error("there is no event log at {0}")]
+    Missing(PathBuf),
+    /// The store fails.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The log in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteLog {
+    installation_id: Uuid,
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+struct Writer {
+    options: SqliteConnectOptions,
+    /// None before the first append and after a failure.
+    connection: Option<SqliteConnection>,
+    /// What the file says is the last record; None when that has to be read again: after a failure, and when an append was dropped.
+    head: Option<Head>,
+    chain: Chain,
+}
+
+impl SqliteLog {
+    /// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
+    pub async fn open(data: &Path) -> Result<Self, OpenError> {
+        let path = data.join(FILE_NAME);
+        let options =
+            options(&path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let mut connection = options.connect().await.map_err(unavailable)?;
+        sqlx::migrate!("migrations/sqlite").run(&mut connection).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionMismatch(_) => {
+                OpenError::Newer { path: path.clone(), detail: error.to_string() }
+            }
+            sqlx::migrate::MigrateError::Execute(error) => unavailable(error).into(),
+            sqlx::migrate::MigrateError::ExecuteMigration(error, _) => unavailable(error).into(),
+            other => Unavailable { cause: Cause::Other, detail: other.to_string() }.into(),
+        })?;
+        sqlx::query("INSERT INTO meta (key, value) VALUES ('installation_id', ?) ON CONFLICT DO NOTHING")
+            .bind(Uuid::new_v4().to_string())
+            .execute(&mut connection)
+            .await
+            .map_err(unavailable)?;
+        // When it has to be opened again, a file that is gone must not be replaced by an empty one.
+        Self::with(&path, options.create_if_missing(false), Some(connection)).await
+    }
+
+    /// Opens a log that an engine may be writing to, for reading. Appends fail.
+    pub async fn open_read_only(data: &Path) -> Result<Self, OpenError> {
+        let path = data.join(FILE_NAME);
+        if !path.exists() {
+            return Err(OpenError::Missing(path));
+        }
+        Self::with(&path, options(&path).read_only(true), None).await
+    }
+
+    async fn with(path: &Path, writer: SqliteConnectOptions, connection: Option<SqliteConnection>) -> Result<Self, OpenError> {
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_with(options(path).read_only(true))
+            .await
+            .map_err(unavailable)?;
+        let version: String = fact(&readers, "format_version").await?;
+        if version != FORMAT_VERSION {
+            return Err(OpenError::Newer { path: path.to_owned(), detail: format!("format version {version}") });
+        }
+        let installation_id = Uuid::parse_str(&fact(&readers, "installation_id").await?)
+            .map_err(|error| Unavailable { cause: Cause::Corrupt, detail: format!("installation id: {error}") })?;
+        let writer = Writer { options: writer, connection, head: None, chain: Chain::default() };
+        Ok(Self { installation_id, writer: Mutex::new(writer), readers })
+    }
+
+    /// Closes all connections and moves what is in the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.lock().await.give_up().await;
+    }
+
+    async fn chunk(&self, query: &'static str, after: u64, max: usize, with_hashes: bool) -> Result<Chunk, Unavailable> {
+        let until = after.saturating_add(u64::try_from(max).unwrap_or(u64::MAX));
+        let row = sqlx::query(query).bind(stored(after)).bind(stored(until)).fetch_one(&self.readers).await.map_err(unavailable)?;
+        let bytes: Option<Vec<u8>> = row.try_get(0).map_err(unavailable)?;
+        Chunk::parse(bytes.unwrap_or_default(), with_hashes)
+    }
+}
+
+impl Writer {
+    /// Appends a batch. On any failure but a conflict the connection is given up.
+    async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+        let head = self.head().await?;
+        if head.position != batch.expected_head {
+            return Err(self.conflict(batch).await?);
+        }
+        let (Some(last), false) = (head.position.checked_add(batch.records.len() as u64), batch.records.is_empty()) else {
+            self.head = Some(head);
+            return Ok(Appended { first: head.position + 1, last: head.position });
+        };
+        let mut hashes = Vec::with_capacity(batch.records.len());
+        let mut previous = head.hash;
+        for (position, record) in (head.position + 1..).zip(&batch.records) {
+            previous = self.chain.hash(&previous, &record.link(position));
+            hashes.push(previous);
+        }
+        match self.write(head, batch, &hashes).await {
+            Ok(true) => {
+                self.head = Some(Head { position: last, hash: previous });
+                Ok(Appended { first: head.position + 1, last })
+            }
+            Ok(false) => Err(self.conflict(batch).await?),
+            Err(error) if is_unique_violation(&error) => Err(self.conflict(batch).await?),
+            Err(error) => {
+                self.give_up().await;
+                Err(unavailable(error).into())
+            }
+        }
+    }
+
+    /// One transaction. False if the head was not what it was thought to be.
+    async fn write(&mut self, head: Head, batch: &Batch, hashes: &[Hash]) -> Result<bool, sqlx::Error> {
+        let connection = connected(&mut self.connection, &self.options).await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let first = head.position + 1;
+        let last = head.position + hashes.len() as u64;
+        let moved = sqlx::query("UPDATE head SET position = ?, hash = ? WHERE position = ?")
+            .bind(stored(last))
+            .bind(hashes.last().unwrap_or(&GENESIS).to_vec())
+            .bind(stored(head.position))
+            .execute(&mut *transaction)
+            .await?;
+        if moved.rows_affected() != 1 {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        let mut records = (first..).zip(batch.records.iter().zip(hashes));
+        for (rows, sql) in in_portions(batch.records.len(), &INSERT_EVENTS) {
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            for (position, (record, hash)) in records.by_ref().take(rows) {
+                query = bind_record(query, position, record, hash);
+            }
+            query.execute(&mut *transaction).await?;
+        }
+        let entries: Vec<_> = (first..).zip(&batch.records).filter_map(|(id, r)| Some((id, r, r.audit.as_ref()?))).collect();
+        let mut remaining = entries.iter();
+        for (rows, sql) in in_portions(entries.len(), &INSERT_AUDIT) {
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            for (id, record, row) in remaining.by_ref().take(rows) {
+                query = bind_audit(query, *id, record.recorded_at, &record.correlation_id, row);
+            }
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The last record. It is taken out: an append puts it back when it has succeeded.
+    async fn head(&mut self) -> Result<Head, Unavailable> {
+        if let Some(head) = self.head.take() {
+            return Ok(head);
+        }
+        let read = match connected(&mut self.connection, &self.options).await {
+            Ok(connection) => sqlx::query(SELECT_HEAD).fetch_one(connection).await,
+            Err(error) => Err(error),
+        };
+        match read.and_then(|row| head_of(&row)) {
+            Ok(head) => Ok(head),
+            Err(error) => {
+                self.give_up().await;
+                Err(unavailable(error))
+            }
+        }
+    }
+
+    /// What has changed since a batch was decided.
+    async fn conflict(&mut self, batch: &Batch) -> Result<AppendError, Unavailable> {
+        self.head = None;
+        let head = self.head().await?;
+        let result = async {
+            let connection = connected(&mut self.connection, &self.options).await?;
+            let mut streams = Vec::new();
+            let written = batch.records.iter().map(|record| (&record.stream, record.version - 1));
+            for (stream, version) in batch.read.iter().map(|(stream, version)| (stream, *version)).chain(written) {
+                let now = sqlx::query("SELECT version FROM events WHERE stream = ? AND version > ? LIMIT 1")
+                    .bind(stream.as_str())
+                    .bind(stored(version))
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                if now.is_some() && !streams.contains(stream) {
+                    streams.push(stream.clone());
+                }
+            }
+            Ok(streams)
+        };
+        match result.await {
+            Ok(streams) => {
+                self.head = Some(head);
+                Ok(AppendError::Conflict { head: head.position, streams })
+            }
+            Err(error) => {
+                self.give_up().await;
+                Err(unavailable(error))
+            }
+        }
+    }
+
+    /// Closes the connection, which rolls back what it may have been doing.
+    async fn give_up(&mut self) {
+        self.head = None;
+        if let Some(connection) = self.connection.take() {
+            // What goes wrong with a connection that is given up anyway changes nothing.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+impl NewRecord {
+    fn link(&self, position: u64) -> Link<'_> {
+        Link {
+            position,
+            stream: &self.stream,
+            version: self.version,
+            kind: self.kind,
+            schema: self.schema,
+            recorded_at: self.recorded_at,
+            actor: &self.actor,
+            correlation_id: &self.correlation_id,
+            causation: self.causation,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// Halves the log until the time is found: times rise with positions, so that no index is needed.
+const SEARCH_TIME: &str = "WITH RECURSIVE search (low, high) AS (
+    SELECT 0, position FROM head
+    UNION ALL
+    SELECT iif(recorded_at <= ?1, (low + high + 1) / 2, low), iif(recorded_at <= ?1, high, (low + high - 1) / 2)
+    FROM search JOIN events ON position = (low + high + 1) / 2 WHERE low < high
+) SELECT low FROM search WHERE low = high";
+
+const SELECT_HEAD: &str = "SELECT position, hash FROM head WHERE id = 1";
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(false).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
+}
+
+async fn connected<'a>(
+    connection: &'a mut Option<SqliteConnection>,
+    options: &SqliteConnectOptions,
+) -> Result<&'a mut SqliteConnection, sqlx::Error> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => options.connect().await?,
+    };
+    Ok(connection.insert(open))
+}
+
+async fn fact(readers: &SqlitePool, key: &'static str) -> Result<String, Unavailable> {
+    sqlx::query_scalar("SELECT value FROM meta WHERE key = ?").bind(key).fetch_one(readers).await.map_err(unavailable)
+}
+
+/// Cuts `rows` into portions for which there is a statement.
+fn in_portions(mut rows: usize, statements: &[Arc<str>; 4]) -> impl Iterator<Item = (usize, &Arc<str>)> {
+    std::iter::from_fn(move || {
+        let (size, sql) = INSERT_ROWS.into_iter().zip(statements).find(|(size, _)| *size <= rows)?;
+        rows -= size;
+        Some((size, sql))
+    })
+}
+
+fn bind_record<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    position: u64,
+    record: &'q NewRecord,
+    hash: &'q Hash,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    query
+        .bind(stored(position))
+        .bind(record.stream.as_str())
+        .bind(stored(record.version))
+        .bind(record.kind)
+        .bind(record.schema)
+        .bind(record.recorded_at)
+        .bind(record.actor.as_str())
+        .bind(Arc::clone(&record.correlation_id))
+        .bind(record.causation.map(stored))
+        .bind(record.payload.as_str())
+        .bind(hash.as_slice())
+}
+
+fn bind_audit<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    id: u64,
+    recorded_at: i64,
+    correlation_id: &Arc<str>,
+    row: &'q AuditRow,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    let blob = |id: Option<Uuid>| id.map(|id| id.as_bytes().to_vec());
+    let of = &row.references;
+    query
+        .bind(stored(id))
+        .bind(recorded_at)
+        .bind(Arc::clone(correlation_id))
+        .bind(row.code)
+        .bind(row.severity.number())
+        .bind(row.message.as_str())
+        .bind(row.origin.as_str())
+        .bind(row.custom_id)
+        .bind(row.flood_rate)
+        .bind(blob(of.user))
+        .bind(blob(of.vm))
+        .bind(blob(of.host))
+        .bind(blob(of.template))
+        .bind(blob(of.cluster))
+        .bind(blob(of.data_center))
+        .bind(blob(of.storage_domain))
+}
+
+/// SQLite's integers are signed. Positions and versions count from 1 and never come near the end.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn hash_of(row: &SqliteRow, column: usize) -> Result<Hash, sqlx::Error> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map_err(|_| sqlx::Error::Decode("a hash has 32 bytes".into()))
+}
+
+fn head_of(row: &SqliteRow) -> Result<Head, sqlx::Error> {
+    Ok(Head { position: row.try_get(0)?, hash: hash_of(row, 1)? })
+}
+
+fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
+    Ok(Record {
+        position: row.try_get(0)?,
+        stream: row.try_get(1)?,
+        version: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        schema: row.try_get(4)?,
+        recorded_at: row.try_get(5)?,
+        actor: row.try_get(6)?,
+        correlation_id: row.try_get::<&str, _>(7)?.into(),
+        causation: row.try_get(8)?,
+        payload: row.try_get(9)?,
+        hash: hash_of(row, 10)?,
+    })
+}
+
+fn entry_of(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
+    let id = |column: usize| -> Result<Option<Uuid>, sqlx::Error> {
+        let bytes: Option<&[u8]> = row.try_get(column)?;
+        bytes.map(|bytes| Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
+    };
+    Ok(AuditEntry {
+        id: row.try_get(0)?,
+        recorded_at: row.try_get(1)?,
+        correlation_id: row.try_get::<&str, _>(2)?.into(),
+        row: AuditRow {
+            code: row.try_get(3)?,
+            severity: Severity::from_number(row.try_get(4)?),
+            message: row.try_get(5)?,
+            origin: row.try_get(6)?,
+            custom_id: row.try_get(7)?,
+            flood_rate: row.try_get(8)?,
+            references: AuditReferences {
+                user: id(9)?,
+                vm: id(10)?,
+                host: id(11)?,
+                template: id(12)?,
+                cluster: id(13)?,
+                data_center: id(14)?,
+                storage_domain: id(15)?,
+            },
+        },
+    })
+}
+
+/// The condition of a query on the audit log, for which `bind_conditions` binds the values. Without a bound there is no condition on
+/// the position, so that the planner is free to use a filter's index.
+fn conditions(query: &AuditQuery) -> String {
+    let mut conditions = vec!["1"];
+    conditions.extend(query.after.map(|_| "position > ?"));
+    conditions.extend(query.before.map(|_| "position < ?"));
+    conditions.push(match query.filter {
+        AuditFilter::All | AuditFilter::AtLeast(Severity::Normal) => "1",
+        AuditFilter::Code(_) => "code = ?",
+        // The index covers what is not normal.
+        AuditFilter::AtLeast(_) => "severity > 0 AND severity >= ?",
+        AuditFilter::Concerning(Reference::User, _) => "user = ?",
+        AuditFilter::Concerning(Reference::Vm, _) => "vm = ?",
+        AuditFilter::Concerning(Reference::Host, _) => "host = ?",
+        AuditFilter::Concerning(Reference::Template, _) => "template = ?",
+        AuditFilter::Concerning(Reference::Cluster, _) => "cluster = ?",
+        AuditFilter::Concerning(Reference::DataCenter, _) => "data_center = ?",
+        AuditFilter::Concerning(Reference::StorageDomain, _) => "storage_domain = ?",
+        AuditFilter::Between(..) => "recorded_at >= ? AND recorded_at < ?",
+    });
+    conditions.join(" AND ")
+}
+
+fn audit_sql(query: &AuditQuery) -> String {
+    let order = if query.oldest_first { "ASC" } else { "DESC" };
+    let conditions = conditions(query);
+    format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?")
+}
+
+fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {
+    let mut query = query;
+    for bound in [audit.after, audit.before].into_iter().flatten() {
+        query = query.bind(stored(bound));
+    }
+    match audit.filter {
+        AuditFilter::All | AuditFilter::AtLeast(Severity::Normal) => query,
+        AuditFilter::Code(code) => query.bind(code),
+        AuditFilter::AtLeast(severity) => query.bind(severity.number()),
+        AuditFilter::Concerning(_, id) => query.bind(id.as_bytes().to_vec()),
+        AuditFilter::Between(from, to) => query.bind(from).bind(to),
+    }
+}
+
+fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
+/// An error of SQLite by the trouble that it means; the low byte of its code is the primary one.
+fn unavailable(error: sqlx::Error) -> Unavailable {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok()).map(|code| code & 0xff);
+    let cause = match (code, &error) {
+        (Some(13), _) => Cause::Full,
+        (Some(8), _) => Cause::ReadOnly,
+        (Some(10 | 14), _) | (None, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) => Cause::Io,
+        (Some(11 | 26), _) | (None, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => Cause::Corrupt,
+        (Some(5 | 6), _) | (None, sqlx::Error::PoolTimedOut) => Cause::Busy,
+        _ => Cause::Other,
+    };
+    Unavailable { cause, detail: error.to_string() }
+}
+
+impl EventLog for SqliteLog {
+    fn installation_id(&self) -> Uuid {
+        self.installation_id
+    }
+
+    fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>> {
+        Box::pin(async move { self.writer.lock().await.append(&batch).await })
+    }
+
+    fn head(&self) -> Pending<'_, Result<Head, Unavailable>> {
+        Box::pin(async move {
+            let row = sqlx::query(SELECT_HEAD).fetch_one(&self.readers).await.map_err(unavailable)?;
+            head_of(&row).map_err(unavailable)
+        })
+    }
+
+    fn read(&self, after: u64, max: usize) -> Pending<'_, Result<Vec<Record>, Unavailable>> {
+        Box::pin(async move {
+            let sql = "SELECT position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash \
+                       FROM events WHERE position > ? ORDER BY position LIMIT ?";
+            let query = sqlx::query(sql).bind(stored(after)).bind(i64::try_from(max).unwrap_or(i64::MAX));
+            let rows = query.fetch_all(&self.readers).await.map_err(unavailable)?;
+            rows.iter().map(record_of).collect::<Result<_, _>>().map_err(unavailable)
+        })
+    }
+
+    fn read_chunk(&self, after: u64, max: usize) -> Pending<'_, Result<Chunk, Unavailable>> {
+        Box::pin(self.chunk(chunk_query!(""), after, max, false))
+    }
+
+    fn read_chunk_with_hashes(&self, after: u64, max: usize) -> Pending<'_, Result<Chunk, Unavailable>> {
+        Box::pin(self.chunk(chunk_query!("hex(hash), "), after, max, true))
+    }
+
+    fn position_at(&self, time: i64) -> Pending<'_, Result<u64, Unavailable>> {
+        Box::pin(async move {
+            let found =
+                sqlx::query_scalar::<_, u64>(SEARCH_TIME).bind(time).fetch_optional(&self.readers).await.map_err(unavailable)?;
+            Ok(found.unwrap_or(0))
+        })
+    }
+
+    fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>> {
+        Box::pin(async move {
+            if position == 0 {
+                return Ok(Some(GENESIS));
+            }
+            let query = sqlx::query("SELECT hash FROM events WHERE position = ?").bind(stored(position));
+            let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
+            row.map(|row| hash_of(&row, 0)).transpose().map_err(unavailable)
+        })
+    }
+
+    fn audit_entry(&self, id: u64) -> Pending<'_, Result<Option<AuditEntry>, Unavailable>> {
+        Box::pin(async move {
+            let sql = format!("SELECT {AUDIT_COLUMNS} FROM audit_log WHERE position = ?");
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(stored(id));
+            let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
+            row.as_ref().map(entry_of).transpose().map_err(unavailable)
+        })
+    }
+
+    fn audit(&self, query: AuditQuery) -> Pending<'_, Result<Vec<AuditEntry>, Unavailable>> {
+        Box::pin(async move {
+            let bound = bind_conditions(sqlx::query(AssertSqlSafe(audit_sql(&query))), &query);
+            let bound = bound.bind(stored(query.limit)).bind(stored(query.offset));
+            let rows = bound.fetch_all(&self.readers).await.map_err(unavailable)?;
+            rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(unavailable)
+        })
+    }
+
+    fn audit_count(&self, query: AuditQuery) -> Pending<'_, Result<u64, Unavailable>> {
+        Box::pin(async move {
+            let sql = format!("SELECT count(*) FROM audit_log WHERE {}", conditions(&query));
+            let row =
+                bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).fetch_one(&self.readers).await.map_err(unavailable)?;
+            row.try_get(0).map_err(unavailable)
+        })
+    }
+
+    fn replace_audit(&self, after: u64, until: u64, entries: Vec<AuditEntry>) -> Pending<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let mut writer = self.writer.lock().await;
+            let writer = &mut *writer;
+            let result = async {
+                let connection = connected(&mut writer.connection, &writer.options).await?;
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                sqlx::query("DELETE FROM audit_log WHERE position > ? AND position <= ?")
+                    .bind(stored(after))
+                    .bind(stored(until))
+                    .execute(&mut *transaction)
+                    .await?;
+                let mut remaining = entries.iter();
+                for (rows, sql) in in_portions(entries.len(), &INSERT_AUDIT) {
+                    let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+                    for entry in remaining.by_ref().take(rows) {
+                        query = bind_audit(query, entry.id, entry.recorded_at, &entry.correlation_id, &entry.row);
+                    }
+                    query.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            };
+            if let Err(error) = result.await {
+                writer.give_up().await;
+                return Err(unavailable(error));
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::fixtures::{batch, record};
+
+    async fn open() -> (tempfile::TempDir, SqliteLog) {
+        let data = tempfile::tempdir().unwrap();
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        (data, log)
+    }
+
+    #[tokio::test]
+    async fn what_is_appended_is_read() {
+        let (data, log) = open().await;
+        assert_eq!(log.append(batch(0, 700)).await, Ok(Appended { first: 1, last: 700 }));
+        assert_eq!(log.append(batch(700, 3)).await, Ok(Appended { first: 701, last: 703 }));
+        let records = log.read(0, 1000).await.unwrap();
+        assert_eq!(records.iter().map(|record| record.position).collect::<Vec<_>>(), (1..=703).collect::<Vec<_>>());
+        assert_eq!(records[4].payload, record(5).payload);
+        let chunk = log.read_chunk_with_hashes(0, 1000).await.unwrap();
+        assert_eq!(chunk.len(), 703);
+        for (one, other) in records.iter().zip(chunk.records()) {
+            assert_eq!(
+                (one.position, &*one.stream, one.version, &*one.kind),
+                (other.position, other.stream, other.version, other.kind)
+            );
+            assert_eq!((&*one.actor, &*one.correlation_id, one.causation), (other.actor, other.correlation_id, other.causation));
+            assert_eq!((&*one.payload, Some(one.hash)), (other.payload, other.hash));
+        }
+        assert_eq!(log.head().await.unwrap(), Head { position: 703, hash: records[702].hash });
+
+        let id = log.installation_id();
+        log.close().await;
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        assert_eq!(log.installation_id(), id);
+        assert_eq!(log.append(batch(703, 1)).await, Ok(Appended { first: 704, last: 704 }));
+    }
+
+    #[tokio::test]
+    async fn a_batch_decided_on_an_old_log_is_refused() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 3)).await.unwrap();
+        let mut late = batch(0, 1);
+        late.records[0].stream = "vm-new".into();
+        late.read = vec![(record(2).stream, 0), (record(3).stream, record(3).version), ("vm-none".into(), 0)];
+        let conflict = AppendError::Conflict { head: 3, streams: vec![record(2).stream] };
+        assert_eq!(log.append(late).await, Err(conflict));
+        assert_eq!(log.head().await.unwrap().position, 3);
+    }
+
+    #[tokio::test]
+    async fn a_version_is_taken_once() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 3)).await.unwrap();
+        let mut twice = batch(3, 2);
+        twice.records[1] = record(2);
+        assert_eq!(log.append(twice).await, Err(AppendError::Conflict { head: 3, streams: vec![record(2).stream] }));
+        assert_eq!(log.append(batch(3, 1)).await, Ok(Appended { first: 4, last: 4 }));
+    }
+
+    #[tokio::test]
+    async fn a_time_leads_to_a_position() {
+        let (_data, log) = open().await;
+        assert_eq!(log.position_at(i64::MAX).await, Ok(0));
+        log.append(batch(0, 100)).await.unwrap();
+        assert_eq!(log.position_at(record(1).recorded_at - 1).await, Ok(0));
+        for position in 1..=100 {
+            assert_eq!(log.position_at(record(position).recorded_at).await, Ok(position));
+        }
+        assert_eq!(log.position_at(i64::MAX).await, Ok(100));
+    }
+
+    /// Has the writing connection opened again with a pragma.
+    async fn reopen_with(log: &SqliteLog, key: &'static str, value: &'static str) {
+        let mut writer = log.writer.lock().await;
+        writer.give_up().await;
+        writer.options = writer.options.clone().pragma(key, value);
+    }
+
+    async fn refused(log: &SqliteLog, batch: Batch) -> Cause {
+        match log.append(batch).await {
+            Err(AppendError::Unavailable(unavailable)) => unavailable.cause,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_the_whole_batch_until_there_is_room() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        reopen_with(&log, "max_page_count", "60").await;
+        for _ in 0..3 {
+            assert_eq!(refused(&log, batch(10, 1000)).await, Cause::Full);
+            assert_eq!(log.head().await.unwrap().position, 10);
+            assert_eq!(log.read(0, 1000).await.unwrap().len(), 10);
+            assert_eq!(log.audit_count(AuditQuery::default()).await, Ok(5));
+        }
+        assert_eq!(log.append(batch(10, 1)).await, Ok(Appended { first: 11, last: 11 }));
+        reopen_with(&log, "max_page_count", "1000000").await;
+        assert_eq!(log.append(batch(11, 1000)).await, Ok(Appended { first: 12, last: 1011 }));
+        assert_eq!(crate::log::verify(&log, &mut |_, _| {}).await.unwrap().finding, None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_written_is_still_read() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        reopen_with(&log, "query_only", "1").await;
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::ReadOnly);
+        assert_eq!(log.read(0, 100).await.unwrap().len(), 10);
+        reopen_with(&log, "query_only", "0").await;
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_was_away_and_came_back_serves_again() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        let disk = data.path();
+        let away = disk.with_extension("away");
+        log.writer.lock().await.give_up().await;
+        std::fs::rename(disk, &away).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io);
+        std::fs::create_dir(disk).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io, "no new log comes up in place of the old one");
+        std::fs::remove_dir(disk).unwrap();
+        std::fs::rename(&away, disk).unwrap();
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_page_is_told_and_what_comes_before_it_is_read() {
+        let (data, log) = open().await;
+        log.append(batch(0, 2000)).await.unwrap();
+        log.close().await;
+        let path = data.path().join(FILE_NAME);
+        let mut file = std::fs::read(&path).unwrap();
+        let needle = b"\"name\":\"M\xc3\xbcller 1000\"";
+        let at = file.windows(needle.len()).position(|window| window == needle).unwrap() / 4096 * 4096;
+        file[at..at + 4096].fill(0xa5);
+        std::fs::write(&path, file).unwrap();
+
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        assert_eq!(log.read(0, 2000).await.unwrap_err().cause, Cause::Corrupt);
+        assert_eq!(log.read_chunk(0, 2000).await.unwrap_err().cause, Cause::Corrupt);
+        assert_eq!(log.read(0, 900).await.unwrap().len(), 900);
+        let found = crate::log::verify(&log, &mut |_, _| {}).await.unwrap();
+        assert!((900..1000).contains(&found.sound), "{found:?}");
+        assert!(matches!(found.finding.unwrap().problem, crate::log::verify::Problem::Unreadable { .. }));
+    }
+
+    #[tokio::test]
+    async fn an_append_that_is_dropped_half_way_happened_wholly_or_not() {
+        let (_data, log) = open().await;
+        let mut head = 0;
+        for polls in 0..12 {
+            let mut append = log.append(batch(head, 300));
+            for _ in 0..polls {
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                if append.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(append);
+            match log.append(batch(head, 2)).await {
+                Ok(appended) => head = appended.last,
+                Err(AppendError::Conflict { head: now, .. }) => {
+                    assert_eq!(now, head + 300);
+                    head = now;
+                }
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(log.head().await.unwrap().position, head);
+        }
+        assert_eq!(crate::log::verify(&log, &mut |_, _| {}).await.unwrap().sound, head);
+    }
+
+    #[tokio::test]
+    async fn a_reader_beside_the_engine_sees_what_it_appends() {
+        let (data, log) = open().await;
+        let reader = SqliteLog::open_read_only(data.path()).await.unwrap();
+        log.append(batch(0, 10)).await.unwrap();
+        assert_eq!(reader.read(0, 100).await.unwrap().len(), 10);
+        assert_eq!(reader.installation_id(), log.installation_id());
+        assert_eq!(refused(&reader, batch(10, 1)).await, Cause::ReadOnly);
+        let nothing = tempfile::tempdir().unwrap();
+        assert!(matches!(SqliteLog::open_read_only(nothing.path()).await, Err(OpenError::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn a_newer_log_is_left_alone() {
+        let (data, log) = open().await;
+        log.close().await;
+        let mut connection = options(&data.path().join(FILE_NAME)).connect().await.unwrap();
+        sqlx::raw_sql("UPDATE meta SET value = '2' WHERE key = 'format_version'").execute(&mut connection).await.unwrap();
+        assert!(matches!(SqliteLog::open(data.path()).await, Err(OpenError::Newer { .. })));
+        let migrated = "UPDATE meta SET value = '1' WHERE key = 'format_version';
+                        INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, success, checksum, 0 FROM _sqlx_migrations";
+        sqlx::raw_sql(migrated).execute(&mut connection).await.unwrap();
+        assert!(matches!(SqliteLog::open(data.path()).await, Err(OpenError::Newer { .. })));
+    }
+
+    #[tokio::test]
+    async fn events_cannot_be_changed_through_sql() {
+        let (data, log) = open().await;
+        log.append(batch(0, 1)).await.unwrap();
+        let mut connection = options(&data.path().join(FILE_NAME)).connect().await.unwrap();
+        for sql in ["UPDATE events SET kind = 'Other'", "DELETE FROM events"] {
+            let error = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_err().to_string();
+            assert!(error.contains("an event once written is never"), "{error}");
+        }
+    }
+
+    async fn ids(log: &SqliteLog, query: AuditQuery) -> Vec<u64> {
+        log.audit(query).await.unwrap().iter().map(|entry| entry.id).collect()
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_is_paged_and_filtered() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 100)).await.unwrap();
+        let all = AuditQuery::newest(3);
+        assert_eq!(ids(&log, all).await, [100, 98, 96]);
+        assert_eq!(ids(&log, AuditQuery { offset: 2, ..all }).await, [96, 94, 92]);
+        assert_eq!(ids(&log, AuditQuery { after: Some(96), ..all }).await, [100, 98]);
+        assert_eq!(ids(&log, AuditQuery { before: Some(96), ..all }).await, [94, 92, 90]);
+        assert_eq!(ids(&log, AuditQuery { after: Some(90), oldest_first: true, ..all }).await, [92, 94, 96]);
+        let filtered = |filter| AuditQuery { filter, ..all };
+        let time = |position| record(position).recorded_at;
+        let vm = Uuid::from_u128(2);
+        assert_eq!(ids(&log, filtered(AuditFilter::Code(153))).await, [100, 98, 96]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Code(1))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::AtLeast(Severity::Warning))).await, [100, 96, 92]);
+        assert_eq!(ids(&log, filtered(AuditFilter::AtLeast(Severity::Alert))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Concerning(Reference::Vm, vm))).await, [92, 82, 72]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Concerning(Reference::Host, vm))).await, [0; 0]);
+        assert_eq!(ids(&log, filtered(AuditFilter::Between(time(10), time(14)))).await, [12, 10]);
+        assert_eq!(log.audit_count(all).await, Ok(50));
+        assert_eq!(log.audit_count(AuditQuery { after: Some(90), ..filtered(AuditFilter::AtLeast(Severity::Error)) }).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_what_was_appended() {
+        let (_data, log) = open().await;
+        let mut one = batch(0, 1);
+        let id = |number| Some(Uuid::from_u128(number));
+        let references = AuditReferences {
+            user: id(1),
+            vm: id(2),
+            host: id(3),
+            template: id(4),
+            cluster: id(5),
+            data_center: id(6),
+            storage_domain: id(7),
+        };
+        let row = AuditRow {
+            code: 9801,
+            severity: Severity::Alert,
+            message: "Größe".into(),
+            references,
+            origin: "monitoring".into(),
+            custom_id: Some(-4),
+            flood_rate: Some(30),
+        };
+        one.records[0].audit = Some(row.clone());
+        let of = one.records[0].clone();
+        log.append(one).await.unwrap();
+        let entry = AuditEntry { id: 1, recorded_at: of.recorded_at, correlation_id: of.correlation_id, row };
+        assert_eq!(log.audit_entry(1).await, Ok(Some(entry)));
+        assert_eq!(log.audit_entry(2).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_can_be_computed_again() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 100)).await.unwrap();
+        let mut entries = log.audit(AuditQuery { after: Some(40), before: Some(61), ..AuditQuery::newest(100) }).await.unwrap();
+        entries.truncate(3);
+        for entry in &mut entries {
+            entry.row.message = "again".into();
+        }
+        log.replace_audit(40, 60, entries.clone()).await.unwrap();
+        assert_eq!(log.audit_count(AuditQuery::default()).await, Ok(43));
+        assert_eq!(log.audit_entry(60).await, Ok(Some(entries.swap_remove(0))));
+        assert_eq!(log.audit_entry(42).await, Ok(None));
+        assert_eq!(log.append(batch(100, 1)).await, Ok(Appended { first: 101, last: 101 }));
+    }
+
+    #[tokio::test]
+    async fn every_question_to_the_audit_log_seeks_in_an_index() {
+        let (_data, log) = open().await;
+        let id = Uuid::nil();
+        let from = AuditQuery { after: Some(5), ..AuditQuery::newest(10) };
+        let of = |filter| AuditQuery { filter, ..AuditQuery::newest(10) };
+        for (query, index) in [
+            (from, "USING INTEGER PRIMARY KEY"),
+            (of(AuditFilter::Code(1)), "audit_log_code"),
+            (AuditQuery { filter: AuditFilter::Code(1), ..from }, "audit_log_code"),
+            (of(AuditFilter::AtLeast(Severity::Error)), "audit_log_severity"),
+            (of(AuditFilter::Between(1, 2)), "audit_log_recorded_at"),
+            (of(AuditFilter::Concerning(Reference::User, id)), "audit_log_user"),
+            (of(AuditFilter::Concerning(Reference::Vm, id)), "audit_log_vm"),
+            (of(AuditFilter::Concerning(Reference::Host, id)), "audit_log_host"),
+            (of(AuditFilter::Concerning(Reference::Template, id)), "audit_log_template"),
+            (of(AuditFilter::Concerning(Reference::Cluster, id)), "audit_log_cluster"),
+            (of(AuditFilter::Concerning(Reference::DataCenter, id)), "audit_log_data_center"),
+            (of(AuditFilter::Concerning(Reference::StorageDomain, id)), "audit_log_storage_domain"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", audit_sql(&query));
+            let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql)), &query).bind(10).bind(0);
+            let plan: String = bound.fetch_all(&log.readers).await.unwrap().iter().map(|row| row.get::<String, _>(3)).collect();
+            assert!(plan.contains("SEARCH") && plan.contains(index), "{query:?}: {plan}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Reactors: what follows from events. They carry open jobs out through the driver, take in what it observes, and do what is due.
+//!
+//! A job is taken up from the World and not from memory: after a crash every open job is carried out again from behind its last
+//! finished step, under the same operation id, so that the driver does nothing twice. What a reactor learns it submits as a command.
+
+mod observe;
+mod speak;
+mod tasks;
+mod timers;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use evirt_domain::ids::JobId;
+use evirt_domain::{Decide, Rejection};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::engine::{Engine, Outcome, Request};
+use crate::hypervisor::{Call, DriverError, OperationId, Reply};
+use crate::log::Sealer;
+
+pub use speak::{host_facts, storage_spec};
+
+/// How many jobs are carried out at once; further ones wait.
+pub const MAX_CONCURRENT_JOBS: usize = 256;
+
+/// How long reactors wait for things; tests shorten it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How long a guest may take to shut down before it is stopped.
+    pub shutdown_grace: Duration,
+    /// How long a host that is not heard of has before it is fenced.
+    pub fence_grace: Duration,
+    /// How often is looked after what is due.
+    pub tick: Duration,
+    /// How long to wait before a driver that did not answer is asked again.
+    pub retry: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            shutdown_grace: Duration::from_secs(40),
+            fence_grace: Duration::from_secs(60),
+            tick: Duration::from_secs(1),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What every reactor holds.
+#[derive(Clone)]
+struct Reactor {
+    engine: Engine,
+    sealer: Arc<Sealer>,
+    pace: Pace,
+    permits: Arc<Semaphore>,
+    taken: Arc<Mutex<HashSet<JobId>>>,
+}
+
+/// The running reactors; dropping them ends them, as a crash would.
+pub struct Reactors(Vec<JoinHandle<()>>);
+
+impl Drop for Reactors {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Reactors {
+    /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
+    pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
+        let reactor = Reactor {
+            engine,
+            sealer,
+            pace,
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_JOBS)),
+            taken: Arc::default(),
+        };
+        Self(vec![
+            tokio::spawn(reactor.clone().follow_jobs()),
+            tokio::spawn(reactor.clone().follow_driver()),
+            tokio::spawn(reactor.keep_time()),
+        ])
+    }
+}
+
+impl Reactor {
+    /// Takes up every job that is open and not taken up yet, as the World moves on.
+    async fn follow_jobs(self) {
+        let mut head = self.engine.subscribe();
+        let mut running = tokio::task::JoinSet::new();
+        loop {
+            head.mark_unchanged();
+            let world = self.engine.world();
+            let fresh: Vec<JobId> = {
+                let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+                taken.retain(|job| world.open_jobs.contains(job));
+                world.open_jobs.iter().filter(|job| taken.insert(**job)).copied().collect()
+            };
+            for job in fresh {
+                let reactor = self.clone();
+                running.spawn(async move {
+                    let Ok(_permit) = reactor.permits.clone().acquire_owned().await else { return };
+                    reactor.perform(job).await;
+                });
+            }
+            while running.try_join_next().is_some() {}
+            if head.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks the driver; while it does not answer it is asked again, as long as the job is open.
+    async fn call(&self, job: JobId, operation: OperationId, call: Call) -> Result<Reply, DriverError> {
+        loop {
+            match self.engine.driver().call(operation, call.clone()).await {
+                Err(DriverError::Disconnected) if self.engine.world().open_jobs.contains(&job) => {
+                    tokio::time::sleep(self.pace.retry).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Submits a command of the engine's own; while the log cannot be written it is submitted again.
+    async fn submit<C: Decide + Clone + 'static>(&self, about: &Request, command: C) -> Result<Outcome, Rejection> {
+        loop {
+            match self.engine.submit(about, command.clone()).await {
+                Err(refused) if refused.class() == evirt_domain::Class::Unavailable => {
+                    tracing::warn!(%refused, ?command, "a reactor's command could not be made durable, trying again");
+                    tokio::time::sleep(self.pace.retry).await;
+                }
+                Err(refused) => {
+                    tracing::debug!(%refused, ?command, "a reactor's command was refused");
+                    return Err(refused);
+                }
+                done => return done,
+            }
+        }
+    }
+}

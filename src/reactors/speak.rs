@@ -1,0 +1,189 @@
+//! Between the domain's language and the driver's.
+
+use evirt_domain::disk::{Disk, DiskFormat, DiskInterface};
+use evirt_domain::host::{HostFacts, NicFacts};
+use evirt_domain::ids::VmId;
+use evirt_domain::storage::{Storage, StorageKind};
+use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
+use evirt_domain::vm_run::{Guest, Observed};
+use evirt_domain::{World, check::Act};
+
+use crate::hypervisor as driver;
+
+/// Where storage is, as the driver is told; image domains have no host-side storage.
+pub fn storage_spec(storage: &Storage) -> Option<driver::StorageSpec> {
+    let (address, path) = (storage.address.clone(), storage.path.clone());
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Some(match storage.kind {
+        StorageKind::Nfs => driver::StorageSpec::Nfs { address, path },
+        StorageKind::Posixfs => {
+            driver::StorageSpec::PosixFs { address: given(&address), path, vfs_type: storage.vfs_type.clone() }
+        }
+        StorageKind::Glusterfs => driver::StorageSpec::GlusterFs { address: given(&address), path },
+        StorageKind::Localfs => driver::StorageSpec::LocalFs { path },
+        StorageKind::Iscsi => {
+            let portal = given(&address).map(|address| driver::Portal { address, port: storage.port });
+            let lun = |id: &String| driver::LunSpec { id: id.clone(), portal: portal.clone(), target: given(&storage.target) };
+            driver::StorageSpec::Iscsi { luns: storage.luns.iter().map(lun).collect() }
+        }
+        StorageKind::Fcp => driver::StorageSpec::Fcp { luns: storage.luns.clone() },
+        StorageKind::Glance => return None,
+    })
+}
+
+/// What a host reported, as the domain keeps it.
+pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
+    let text = |ip: Option<std::net::IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
+    HostFacts {
+        hardware_uuid: facts.hardware.uuid.to_string(),
+        sockets: facts.cpu.sockets,
+        cores: facts.cpu.cores_per_socket,
+        threads: facts.cpu.threads_per_core,
+        cpu_name: facts.cpu.model.clone(),
+        cpu_family: facts.cpu.level.clone(),
+        cpu_mhz: facts.cpu.speed_mhz as u32,
+        memory: facts.memory_bytes as i64,
+        os: format!("{} {}", facts.os, facts.os_version).trim().to_owned(),
+        kernel: facts.kernel_version.clone(),
+        iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
+        nics: facts
+            .nics
+            .iter()
+            .map(|nic| NicFacts {
+                name: nic.name.clone(),
+                mac: nic.mac.clone(),
+                ip: text(nic.ip),
+                netmask: text(nic.netmask),
+                gateway: text(nic.gateway),
+                speed: nic.speed_bps,
+                mtu: nic.mtu,
+            })
+            .collect(),
+    }
+}
+
+/// The volume that holds a disk.
+pub fn volume(disk: &Disk) -> driver::VolumeRef {
+    driver::VolumeRef { domain: disk.storage_domain.0, disk: disk.id.0, volume: disk.image }
+}
+
+/// The format of a volume.
+pub fn volume_format(format: DiskFormat) -> driver::VolumeFormat {
+    match format {
+        DiskFormat::Cow => driver::VolumeFormat::Cow,
+        DiskFormat::Raw => driver::VolumeFormat::Raw,
+    }
+}
+
+/// The machine that a VM's run asks for; none where the VM has no place.
+pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
+    let vm: &Vm = world.vms.get(&id)?;
+    let run = vm.run.as_ref()?;
+    let (config, asked) = (&vm.config, &run.overrides);
+    let cluster = world.clusters.get(&config.cluster)?;
+    let text = |over: &Option<String>, own: &String| over.clone().or_else(|| (!own.is_empty()).then(|| own.clone()));
+    let cdrom = (!run.cdrom.is_empty())
+        .then(|| iso_file(Act("run", "VM"), world, config.cluster, &run.cdrom).ok())
+        .flatten()
+        .map(|domain| driver::FileRef { domain: domain.0, name: run.cdrom.clone() });
+    let disks = vm.disks.iter().filter(|d| d.active).filter_map(|attached| {
+        let disk = world.disks.get(&attached.disk)?;
+        Some(driver::DiskSpec {
+            id: disk.id.0,
+            source: driver::DiskSource::Volume(volume(disk)),
+            interface: match attached.interface {
+                DiskInterface::Ide => driver::DiskInterface::Ide,
+                DiskInterface::Virtio => driver::DiskInterface::Virtio,
+                DiskInterface::VirtioScsi => driver::DiskInterface::VirtioScsi,
+            },
+            bootable: attached.bootable,
+            read_only: false,
+            shareable: disk.config.shareable,
+        })
+    });
+    let nics = vm.nics.iter().filter(|n| n.plugged).map(|nic| driver::NicSpec {
+        id: nic.id.0,
+        name: nic.name.clone(),
+        mac: nic.mac.clone(),
+        network: nic
+            .profile
+            .and_then(|p| world.vnic_profiles.get(&p))
+            .and_then(|p| world.networks.get(&p.network))
+            .map(|n| n.config.name.clone()),
+        model: match nic.interface {
+            NicInterface::Virtio | NicInterface::Rtl8139Virtio => driver::NicModel::Virtio,
+            NicInterface::E1000 => driver::NicModel::E1000,
+            NicInterface::Rtl8139 => driver::NicModel::Rtl8139,
+        },
+        linked: nic.linked,
+    });
+    Some(driver::VmSpec {
+        id: id.0,
+        name: config.name.clone(),
+        generation: run.generation,
+        memory_bytes: config.memory as u64,
+        guaranteed_memory_bytes: config.memory_guaranteed as u64,
+        sockets: config.sockets,
+        cores_per_socket: config.cores,
+        cpu_level: (!cluster.config.cpu.is_empty()).then(|| cluster.config.cpu.clone()),
+        disks: disks.collect(),
+        nics: nics.collect(),
+        cdrom,
+        floppy: None,
+        boot: asked.boot.as_ref().unwrap_or(&config.boot).iter().map(boot_device).collect(),
+        display: driver::DisplaySpec {
+            kind: match asked.display.unwrap_or(config.display) {
+                DisplayType::Spice => driver::DisplayKind::Spice,
+                DisplayType::Vnc => driver::DisplayKind::Vnc,
+            },
+            monitors: config.monitors,
+        },
+        kernel: text(&asked.kernel, &config.kernel).map(|kernel| driver::KernelSpec {
+            kernel,
+            initrd: text(&asked.initrd, &config.initrd),
+            cmdline: text(&asked.cmdline, &config.cmdline),
+        }),
+        paused: asked.paused,
+        custom_properties: config.custom_properties.clone(),
+    })
+}
+
+fn boot_device(device: &BootDevice) -> driver::BootDevice {
+    match device {
+        BootDevice::Hd => driver::BootDevice::Hd,
+        BootDevice::CdRom => driver::BootDevice::Cdrom,
+        BootDevice::Network => driver::BootDevice::Network,
+    }
+}
+
+/// What a driver's report of a VM means to the domain; states on the way to another say nothing.
+pub fn observed(report: &driver::VmReport) -> Option<Observed> {
+    let display = report.display.as_ref().map(|d| (d.address.clone(), d.port, d.secure_port));
+    let told = report.guest.as_ref();
+    let guest = Guest {
+        ips: told.map(|g| g.ips.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        fqdn: told.map(|g| g.fqdn.clone()).unwrap_or_default(),
+        display,
+    };
+    Some(match &report.state {
+        driver::VmState::PoweringUp => Observed::PoweringUp(guest),
+        driver::VmState::Up => Observed::Up(guest),
+        driver::VmState::Paused { reason } => {
+            let detail = match reason {
+                driver::PauseReason::Requested => "none",
+                driver::PauseReason::Eio => "eio",
+                driver::PauseReason::Enospc => "enospc",
+                driver::PauseReason::Eperm => "eperm",
+                driver::PauseReason::Eother => "eother",
+            };
+            Observed::Paused { detail: detail.to_owned() }
+        }
+        driver::VmState::RebootInProgress => Observed::RebootInProgress,
+        driver::VmState::PoweringDown => Observed::PoweringDown,
+        driver::VmState::Saved => Observed::Saved,
+        driver::VmState::SavingState | driver::VmState::RestoringState => return None,
+        driver::VmState::Down { exit, message } => {
+            Observed::Down { error: *exit == driver::ExitStatus::Error, message: message.clone() }
+        }
+    })
+}

@@ -1,0 +1,496 @@
+//! How each job is carried out: its steps in their order, what each asks of the driver, and how it ends when that fails.
+
+use evirt_domain::host::{
+    FenceType, FinishEvacuation, FinishFence, Host, ReportConnected, ReportInstalled,
+};
+use evirt_domain::ids::*;
+use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
+use evirt_domain::storage::*;
+use evirt_domain::vm_run::*;
+use evirt_domain::{World, disk, vm};
+
+use super::{Reactor, speak};
+use crate::engine::Request;
+use crate::hypervisor::{self as driver, Call, DriverError, OperationId, Reply};
+
+/// A job while it is carried out.
+pub(super) struct Work<'a> {
+    reactor: &'a Reactor,
+    about: Request,
+    job: JobId,
+    operation: OperationId,
+    /// Steps that were done before.
+    done: usize,
+}
+
+impl Reactor {
+    /// Carries a job out, from behind its last finished step to its end.
+    pub(super) async fn perform(&self, id: JobId) {
+        let world = self.engine.world();
+        let Some(job) = world.jobs.get(&id).filter(|job| job.status == JobStatus::Started) else { return };
+        let work = Work {
+            reactor: self,
+            about: Request {
+                actor: job.owner,
+                correlation_id: job.correlation_id.clone(),
+                causation: Some(job.position),
+            },
+            job: id,
+            operation: OperationId(job.position),
+            done: job.steps_done,
+        };
+        work.carry_out(job, &world).await;
+    }
+}
+
+impl Work<'_> {
+    async fn carry_out(&self, job: &Job, world: &World) {
+        match &job.task {
+            Task::InstallHost { host } => self.install_host(*host).await,
+            Task::ActivateHost { host } => self.connect_host(*host).await,
+            Task::EvacuateHost { host } => self.evacuate_host(*host).await,
+            Task::FenceHost { host, fence } => self.fence_host(*host, *fence).await,
+            Task::CreateStorageDomain { domain, host } => self.create_domain(world, *domain, *host).await,
+            Task::AttachStorageDomain { domain } => self.attach_domain(*domain).await,
+            Task::ActivateStorageDomain { domain } => {
+                let outcome = self.activate(*domain).await;
+                self.finish_storage(*domain, outcome).await;
+            }
+            Task::DeactivateStorageDomain { domain } => {
+                let outcome = self.ask(Call::DeactivateDomain { domain: domain.0 }).await.map(drop);
+                self.finish_storage(*domain, outcome).await;
+            }
+            Task::DetachStorageDomain { domain } => self.detach_domain(world, *domain).await,
+            Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
+            Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
+            Task::RemoveDisk { disk } => {
+                let outcome = self.delete_disks(world, &[*disk]).await;
+                self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;
+            }
+            Task::RemoveVm { vm } => {
+                let disks: Vec<DiskId> =
+                    world.vms.get(vm).map(|v| v.disks.iter().map(|d| d.disk).collect()).unwrap_or_default();
+                let outcome = self.delete_disks(world, &disks).await;
+                self.submit(vm::FinishVmRemoval { job: self.job, vm: *vm, outcome }).await;
+            }
+            Task::StartVm { vm } => self.start_vm(*vm).await,
+            Task::StopVm { vm } => self.act(*vm, Call::Destroy { vm: vm.0 }).await,
+            Task::ShutdownVm { vm } => self.shut_down_vm(*vm).await,
+            Task::RebootVm { vm } => self.act(*vm, Call::Reboot { vm: vm.0 }).await,
+            Task::SuspendVm { vm } => {
+                let domain = world.vms.get(vm).and_then(|v| saved_state_domain(world, v));
+                let domain = domain.map_or_else(uuid::Uuid::nil, |d| d.0);
+                self.act(*vm, Call::Suspend { vm: vm.0, domain }).await;
+            }
+            Task::MigrateVm { vm } => self.migrate_vm(*vm).await,
+        }
+    }
+
+    async fn call(&self, call: Call) -> Result<Reply, DriverError> {
+        self.reactor.call(self.job, self.operation, call).await
+    }
+
+    /// Asks the driver; a failure as text.
+    async fn ask(&self, call: Call) -> Result<Reply, String> {
+        self.call(call).await.map_err(|error| error.to_string())
+    }
+
+    /// Submits the command that follows; a refusal was logged and changes nothing more.
+    async fn submit<C: evirt_domain::Decide + Clone + 'static>(&self, command: C) {
+        let _ = self.reactor.submit(&self.about, command).await;
+    }
+
+    /// Runs a step unless it was done before a restart, and records that it is done.
+    async fn step<F: Future<Output = Result<(), String>>>(&self, n: usize, step: F) -> Result<(), String> {
+        if self.done < n {
+            step.await?;
+            self.submit(FinishStep { job: self.job, done: n }).await;
+        }
+        Ok(())
+    }
+
+    fn host(&self, id: HostId) -> Option<std::sync::Arc<Host>> {
+        self.reactor.engine.world().hosts.get(&id).cloned()
+    }
+
+    // Hosts
+
+    async fn install_host(&self, id: HostId) {
+        let Some(host) = self.host(id) else { return self.end(Some("the host is gone")).await };
+        let root_password = match host.sealed_password.as_str() {
+            "" => None,
+            sealed => match self.reactor.sealer.unseal(sealed) {
+                Ok(password) => Some(password),
+                Err(error) => {
+                    let outcome = Err(format!("the root password cannot be unsealed: {error}"));
+                    return self.submit(ReportInstalled { host: id, job: self.job, outcome }).await;
+                }
+            },
+        };
+        let installed = self
+            .step(1, async {
+                let call = Call::Install { host: id.0, address: host.config.address.clone(), root_password };
+                self.ask(call).await?;
+                self.submit(ReportInstalled { host: id, job: self.job, outcome: Ok(()) }).await;
+                Ok(())
+            })
+            .await;
+        match installed {
+            Ok(()) => self.connect_host(id).await,
+            Err(why) => self.submit(ReportInstalled { host: id, job: self.job, outcome: Err(why) }).await,
+        }
+    }
+
+    async fn connect_host(&self, id: HostId) {
+        let Some(host) = self.host(id) else { return self.end(Some("the host is gone")).await };
+        let outcome = self.reactor.connect(self.operation, &host).await;
+        self.submit(ReportConnected { host: id, job: Some(self.job), outcome }).await;
+    }
+
+    /// Migrates every VM away, then lets the host go. A VM that cannot go leaves the host up.
+    async fn evacuate_host(&self, id: HostId) {
+        let moved = self.step(1, self.migrate_all(id)).await;
+        if moved.is_ok() {
+            let _ = self.call(Call::Disconnect { host: id.0 }).await;
+        }
+        self.submit(FinishEvacuation { host: id, job: self.job, failure: moved.err() }).await;
+    }
+
+    async fn migrate_all(&self, host: HostId) -> Result<(), String> {
+        const TRIES: usize = 3;
+        for attempt in 1..=TRIES {
+            let world = self.reactor.engine.world();
+            let here: Vec<VmId> = world.vms_on(host).map(|v| v.id).collect();
+            for vm in &here {
+                let command = MigrateVm { vm: *vm, host: None, force: true };
+                if let Err(refused) = self.reactor.submit(&self.about, command).await {
+                    tracing::info!(%vm, %refused, attempt, "a VM does not leave the host");
+                }
+            }
+            for vm in &here {
+                self.reactor.engine.until(|world| settled(world, *vm, host)).await;
+            }
+            if self.reactor.engine.world().vms_on(host).next().is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(self.reactor.pace.retry).await;
+        }
+        Err("Not all virtual machines could be migrated to other hosts".into())
+    }
+
+    async fn fence_host(&self, id: HostId, fence: FenceType) {
+        let failure = match self.host(id) {
+            None => Some("the host is gone".to_owned()),
+            Some(host) => self.reactor.fence(self.operation, &host, fence).await.err(),
+        };
+        self.submit(FinishFence { host: id, job: self.job, fence, failure }).await;
+    }
+
+    // Storage
+
+    async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId) {
+        let outcome = async {
+            let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+            let storage = speak::storage_spec(&domain.storage).ok_or("this kind of storage cannot be prepared")?;
+            let call = Call::CreateDomain {
+                host: host.0,
+                domain: id.0,
+                name: domain.config.name.clone(),
+                storage,
+                class: match domain.class {
+                    DomainClass::Data => driver::DomainClass::Data,
+                    DomainClass::Iso => driver::DomainClass::Iso,
+                    DomainClass::Export | DomainClass::Image => driver::DomainClass::Export,
+                },
+                format: match domain.format {
+                    StorageFormat::V1 => driver::StorageFormat::V1,
+                    StorageFormat::V2 => driver::StorageFormat::V2,
+                    StorageFormat::V3 => driver::StorageFormat::V3,
+                },
+            };
+            let space = match self.ask(call).await? {
+                Reply::Space(space) => space,
+                Reply::Storage(facts) => facts.space,
+                _ => match self.ask(Call::DomainSpace { domain: id.0 }).await? {
+                    Reply::Space(space) => space,
+                    _ => driver::Space::default(),
+                },
+            };
+            Ok((space.available_bytes as i64, space.used_bytes as i64))
+        }
+        .await;
+        self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
+    }
+
+    async fn attach_domain(&self, id: StorageDomainId) {
+        let attached = self
+            .step(1, async {
+                let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+                let host = *hosts.first().ok_or("no host is up")?;
+                self.ask(Call::AttachDomain { host, pool, domain: id.0 }).await.map(drop)
+            })
+            .await;
+        let outcome = match attached {
+            Ok(()) => self.activate(id).await,
+            Err(why) => Err(why),
+        };
+        self.finish_storage(id, outcome).await;
+    }
+
+    /// The data center of a domain and its hosts that are up.
+    fn hosts_of(&self, id: StorageDomainId) -> Option<(uuid::Uuid, Vec<uuid::Uuid>)> {
+        let world = self.reactor.engine.world();
+        let pool = world.storage_domains.get(&id)?.attachment?.data_center;
+        let up = world.hosts_in(pool).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
+        Some((pool.0, up.map(|h| h.id.0).collect()))
+    }
+
+    /// Makes a domain usable on every host that is up, and learns how full it is and which files it has.
+    async fn activate(&self, id: StorageDomainId) -> Result<(), String> {
+        let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+        let world = self.reactor.engine.world();
+        let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+        let storage = speak::storage_spec(&domain.storage).ok_or("this kind of storage cannot be activated")?;
+        let reply = self.ask(Call::ActivateDomain { hosts: hosts.clone(), domain: id.0, storage }).await?;
+        if let Reply::Activated { space, failed } = reply {
+            if failed.len() >= hosts.len() {
+                return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
+            }
+            let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
+            self.submit(ReportDomainSpace { domain: id, available, used }).await;
+        }
+        if domain.class == DomainClass::Iso
+            && let Reply::Files(files) = self.ask(Call::ListFiles { domain: id.0 }).await?
+        {
+            let files = files.into_iter().map(|f| DomainFile { name: f.name, size: f.size_bytes as i64 }).collect();
+            self.submit(ReportDomainFiles { domain: id, files }).await;
+        }
+        Ok(())
+    }
+
+    async fn detach_domain(&self, world: &World, id: StorageDomainId) {
+        let outcome = async {
+            let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+            let host = hosts.first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
+            let host = host.ok_or("there is no host")?;
+            self.ask(Call::DetachDomain { host, pool, domain: id.0 }).await.map(drop)
+        }
+        .await;
+        self.finish_storage(id, outcome).await;
+    }
+
+    async fn finish_storage(&self, domain: StorageDomainId, outcome: Result<(), String>) {
+        self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
+    }
+
+    async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
+        let outcome = match format {
+            true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
+            false => Ok(()),
+        };
+        self.submit(FinishStorageDomainRemoval { job: self.job, domain: id, outcome }).await;
+    }
+
+    async fn create_disk(&self, world: &World, id: DiskId) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let call = Call::CreateVolume {
+                volume: speak::volume(disk),
+                parent: None,
+                size_bytes: disk.config.size as u64,
+                format: speak::volume_format(disk.format),
+                sparse: disk.sparse,
+            };
+            Ok(match self.ask(call).await? {
+                Reply::Volume(facts) => facts.actual_bytes as i64,
+                _ => 0,
+            })
+        }
+        .await;
+        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    /// Deletes the volumes of disks; one that is gone already is as good as deleted.
+    async fn delete_disks(&self, world: &World, disks: &[DiskId]) -> Result<(), String> {
+        for disk in disks.iter().filter_map(|id| world.disks.get(id)) {
+            match self.call(Call::DeleteDisk { domain: disk.storage_domain.0, disk: disk.id.0 }).await {
+                Ok(_) | Err(DriverError::NotFound { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    // Virtual machines
+
+    /// Launches the VM where it has its place; where that fails, wherever it is placed next.
+    async fn start_vm(&self, id: VmId) {
+        loop {
+            let world = self.reactor.engine.world();
+            let Some((vm, run)) = world.vms.get(&id).and_then(|v| Some((v, v.run.as_ref()?))) else {
+                return self.end(Some("the VM has no place")).await;
+            };
+            if run.job != Some(self.job) {
+                return self.end(None).await;
+            }
+            let launched = match (run.before, speak::vm_spec(&world, id)) {
+                (_, None) => Err("the VM cannot be described to the host".to_owned()),
+                (VmState::Paused, _) => self.ask(Call::Resume { vm: id.0 }).await,
+                (VmState::Suspended, Some(spec)) => {
+                    self.ask(Call::Restore { host: run.host.0, vm: Box::new(spec) }).await
+                }
+                (_, Some(spec)) => self.ask(Call::Launch { host: run.host.0, vm: Box::new(spec) }).await,
+            };
+            match launched {
+                Ok(_) => return self.settle(1).await,
+                Err(reason) => {
+                    tracing::info!(vm = %vm.config.name, host = %run.host, reason, "a launch failed");
+                    let failed = FailLaunch { vm: id, job: self.job, reason };
+                    if self.reactor.submit(&self.about, failed).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            if !self.reactor.engine.world().open_jobs.contains(&self.job) {
+                return;
+            }
+        }
+    }
+
+    /// Records the first step as done and waits until an observation has ended the job.
+    async fn settle(&self, done: usize) {
+        self.submit(FinishStep { job: self.job, done }).await;
+        self.reactor.engine.settle(self.job).await;
+    }
+
+    /// Asks something of a running VM; the observation that follows ends the job.
+    async fn act(&self, id: VmId, call: Call) {
+        match self.call(call).await {
+            Ok(_) => self.settle(1).await,
+            Err(DriverError::NotFound { .. }) => self.absent(id).await,
+            Err(error) => self.refused(id, error).await,
+        }
+    }
+
+    /// The driver does not know the VM: then it is down.
+    async fn absent(&self, id: VmId) {
+        self.submit(ReportVm { vm: id, generation: None, observed: Observed::Absent }).await;
+        self.end(None).await;
+    }
+
+    /// The driver will not: the job has failed, and what the VM really does is asked of its host.
+    async fn refused(&self, id: VmId, error: DriverError) {
+        tracing::warn!(vm = %id, %error, "the driver refused");
+        self.end(Some(&error.to_string())).await;
+        if let Some(host) = self.reactor.engine.world().vms.get(&id).and_then(|v| v.host()) {
+            self.reactor.reconcile(host).await;
+        }
+    }
+
+    /// Asks the guest, and stops the VM where the guest takes too long.
+    async fn shut_down_vm(&self, id: VmId) {
+        match self.call(Call::Shutdown { vm: id.0 }).await {
+            Err(DriverError::NotFound { .. }) => return self.absent(id).await,
+            Ok(_) => {
+                self.submit(FinishStep { job: self.job, done: 1 }).await;
+                let grace = self.reactor.pace.shutdown_grace;
+                if tokio::time::timeout(grace, self.reactor.engine.settle(self.job)).await.is_ok() {
+                    return;
+                }
+            }
+            Err(error) => tracing::info!(vm = %id, %error, "the guest cannot be asked to shut down"),
+        }
+        self.submit(FallBackToStop { vm: id }).await;
+        self.act(id, Call::Destroy { vm: id.0 }).await;
+    }
+
+    async fn migrate_vm(&self, id: VmId) {
+        let world = self.reactor.engine.world();
+        let Some((from, to)) = world.vms.get(&id).and_then(|v| v.run.as_ref()).and_then(|r| Some((r.host, r.destination?)))
+        else {
+            return self.end(None).await;
+        };
+        if let Err(error) = self.call(Call::Migrate { vm: id.0, from: from.0, to: to.0 }).await {
+            let observed = Observed::MigrationFailed { cancelled: false, message: error.to_string() };
+            return self.submit(ReportVm { vm: id, generation: None, observed }).await;
+        }
+        self.submit(FinishStep { job: self.job, done: 1 }).await;
+        let called_off = self.reactor.engine.until(|world| {
+            let open = world.open_jobs.contains(&self.job);
+            let off = world.vms.get(&id).and_then(|v| v.run.as_ref()).is_some_and(|r| r.cancelling);
+            if !open { Some(false) } else { off.then_some(true) }
+        });
+        if called_off.await {
+            if let Err(error) = self.call(Call::CancelMigration { vm: id.0 }).await {
+                tracing::info!(vm = %id, %error, "the migration was not called off");
+            }
+            self.reactor.engine.settle(self.job).await;
+        }
+    }
+
+    async fn end(&self, failure: Option<&str>) {
+        self.submit(EndJob { job: self.job, failure: failure.map(str::to_owned) }).await;
+    }
+}
+
+/// Whether a VM has come to rest: it left the host, or it does not migrate any more.
+fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
+    let resting = world.vms.get(&vm).and_then(|v| v.run.as_ref().map(|run| (v, run))).is_none_or(|(v, run)| {
+        run.host != host || (v.state != VmState::Migrating && run.job.is_none())
+    });
+    resting.then_some(())
+}
+
+impl Reactor {
+    /// Connects to a host, makes the active storage of its data center usable there, and learns what it has.
+    pub(super) async fn connect(&self, operation: OperationId, host: &Host) -> Result<evirt_domain::host::HostFacts, String> {
+        let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
+        let facts = match self.engine.driver().call(operation, call).await.map_err(|error| error.to_string())? {
+            Reply::Host(facts) => speak::host_facts(&facts),
+            other => return Err(format!("the driver answered {other:?}")),
+        };
+        let world = self.engine.world();
+        let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
+        let active = world.storage_domains.values().filter(|d| {
+            d.attachment.is_some_and(|a| Some(a.data_center) == pool && a.status == AttachmentStatus::Active)
+        });
+        for domain in active {
+            let Some(storage) = speak::storage_spec(&domain.storage) else { continue };
+            let call = Call::ActivateDomain { hosts: vec![host.id.0], domain: domain.id.0, storage };
+            match self.engine.driver().call(operation, call).await {
+                Ok(Reply::Activated { failed, .. }) if failed.is_empty() => {}
+                Err(error) if domain.class == DomainClass::Data => return Err(error.to_string()),
+                other => tracing::warn!(host = %host.config.name, domain = %domain.config.name, ?other, "not usable here"),
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Fences a host through its power management.
+    pub(super) async fn fence(&self, operation: OperationId, host: &Host, fence: FenceType) -> Result<driver::PowerState, String> {
+        let power = &host.config.power_management;
+        let password = match power.password.as_str() {
+            "" => String::new(),
+            sealed => self.sealer.unseal(sealed).map_err(|error| error.to_string())?,
+        };
+        let agent = driver::FenceAgent {
+            address: power.address.clone(),
+            kind: power.agent.clone(),
+            user: power.username.clone(),
+            password,
+            options: power.options.clone(),
+        };
+        let action = match fence {
+            FenceType::Start => driver::FenceAction::Start,
+            FenceType::Stop => driver::FenceAction::Stop,
+            FenceType::Restart => driver::FenceAction::Restart,
+            FenceType::Status | FenceType::Manual => driver::FenceAction::Status,
+        };
+        match self.engine.driver().call(operation, Call::Fence { host: host.id.0, agent, action }).await {
+            Ok(Reply::Power(state)) => Ok(state),
+            Ok(_) => Ok(driver::PowerState::Unknown),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+

@@ -1,0 +1,110 @@
+//! What is due: restarts of highly available VMs, fencing of hosts that are not heard of, a pool manager, old jobs, load samples.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use evirt_domain::World;
+use evirt_domain::data_center::SelectSpm;
+use evirt_domain::host::{FenceHost, FenceType, HostStatus};
+use evirt_domain::ids::*;
+use evirt_domain::job::{ClearJobs, Task, open_job};
+use evirt_domain::vm_run::StartVm;
+use uuid::Uuid;
+
+use super::Reactor;
+use crate::engine::Request;
+use crate::hypervisor::{Call, OperationId};
+
+/// How many ticks lie between two looks at old jobs.
+const CLEAR_EVERY: u64 = 30;
+
+/// What time-keeping remembers; all of it can be lost.
+#[derive(Default)]
+struct Memory {
+    /// Since when a host is not heard of.
+    silent: HashMap<HostId, Instant>,
+    /// The managers that the driver was told of.
+    managers: BTreeMap<DataCenterId, HostId>,
+}
+
+impl Reactor {
+    /// Looks after what is due, again and again.
+    pub(super) async fn keep_time(self) {
+        let mut memory = Memory::default();
+        for tick in 0u64.. {
+            let world = self.engine.world();
+            let about = Request::system(format!("timer-{}", Uuid::new_v4().simple()));
+            self.sample(&world);
+            self.restart(&about, &world).await;
+            self.fence_silent(&about, &world, &mut memory).await;
+            self.select_managers(&about, &world, &mut memory).await;
+            if tick % CLEAR_EVERY == 0 {
+                let _ = self.submit(&about, ClearJobs).await;
+            }
+            tokio::time::sleep(self.pace.tick).await;
+        }
+    }
+
+    /// Samples the hosts' load, by which VMs are placed.
+    fn sample(&self, world: &World) {
+        let load = world.hosts.values().filter(|h| h.status == HostStatus::Up).filter_map(|h| {
+            let statistics = self.engine.driver().host_statistics(h.id.0)?;
+            Some((h.id, (100.0 - statistics.cpu_idle_percent).clamp(0.0, 100.0) as u8))
+        });
+        self.engine.set_host_load(load.collect());
+    }
+
+    /// Starts the highly available VMs that went down by themselves, the most important first.
+    async fn restart(&self, about: &Request, world: &World) {
+        let mut due: Vec<_> = world
+            .to_restart
+            .iter()
+            .filter_map(|id| world.vms.get(id))
+            .filter(|vm| vm.is_down() && vm.config.highly_available)
+            .collect();
+        due.sort_by_key(|vm| (std::cmp::Reverse(vm.config.priority), vm.id));
+        for vm in due {
+            let _ = self.submit(about, StartVm { vm: vm.id, ..Default::default() }).await;
+        }
+    }
+
+    /// Fences hosts that have not been heard of for the time of grace and have power management.
+    async fn fence_silent(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let silent = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonResponsive);
+        memory.silent.retain(|id, _| silent(id));
+        for host in world.hosts.values().filter(|h| silent(&h.id)) {
+            let since = *memory.silent.entry(host.id).or_insert_with(Instant::now);
+            let fencing = open_job(world, |task| matches!(task, Task::FenceHost { host: h, .. } if *h == host.id));
+            if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
+                memory.silent.insert(host.id, Instant::now());
+                let _ = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await;
+            }
+        }
+    }
+
+    /// Gives every data center with a master domain a pool manager, and tells the driver which.
+    async fn select_managers(&self, about: &Request, world: &World, memory: &mut Memory) {
+        for data_center in world.data_centers.values().filter(|dc| dc.master.is_some()) {
+            let up = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Up);
+            let Some(manager) = data_center.spm.filter(up) else {
+                let _ = self.submit(about, SelectSpm { data_center: data_center.id }).await;
+                continue;
+            };
+            if memory.managers.get(&data_center.id) == Some(&manager) {
+                continue;
+            }
+            let driver = self.engine.driver();
+            if let Some(former) = memory.managers.remove(&data_center.id) {
+                let call = Call::StopSpm { host: former.0, pool: data_center.id.0 };
+                let _ = driver.call(OperationId(world.position), call).await;
+            }
+            let call = Call::StartSpm { host: manager.0, pool: data_center.id.0 };
+            match driver.call(OperationId(world.position), call).await {
+                Ok(_) => {
+                    memory.managers.insert(data_center.id, manager);
+                }
+                Err(error) => tracing::info!(host = %manager, %error, "the host did not become the pool manager"),
+            }
+        }
+    }
+}

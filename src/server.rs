@@ -1,0 +1,168 @@
+//! A whole server: the engine on its log, its driver, and the two listeners. The binary, the tests and the benchmarks start it by this.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use evirt_domain::install::Install;
+use hyper_util::rt::TokioTimer;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::config::Settings;
+use crate::directory::passwords;
+use crate::engine::{Engine, Options, Request};
+use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
+use crate::hypervisor::estate::Estate;
+use crate::hypervisor::simulator::Simulator;
+use crate::log::SqliteLog;
+use crate::log::lock::EngineLock;
+use crate::{telemetry, tls};
+
+/// How long a client may take to send a request's headers, and how long a connection may be idle between two requests.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long requests that are under way may take to finish when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The file below the data directory in which the simulator remembers what runs on its hosts.
+const SIMULATOR_FILE: &str = "simulator.json";
+
+/// The directory below the data directory in which snapshots of the World are.
+const SNAPSHOTS: &str = crate::log::snapshot::DIRECTORY_NAME;
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens for plain http.
+    pub http: SocketAddr,
+    /// Where it listens for https.
+    pub https: SocketAddr,
+    /// The certificate that its clients verify it by.
+    pub ca_path: PathBuf,
+    /// The password of admin@internal, where this start made one up.
+    pub generated_password: Option<String>,
+    /// The faces' way to the engine.
+    pub app: App,
+    handle: Handle<SocketAddr>,
+    listeners: Vec<JoinHandle<io::Result<()>>>,
+    tasks: JoinSet<()>,
+    log: Arc<SqliteLog>,
+    _lock: EngineLock,
+}
+
+impl Server {
+    /// Starts a server, and installs it where the data directory is fresh.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        fs::create_dir_all(&settings.data).with_context(|| format!("making {}", settings.data.display()))?;
+        let (http, https) = (bind(settings.http), bind(settings.https));
+        // An engine that runs there is the likeliest reason for a port in use, and says more: so the lock is asked first.
+        let address = |bound: &Result<TcpListener>, wanted| bound.as_ref().ok().and_then(|l| l.local_addr().ok()).unwrap_or(wanted);
+        let listen = format!("http://{} and https://{}", address(&http, settings.http), address(&https, settings.https));
+        let lock = EngineLock::acquire(&settings.data, &chrono::Utc::now().to_rfc3339(), &listen)?;
+        let (http, https) = (http?, https?);
+        let tls = match &settings.tls {
+            Some((certificate, key)) => tls::given(certificate, key)?,
+            None => tls::own(&settings.data, &[settings.http.ip(), settings.https.ip()])?,
+        };
+
+        let estate = match &settings.estate {
+            Some(path) => Estate::load(path)?,
+            None => Estate::builtin(),
+        };
+        let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
+        let log = Arc::new(SqliteLog::open(&settings.data).await?);
+        let options = Options { snapshots: Some(settings.data.join(SNAPSHOTS)), ..Options::default() };
+        let engine = Engine::start(log.clone(), driver, options).await?;
+        let generated_password = match engine.world().position {
+            0 => install(&engine, &settings).await?,
+            _ => None,
+        };
+
+        let app = App::new(engine);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(telemetry::upkeep());
+        tasks.spawn(Sessions::prune(app.clone()));
+        let handle = Handle::new();
+        let routes = routes(app.clone(), tls.ca_pem);
+        let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
+        let mut plain = axum_server::from_tcp(http)?.acceptor(NoDelayAcceptor::new()).handle(handle.clone()).http1_only();
+        limit(plain.http_builder());
+        let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
+        let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
+        limit(secure.http_builder());
+        let for_each = |secure| FrontForEach(Front::new(routes.clone(), Transport { secure }));
+        let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
+        Ok(Self {
+            http: http_address,
+            https: https_address,
+            ca_path: tls.ca_path,
+            generated_password,
+            app,
+            handle,
+            listeners,
+            tasks,
+            log,
+            _lock: lock,
+        })
+    }
+
+    /// Takes no more connections, lets requests finish within a time, and gives the data directory back.
+    pub async fn stop(mut self) {
+        self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
+        for listener in self.listeners.drain(..) {
+            match listener.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a listener has failed"),
+                Err(error) => tracing::error!(%error, "a listener has broken off"),
+            }
+        }
+        self.tasks.shutdown().await;
+        self.app.engine.shutdown().await;
+        self.log.close().await;
+    }
+}
+
+/// All paths: the server's own, then the faces'.
+fn routes(app: App, ca_pem: Vec<u8>) -> Router {
+    http::routes(app, ca_pem)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn limit(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+}
+
+/// Writes the first events. The password of admin@internal is the one that was given, or one that is made up and returned.
+async fn install(engine: &Engine, settings: &Settings) -> Result<Option<String>> {
+    let given = match (&settings.admin_password, &settings.admin_password_file) {
+        (Some(password), _) => Some(password.clone()),
+        (None, Some(path)) => Some(read_password(path)?),
+        (None, None) => None,
+    };
+    let password = given.clone().unwrap_or_else(passwords::generate);
+    if password.is_empty() {
+        bail!("the password of admin@internal is empty");
+    }
+    let install = Install { admin_password: passwords::hash(&password).await };
+    engine.submit(&Request::system("installation"), install).await.context("installing")?;
+    Ok(given.is_none().then_some(password))
+}
+
+/// The first line of a file.
+pub fn read_password(path: &std::path::Path) -> Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
