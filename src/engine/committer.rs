@@ -114,7 +114,7 @@ impl Committer {
                     }
                 },
                 // An error means that every handle is gone, which closes the queue as well.
-                _ = stop.wait_for(|stop| *stop), if !submissions.is_closed() => submissions.close(),
+                _ = async { stop.wait_for(|stop| *stop).await.is_ok() }, if !submissions.is_closed() => submissions.close(),
             }
         }
         if let Some(task) = self.snapshot.take() {

@@ -1,0 +1,75 @@
+//! Jobs and their steps: work that takes time.
+
+use evirt_domain::job::{Job, JobStatus};
+use uuid::Uuid;
+
+use super::parts::date;
+use super::representation::Doc;
+
+/// How a step stands.
+fn step_state(job: &Job, step: usize) -> &'static str {
+    match &job.status {
+        _ if step < job.steps_done => "FINISHED",
+        JobStatus::Finished => "FINISHED",
+        JobStatus::Failed(_) if step == job.steps_done => "FAILED",
+        JobStatus::Failed(_) => "ABORTED",
+        JobStatus::Started => "STARTED",
+    }
+}
+
+/// The job as the API shows it.
+pub fn view(base: &str, job: &Job) -> Doc {
+    let href = format!("{base}/jobs/{}", job.id);
+    let state = match &job.status {
+        JobStatus::Started => "STARTED",
+        JobStatus::Finished => "FINISHED",
+        JobStatus::Failed(_) => "FAILED",
+    };
+    let mut doc = Doc::new()
+        .set("id", job.id.to_string())
+        .set("description", &job.description)
+        .set_path("status.state", state)
+        .set("start_time", date(job.started_at))
+        .set("last_updated", date(job.updated_at))
+        .opt("end_time", job.ended_at.map(date))
+        .set("external", false)
+        .set("auto_cleared", true)
+        .link("steps", format!("{href}/steps"));
+    if let JobStatus::Failed(why) = &job.status {
+        doc = doc.set_path("status.detail", why);
+    }
+    if let Some(owner) = job.owner.user() {
+        doc = doc.reference("owner", owner.to_string(), format!("{base}/users/{owner}"));
+    }
+    doc.set("href", href)
+}
+
+/// The identifier of a job's `n`th step: made of the job's.
+pub fn step_id(job: &Job, n: usize) -> Uuid {
+    Uuid::from_u128(job.id.0.as_u128() ^ (n as u128 + 1))
+}
+
+/// The `n`th step of a job as the API shows it, if it has been reached.
+pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
+    let step = job.task.steps().get(n)?;
+    let begun = match n {
+        0 => Some(job.started_at),
+        _ => job.step_times.get(n - 1).copied(),
+    }?;
+    let job_href = format!("{base}/jobs/{}", job.id);
+    let id = step_id(job, n);
+    let ended = job.step_times.get(n).copied().or(job.ended_at);
+    Some(
+        Doc::new()
+            .set("id", id.to_string())
+            .set("href", format!("{job_href}/steps/{id}"))
+            .set("description", step.replace('_', " "))
+            .reference("job", job.id.to_string(), job_href)
+            .set("type", "EXECUTING")
+            .set("number", i64::try_from(n).unwrap_or(i64::MAX))
+            .set_path("status.state", step_state(job, n))
+            .set("start_time", date(begun))
+            .opt("end_time", ended.map(date))
+            .set("external", false),
+    )
+}

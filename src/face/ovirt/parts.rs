@@ -1,0 +1,133 @@
+//! Pieces that the views of several collections share: references, dates, versions and statistics.
+
+use chrono::{DateTime, Local, SecondsFormat};
+use evirt_domain::data_center::Version;
+use evirt_domain::ids::Micros;
+use uuid::Uuid;
+
+use super::representation::Doc;
+
+/// A text to show, unless it is empty.
+pub fn text(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A time as `xsd:dateTime`, with milliseconds and the offset of this machine's time zone.
+pub fn date(at: Micros) -> String {
+    DateTime::from_timestamp_micros(at).unwrap_or_default().with_timezone(&Local).to_rfc3339_opts(SecondsFormat::Millis, false)
+}
+
+/// The text that a request gives for a field, to be kept.
+pub fn given(sent: &Doc, path: &str) -> Option<String> {
+    sent.text(path).map(str::to_owned)
+}
+
+/// The integer that a request gives for a field; what is out of the type's range is taken as its nearest bound, and is
+/// then refused by whatever rule stands behind the field.
+pub fn number<T: TryFrom<i64> + Bounded>(sent: &Doc, path: &str) -> Option<T> {
+    let number = sent.int(path)?;
+    let bound = if number < 0 { T::LEAST } else { T::MOST };
+    Some(T::try_from(number).unwrap_or(bound))
+}
+
+/// Integers with bounds.
+pub trait Bounded {
+    /// The least.
+    const LEAST: Self;
+    /// The most.
+    const MOST: Self;
+}
+
+macro_rules! bounded {
+    ($($integer:ty)*) => { $(
+        impl Bounded for $integer {
+            const LEAST: Self = <$integer>::MIN;
+            const MOST: Self = <$integer>::MAX;
+        }
+    )* };
+}
+
+bounded!(i32 u32 u16);
+
+/// The compatibility version that a request gives.
+pub fn sent_version(sent: &Doc) -> Option<Version> {
+    Some(Version { major: number(sent, "version.major")?, minor: number(sent, "version.minor")? })
+}
+
+/// A compatibility version as the API shows it.
+pub fn version(version: Version) -> Doc {
+    Doc::with_capacity(2).set("major", version.major).set("minor", version.minor)
+}
+
+/// A measured value.
+pub struct Statistic {
+    /// Its name, such as `memory.total`.
+    pub name: &'static str,
+    /// What it says, in words.
+    pub description: &'static str,
+    /// `BYTES`, `PERCENT` and the like.
+    pub unit: &'static str,
+    /// The value.
+    pub datum: f64,
+}
+
+impl Statistic {
+    /// An integer of bytes.
+    pub fn bytes(name: &'static str, description: &'static str, datum: u64) -> Self {
+        Self { name, description, unit: "BYTES", datum: datum as f64 }
+    }
+
+    /// A share in percent.
+    pub fn percent(name: &'static str, description: &'static str, datum: f64) -> Self {
+        Self { name, description, unit: "PERCENT", datum }
+    }
+
+    /// Bytes per second.
+    pub fn rate(name: &'static str, description: &'static str, datum: f64) -> Self {
+        Self { name, description, unit: "BYTES_PER_SECOND", datum }
+    }
+
+    /// The identifier: the same for the same name on the same object, always.
+    pub fn id(&self, of: Uuid) -> Uuid {
+        // FNV-1a over the name, spread by the object's own random bits.
+        let hash = self
+            .name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let mixed = of.as_u128() ^ (u128::from(hash) << 64 | u128::from(hash.rotate_left(29)));
+        uuid::Builder::from_custom_bytes(mixed.to_be_bytes()).into_uuid()
+    }
+
+    /// As the API shows it, below the object with this link.
+    pub fn view(&self, of: Uuid, owner: &'static str, owner_href: &str) -> Doc {
+        let id = self.id(of);
+        let kind = match self.unit {
+            "BYTES" => "INTEGER",
+            _ => "DECIMAL",
+        };
+        let value = Doc::new().set("datum", self.datum);
+        Doc::new()
+            .set("id", id.to_string())
+            .set("href", format!("{owner_href}/statistics/{id}"))
+            .set("name", self.name)
+            .set("description", self.description)
+            .set("values", Doc::new().set("type", kind).set("value", vec![value]))
+            .set("type", "GAUGE")
+            .set("unit", self.unit)
+            .reference(owner, of.to_string(), owner_href)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statistic_keeps_its_id() {
+        let memory = |datum| Statistic::bytes("memory.total", "Total memory", datum);
+        let host = Uuid::from_u128(7);
+        assert_eq!(memory(1).id(host), memory(2).id(host));
+        assert_ne!(memory(1).id(host), memory(1).id(Uuid::from_u128(8)));
+        assert_ne!(memory(1).id(host), Statistic::bytes("memory.used", "Used memory", 1).id(host));
+    }
+}

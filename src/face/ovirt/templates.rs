@@ -1,0 +1,47 @@
+//! Templates: the guide's chapter 17.
+
+use evirt_domain::template::Template;
+
+use super::parts::{date, text};
+use super::representation::Doc;
+
+/// The template as the API shows it.
+pub fn view(base: &str, template: &Template) -> Doc {
+    let href = format!("{base}/templates/{}", template.id);
+    let config = &template.config;
+    let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
+    Doc::with_capacity(32)
+        .set("id", template.id.to_string())
+        .set("name", &config.name)
+        .set("description", &config.description)
+        .opt("comment", text(&config.comment))
+        .set("type", config.kind.name())
+        .set_path("status.state", template.status.name())
+        .set("memory", config.memory)
+        .set_path("cpu.topology.sockets", config.sockets)
+        .set_path("cpu.topology.cores", config.cores)
+        .set("cpu_shares", config.cpu_shares)
+        .set_path("os.type", &config.os)
+        .set_path("os.boot", boot)
+        .opt_path("os.kernel", text(&config.kernel))
+        .opt_path("os.initrd", text(&config.initrd))
+        .opt_path("os.cmdline", text(&config.cmdline))
+        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
+        .set("creation_time", date(template.created_at))
+        .set("origin", "ovirt")
+        .set_path("high_availability.enabled", config.highly_available)
+        .set_path("high_availability.priority", config.priority)
+        .set_path("display.type", config.display.name())
+        .set_path("display.monitors", config.monitors)
+        .set_path("display.single_qxl_pci", config.single_qxl_pci)
+        .set_path("display.allow_override", config.allow_override)
+        .set_path("display.smartcard_enabled", config.smartcard)
+        .opt_path("display.keyboard_layout", text(&config.keyboard_layout))
+        .set("stateless", config.stateless)
+        .set("delete_protected", config.delete_protected)
+        .opt("timezone", text(&config.timezone))
+        .set_path("usb.enabled", config.usb)
+        .opt("tunnel_migration", config.tunnel_migration)
+        .link("permissions", format!("{href}/permissions"))
+        .set("href", href)
+}
