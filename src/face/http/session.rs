@@ -254,3 +254,6 @@ async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Request
 fn hash(secret: &[u8]) -> String {
     digest::digest(&digest::SHA256, secret).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;
