@@ -90,10 +90,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The order of two values of one field; text is ordered by its characters, so that an index can yield the same.
+    /// The order of two values of one field; text is ordered without regard to case first and then by its characters,
+    /// so that an index of names can yield the same.
     fn order(&self, other: &Value<'_>) -> Ordering {
         match (self, other) {
-            (Value::Text(one), Value::Text(other)) => one.cmp(other),
+            (Value::Text(one), Value::Text(other)) => order_text(one, other),
             (Value::Texts(one), Value::Texts(other)) => one.cmp(other),
             (Value::Uuid(one), Value::Uuid(other)) => one.cmp(other),
             (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
@@ -105,6 +106,17 @@ impl<'a> Value<'a> {
             _ => Ordering::Equal,
         }
     }
+}
+
+/// The order of two texts: that of their lower case, then their own.
+fn order_text(one: &str, other: &str) -> Ordering {
+    let folded = if one.is_ascii() && other.is_ascii() {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        one.bytes().map(lower).cmp(other.bytes().map(lower))
+    } else {
+        one.to_lowercase().cmp(&other.to_lowercase())
+    };
+    folded.then_with(|| one.cmp(other))
 }
 
 /// A row, as far as a search sees it.

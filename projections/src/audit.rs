@@ -1,0 +1,698 @@
+//! The audit log: which event raises which entry, about what, in which words.
+//!
+//! [`facts`] says what each code means; [`entry`] says which event raises which code. An event raises one entry at the
+//! most, so that the event's position in the log is the entry's number.
+
+pub mod facts;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use evirt_domain::access::{Holder, Object, User};
+use evirt_domain::cluster::Cluster;
+use evirt_domain::data_center::DataCenter;
+use evirt_domain::disk::{Disk, DiskStatus};
+use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::ids::*;
+use evirt_domain::job::{Job, Task};
+use evirt_domain::network::{Network, VnicProfile};
+use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::tag::{Tag, Tagged};
+use evirt_domain::template::Template;
+use evirt_domain::vm::Vm;
+use evirt_domain::vm_run::VmState;
+use evirt_domain::{Actor, Event, Recorded, World};
+
+pub use facts::{FACTS, Fact, Severity, fact};
+
+/// An entry of the audit log, which the API calls an event. Its number, time and correlation id are those of the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// What it says; see [`fact`].
+    pub code: u32,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The message in full.
+    pub message: String,
+    /// Who caused it; none where the engine itself did.
+    pub user: Option<UserId>,
+    /// The virtual machine that it is about.
+    pub vm: Option<VmId>,
+    /// The host that it is about.
+    pub host: Option<HostId>,
+    /// The template that it is about.
+    pub template: Option<TemplateId>,
+    /// The cluster that it is about.
+    pub cluster: Option<ClusterId>,
+    /// The data center that it is about.
+    pub data_center: Option<DataCenterId>,
+    /// The storage domain that it is about.
+    pub storage_domain: Option<StorageDomainId>,
+    /// What must not be repeated too soon, where there is such a thing.
+    pub flood_key: Option<FloodKey>,
+}
+
+/// Which entries count as repetitions of one another: those of equal keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FloodKey {
+    /// The code.
+    pub code: u32,
+    /// Who and what the entry is about.
+    pub about: Vec<uuid::Uuid>,
+    /// For how many seconds after an entry no other is written.
+    pub seconds: u32,
+}
+
+/// The entry that an event raises. `before` and `after` are the World without and with it.
+///
+/// Costs a look-up for each name in the message; where a reactor reports on storage or on a host, a walk over the open
+/// jobs as well, to find out who asked for it.
+pub fn entry(before: &World, after: &World, recorded: &Recorded) -> Option<AuditEntry> {
+    let scene = Scene { before, after, recorded };
+    draft(&scene)?.finish()
+}
+
+/// An event with the World on both its sides.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    before: &'a World,
+    after: &'a World,
+    recorded: &'a Recorded,
+}
+
+macro_rules! find {
+    ($($name:ident $table:ident $id:ty => $value:ty;)*) => {$(
+        /// The aggregate as it is now or, where the event removed it, as it was.
+        fn $name(&self, id: $id) -> Option<&'a Arc<$value>> {
+            self.after.$table.get(&id).or_else(|| self.before.$table.get(&id))
+        }
+    )*};
+}
+
+impl<'a> Scene<'a> {
+    find! {
+        vm vms VmId => Vm;
+        host hosts HostId => Host;
+        template templates TemplateId => Template;
+        cluster clusters ClusterId => Cluster;
+        data_center data_centers DataCenterId => DataCenter;
+        storage_domain storage_domains StorageDomainId => StorageDomain;
+        disk disks DiskId => Disk;
+        network networks NetworkId => Network;
+        vnic_profile vnic_profiles VnicProfileId => VnicProfile;
+        tag tags TagId => Tag;
+        user users UserId => User;
+    }
+
+    /// A draft that names whoever caused the event.
+    fn draft(self, code: u32) -> Draft<'a> {
+        Draft { scene: self, entry: AuditEntry { code, ..AuditEntry::default() }, values: Vec::new() }.by(self.recorded.actor)
+    }
+
+    /// A draft that names whoever asked for the work that the event reports on.
+    fn report(self, code: u32, task: impl Fn(&Task) -> bool) -> Draft<'a> {
+        self.draft(code).by(self.asker(task))
+    }
+
+    /// Who caused the event or, where a reactor did, who opened the job that it worked on.
+    fn asker(&self, task: impl Fn(&Task) -> bool) -> Actor {
+        match self.recorded.actor {
+            Actor::System => evirt_domain::job::open_job(self.before, task).map_or(Actor::System, |job| job.owner),
+            user => user,
+        }
+    }
+}
+
+/// An entry in the making.
+struct Draft<'a> {
+    scene: Scene<'a>,
+    entry: AuditEntry,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Draft<'_> {
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.retain(|(own, _)| *own != name);
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// With the value, where there is one that is not empty.
+    fn with_some(self, name: &'static str, value: &str) -> Self {
+        if value.is_empty() { self } else { self.with(name, value) }
+    }
+
+    /// Why something failed, as the end of a clause.
+    fn reason(self, why: &str) -> Self {
+        self.with_some("Reason", why.trim().trim_end_matches('.'))
+    }
+
+    fn by(mut self, actor: Actor) -> Self {
+        self.entry.user = actor.user();
+        self.values.retain(|(name, _)| *name != "UserName");
+        match actor.user().and_then(|id| self.scene.user(id)) {
+            Some(user) => self.with("UserName", user.name.clone()),
+            None => self,
+        }
+    }
+
+    /// About a VM, and with it its template, its cluster and the host that it runs on.
+    fn vm(mut self, id: VmId) -> Self {
+        self.entry.vm = Some(id);
+        let Some(vm) = self.scene.vm(id) else { return self };
+        self.entry.template = Some(vm.config.template);
+        let host = vm.host().or_else(|| self.scene.before.vms.get(&id).and_then(|vm| vm.host()));
+        let draft = self.with("VmName", vm.config.name.clone()).cluster(vm.config.cluster);
+        match host {
+            Some(host) => draft.host(host),
+            None => draft,
+        }
+    }
+
+    /// About a host, and with it its cluster.
+    fn host(mut self, id: HostId) -> Self {
+        self.entry.host = Some(id);
+        let Some(host) = self.scene.host(id) else { return self };
+        self.with("VdsName", host.config.name.clone()).cluster(host.config.cluster)
+    }
+
+    fn template(mut self, id: TemplateId) -> Self {
+        self.entry.template = Some(id);
+        match self.scene.template(id) {
+            Some(template) => self.with("VmTemplateName", template.config.name.clone()),
+            None => self,
+        }
+    }
+
+    /// About a cluster, and with it its data center.
+    fn cluster(mut self, id: ClusterId) -> Self {
+        self.entry.cluster = Some(id);
+        let Some(cluster) = self.scene.cluster(id) else { return self };
+        let draft = self.with("VdsGroupName", cluster.config.name.clone());
+        match cluster.config.data_center {
+            Some(data_center) => draft.data_center(data_center),
+            None => draft,
+        }
+    }
+
+    fn data_center(mut self, id: DataCenterId) -> Self {
+        self.entry.data_center = Some(id);
+        match self.scene.data_center(id) {
+            Some(data_center) => self.with("StoragePoolName", data_center.config.name.clone()),
+            None => self,
+        }
+    }
+
+    /// About a storage domain, and with it the data center that it is or was attached to.
+    fn storage_domain(mut self, id: StorageDomainId) -> Self {
+        self.entry.storage_domain = Some(id);
+        let Some(domain) = self.scene.storage_domain(id) else { return self };
+        let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment.as_ref()?.data_center);
+        let data_center = attached(self.scene.after).or_else(|| attached(self.scene.before));
+        let draft = self.with("StorageDomainName", domain.config.name.clone());
+        match data_center {
+            Some(data_center) => draft.data_center(data_center),
+            None => draft,
+        }
+    }
+
+    /// About a disk, and with it its storage domain and the first VM that has it.
+    fn disk(self, id: DiskId) -> Self {
+        let Some(disk) = self.scene.disk(id) else { return self };
+        let draft = self.with("DiskAlias", disk.config.alias.clone()).storage_domain(disk.storage_domain);
+        match disk.vms.first() {
+            Some(vm) if draft.entry.vm.is_none() => draft.vm(*vm),
+            _ => draft,
+        }
+    }
+
+    /// About a network, and with it its data center.
+    fn network(self, id: NetworkId) -> Self {
+        let Some(network) = self.scene.network(id) else { return self };
+        let data_center = network.data_center;
+        self.with("NetworkName", network.config.name.clone()).data_center(data_center)
+    }
+
+    fn vnic_profile(self, id: VnicProfileId) -> Self {
+        let Some(profile) = self.scene.vnic_profile(id) else { return self };
+        let network = profile.network;
+        self.with("VnicProfileName", profile.config.name.clone()).network(network)
+    }
+
+    fn tag(self, id: TagId) -> Self {
+        match self.scene.tag(id) {
+            Some(tag) => self.with("TagName", tag.config.name.clone()),
+            None => self,
+        }
+    }
+
+    /// About what a tag is put on or taken off.
+    fn tagged(self, to: Tagged, user: &'static str) -> Self {
+        match to {
+            Tagged::Vm(id) => self.vm(id),
+            Tagged::Host(id) => self.host(id),
+            Tagged::User(id) => {
+                let name = self.scene.user(id).map(|user| user.name.clone());
+                self.with_some(user, &name.unwrap_or_default())
+            }
+        }
+    }
+
+    /// About the object of a permission: its kind and name, and the entry's reference to it.
+    fn object(self, object: Object) -> Self {
+        let scene = self.scene;
+        let (draft, kind, name) = match object {
+            Object::System => (self, "system", None),
+            Object::DataCenter(id) => (self.data_center(id), "data center", scene.data_center(id).map(|o| o.config.name.clone())),
+            Object::Cluster(id) => (self.cluster(id), "cluster", scene.cluster(id).map(|o| o.config.name.clone())),
+            Object::Network(id) => (self.network(id), "network", scene.network(id).map(|o| o.config.name.clone())),
+            Object::VnicProfile(id) => {
+                (self.vnic_profile(id), "vNIC profile", scene.vnic_profile(id).map(|o| o.config.name.clone()))
+            }
+            Object::Host(id) => (self.host(id), "host", scene.host(id).map(|o| o.config.name.clone())),
+            Object::StorageDomain(id) => {
+                (self.storage_domain(id), "storage domain", scene.storage_domain(id).map(|o| o.config.name.clone()))
+            }
+            Object::Disk(id) => (self.disk(id), "disk", scene.disk(id).map(|o| o.config.alias.clone())),
+            Object::Vm(id) => (self.vm(id), "VM", scene.vm(id).map(|o| o.config.name.clone())),
+            Object::Template(id) => (self.template(id), "template", scene.template(id).map(|o| o.config.name.clone())),
+        };
+        draft.with("VdcObjectType", kind).with_some("VdcObjectName", &name.unwrap_or_default())
+    }
+
+    /// About a permission: who holds which role on what.
+    fn permission(self, permission: &evirt_domain::access::Permission) -> Self {
+        let scene = self.scene;
+        let role = scene.after.roles.get(&permission.role).map(|role| role.name.clone());
+        let holder = match permission.holder {
+            Holder::User(id) => scene.user(id).map(|user| user.name.clone()),
+            Holder::Group(id) => scene.after.groups.get(&id).map(|group| group.name.clone()),
+        };
+        self.with_some("RoleName", &role.unwrap_or_default())
+            .with_some("SubjectName", &holder.unwrap_or_default())
+            .object(permission.object)
+    }
+
+    /// The entry in its code's words.
+    fn finish(self) -> Option<AuditEntry> {
+        let fact = fact(self.entry.code)?;
+        let value = |name: &str| self.values.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
+        let mut entry = self.entry;
+        entry.severity = fact.severity;
+        entry.message = fact.render(value);
+        entry.flood_key = (fact.flood_seconds > 0).then(|| FloodKey {
+            code: fact.code,
+            about: [
+                entry.user.map(|id| id.0),
+                entry.vm.map(|id| id.0),
+                entry.host.map(|id| id.0),
+                entry.template.map(|id| id.0),
+                entry.cluster.map(|id| id.0),
+                entry.data_center.map(|id| id.0),
+                entry.storage_domain.map(|id| id.0),
+            ]
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect(),
+            seconds: fact.flood_seconds,
+        });
+        Some(entry)
+    }
+}
+
+/// The code that an event raises, and what it is about.
+fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
+    let at = *scene;
+    Some(match &at.recorded.event {
+        // The installation is told by what it leaves behind, and facts, sizes and file lists are no news to anybody.
+        Event::SystemInstalled(_) => return None,
+        Event::HostFactsReported(_) => return None,
+        Event::StorageDomainSpaceReported(_) => return None,
+        Event::StorageDomainFilesListed(_) => return None,
+        Event::GroupAdded(_) => return None,
+        // Jobs are listed on their own; the VM's states on the way up say nothing that the start's end does not.
+        Event::JobOpened(_) | Event::JobStepFinished(_) | Event::JobsCleared(_) => return None,
+        Event::VmPoweringUp(_) | Event::VmRemovalStarted(_) => return None,
+        Event::DiskRemovalStarted(_) | Event::StorageDomainRemovalStarted(_) => return None,
+
+        Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
+        Event::DataCenterUpdated(e) => at.draft(952).data_center(e.data_center),
+        Event::DataCenterRemoved(e) => at.draft(954).data_center(e.data_center),
+        Event::SpmSelected(e) => match e.host {
+            Some(host) => {
+                let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
+                at.draft(204).host(host).data_center(e.data_center).with_some("ServerIp", &address)
+            }
+            None => at.draft(986).data_center(e.data_center),
+        },
+
+        Event::ClusterCreated(e) => at.draft(809).cluster(e.cluster),
+        Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
+        Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
+        Event::NetworkAssigned(e) => {
+            let old = at
+                .before
+                .clusters
+                .get(&e.cluster)
+                .and_then(|cluster| cluster.networks.iter().find(|network| network.network == e.network.network));
+            let code = match old {
+                None => 946,
+                Some(old) if e.network.display && !old.display => 1100,
+                Some(_) => 1112,
+            };
+            at.draft(code).network(e.network.network).cluster(e.cluster)
+        }
+        Event::NetworkUnassigned(e) => at.draft(948).network(e.network).cluster(e.cluster),
+
+        Event::NetworkCreated(e) => at.draft(942).network(e.network),
+        Event::NetworkUpdated(e) => at.draft(1114).network(e.network),
+        Event::NetworkRemoved(e) => at.draft(944).network(e.network),
+        Event::VnicProfileCreated(e) => at.draft(1122).vnic_profile(e.profile),
+        Event::VnicProfileUpdated(e) => at.draft(1124).vnic_profile(e.profile),
+        Event::VnicProfileRemoved(e) => at.draft(1126).vnic_profile(e.profile),
+
+        Event::HostAdded(e) => at.draft(42).host(e.host),
+        Event::HostRegistered(e) => at.draft(828).host(e.host),
+        Event::HostApproved(e) => at.draft(498).host(e.host),
+        Event::HostUpdated(e) => at.draft(43).host(e.host),
+        Event::HostInstallationStarted(e) => at.draft(509).host(e.host),
+        Event::HostInstalled(e) => at.draft(504).host(e.host),
+        Event::HostStatusChanged(e) => return host_status(at, e),
+        Event::HostFenced(e) => return fenced(at, e),
+        Event::HostRemoved(e) => at.draft(44).host(e.host),
+
+        Event::StorageDomainAdded(_) => return None,
+        // A removal that failed is undone, which the end of its job tells.
+        Event::StorageDomainCreated(e)
+            if at.before.storage_domains.get(&e.domain).is_some_and(|domain| domain.state == DomainState::Removing) =>
+        {
+            return None;
+        }
+        Event::StorageDomainCreated(e) => at.report(956, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainCreationFailed(e) => at.report(957, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason),
+        Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
+        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain),
+        Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
+        // An attachment that failed is undone, which the end of its job tells.
+        Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
+        Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
+
+        Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
+        Event::DiskCreated(e) => at.report(disk_code(at, e.disk, 97, 2021), creates(e.disk)).disk(e.disk),
+        Event::DiskCreationFailed(e) => {
+            at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
+        }
+        Event::DiskUpdated(e) => at.draft(88).disk(e.disk),
+        Event::DiskRemoved(e) => {
+            at.report(2014, |task| matches!(task, Task::RemoveDisk { disk } if *disk == e.disk)).disk(e.disk)
+        }
+
+        Event::VmCreated(e) => at.draft(34).vm(e.vm),
+        Event::VmUpdated(e) => at.draft(35).vm(e.vm),
+        Event::VmRemoved(e) => at.report(113, |task| matches!(task, Task::RemoveVm { vm } if *vm == e.vm)).vm(e.vm),
+        Event::NicAdded(e) => nic(at.draft(932).vm(e.vm), &e.nic.config),
+        Event::NicUpdated(e) => {
+            let vm = at.vm(e.vm)?;
+            let config = &vm.nics.iter().find(|nic| nic.id == e.nic)?.config;
+            let draft = nic(at.draft(934).vm(e.vm), config);
+            match e.changes.linked {
+                Some(linked) => draft.with("LinkState", if linked { "up" } else { "down" }),
+                None => draft,
+            }
+        }
+        Event::NicRemoved(e) => at.draft(930).vm(e.vm).with("InterfaceName", e.name.clone()),
+        Event::DiskAttached(e) => {
+            // A disk that is made for the VM is attached while its volume is being created.
+            let made = at.before.disks.get(&e.attachment.disk).is_some_and(|disk| disk.status == DiskStatus::Locked);
+            at.draft(if made { 78 } else { 2016 }).vm(e.vm).disk(e.attachment.disk)
+        }
+        Event::DiskAttachmentUpdated(e) => {
+            let vm = at.before.vms.get(&e.vm)?;
+            let was = vm.disks.iter().any(|old| old.disk == e.attachment.disk && old.active);
+            let code = match (vm.is_down(), was, e.attachment.active) {
+                (false, false, true) => 2000,
+                (false, true, false) => 2002,
+                _ => 88,
+            };
+            at.draft(code).vm(e.vm).disk(e.attachment.disk)
+        }
+        Event::DiskDetached(e) => at.draft(2018).vm(e.vm).disk(e.disk),
+        Event::CdRomChanged(e) if e.file.is_empty() => at.draft(528).vm(e.vm),
+        Event::CdRomChanged(e) => at.draft(38).vm(e.vm).with("DiskName", e.file.clone()),
+
+        Event::VmStartRequested(e) => {
+            let resumes = at.before.vms.get(&e.vm).is_some_and(|vm| vm.state == VmState::Paused);
+            let code = match (resumes, at.recorded.actor) {
+                (true, _) => 40,
+                (false, Actor::System) => 506,
+                (false, Actor::User(_)) => 150,
+            };
+            at.draft(code).vm(e.vm)
+        }
+        Event::VmRelocated(e) => at.draft(151).vm(e.vm).host(e.from).reason(&e.reason),
+        Event::VmUp(e) => match (e.started, e.started_by, at.before.vms.get(&e.vm)?.state) {
+            (true, Actor::User(_), _) => at.draft(153).by(e.started_by).vm(e.vm).host(e.host),
+            (true, Actor::System, _) => at.draft(32).vm(e.vm).host(e.host),
+            (false, _, VmState::NotResponding | VmState::Unknown) => at.draft(163).vm(e.vm).with("VmStatus", VmState::Up.name()),
+            _ => return None,
+        },
+        Event::VmPaused(e) => {
+            let code = match e.detail.as_str() {
+                "" | "none" => 39,
+                "enospc" => 138,
+                "eio" => 145,
+                "eperm" => 146,
+                _ => 139,
+            };
+            let asker = at.vm(e.vm)?.run.as_ref().filter(|_| code == 39).map(|run| run.started_by);
+            at.draft(code).by(asker.unwrap_or(at.recorded.actor)).vm(e.vm)
+        }
+        Event::VmStartFailed(e) => at.draft(54).by(e.started_by).vm(e.vm).host(e.host).reason(&e.reason),
+        Event::VmStopRequested(e) => at.draft(33).vm(e.vm),
+        Event::VmShutdownRequested(e) => at.draft(73).vm(e.vm),
+        Event::VmShutdownFellBack(e) => at.draft(76).vm(e.vm),
+        Event::VmRebootRequested(e) => at.draft(157).vm(e.vm),
+        Event::VmSuspendRequested(e) => at.draft(501).vm(e.vm),
+        Event::VmSuspended(e) => at.draft(503).vm(e.vm),
+        Event::VmDown(e) => {
+            let code = match at.before.vms.get(&e.vm)?.state {
+                VmState::Suspended => 111,
+                VmState::Unknown => 143,
+                _ if e.error => 119,
+                _ => 61,
+            };
+            at.draft(code).vm(e.vm).with_some("ExitMessage", &sentence(&e.message))
+        }
+        Event::VmNotResponding(e) => at.draft(126).vm(e.vm),
+        Event::VmLost(e) => at.draft(142).vm(e.vm),
+        Event::VmMigrationRequested(e) => {
+            let code = if at.recorded.actor.user().is_some() { 62 } else { 67 };
+            migration(at.draft(code), e.vm, e.from, e.to)
+        }
+        Event::VmMigrationCancelRequested(e) => at.draft(161).vm(e.vm),
+        Event::VmMigrated(e) => migration(at.draft(63), e.vm, e.from, e.to),
+        Event::VmMigrationFailed(e) => {
+            let emptied = at.host(e.from).is_some_and(|host| host.status == HostStatus::PreparingForMaintenance);
+            let code = match (e.cancelled, emptied) {
+                (true, _) => 64,
+                (false, true) => 140,
+                (false, false) => 65,
+            };
+            migration(at.draft(code), e.vm, e.from, e.to).reason(&e.reason)
+        }
+        Event::VmTicketSet(e) => at.draft(164).vm(e.vm),
+
+        // Blank comes with the installation.
+        Event::TemplateCreated(e) if e.template == evirt_domain::template::BLANK => return None,
+        Event::TemplateCreated(e) => at.draft(48).template(e.template).cluster(e.config.cluster),
+
+        Event::TagCreated(e) if e.tag == evirt_domain::tag::ROOT => return None,
+        Event::TagCreated(e) => at.draft(432).tag(e.tag),
+        Event::TagUpdated(e) => match e.changes.parent {
+            Some(Some(parent)) => {
+                let above = at.tag(parent).map(|tag| tag.config.name.clone()).unwrap_or_default();
+                at.draft(555).tag(e.tag).with_some("NewParentTagName", &above)
+            }
+            _ => at.draft(430).tag(e.tag),
+        },
+        Event::TagRemoved(e) => at.draft(434).tag(e.tag),
+        Event::TagAttached(e) => {
+            let code = match e.to {
+                Tagged::Vm(_) => 440,
+                Tagged::Host(_) => 442,
+                Tagged::User(_) => 436,
+            };
+            at.draft(code).tag(e.tag).tagged(e.to, "AttachUsersNames")
+        }
+        Event::TagDetached(e) => {
+            let code = match e.to {
+                Tagged::Vm(_) => 446,
+                Tagged::Host(_) => 444,
+                Tagged::User(_) => 448,
+            };
+            at.draft(code).tag(e.tag).tagged(e.to, "DetachUsersNames")
+        }
+
+        Event::UserAdded(e) => at.draft(149).with("NewUserName", e.user.name.clone()),
+        Event::UserPasswordChanged(e) => {
+            let name = at.user(e.user).map(|user| user.name.clone()).unwrap_or_default();
+            at.draft(346).with_some("ChangedUserName", &name)
+        }
+        Event::UserRemoved(e) => at.draft(325).with("AdUserName", e.name.clone()),
+        // Built-in roles and their first holder come with the installation.
+        Event::RoleCreated(_) | Event::PermissionGranted(_) if at.recorded.actor == Actor::System => return None,
+        Event::RoleCreated(e) => at.draft(854).with("RoleName", e.role.name.clone()),
+        Event::PermissionGranted(e) => {
+            let code = if e.permission.object == Object::System { 866 } else { 850 };
+            at.draft(code).permission(&e.permission)
+        }
+        Event::PermissionRevoked(e) => {
+            let permission = at.before.permissions.get(&e.permission)?;
+            let code = if permission.object == Object::System { 868 } else { 852 };
+            at.draft(code).permission(permission)
+        }
+        Event::SessionOpened(e) => at.draft(30).by(Actor::User(e.session.user)),
+        Event::SessionClosed(e) => at.draft(31).by(Actor::User(e.user)),
+        Event::LoginFailed(e) => {
+            let user = at.after.resolve(evirt_domain::world::NameKind::User, &e.name).map(UserId);
+            let draft = at.draft(114);
+            match user {
+                Some(user) => draft.by(Actor::User(user)),
+                None => draft.with("UserName", e.name.clone()),
+            }
+        }
+
+        Event::JobEnded(e) => return failed(at, at.before.jobs.get(&e.job)?, e.failure.as_deref()?),
+    })
+}
+
+/// What a host's change of state says.
+fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
+    use HostStatus::*;
+    let code = match (e.from, e.to) {
+        (PreparingForMaintenance, Up) => 17,
+        (NonResponsive, Up) => 14,
+        (_, Up) => 13,
+        (_, Maintenance) => 15,
+        (_, PreparingForMaintenance) => 600,
+        (_, Unassigned) => 16,
+        (_, NonResponsive) => 12,
+        (_, NonOperational) => 517,
+        (_, InstallFailed) => 505,
+        _ => return None,
+    };
+    let draft = match code {
+        13 | 14 | 12 | 517 => at.draft(code),
+        505 => at.report(code, |task| matches!(task, Task::InstallHost { host } if *host == e.host)),
+        15 | 17 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)),
+        _ => at.draft(code),
+    };
+    Some(draft.host(e.host).reason(&e.detail).with("HostStatus", e.to.name()))
+}
+
+/// What a storage domain's change of state says; of work that failed its job's end tells.
+fn storage_status<'a>(at: Scene<'a>, e: &StorageDomainStatusChanged) -> Option<Draft<'a>> {
+    use AttachmentStatus::*;
+    let code = match (e.from, e.to) {
+        (Locked, _) if !e.reason.is_empty() => return None,
+        (_, Active) => 966,
+        (_, Maintenance) => 968,
+        (Active, Inactive | Unknown) => 970,
+        _ => return None,
+    };
+    Some(at.report(code, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason))
+}
+
+/// Whether a task works on a storage domain.
+fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
+    move |task| match task {
+        Task::CreateStorageDomain { domain, .. }
+        | Task::AttachStorageDomain { domain }
+        | Task::ActivateStorageDomain { domain }
+        | Task::DeactivateStorageDomain { domain }
+        | Task::DetachStorageDomain { domain }
+        | Task::RemoveStorageDomain { domain, .. } => *domain == id,
+        _ => false,
+    }
+}
+
+/// Whether a storage domain is being attached.
+fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
+    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id)).is_some()
+}
+
+/// What a fencing says; to ask for the power status changes nothing and is not told.
+fn fenced<'a>(at: Scene<'a>, e: &evirt_domain::host::HostFenced) -> Option<Draft<'a>> {
+    let asker = at.asker(|task| matches!(task, Task::FenceHost { host, .. } if *host == e.host));
+    let code = match (e.fence, &e.failure, asker) {
+        (FenceType::Manual, ..) => 494,
+        (FenceType::Status, None, _) => return None,
+        (FenceType::Status, Some(_), _) => 9002,
+        (FenceType::Start, None, _) => 20,
+        (FenceType::Start, Some(_), _) => 118,
+        (FenceType::Stop, None, _) => 21,
+        (FenceType::Stop, Some(_), _) => 137,
+        (FenceType::Restart, None, Actor::User(_)) => 41,
+        (FenceType::Restart, Some(_), Actor::User(_)) => 107,
+        (FenceType::Restart, None, Actor::System) => 121,
+        (FenceType::Restart, Some(_), Actor::System) => 122,
+    };
+    Some(at.draft(code).by(asker).host(e.host).reason(e.failure.as_deref().unwrap_or_default()))
+}
+
+/// What a job that came to nothing says, where no other event says it.
+fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
+    if why == "superseded" {
+        return None;
+    }
+    let by = |code| at.draft(code).by(job.owner).reason(why);
+    Some(match job.task {
+        Task::StopVm { vm } => by(56).vm(vm),
+        Task::ShutdownVm { vm } => by(74).vm(vm),
+        Task::RebootVm { vm } => by(158).vm(vm),
+        Task::SuspendVm { vm } => by(502).vm(vm),
+        Task::RemoveVm { vm } => by(59).vm(vm),
+        Task::ActivateHost { host } => by(18).host(host),
+        Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
+        Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
+        Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),
+        Task::DetachStorageDomain { domain } => by(965).storage_domain(domain),
+        Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
+        Task::RemoveDisk { disk } => by(2015).disk(disk),
+        Task::StartVm { .. }
+        | Task::MigrateVm { .. }
+        | Task::InstallHost { .. }
+        | Task::EvacuateHost { .. }
+        | Task::FenceHost { .. }
+        | Task::CreateStorageDomain { .. }
+        | Task::CreateDisk { .. } => return None,
+    })
+}
+
+fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+/// The code for a disk of a VM, or that for a floating one.
+fn disk_code(at: Scene<'_>, disk: DiskId, of_vm: u32, floating: u32) -> u32 {
+    if at.disk(disk).is_some_and(|disk| !disk.vms.is_empty()) { of_vm } else { floating }
+}
+
+fn nic<'a>(draft: Draft<'a>, config: &evirt_domain::vm::NicConfig) -> Draft<'a> {
+    draft.with("InterfaceName", config.name.clone()).with("InterfaceType", config.interface.name())
+}
+
+/// The host of a migration's entry is the one that the VM left.
+fn migration(draft: Draft<'_>, vm: VmId, from: HostId, to: HostId) -> Draft<'_> {
+    let name = draft.scene.host(to).map(|host| host.config.name.clone()).unwrap_or_default();
+    draft.vm(vm).host(from).with_some("DestinationVdsName", &name)
+}
+
+/// The text as a sentence.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}

@@ -1,0 +1,426 @@
+//! What the audit log can say: each code with its name, its severity, how often it may be repeated, and its words.
+
+use serde::{Deserialize, Serialize};
+
+/// How grave an entry is. The numbers are those that the API's clients know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Severity {
+    /// All is well.
+    #[default]
+    Normal = 0,
+    /// Something to look at.
+    Warning = 1,
+    /// Something went wrong.
+    Error = 2,
+    /// Somebody has to do something.
+    Alert = 10,
+}
+
+impl Severity {
+    /// Every severity, the least first.
+    pub const ALL: [Severity; 4] = [Self::Normal, Self::Warning, Self::Error, Self::Alert];
+
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Alert => "alert",
+        }
+    }
+
+    /// The severity of a name in the API.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
+    }
+
+    /// The severity of a number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| *severity as u8 == number)
+    }
+}
+
+/// What one code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The code.
+    pub code: u32,
+    /// Its name, as upstream's tables and notification settings have it.
+    pub name: &'static str,
+    /// How grave it is.
+    pub severity: Severity,
+    /// For how many seconds an entry of the code on the same resources is not to be repeated; 0 where each counts.
+    pub flood_seconds: u32,
+    /// The message: `${Name}` stands for a value, and `[...]` for a part that is left out where one of its values is absent.
+    pub message: &'static str,
+}
+
+/// The meaning of a code.
+pub fn fact(code: u32) -> Option<&'static Fact> {
+    FACTS.binary_search_by_key(&code, |fact| fact.code).ok().map(|place| &FACTS[place])
+}
+
+/// The value of an absent name where the message cannot do without.
+const UNKNOWN: &str = "<unknown>";
+
+impl Fact {
+    /// The message with its values put in.
+    pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        let mut out = String::with_capacity(self.message.len() + 32);
+        let mut rest = self.message;
+        while let Some(open) = rest.find('[') {
+            let (plain, part) = rest.split_at(open);
+            let Some(close) = part.find(']') else { break };
+            substitute(plain, &value, &mut out);
+            let mut optional = String::new();
+            if substitute(&part[1..close], &value, &mut optional) {
+                out.push_str(&optional);
+            }
+            rest = &part[close + 1..];
+        }
+        substitute(rest, &value, &mut out);
+        out
+    }
+}
+
+/// Writes a template's text with its values; tells whether all of them were there.
+fn substitute<'v>(template: &str, value: &impl Fn(&str) -> Option<&'v str>, out: &mut String) -> bool {
+    let mut complete = true;
+    let mut pieces = template.split("${");
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (name, text) = piece.split_once('}').unwrap_or((piece, ""));
+        match value(name) {
+            Some(value) => out.push_str(value),
+            None => {
+                complete = false;
+                out.push_str(UNKNOWN);
+            }
+        }
+        out.push_str(text);
+    }
+    complete
+}
+
+const fn normal(code: u32, name: &'static str, message: &'static str) -> Fact {
+    Fact { code, name, severity: Severity::Normal, flood_seconds: 0, message }
+}
+
+const fn warning(code: u32, name: &'static str, message: &'static str) -> Fact {
+    Fact { severity: Severity::Warning, ..normal(code, name, message) }
+}
+
+const fn error(code: u32, name: &'static str, message: &'static str) -> Fact {
+    Fact { severity: Severity::Error, ..normal(code, name, message) }
+}
+
+const fn alert(code: u32, name: &'static str, message: &'static str) -> Fact {
+    Fact { severity: Severity::Alert, ..normal(code, name, message) }
+}
+
+impl Fact {
+    const fn once_in(self, flood_seconds: u32) -> Fact {
+        Fact { flood_seconds, ..self }
+    }
+}
+
+/// Every code that an event can raise, and those that the engine raises itself, by code. Severities are those of 3.3.
+pub const FACTS: &[Fact] = &[
+    normal(1, "VDC_START", "The engine has started."),
+    normal(2, "VDC_STOP", "The engine has stopped."),
+    error(12, "VDS_FAILURE", "Host ${VdsName} does not respond."),
+    normal(13, "VDS_DETECTED", "Host ${VdsName} was detected. Its state is ${HostStatus}."),
+    normal(14, "VDS_RECOVER", "Host ${VdsName} responds again."),
+    warning(15, "VDS_MAINTENANCE", "Host ${VdsName} is in maintenance."),
+    normal(16, "VDS_ACTIVATE", "Activation of host ${VdsName} was initiated[ by ${UserName}]."),
+    error(17, "VDS_MAINTENANCE_FAILED", "Host ${VdsName} could not be put into maintenance[: ${Reason}].").once_in(60),
+    error(18, "VDS_ACTIVATE_FAILED", "Host ${VdsName} could not be activated[ by ${UserName}][: ${Reason}].").once_in(60),
+    normal(20, "USER_VDS_START", "Host ${VdsName} was powered on[ by ${UserName}]."),
+    normal(21, "USER_VDS_STOP", "Host ${VdsName} was powered off[ by ${UserName}]."),
+    normal(30, "USER_VDC_LOGIN", "User ${UserName} logged in.").once_in(5),
+    normal(31, "USER_VDC_LOGOUT", "User ${UserName} logged out."),
+    normal(32, "USER_RUN_VM", "VM ${VmName} runs on host ${VdsName}."),
+    normal(33, "USER_STOP_VM", "VM ${VmName} was powered off[ by ${UserName}][ (Host: ${VdsName})]."),
+    normal(34, "USER_ADD_VM", "VM ${VmName} was created[ by ${UserName}]."),
+    normal(35, "USER_UPDATE_VM", "The configuration of VM ${VmName} was changed[ by ${UserName}]."),
+    normal(38, "USER_CHANGE_DISK_VM", "The CD in VM ${VmName} was changed to ${DiskName}[ by ${UserName}]."),
+    normal(39, "USER_PAUSE_VM", "VM ${VmName} was paused[ by ${UserName}][ (Host: ${VdsName})]."),
+    normal(40, "USER_RESUME_VM", "VM ${VmName} was resumed[ by ${UserName}][ (Host: ${VdsName})]."),
+    normal(41, "USER_VDS_RESTART", "Host ${VdsName} was restarted[ by ${UserName}]."),
+    normal(42, "USER_ADD_VDS", "Host ${VdsName} was added[ by ${UserName}]."),
+    normal(43, "USER_UPDATE_VDS", "The configuration of host ${VdsName} was changed[ by ${UserName}]."),
+    normal(44, "USER_REMOVE_VDS", "Host ${VdsName} was removed[ by ${UserName}]."),
+    normal(48, "USER_ADD_VM_TEMPLATE", "Template ${VmTemplateName} was created[ by ${UserName}]."),
+    error(54, "USER_FAILED_RUN_VM", "VM ${VmName} could not be started[ for ${UserName}][: ${Reason}]."),
+    error(56, "USER_FAILED_STOP_VM", "VM ${VmName} could not be powered off[ for ${UserName}][: ${Reason}]."),
+    error(59, "USER_FAILED_REMOVE_VM", "VM ${VmName} could not be removed[ for ${UserName}][: ${Reason}]."),
+    normal(61, "VM_DOWN", "VM ${VmName} is down.[ ${ExitMessage}]"),
+    normal(
+        62,
+        "VM_MIGRATION_START",
+        "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} was started[ by ${UserName}].",
+    ),
+    normal(63, "VM_MIGRATION_DONE", "VM ${VmName} has migrated from host ${VdsName} to host ${DestinationVdsName}."),
+    warning(
+        64,
+        "VM_MIGRATION_ABORT",
+        "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} was aborted[: ${Reason}].",
+    ),
+    error(
+        65,
+        "VM_MIGRATION_FAILED",
+        "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} failed[: ${Reason}].",
+    ),
+    normal(
+        67,
+        "VM_MIGRATION_START_SYSTEM_INITIATED",
+        "Migration of VM ${VmName} from host ${VdsName} to host ${DestinationVdsName} was started by the system.",
+    ),
+    normal(73, "USER_INITIATED_SHUTDOWN_VM", "Shutdown of VM ${VmName} was initiated[ by ${UserName}][ (Host: ${VdsName})]."),
+    error(74, "USER_FAILED_SHUTDOWN_VM", "VM ${VmName} could not be shut down[ for ${UserName}][: ${Reason}]."),
+    normal(
+        76,
+        "USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN",
+        "VM ${VmName} did not shut down in time and is powered off instead[ (Host: ${VdsName})].",
+    ),
+    normal(78, "USER_ADD_DISK_TO_VM", "Disk ${DiskAlias} is being added to VM ${VmName}[ by ${UserName}]."),
+    normal(88, "USER_UPDATE_VM_DISK", "Disk ${DiskAlias}[ of VM ${VmName}] was changed[ by ${UserName}]."),
+    normal(97, "USER_ADD_DISK_TO_VM_FINISHED_SUCCESS", "Disk ${DiskAlias} was added to VM ${VmName}."),
+    error(98, "USER_ADD_DISK_TO_VM_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added to VM ${VmName}[: ${Reason}]."),
+    error(107, "USER_FAILED_VDS_RESTART", "Host ${VdsName} could not be restarted[ for ${UserName}][: ${Reason}]."),
+    normal(111, "USER_STOP_SUSPENDED_VM", "The saved state of VM ${VmName} was discarded[ by ${UserName}]."),
+    normal(113, "USER_REMOVE_VM_FINISHED", "VM ${VmName} was removed[ by ${UserName}]."),
+    error(114, "USER_VDC_LOGIN_FAILED", "User ${UserName} failed to log in."),
+    error(118, "USER_FAILED_VDS_START", "Host ${VdsName} could not be powered on[ for ${UserName}][: ${Reason}]."),
+    error(119, "VM_DOWN_ERROR", "VM ${VmName} went down with an error.[ ${ExitMessage}]"),
+    normal(121, "SYSTEM_VDS_RESTART", "Host ${VdsName} was restarted by the system.").once_in(60),
+    error(122, "SYSTEM_FAILED_VDS_RESTART", "The system could not restart host ${VdsName}[: ${Reason}].").once_in(60),
+    warning(126, "VM_NOT_RESPONDING", "VM ${VmName} does not respond."),
+    error(137, "USER_FAILED_VDS_STOP", "Host ${VdsName} could not be powered off[ for ${UserName}][: ${Reason}]."),
+    error(138, "VM_PAUSED_ENOSPC", "VM ${VmName} was paused: its storage is full."),
+    error(139, "VM_PAUSED_ERROR", "VM ${VmName} was paused by an error of its storage."),
+    error(
+        140,
+        "VM_MIGRATION_FAILED_DURING_MOVE_TO_MAINTENANCE",
+        "Migration of VM ${VmName} to host ${DestinationVdsName} failed while host ${VdsName} is being emptied for maintenance[: ${Reason}].",
+    ),
+    warning(142, "VM_SET_TO_UNKNOWN_STATUS", "Nobody knows whether VM ${VmName} runs."),
+    normal(
+        143,
+        "VM_WAS_SET_DOWN_DUE_TO_HOST_REBOOT_OR_MANUAL_FENCE",
+        "VM ${VmName} is down, because host ${VdsName} was restarted or confirmed to be.",
+    ),
+    error(145, "VM_PAUSED_EIO", "VM ${VmName} was paused: its storage failed to read or write."),
+    error(146, "VM_PAUSED_EPERM", "VM ${VmName} was paused: it may not use its storage."),
+    normal(149, "USER_ADD", "User ${NewUserName} was added[ by ${UserName}]."),
+    normal(150, "USER_INITIATED_RUN_VM", "Starting VM ${VmName} was initiated[ by ${UserName}]."),
+    warning(
+        151,
+        "USER_INITIATED_RUN_VM_FAILED",
+        "VM ${VmName} could not be started on host ${VdsName}; another is tried[: ${Reason}].",
+    ),
+    normal(153, "USER_STARTED_VM", "${VmName} was started[ by ${UserName}] (Host: ${VdsName})."),
+    normal(157, "USER_REBOOT_VM", "Reboot of VM ${VmName} was initiated[ by ${UserName}]."),
+    error(158, "USER_FAILED_REBOOT_VM", "VM ${VmName} could not be rebooted[ for ${UserName}][: ${Reason}]."),
+    normal(161, "VM_CANCEL_MIGRATION", "Migration of VM ${VmName} was called off[ by ${UserName}]."),
+    normal(163, "VM_STATUS_RESTORED", "VM ${VmName} is heard of again. Its state is ${VmStatus}."),
+    normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
+    normal(183, "USER_ATTACH_TAG_TO_TEMPLATE", "Tag ${TagName} was put on template ${VmTemplateName}[ by ${UserName}]."),
+    normal(185, "USER_DETACH_TEMPLATE_FROM_TAG", "Tag ${TagName} was taken off template ${VmTemplateName}[ by ${UserName}]."),
+    normal(
+        204,
+        "IRS_HOSTED_ON_VDS",
+        "Host ${VdsName} is the storage pool manager of data center ${StoragePoolName}[ (Address: ${ServerIp})].",
+    ),
+    normal(325, "USER_REMOVE_ADUSER", "User ${AdUserName} was removed[ by ${UserName}]."),
+    normal(346, "USER_PASSWORD_CHANGED", "The password of user ${ChangedUserName} was changed[ by ${UserName}]."),
+    normal(430, "USER_UPDATE_TAG", "Tag ${TagName} was changed[ by ${UserName}]."),
+    normal(432, "USER_ADD_TAG", "Tag ${TagName} was created[ by ${UserName}]."),
+    normal(434, "USER_REMOVE_TAG", "Tag ${TagName} was removed[ by ${UserName}]."),
+    normal(436, "USER_ATTACH_TAG_TO_USER", "Tag ${TagName} was put on user ${AttachUsersNames}[ by ${UserName}]."),
+    normal(440, "USER_ATTACH_TAG_TO_VM", "Tag ${TagName} was put on VM ${VmName}[ by ${UserName}]."),
+    normal(442, "USER_ATTACH_TAG_TO_VDS", "Tag ${TagName} was put on host ${VdsName}[ by ${UserName}]."),
+    normal(444, "USER_DETACH_VDS_FROM_TAG", "Tag ${TagName} was taken off host ${VdsName}[ by ${UserName}]."),
+    normal(446, "USER_DETACH_VM_FROM_TAG", "Tag ${TagName} was taken off VM ${VmName}[ by ${UserName}]."),
+    normal(448, "USER_DETACH_USER_FROM_TAG", "Tag ${TagName} was taken off user ${DetachUsersNames}[ by ${UserName}]."),
+    normal(494, "VDS_MANUAL_FENCE_STATUS", "Host ${VdsName} was confirmed to have been restarted[ by ${UserName}]."),
+    normal(498, "VDS_APPROVE", "Host ${VdsName} was approved[ by ${UserName}]."),
+    normal(501, "USER_SUSPEND_VM", "Suspending VM ${VmName} was initiated[ by ${UserName}][ (Host: ${VdsName})]."),
+    error(502, "USER_FAILED_SUSPEND_VM", "VM ${VmName} could not be suspended[ for ${UserName}][: ${Reason}]."),
+    normal(503, "USER_SUSPEND_VM_OK", "VM ${VmName} is suspended[ (Host: ${VdsName})]."),
+    normal(504, "VDS_INSTALL", "Host ${VdsName} was installed."),
+    error(505, "VDS_INSTALL_FAILED", "Installation of host ${VdsName} failed[: ${Reason}]."),
+    normal(506, "VDS_INITIATED_RUN_VM", "The system restarts VM ${VmName} on host ${VdsName}."),
+    normal(509, "VDS_INSTALL_IN_PROGRESS", "Installation of host ${VdsName} has begun."),
+    normal(517, "VDS_SET_NONOPERATIONAL", "Host ${VdsName} is non-operational[: ${Reason}].").once_in(60),
+    normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
+    normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
+    normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
+    normal(809, "USER_ADD_VDS_GROUP", "Cluster ${VdsGroupName} was created[ by ${UserName}]."),
+    normal(811, "USER_UPDATE_VDS_GROUP", "Cluster ${VdsGroupName} was changed[ by ${UserName}]."),
+    normal(813, "USER_REMOVE_VDS_GROUP", "Cluster ${VdsGroupName} was removed[ by ${UserName}]."),
+    normal(828, "VDS_REGISTER_SUCCEEDED", "Host ${VdsName} registered itself."),
+    normal(
+        850,
+        "USER_ADD_PERMISSION",
+        "${SubjectName} was granted the role ${RoleName} on ${VdcObjectType} ${VdcObjectName}[ by ${UserName}].",
+    ),
+    normal(
+        852,
+        "USER_REMOVE_PERMISSION",
+        "The role ${RoleName} on ${VdcObjectType} ${VdcObjectName} was taken from ${SubjectName}[ by ${UserName}].",
+    ),
+    normal(854, "USER_ADD_ROLE", "Role ${RoleName} was created[ by ${UserName}]."),
+    normal(866, "USER_ADD_SYSTEM_PERMISSION", "${SubjectName} was granted the role ${RoleName} on the system[ by ${UserName}]."),
+    normal(
+        868,
+        "USER_REMOVE_SYSTEM_PERMISSION",
+        "The role ${RoleName} on the system was taken from ${SubjectName}[ by ${UserName}].",
+    ),
+    normal(
+        930,
+        "NETWORK_REMOVE_VM_INTERFACE",
+        "Network interface ${InterfaceName} of VM ${VmName} was removed[ by ${UserName}].",
+    ),
+    normal(
+        932,
+        "NETWORK_ADD_VM_INTERFACE",
+        "Network interface ${InterfaceName} (${InterfaceType}) was added to VM ${VmName}[ by ${UserName}].",
+    ),
+    normal(
+        934,
+        "NETWORK_UPDATE_VM_INTERFACE",
+        "Network interface ${InterfaceName} (${InterfaceType}) of VM ${VmName} was changed[ by ${UserName}][; its link is ${LinkState}].",
+    ),
+    normal(942, "NETWORK_ADD_NETWORK", "Network ${NetworkName} was created in data center ${StoragePoolName}[ by ${UserName}]."),
+    normal(
+        944,
+        "NETWORK_REMOVE_NETWORK",
+        "Network ${NetworkName} was removed from data center ${StoragePoolName}[ by ${UserName}].",
+    ),
+    normal(
+        946,
+        "NETWORK_ATTACH_NETWORK_TO_VDS_GROUP",
+        "Network ${NetworkName} was attached to cluster ${VdsGroupName}[ by ${UserName}].",
+    ),
+    normal(
+        948,
+        "NETWORK_DETACH_NETWORK_TO_VDS_GROUP",
+        "Network ${NetworkName} was detached from cluster ${VdsGroupName}[ by ${UserName}].",
+    ),
+    normal(950, "USER_ADD_STORAGE_POOL", "Data center ${StoragePoolName} was created[ by ${UserName}]."),
+    normal(952, "USER_UPDATE_STORAGE_POOL", "Data center ${StoragePoolName} was changed[ by ${UserName}]."),
+    normal(954, "USER_REMOVE_STORAGE_POOL", "Data center ${StoragePoolName} was removed[ by ${UserName}]."),
+    normal(956, "USER_ADD_STORAGE_DOMAIN", "Storage domain ${StorageDomainName} was added[ by ${UserName}]."),
+    error(
+        957,
+        "USER_ADD_STORAGE_DOMAIN_FAILED",
+        "Storage domain ${StorageDomainName} could not be added[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(958, "USER_UPDATE_STORAGE_DOMAIN", "Storage domain ${StorageDomainName} was changed[ by ${UserName}]."),
+    normal(960, "USER_REMOVE_STORAGE_DOMAIN", "Storage domain ${StorageDomainName} was removed[ by ${UserName}]."),
+    error(
+        961,
+        "USER_REMOVE_STORAGE_DOMAIN_FAILED",
+        "Storage domain ${StorageDomainName} could not be removed[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        962,
+        "USER_ATTACH_STORAGE_DOMAIN_TO_POOL",
+        "Storage domain ${StorageDomainName} was attached to data center ${StoragePoolName}[ by ${UserName}].",
+    ),
+    error(
+        963,
+        "USER_ATTACH_STORAGE_DOMAIN_TO_POOL_FAILED",
+        "Storage domain ${StorageDomainName} could not be attached[ to data center ${StoragePoolName}][ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        964,
+        "USER_DETACH_STORAGE_DOMAIN_FROM_POOL",
+        "Storage domain ${StorageDomainName} was detached from data center ${StoragePoolName}[ by ${UserName}].",
+    ),
+    error(
+        965,
+        "USER_DETACH_STORAGE_DOMAIN_FROM_POOL_FAILED",
+        "Storage domain ${StorageDomainName} could not be detached[ from data center ${StoragePoolName}][ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        966,
+        "USER_ACTIVATED_STORAGE_DOMAIN",
+        "Storage domain ${StorageDomainName} was activated[ in data center ${StoragePoolName}][ by ${UserName}].",
+    ),
+    error(
+        967,
+        "USER_ACTIVATE_STORAGE_DOMAIN_FAILED",
+        "Storage domain ${StorageDomainName} could not be activated[ in data center ${StoragePoolName}][ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        968,
+        "USER_DEACTIVATED_STORAGE_DOMAIN",
+        "Storage domain ${StorageDomainName} was deactivated[ in data center ${StoragePoolName}][ by ${UserName}].",
+    ),
+    error(
+        969,
+        "USER_DEACTIVATE_STORAGE_DOMAIN_FAILED",
+        "Storage domain ${StorageDomainName} could not be deactivated[ in data center ${StoragePoolName}][ for ${UserName}][: ${Reason}].",
+    ),
+    warning(
+        970,
+        "SYSTEM_DEACTIVATED_STORAGE_DOMAIN",
+        "The system deactivated storage domain ${StorageDomainName}[ in data center ${StoragePoolName}][: ${Reason}].",
+    )
+    .once_in(60),
+    warning(
+        986,
+        "SYSTEM_CHANGE_STORAGE_POOL_STATUS_PROBLEMATIC_SEARCHING_NEW_SPM",
+        "Data center ${StoragePoolName} has no storage pool manager; a host that can take over is looked for.",
+    )
+    .once_in(60),
+    normal(
+        1100,
+        "NETWORK_UPDATE_DISPLAY_TO_VDS_GROUP",
+        "Network ${NetworkName} is the display network of cluster ${VdsGroupName} now[, set by ${UserName}].",
+    ),
+    normal(
+        1112,
+        "NETWORK_UPDTAE_NETWORK_ON_CLUSTER",
+        "Network ${NetworkName} was changed in cluster ${VdsGroupName}[ by ${UserName}].",
+    ),
+    normal(
+        1114,
+        "NETWORK_UPDATE_NETWORK",
+        "Network ${NetworkName} of data center ${StoragePoolName} was changed[ by ${UserName}].",
+    ),
+    normal(1122, "ADD_VNIC_PROFILE", "vNIC profile ${VnicProfileName} of network ${NetworkName} was created[ by ${UserName}]."),
+    normal(
+        1124,
+        "UPDATE_VNIC_PROFILE",
+        "vNIC profile ${VnicProfileName} of network ${NetworkName} was changed[ by ${UserName}].",
+    ),
+    normal(
+        1126,
+        "REMOVE_VNIC_PROFILE",
+        "vNIC profile ${VnicProfileName} of network ${NetworkName} was removed[ by ${UserName}].",
+    ),
+    normal(2000, "USER_HOTPLUG_DISK", "Disk ${DiskAlias} was plugged into VM ${VmName}[ by ${UserName}]."),
+    normal(2002, "USER_HOTUNPLUG_DISK", "Disk ${DiskAlias} was unplugged from VM ${VmName}[ by ${UserName}]."),
+    normal(
+        2014,
+        "USER_FINISHED_REMOVE_DISK",
+        "Disk ${DiskAlias} was removed[ from storage domain ${StorageDomainName}][ by ${UserName}].",
+    ),
+    warning(
+        2015,
+        "USER_FINISHED_FAILED_REMOVE_DISK",
+        "Disk ${DiskAlias} could not be removed[ from storage domain ${StorageDomainName}][ for ${UserName}][: ${Reason}].",
+    ),
+    normal(2016, "USER_ATTACH_DISK_TO_VM", "Disk ${DiskAlias} was attached to VM ${VmName}[ by ${UserName}]."),
+    normal(2018, "USER_DETACH_DISK_FROM_VM", "Disk ${DiskAlias} was detached from VM ${VmName}[ by ${UserName}]."),
+    normal(2020, "USER_ADD_DISK", "Disk ${DiskAlias} is being added[ by ${UserName}]."),
+    normal(2021, "USER_ADD_DISK_FINISHED_SUCCESS", "Disk ${DiskAlias} was added."),
+    error(2022, "USER_ADD_DISK_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added[: ${Reason}]."),
+    alert(9002, "VDS_ALERT_FENCE_OPERATION_FAILED", "Power management of host ${VdsName} failed[: ${Reason}]."),
+];

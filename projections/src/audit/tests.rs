@@ -1,0 +1,284 @@
+//! Which event is told and in which words.
+
+use std::collections::BTreeSet;
+
+use evirt_domain::access::*;
+use evirt_domain::host::*;
+use evirt_domain::ids::*;
+use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::storage::*;
+use evirt_domain::vm_run::*;
+use evirt_domain::{Actor, Event};
+
+use super::facts::{FACTS, fact};
+use crate::fixture::{BY_ADMIN, Lab};
+
+/// Every kind of event with the codes that it may raise; none where it is not told. A new kind has to be decided on.
+const TOLD: &[(&str, &[u32])] = &[
+    ("SystemInstalled", &[]),
+    ("DataCenterCreated", &[950]),
+    ("DataCenterUpdated", &[952]),
+    ("DataCenterRemoved", &[954]),
+    ("SpmSelected", &[204, 986]),
+    ("ClusterCreated", &[809]),
+    ("ClusterUpdated", &[811]),
+    ("ClusterRemoved", &[813]),
+    ("NetworkAssigned", &[946, 1100, 1112]),
+    ("NetworkUnassigned", &[948]),
+    ("NetworkCreated", &[942]),
+    ("NetworkUpdated", &[1114]),
+    ("NetworkRemoved", &[944]),
+    ("VnicProfileCreated", &[1122]),
+    ("VnicProfileUpdated", &[1124]),
+    ("VnicProfileRemoved", &[1126]),
+    ("HostAdded", &[42]),
+    ("HostRegistered", &[828]),
+    ("HostApproved", &[498]),
+    ("HostUpdated", &[43]),
+    ("HostInstallationStarted", &[509]),
+    ("HostInstalled", &[504]),
+    ("HostFactsReported", &[]),
+    ("HostStatusChanged", &[12, 13, 14, 15, 16, 17, 505, 517, 600]),
+    ("HostFenced", &[20, 21, 41, 107, 118, 121, 122, 137, 494, 9002]),
+    ("HostRemoved", &[44]),
+    ("StorageDomainAdded", &[]),
+    ("StorageDomainCreated", &[956]),
+    ("StorageDomainCreationFailed", &[957]),
+    ("StorageDomainUpdated", &[958]),
+    ("StorageDomainAttached", &[962]),
+    ("StorageDomainStatusChanged", &[966, 968, 970]),
+    ("StorageDomainDetached", &[964]),
+    ("StorageDomainSpaceReported", &[]),
+    ("StorageDomainFilesListed", &[]),
+    ("StorageDomainRemovalStarted", &[]),
+    ("StorageDomainRemoved", &[960]),
+    ("DiskAdded", &[2020]),
+    ("DiskCreated", &[97, 2021]),
+    ("DiskCreationFailed", &[98, 2022]),
+    ("DiskUpdated", &[88]),
+    ("DiskRemovalStarted", &[]),
+    ("DiskRemoved", &[2014]),
+    ("VmCreated", &[34]),
+    ("VmUpdated", &[35]),
+    ("VmRemovalStarted", &[]),
+    ("VmRemoved", &[113]),
+    ("NicAdded", &[932]),
+    ("NicUpdated", &[934]),
+    ("NicRemoved", &[930]),
+    ("DiskAttached", &[78, 2016]),
+    ("DiskAttachmentUpdated", &[88, 2000, 2002]),
+    ("DiskDetached", &[2018]),
+    ("CdRomChanged", &[38, 528]),
+    ("VmStartRequested", &[40, 150, 506]),
+    ("VmRelocated", &[151]),
+    ("VmPoweringUp", &[]),
+    ("VmUp", &[32, 153, 163]),
+    ("VmPaused", &[39, 138, 139, 145, 146]),
+    ("VmStartFailed", &[54]),
+    ("VmStopRequested", &[33]),
+    ("VmShutdownRequested", &[73]),
+    ("VmShutdownFellBack", &[76]),
+    ("VmRebootRequested", &[157]),
+    ("VmSuspendRequested", &[501]),
+    ("VmSuspended", &[503]),
+    ("VmDown", &[61, 111, 119, 143]),
+    ("VmNotResponding", &[126]),
+    ("VmLost", &[142]),
+    ("VmMigrationRequested", &[62, 67]),
+    ("VmMigrationCancelRequested", &[161]),
+    ("VmMigrated", &[63]),
+    ("VmMigrationFailed", &[64, 65, 140]),
+    ("VmTicketSet", &[164]),
+    ("TemplateCreated", &[48]),
+    ("TagCreated", &[432]),
+    ("TagUpdated", &[430, 555]),
+    ("TagRemoved", &[434]),
+    ("TagAttached", &[436, 440, 442]),
+    ("TagDetached", &[444, 446, 448]),
+    ("UserAdded", &[149]),
+    ("UserPasswordChanged", &[346]),
+    ("UserRemoved", &[325]),
+    ("GroupAdded", &[]),
+    ("RoleCreated", &[854]),
+    ("PermissionGranted", &[850, 866]),
+    ("PermissionRevoked", &[852, 868]),
+    ("SessionOpened", &[30]),
+    ("SessionClosed", &[31]),
+    ("LoginFailed", &[114]),
+    ("JobOpened", &[]),
+    ("JobStepFinished", &[]),
+    ("JobEnded", &[18, 56, 59, 74, 158, 502, 961, 963, 965, 967, 969, 2015]),
+    ("JobsCleared", &[]),
+];
+
+#[test]
+fn every_kind_of_event_is_decided_on() {
+    let kinds: BTreeSet<_> = Event::KINDS.iter().map(|(kind, _)| *kind).collect();
+    let decided: BTreeSet<_> = TOLD.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, decided);
+    for (kind, codes) in TOLD {
+        for code in *codes {
+            assert!(fact(*code).is_some(), "{kind} raises {code}, which has no words");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_codes_is_sorted_and_its_messages_are_whole() {
+    assert!(FACTS.is_sorted_by(|one, other| one.code < other.code));
+    for fact in FACTS {
+        let blind = fact.render(|_| None);
+        assert!(!blind.contains(['$', '{', '[']), "{}: {blind}", fact.code);
+        let full = fact.render(|_| Some("x"));
+        assert!(!full.contains("unknown>") && full.ends_with('.') | full.ends_with('x'), "{}: {full}", fact.code);
+    }
+}
+
+/// A life of many kinds of events, whose entries the table has to allow.
+fn life() -> Lab {
+    let mut lab = Lab::installed();
+    let north = lab.host("north");
+    let south = lab.host("south");
+    let domain = lab.storage("data", north);
+    let vm = lab.vm("vm1");
+    lab.disk(vm, "vm1_Disk1");
+    lab.start(BY_ADMIN, vm, north);
+    lab.admin(&MigrateVm { vm, host: Some(south), force: false });
+    lab.observe(vm, Observed::Migrated { from: north, to: south });
+    lab.admin(&SetTicket { vm, expires_s: 120 });
+    lab.admin(&RebootVm { vm });
+    lab.observe(vm, Observed::Up(Guest::default()));
+    lab.admin(&SuspendVm { vm });
+    lab.observe(vm, Observed::Saved);
+    lab.start(Actor::System, vm, north);
+    lab.admin(&ShutdownVm { vm });
+    lab.system(&FallBackToStop { vm });
+    lab.observe(vm, Observed::Down { error: false, message: "User shut down".into() });
+    lab.start(BY_ADMIN, vm, north);
+    lab.system(&ReportUnresponsive { host: north, detail: "no answer".into() });
+    lab.admin(&FenceHost { host: north, fence: FenceType::Restart });
+    let job = lab.job();
+    lab.system(&FinishFence { host: north, job, fence: FenceType::Restart, failure: None });
+    lab.admin(&DeactivateHost { host: south });
+    let job = lab.job();
+    lab.system(&FinishEvacuation { host: south, job, failure: None });
+    lab.admin(&ActivateHost { host: south });
+    let (job, facts) = (lab.job(), lab.world.hosts.get(&south).map(|h| h.facts.clone()).unwrap_or_default());
+    lab.system(&ReportConnected { host: south, job: Some(job), outcome: Ok(facts) });
+    lab.admin(&DeactivateStorageDomain { domain });
+    let job = lab.job();
+    lab.system(&FinishStorageTask { job, domain, outcome: Ok(()) });
+    lab.admin(&ActivateStorageDomain { domain });
+    let job = lab.job();
+    lab.system(&FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
+    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), role: Some(SUPER_USER) });
+    lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
+    lab
+}
+
+#[test]
+fn events_raise_only_codes_that_the_table_allows() {
+    let lab = life();
+    for (position, entry) in &lab.entries {
+        let kind = lab.log[*position as usize - 1].event.kind();
+        let (_, codes) = TOLD.iter().find(|(own, _)| *own == kind).expect("it is in the table");
+        assert!(codes.contains(&entry.code), "{kind} raised {}", entry.code);
+        assert!(!entry.message.contains("<unknown>"), "{kind}: {}", entry.message);
+    }
+    let silent = |kind: &str| TOLD.iter().any(|(own, codes)| *own == kind && codes.is_empty());
+    for recorded in lab.log.iter().filter(|r| silent(r.event.kind())) {
+        assert!(lab.entries.iter().all(|(position, _)| *position != recorded.position));
+    }
+}
+
+#[test]
+fn a_start_is_told_in_the_guides_words() {
+    let mut lab = Lab::installed();
+    let host = lab.host("hypervisor");
+    let vm = lab.vm("vm1");
+    let from = lab.world.position;
+    lab.start(BY_ADMIN, vm, host);
+    assert_eq!(
+        lab.told(from),
+        [(150, "Starting VM vm1 was initiated by admin."), (153, "vm1 was started by admin (Host: hypervisor)."),]
+    );
+    let (_, last) = lab.entries.last().expect("it was told");
+    assert_eq!((last.user, last.vm, last.host), (Some(ADMIN), Some(vm), Some(host)));
+    assert_eq!(last.data_center, Some(DEFAULT_DATA_CENTER));
+}
+
+#[test]
+fn logins_are_told_in_the_guides_words() {
+    let mut lab = Lab::installed();
+    let from = lab.world.position;
+    let opened = lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5 });
+    let Event::SessionOpened(opened) = &opened[0] else { panic!("{opened:?}") };
+    lab.run(BY_ADMIN, &CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
+    lab.system(&RefuseLogin { name: "admin@internal".into() });
+    lab.system(&RefuseLogin { name: "mallory".into() });
+    assert_eq!(
+        lab.told(from),
+        [
+            (30, "User admin logged in."),
+            (31, "User admin logged out."),
+            (114, "User admin failed to log in."),
+            (114, "User mallory failed to log in."),
+        ]
+    );
+    let keys: Vec<_> = lab.entries.iter().filter(|(_, e)| e.code == 30).map(|(_, e)| e.flood_key.clone()).collect();
+    assert!(keys.iter().flatten().all(|key| key.seconds == 5) && !keys.is_empty());
+}
+
+#[test]
+fn what_the_system_does_names_no_user_and_what_it_finishes_names_who_asked() {
+    let mut lab = Lab::installed();
+    let host = lab.host("north");
+    let vm = lab.vm("vm1");
+    let from = lab.world.position;
+    lab.start(Actor::System, vm, host);
+    let domain = lab.storage("data", host);
+    assert_eq!(
+        lab.told(from),
+        [
+            (506, "The system restarts VM vm1 on host north."),
+            (32, "VM vm1 runs on host north."),
+            (956, "Storage domain data was added by admin."),
+            (962, "Storage domain data was attached to data center Default by admin."),
+            (966, "Storage domain data was activated in data center Default by admin."),
+            (204, "Host north is the storage pool manager of data center Default (Address: north.example.com)."),
+        ]
+    );
+    let attached = lab.entries.iter().find(|(_, e)| e.code == 966).map(|(_, e)| (e.storage_domain, e.data_center, e.user));
+    assert_eq!(attached, Some((Some(domain), Some(DEFAULT_DATA_CENTER), Some(ADMIN))));
+}
+
+#[test]
+fn failures_say_why() {
+    let mut lab = Lab::installed();
+    let host = lab.host("north");
+    lab.host("south");
+    let vm = lab.vm("vm1");
+    let from = lab.world.position;
+    lab.admin(&StartVm { vm, host: Some(host), ..StartVm::default() });
+    let job = lab.job();
+    lab.system(&FailLaunch { vm, job, reason: "no memory".into() });
+    lab.system(&FailLaunch { vm, job, reason: "no memory".into() });
+    lab.start(BY_ADMIN, vm, host);
+    lab.observe(vm, Observed::Down { error: true, message: "Lost connection with qemu process".into() });
+    let told = lab.told(from);
+    assert_eq!(told[1], (151, "VM vm1 could not be started on host north; another is tried: no memory."));
+    assert_eq!(told[2], (54, "VM vm1 could not be started for admin: no memory."));
+    assert_eq!(told[5], (119, "VM vm1 went down with an error. Lost connection with qemu process."));
+    assert_eq!(told.len(), 6, "{told:?}");
+}
+
+#[test]
+fn removed_things_keep_their_names() {
+    let mut lab = Lab::installed();
+    let vm = lab.vm("vm1");
+    let from = lab.world.position;
+    lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
+    assert_eq!(lab.told(from), [(113, "VM vm1 was removed by admin.")]);
+    let (_, entry) = lab.entries.last().expect("it was told");
+    assert_eq!(entry.vm, Some(VmId(vm.0)));
+}

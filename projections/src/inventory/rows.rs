@@ -1,0 +1,644 @@
+//! What each kind of aggregate answers to a search: its fields and what it refers to.
+//!
+//! What the engine does not know of (pools, quotas, external providers) is absent.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use evirt_domain::World;
+use evirt_domain::access::{EVERYONE, Group, Holder, Object, User};
+use evirt_domain::cluster::Cluster;
+use evirt_domain::data_center::{DataCenter, DataCenterStatus, Version};
+use evirt_domain::disk::Disk;
+use evirt_domain::host::Host;
+use evirt_domain::ids::*;
+use evirt_domain::network::Network;
+use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageKind};
+use evirt_domain::template::Template;
+use evirt_domain::vm::Vm;
+use evirt_domain::vm_run::VmState;
+use evirt_domain::world::{NameKind, Table};
+
+use super::{About, AuditRowView, Resource, Row, View, seek};
+use crate::search::{Entity, Hint, Searchable, Value};
+
+/// The only architecture that there is.
+const ARCHITECTURE: &str = "x86_64";
+
+type Visit<'v> = &'v mut dyn FnMut(&dyn Searchable) -> bool;
+type Ids<'w, T> = Option<Box<dyn Iterator<Item = T> + 'w>>;
+
+fn owned<'a>(text: impl Into<String>) -> Value<'a> {
+    Value::Text(Cow::Owned(text.into()))
+}
+
+fn text_or_null<'a>(text: Option<&'a str>) -> Value<'a> {
+    text.map_or(Value::Null, Value::text)
+}
+
+fn int_or_null<'a>(number: Option<i64>) -> Value<'a> {
+    number.map_or(Value::Null, Value::Int)
+}
+
+fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Value<'a> {
+    Value::Texts(texts.map(Cow::Borrowed).collect())
+}
+
+fn mebibytes<'a>(bytes: i64) -> Value<'a> {
+    Value::Int(bytes >> 20)
+}
+
+fn gibibytes<'a>(bytes: i64) -> Value<'a> {
+    Value::Int(bytes >> 30)
+}
+
+fn version<'a>(version: Version) -> Value<'a> {
+    owned(format!("{}.{}", version.major, version.minor))
+}
+
+fn tags<'a>(world: &'a World, tags: &'a [TagId]) -> Value<'a> {
+    texts(tags.iter().filter_map(|id| world.tags.get(id)).map(|tag| tag.config.name.as_str()))
+}
+
+fn cluster_name(world: &World, id: ClusterId) -> Value<'_> {
+    text_or_null(world.clusters.get(&id).map(|cluster| cluster.config.name.as_str()))
+}
+
+fn data_center_name(world: &World, id: Option<DataCenterId>) -> Value<'_> {
+    text_or_null(id.and_then(|id| world.data_centers.get(&id)).map(|data_center| data_center.config.name.as_str()))
+}
+
+/// The name of the data center of a cluster.
+fn data_center_of(world: &World, cluster: ClusterId) -> Value<'_> {
+    data_center_name(world, world.data_center_of(cluster).map(|data_center| data_center.id))
+}
+
+/// Shows rows until `visit` has seen enough; whether it has.
+fn show<'w, T: Resource>(view: View<'_>, items: impl Iterator<Item = &'w Arc<T>>, visit: Visit<'_>) -> bool {
+    items.into_iter().any(|item| visit(&Row::new(view, &**item)))
+}
+
+fn show_events(view: View<'_>, about: About, visit: Visit<'_>) {
+    if let Some(events) = view.events {
+        events.about(about, &mut |record| visit(&AuditRowView { record, view }));
+    }
+}
+
+/// The users who hold a permission on a VM itself, on their own or through a group. Costs a walk over the permissions.
+fn users_of<'w>(world: &'w World, vm: VmId) -> impl Iterator<Item = &'w Arc<User>> {
+    let held = world.permissions.values().filter(move |permission| permission.object == Object::Vm(vm));
+    held.flat_map(move |permission| {
+        world.users.values().filter(move |user| match permission.holder {
+            Holder::User(id) => id == user.id,
+            Holder::Group(id) => id == EVERYONE || user.groups.contains(&id),
+        })
+    })
+}
+
+/// The VMs on which a user holds a permission. Costs a walk over the permissions.
+fn vms_of<'w>(world: &'w World, user: &'w User) -> impl Iterator<Item = &'w Arc<Vm>> {
+    let held = world.permissions.values().filter(move |permission| match permission.holder {
+        Holder::User(id) => id == user.id,
+        Holder::Group(id) => id == EVERYONE || user.groups.contains(&id),
+    });
+    held.filter_map(move |permission| match permission.object {
+        Object::Vm(id) => world.vms.get(&id),
+        _ => None,
+    })
+}
+
+/// The VMs that run on a host; one that migrates to it does not yet.
+fn vms_on(world: &World, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
+    world.vms_on(host).filter(move |vm| vm.host() == Some(host))
+}
+
+fn domains_in(world: &World, data_center: Option<DataCenterId>) -> impl Iterator<Item = &Arc<StorageDomain>> {
+    let attached = world.storage_domains.values();
+    attached.filter(move |domain| data_center.is_some() && domain.attachment.map(|a| a.data_center) == data_center)
+}
+
+/// The storage domains of a VM's disks.
+fn domains_of<'w>(world: &'w World, vm: &'w Vm) -> impl Iterator<Item = &'w Arc<StorageDomain>> {
+    let disks = vm.disks.iter().filter_map(|attached| world.disks.get(&attached.disk));
+    disks.filter_map(|disk| world.storage_domains.get(&disk.storage_domain))
+}
+
+/// A row that is nothing but its fields: an interface, or a network as a cluster or a host has it.
+struct Fields<'a, const N: usize>([(&'static str, &'a str); N]);
+
+impl<const N: usize> Searchable for Fields<'_, N> {
+    fn field(&self, name: &'static str) -> Value<'_> {
+        text_or_null(self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| *value))
+    }
+
+    fn related(&self, _: Entity, _: Visit<'_>) {}
+}
+
+/// What all kinds have in the same way: their table and their identifier.
+macro_rules! table {
+    ($id:ident, $table:ident, $entity:ident, $names:expr) => {
+        type Id = $id;
+        const ENTITY: Entity = Entity::$entity;
+        const NAMES: Option<(NameKind, &'static str)> = $names;
+
+        fn table(world: &World) -> &Table<$id, Self> {
+            &world.$table
+        }
+
+        fn id(&self) -> $id {
+            self.id
+        }
+    };
+}
+
+impl Resource for Vm {
+    table!(VmId, vms, Vm, Some((NameKind::Vm, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        let world = view.world;
+        let live = || view.live.and_then(|live| live.vm(self.id)).unwrap_or_default();
+        let run = self.run.as_deref();
+        match name {
+            "address" | "ip" => run.map_or(Value::Null, |run| texts(run.ips.iter().map(String::as_str))),
+            "apps" => Value::Texts(live().apps.into_iter().map(Cow::Owned).collect()),
+            "architecture" => Value::text(ARCHITECTURE),
+            "cluster" => cluster_name(world, self.config.cluster),
+            "comment" => Value::text(&self.config.comment),
+            "compatibility_level" => {
+                world.clusters.get(&self.config.cluster).map_or(Value::Null, |cluster| version(cluster.config.version))
+            }
+            "cpu_usage" => int_or_null(live().cpu_percent),
+            "creationdate" => Value::Micros(self.created_at),
+            "datacenter" => data_center_of(world, self.config.cluster),
+            "description" => Value::text(&self.config.description),
+            "domain" => Value::text(&self.config.domain),
+            "fqdn" => text_or_null(run.map(|run| run.fqdn.as_str())),
+            "id" => Value::Uuid(self.id.0),
+            "loggedinuser" => owned(live().logged_in_user),
+            "memory" => mebibytes(self.config.memory),
+            "mem_usage" => int_or_null(live().memory_percent),
+            "migration_progress_percent" => int_or_null(live().migration_percent),
+            "name" => Value::text(&self.config.name),
+            "network_usage" => int_or_null(live().network_percent),
+            "os" => Value::text(&self.config.os),
+            "status" => Value::text(self.state.name()),
+            "tag" => tags(world, &self.tags),
+            "type" => Value::text(self.config.kind.name()),
+            "uptime" => match (run, self.started_at) {
+                (Some(_), Some(started)) => Value::Seconds((view.now - started).max(0) / 1_000_000),
+                _ => Value::Null,
+            },
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::Host => {
+                show(view, self.host().and_then(|id| world.hosts.get(&id)).into_iter(), visit);
+            }
+            Entity::Template => {
+                show(view, world.templates.get(&self.config.template).into_iter(), visit);
+            }
+            Entity::Event => show_events(view, About::Vm(self.id), visit),
+            Entity::User => {
+                show(view, users_of(world, self.id), visit);
+            }
+            Entity::StorageDomain => {
+                show(view, domains_of(world, self), visit);
+            }
+            Entity::Nic => {
+                self.nics.iter().any(|nic| {
+                    let profile = nic.profile.and_then(|id| world.vnic_profiles.get(&id));
+                    let network = profile.and_then(|profile| world.networks.get(&profile.network));
+                    let network = network.map_or("", |network| network.config.name.as_str());
+                    visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, VmId> {
+        match hint.reference {
+            None if hint.field == "cluster" => seek::vms_of_clusters(world, hint),
+            Some(Entity::Host) => seek::vms_of_hosts(world, hint),
+            Some(Entity::User) => seek::vms_of_users(world, hint),
+            _ => None,
+        }
+    }
+}
+
+impl Resource for Host {
+    table!(HostId, hosts, Host, Some((NameKind::Host, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        let world = view.world;
+        let live = || view.live.and_then(|live| live.host(self.id)).unwrap_or_default();
+        let count = |wanted: fn(VmState) -> bool| vms_on(world, self.id).filter(|vm| wanted(vm.state)).count() as i64;
+        match name {
+            "active_vms" => Value::Int(count(|_| true)),
+            "address" => Value::text(&self.config.address),
+            "architecture" => Value::text(ARCHITECTURE),
+            "cluster" => cluster_name(world, self.config.cluster),
+            "comment" => Value::text(&self.config.comment),
+            "committed_mem" => mebibytes(vms_on(world, self.id).map(|vm| vm.config.memory_guaranteed).sum()),
+            "cpus" => {
+                let threads = world.clusters.get(&self.config.cluster).is_some_and(|c| c.config.threads_as_cores);
+                Value::Int(self.cpus(threads).into())
+            }
+            "cpu_model" => Value::text(&self.facts.cpu_name),
+            "cpu_speed" => Value::Decimal(self.facts.cpu_mhz.into()),
+            "cpu_usage" => int_or_null(live().cpu_percent),
+            "datacenter" => data_center_of(world, self.config.cluster),
+            "external_status" => Value::text("ok"),
+            "id" => Value::Uuid(self.id.0),
+            "load" => live().load.map_or(Value::Null, Value::Decimal),
+            "memory" => mebibytes(self.facts.memory),
+            "mem_usage" => int_or_null(live().memory_percent),
+            "migrating_vms" => Value::Int(count(|state| state == VmState::Migrating)),
+            "name" => Value::text(&self.config.name),
+            "network_usage" => int_or_null(live().network_percent),
+            "status" => Value::text(self.status.name()),
+            "tag" => tags(world, &self.tags),
+            "type" => Value::text(self.kind.name()),
+            "update_available" => Value::Bool(false),
+            "version" => Value::text(&self.facts.os),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::Vm => {
+                show(view, vms_on(world, self.id), visit);
+            }
+            Entity::Template => {
+                let templates = vms_on(world, self.id).filter_map(|vm| world.templates.get(&vm.config.template));
+                show(view, templates, visit);
+            }
+            Entity::Event => show_events(view, About::Host(self.id), visit),
+            Entity::User => {
+                show(view, vms_on(world, self.id).flat_map(|vm| users_of(world, vm.id)), visit);
+            }
+            Entity::StorageDomain => {
+                show(view, domains_in(world, world.data_center_of(self.config.cluster).map(|dc| dc.id)), visit);
+            }
+            Entity::HostNic => {
+                self.nics.iter().any(|nic| {
+                    let network = nic.network.and_then(|id| world.networks.get(&id));
+                    let network = network.map_or("", |network| network.config.name.as_str());
+                    visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, HostId> {
+        if seek::of(hint, Entity::Vm) { seek::hosts_of_vms(world, hint) } else { None }
+    }
+}
+
+impl Resource for Cluster {
+    table!(ClusterId, clusters, Cluster, Some((NameKind::Cluster, "name")));
+
+    fn field<'a>(&'a self, _: View<'a>, name: &'static str) -> Value<'a> {
+        match name {
+            "architecture" if self.config.cpu.is_empty() => Value::text("undefined"),
+            "architecture" => Value::text(ARCHITECTURE),
+            "comment" => Value::text(&self.config.comment),
+            "description" => Value::text(&self.config.description),
+            "initialized" => Value::Bool(!self.config.cpu.is_empty()),
+            "name" => Value::text(&self.config.name),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::DataCenter => {
+                show(view, world.data_center_of(self.id).into_iter(), visit);
+            }
+            Entity::StorageDomain => {
+                show(view, domains_in(world, self.config.data_center), visit);
+            }
+            Entity::ClusterNetwork => {
+                self.networks
+                    .iter()
+                    .filter_map(|network| world.networks.get(&network.network))
+                    .any(|network| visit(&Fields([("cluster_name", &self.config.name), ("network_name", &network.config.name)])));
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, ClusterId> {
+        None
+    }
+}
+
+impl Resource for DataCenter {
+    table!(DataCenterId, data_centers, DataCenter, Some((NameKind::DataCenter, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        match name {
+            "comment" => Value::text(&self.config.comment),
+            "compatibility_version" => version(self.config.version),
+            "description" => Value::text(&self.config.description),
+            "local" => Value::Bool(self.config.storage_type == StorageKind::Localfs),
+            "name" => Value::text(&self.config.name),
+            "status" => Value::text(match self.status(view.world) {
+                DataCenterStatus::Uninitialized => "uninitialized",
+                DataCenterStatus::Up => "up",
+                DataCenterStatus::Maintenance => "maintenance",
+                DataCenterStatus::NotOperational => "not_operational",
+                DataCenterStatus::Problematic => "problematic",
+            }),
+            "type" => Value::text(self.config.storage_type.name()),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::Cluster => {
+                show(view, world.clusters.values().filter(|c| c.config.data_center == Some(self.id)), visit);
+            }
+            Entity::StorageDomain => {
+                show(view, domains_in(world, Some(self.id)), visit);
+            }
+            Entity::Network => {
+                show(view, world.networks.values().filter(|network| network.data_center == self.id), visit);
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, DataCenterId> {
+        None
+    }
+}
+
+impl Resource for StorageDomain {
+    table!(StorageDomainId, storage_domains, StorageDomain, Some((NameKind::StorageDomain, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        match name {
+            "comment" => Value::text(&self.config.comment),
+            "committed" => gibibytes(self.committed(view.world)),
+            "datacenter" => data_center_name(view.world, self.attachment.map(|a| a.data_center)),
+            "description" => Value::text(&self.config.description),
+            "external_status" => Value::text("ok"),
+            "name" => Value::text(&self.config.name),
+            "size" => gibibytes(self.available),
+            "status" => Value::text(match (self.state, self.attachment.map(|a| a.status)) {
+                (DomainState::Creating | DomainState::Removing, _) => "locked",
+                (DomainState::Ready, None) => "unattached",
+                (DomainState::Ready, Some(status)) => AttachmentStatus::name(status),
+            }),
+            "type" => Value::text(self.storage.kind.name()),
+            "used" => gibibytes(self.used),
+            "wipe_after_delete" => Value::Bool(false),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        let Some(data_center) = self.attachment.map(|a| a.data_center) else { return };
+        match reference {
+            Entity::Host => {
+                show(view, world.hosts_in(data_center), visit);
+            }
+            Entity::Cluster => {
+                show(view, world.clusters.values().filter(|c| c.config.data_center == Some(data_center)), visit);
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, StorageDomainId> {
+        None
+    }
+}
+
+impl Resource for Disk {
+    table!(DiskId, disks, Disk, Some((NameKind::Disk, "alias")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        let vms = self.vms.iter().filter_map(|id| view.world.vms.get(id));
+        match name {
+            "actual_size" => Value::Int(self.actual_size),
+            "alias" | "name" => Value::text(&self.config.alias),
+            "bootable" => {
+                let mut attachments = vms.flat_map(|vm| vm.disks.iter());
+                Value::Bool(attachments.any(|attached| attached.disk == self.id && attached.bootable))
+            }
+            "creation_date" => Value::Micros(self.created_at),
+            "description" => Value::text(&self.config.description),
+            "disk_type" => Value::text("image"),
+            "id" => Value::Uuid(self.id.0),
+            "number_of_vms" => Value::Int(self.vms.len() as i64),
+            "provisioned_size" | "size" => Value::Int(self.config.size),
+            "shareable" => Value::Bool(self.config.shareable),
+            "status" => Value::text(self.status.name()),
+            "vm_names" => texts(vms.map(|vm| vm.config.name.as_str())),
+            "wipe_after_delete" => Value::Bool(self.config.wipe_after_delete),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        let domain = world.storage_domains.get(&self.storage_domain);
+        match reference {
+            Entity::StorageDomain => {
+                show(view, domain.into_iter(), visit);
+            }
+            Entity::DataCenter => {
+                let data_center = domain.and_then(|domain| world.data_centers.get(&domain.attachment?.data_center));
+                show(view, data_center.into_iter(), visit);
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, DiskId> {
+        if seek::own(hint, "vm_names") {
+            seek::disks_of_vms(world, hint)
+        } else if seek::of(hint, Entity::StorageDomain) {
+            seek::disks_of_domains(world, hint)
+        } else {
+            None
+        }
+    }
+}
+
+impl Resource for Network {
+    // Networks are listed by their data center first.
+    table!(NetworkId, networks, Network, None);
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        match name {
+            "comment" => Value::text(&self.config.comment),
+            "datacenter" => data_center_name(view.world, Some(self.data_center)),
+            "description" => Value::text(&self.config.description),
+            "mtu" => Value::Int(self.config.mtu.into()),
+            "name" => Value::text(&self.config.name),
+            "stp" => Value::Bool(self.config.stp),
+            "vlanid" => int_or_null(self.config.vlan.map(i64::from)),
+            "vmnetwork" => Value::Bool(self.config.vm_network),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::ClusterNetwork => {
+                let clusters = world.clusters.values();
+                clusters
+                    .filter(|cluster| cluster.networks.iter().any(|n| n.network == self.id))
+                    .any(|cluster| visit(&Fields([("cluster_name", &cluster.config.name), ("network_name", &self.config.name)])));
+            }
+            Entity::HostNetwork => {
+                let hosts = world.hosts.values().filter(|host| host.networks.contains(&self.id));
+                hosts.into_iter().any(|host| visit(&Fields([("host_name", &host.config.name)])));
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, NetworkId> {
+        None
+    }
+}
+
+impl Resource for Template {
+    table!(TemplateId, templates, Template, Some((NameKind::Template, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        let world = view.world;
+        match name {
+            "architecture" => Value::text(ARCHITECTURE),
+            "childcount" => Value::Int(made_from(world, self.id).count() as i64),
+            "cluster" => cluster_name(world, self.config.cluster),
+            "comment" => Value::text(&self.config.comment),
+            "creationdate" => Value::Micros(self.created_at),
+            "datacenter" => data_center_of(world, self.config.cluster),
+            "description" => Value::text(&self.config.description),
+            "domain" => Value::text(&self.config.domain),
+            "mem" => mebibytes(self.config.memory),
+            "name" => Value::text(&self.config.name),
+            "os" => Value::text(&self.config.os),
+            "status" => Value::text(self.status.name()),
+            "_vmt_id" => Value::Uuid(self.id.0),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        let vms = made_from(world, self.id);
+        match reference {
+            Entity::Vm => {
+                show(view, vms, visit);
+            }
+            Entity::Host => {
+                show(view, vms.filter_map(|vm| world.hosts.get(&vm.host()?)), visit);
+            }
+            Entity::Event => show_events(view, About::Template(self.id), visit),
+            Entity::User => {
+                show(view, vms.flat_map(|vm| users_of(world, vm.id)), visit);
+            }
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, TemplateId> {
+        None
+    }
+}
+
+/// The VMs that were made from a template. Costs a walk over all VMs.
+fn made_from(world: &World, template: TemplateId) -> impl Iterator<Item = &Arc<Vm>> {
+    world.vms.values().filter(move |vm| vm.config.template == template)
+}
+
+/// The names of the roles that somebody holds on anything.
+fn roles(world: &World, holds: impl Fn(Holder) -> bool) -> Value<'_> {
+    let held = world.permissions.values().filter(|permission| holds(permission.holder));
+    texts(held.filter_map(|permission| world.roles.get(&permission.role)).map(|role| role.name.as_str()))
+}
+
+impl Resource for User {
+    // The index has users by their principal, which orders otherwise than the name.
+    table!(UserId, users, User, None);
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        let world = view.world;
+        match name {
+            "department" => Value::text(&self.department),
+            "directory" => Value::text(&self.domain),
+            "group" => texts(self.groups.iter().filter_map(|id| world.groups.get(id)).map(|group| group.name.as_str())),
+            "lastname" => Value::text(&self.last_name),
+            "login" | "name" => Value::text(&self.name),
+            "role" => roles(world, |holder| match holder {
+                Holder::User(id) => id == self.id,
+                Holder::Group(id) => self.groups.contains(&id),
+            }),
+            "status" => Value::text("active"),
+            "tag" => tags(world, &self.tags),
+            "type" => Value::text("user"),
+            "usrname" => owned(self.principal()),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        let world = view.world;
+        match reference {
+            Entity::Vm => {
+                show(view, vms_of(world, self), visit);
+            }
+            Entity::Host => {
+                show(view, vms_of(world, self).filter_map(|vm| world.hosts.get(&vm.host()?)), visit);
+            }
+            Entity::Template => {
+                show(view, vms_of(world, self).filter_map(|vm| world.templates.get(&vm.config.template)), visit);
+            }
+            Entity::Event => show_events(view, About::User(self.id), visit),
+            _ => {}
+        }
+    }
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, UserId> {
+        None
+    }
+}
+
+impl Resource for Group {
+    table!(GroupId, groups, Group, Some((NameKind::Group, "name")));
+
+    fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
+        match name {
+            "directory" => Value::text(&self.domain),
+            "grpname" | "name" => Value::text(&self.name),
+            "role" => roles(view.world, |holder| holder == Holder::Group(self.id)),
+            "status" => Value::text("active"),
+            "type" => Value::text("group"),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, _: View<'_>, _: Entity, _: Visit<'_>) {}
+
+    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, GroupId> {
+        None
+    }
+}

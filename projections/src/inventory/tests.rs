@@ -1,0 +1,342 @@
+//! What searches find in a small data center, and that seeking finds what looking at every row does.
+
+use evirt_domain::access::*;
+use evirt_domain::install::DEFAULT_CLUSTER;
+use evirt_domain::tag::{AttachTag, CreateTag, ROOT, TagConfig, Tagged};
+use evirt_domain::vm::Vm;
+use evirt_domain::vm_run::{MigrateVm, Observed, SuspendVm};
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixture::{BY_ADMIN, Lab, START};
+use crate::search::compile;
+
+/// Two hosts that are up, storage, and VMs: web1 and Web2 run on north, db1 on south, alpha and Zeta are down.
+fn lab() -> Lab {
+    let mut lab = Lab::installed();
+    let (north, south) = (lab.host("north"), lab.host("south"));
+    lab.storage("data", north);
+    for (name, host) in [("web1", Some(north)), ("Zeta", None), ("Web2", Some(north)), ("alpha", None), ("db1", Some(south))] {
+        let vm = lab.vm(name);
+        if let Some(host) = host {
+            lab.start(BY_ADMIN, vm, host);
+        }
+    }
+    let config = |name: &str, parent| TagConfig { name: name.into(), description: String::new(), parent: Some(parent) };
+    lab.admin(&CreateTag { config: config("prod", ROOT) });
+    let prod = TagId(lab.world.exactly_named(NameKind::Tag, "prod").expect("it was created"));
+    lab.admin(&CreateTag { config: config("prod-web", prod) });
+    let web = TagId(lab.world.exactly_named(NameKind::Tag, "prod-web").expect("it was created"));
+    let (db1, web1) = (vm(&lab, "db1"), vm(&lab, "web1"));
+    lab.admin(&AttachTag { tag: prod, to: Tagged::Vm(db1) });
+    lab.admin(&AttachTag { tag: web, to: Tagged::Vm(web1) });
+    lab.disk(db1, "db1_Disk1");
+    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), role: None });
+    let ann = user(&lab, "ann");
+    let role = RoleId(Uuid::from_u128(1 << 64 | 1));
+    lab.admin(&GrantPermission { holder: Holder::User(ann), role, object: Object::Vm(web1) });
+    lab
+}
+
+fn vm(lab: &Lab, name: &str) -> VmId {
+    VmId(lab.world.exactly_named(NameKind::Vm, name).expect("there is such a VM"))
+}
+
+fn user(lab: &Lab, name: &str) -> UserId {
+    UserId(lab.world.resolve(NameKind::User, &format!("{name}@internal")).expect("there is such a user"))
+}
+
+fn view(lab: &Lab) -> View<'_> {
+    View::new(&lab.world, START + 3_600_000_000)
+}
+
+fn plan(view: View<'_>, entity: Entity, text: &str) -> Plan {
+    let tags = |pattern: &Pattern| tag_names(view.world, pattern);
+    compile(entity, text, &view.env(true, &tags)).unwrap_or_else(|why| panic!("{text}: {why}"))
+}
+
+/// The names of what a search finds; the index has to agree with a scan.
+fn find<T: Resource>(view: View<'_>, text: &str, page: Page) -> Vec<String> {
+    let plan = plan(view, T::ENTITY, text);
+    let found = list::<T>(view, &plan, page);
+    let ids = |items: &[Arc<T>]| items.iter().map(|item| item.id()).collect::<Vec<_>>();
+    assert!(ids(&found) == ids(&scan::<T>(view, &plan, page)), "{text}: the index disagrees with a scan");
+    let name = |item: &Arc<T>| match item.field(view, "name") {
+        Value::Text(name) => name.into_owned(),
+        other => panic!("{other:?} is no name"),
+    };
+    found.iter().map(name).collect()
+}
+
+#[test]
+fn vms_are_found() {
+    let lab = lab();
+    let view = view(&lab);
+    let id = format!("id = {}", vm(&lab, "db1"));
+    for (text, expected) in [
+        ("", &["alpha", "db1", "web1", "Web2", "Zeta"][..]),
+        ("name = web1", &["web1"]),
+        ("name = WEB1", &[]),
+        ("name = web*", &["web1"]),
+        ("name = *eb*", &["web1", "Web2"]),
+        ("name = Z*", &["Zeta"]),
+        (&id, &["db1"]),
+        ("status = up", &["db1", "web1", "Web2"]),
+        ("status = down", &["alpha", "Zeta"]),
+        ("status != up sortby name desc", &["Zeta", "alpha"]),
+        ("cluster = Default", &["alpha", "db1", "web1", "Web2", "Zeta"]),
+        ("cluster = Nowhere", &[]),
+        ("cluster = Def* and status = down", &["alpha", "Zeta"]),
+        ("datacenter = Default and name = db1", &["db1"]),
+        ("host.name = north", &["web1", "Web2"]),
+        ("hosts.status = up", &["db1", "web1", "Web2"]),
+        ("host.name = north or name = alpha", &["alpha", "web1", "Web2"]),
+        ("template.name = Blank", &["alpha", "db1", "web1", "Web2", "Zeta"]),
+        ("storage.name = data", &["db1"]),
+        ("users.usrname = ann@internal", &["web1"]),
+        ("users.name = ann", &["web1"]),
+        ("tag = prod", &["db1", "web1"]),
+        ("tag = prod-web", &["web1"]),
+        ("memory > 500", &["alpha", "db1", "web1", "Web2", "Zeta"]),
+        ("memory > 512", &[]),
+        ("uptime > 0:10:00", &["db1", "web1", "Web2"]),
+        ("cpu_usage > 0", &[]),
+        ("events.severity = normal", &[]),
+        ("web", &["web1"]),
+        ("sortby status", &["alpha", "Zeta", "db1", "web1", "Web2"]),
+        ("page 2", &[]),
+    ] {
+        assert_eq!(find::<Vm>(view, text, Page::default()), expected, "{text}");
+    }
+}
+
+#[test]
+fn case_can_be_ignored() {
+    let lab = lab();
+    let view = view(&lab);
+    let plan = compile(Entity::Vm, "name = WEB*", &view.env(false, &|_| Vec::new())).expect("it is well formed");
+    let names: Vec<_> = list_vms(view, &plan, Page::default()).iter().map(|vm| vm.config.name.clone()).collect();
+    assert_eq!(names, ["web1", "Web2"]);
+}
+
+#[test]
+fn everything_else_is_found() {
+    use evirt_domain::cluster::Cluster;
+    use evirt_domain::data_center::DataCenter;
+    use evirt_domain::disk::Disk;
+    use evirt_domain::host::Host;
+    use evirt_domain::network::Network;
+    use evirt_domain::storage::StorageDomain;
+    use evirt_domain::template::Template;
+
+    type Find = fn(View<'_>, &str, Page) -> Vec<String>;
+    let cases: &[(Find, &str, &[&str])] = &[
+        (find::<Host>, "", &["north", "south"]),
+        (find::<Host>, "vms.name = db1", &["south"]),
+        (find::<Host>, "vms.status = up", &["north", "south"]),
+        (find::<Host>, "vms = web", &["north"]),
+        (find::<Host>, "active_vms >= 2", &["north"]),
+        (find::<Host>, "address = south.example.com", &["south"]),
+        (find::<Host>, "nic.network_name = rhevm", &["north", "south"]),
+        (find::<Host>, "storage.name = data and name = s*", &["south"]),
+        (find::<Host>, "users.name = ann", &["north"]),
+        (find::<Host>, "status = maintenance", &[]),
+        (find::<Cluster>, "name = Default", &["Default"]),
+        (find::<Cluster>, "datacenter.name = Default", &["Default"]),
+        (find::<Cluster>, "cluster_network.network_name = rhevm", &["Default"]),
+        (find::<DataCenter>, "status = up", &["Default"]),
+        (find::<DataCenter>, "clusters.name = Default and network.name = rhevm", &["Default"]),
+        (find::<DataCenter>, "storage.type = iscsi", &[]),
+        (find::<StorageDomain>, "status = active", &["data"]),
+        (find::<StorageDomain>, "datacenter = Default and size > 400", &["data"]),
+        (find::<StorageDomain>, "hosts.name = north", &["data"]),
+        (find::<Disk>, "", &["db1_Disk1"]),
+        (find::<Disk>, "vm_names = db1", &["db1_Disk1"]),
+        (find::<Disk>, "storage.name = data", &["db1_Disk1"]),
+        (find::<Disk>, "datacenter.name = Default and number_of_vms = 1", &["db1_Disk1"]),
+        (find::<Disk>, "storage.name = other", &[]),
+        (find::<Network>, "vmnetwork = true", &["rhevm"]),
+        (find::<Network>, "host_network.host_name = north", &["rhevm"]),
+        (find::<Template>, "childcount = 5", &["Blank"]),
+        (find::<Template>, "vms.name = db1", &["Blank"]),
+        (find::<User>, "", &["admin", "ann"]),
+        (find::<User>, "usrname = admin@internal", &["admin"]),
+        (find::<User>, "vms.name = web1", &["ann"]),
+        (find::<User>, "role = SuperUser", &["admin"]),
+        (find::<Group>, "", &["Everyone"]),
+    ];
+    let lab = lab();
+    for (find, text, expected) in cases {
+        assert_eq!(find(view(&lab), text, Page::default()), *expected, "{text}");
+    }
+}
+
+#[test]
+fn pages_follow_one_another() {
+    let lab = lab();
+    let view = view(&lab);
+    for (text, expected) in [
+        ("", &["alpha", "db1"][..]),
+        ("page 2", &["web1", "Web2"]),
+        ("page 3", &["Zeta"]),
+        ("page 4", &[]),
+        ("sortby memory desc page 2", &["web1", "Web2"]),
+        ("status = up page 2", &["Web2"]),
+    ] {
+        assert_eq!(find::<Vm>(view, text, Page { max: 2 }), expected, "{text}");
+    }
+    assert!(find::<Vm>(view, "", Page { max: 0 }).is_empty());
+    assert_eq!(Page::of(None).max, DEFAULT_PAGE_SIZE);
+    assert_eq!(Page::of(Some(-1)).max, MAX_PAGE_SIZE);
+    assert_eq!(Page::of(Some(i64::MAX)).max, MAX_PAGE_SIZE);
+}
+
+/// Live statistics and events of one VM.
+struct Outside {
+    vm: VmId,
+    records: Vec<AuditRecord>,
+}
+
+impl Live for Outside {
+    fn vm(&self, id: VmId) -> Option<VmLive> {
+        (id == self.vm).then(|| VmLive { cpu_percent: Some(80), ..VmLive::default() })
+    }
+
+    fn host(&self, _: HostId) -> Option<HostLive> {
+        None
+    }
+}
+
+impl Events for Outside {
+    fn about(&self, about: About, visit: &mut dyn FnMut(&AuditRecord) -> bool) {
+        let _ = self.records.iter().any(|record| record.vm.map(About::Vm) == Some(about) && visit(record));
+    }
+}
+
+fn records(lab: &Lab) -> Vec<AuditRecord> {
+    let entries = lab.entries.iter();
+    entries.map(|(position, entry)| AuditRecord::new(entry.clone(), &lab.log[*position as usize - 1])).collect()
+}
+
+#[test]
+fn live_statistics_and_events_are_asked_where_they_are_given() {
+    let mut lab = lab();
+    let web1 = vm(&lab, "web1");
+    lab.observe(web1, Observed::NotResponding);
+    let outside = Outside { vm: web1, records: records(&lab) };
+    let view = View { live: Some(&outside), events: Some(&outside), ..view(&lab) };
+    assert_eq!(find::<Vm>(view, "cpu_usage > 50", Page::default()), ["web1"]);
+    assert_eq!(find::<Vm>(view, "events.severity > normal", Page::default()), ["web1"]);
+    assert_eq!(find::<Vm>(view, "events.type = 153", Page::default()), ["db1", "web1", "Web2"]);
+}
+
+#[test]
+fn events_are_found() {
+    let lab = lab();
+    let view = view(&lab);
+    let records = records(&lab);
+    for (text, expected) in [
+        ("type = 153 and event_vm = web1", &["web1 was started by admin (Host: north)."][..]),
+        ("type = 153 and host.name = south", &["db1 was started by admin (Host: south)."]),
+        ("vms.name = alpha", &["VM alpha was created by admin."]),
+        ("usrname = admin and message = *tag*web1*", &["Tag prod-web was put on VM web1 by admin."]),
+        ("severity > normal", &[]),
+        ("time < 2013-10-23", &[]),
+        ("correlation_id = test and type = 149 and usrname = admin", &["User ann was added by admin."]),
+    ] {
+        let plan = plan(view, Entity::Event, text);
+        let rows = records.iter().filter(|record| plan.matches(&AuditRowView { record, view }));
+        assert_eq!(rows.map(|record| record.message.as_str()).collect::<Vec<_>>(), expected, "{text}");
+    }
+    let newest = plan(view, Entity::Event, "");
+    let (first, last) = (&records[0], &records[records.len() - 1]);
+    let order = newest.compare(&AuditRowView { record: last, view }, &AuditRowView { record: first, view });
+    assert_eq!(order, Ordering::Less);
+    let json = serde_json::to_string(first).expect("it can be written");
+    assert_eq!(serde_json::from_str::<AuditRecord>(&json).expect("it can be read"), *first);
+}
+
+#[test]
+fn the_summary_counts() {
+    let mut lab = lab();
+    lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5 });
+    let expected = Summary {
+        vms: Count { total: 5, active: 3 },
+        hosts: Count { total: 2, active: 2 },
+        users: Count { total: 2, active: 1 },
+        storage_domains: Count { total: 1, active: 1 },
+    };
+    assert_eq!(summary(&lab.world), expected);
+    let web1 = vm(&lab, "web1");
+    lab.admin(&MigrateVm { vm: web1, host: None, force: false });
+    assert_eq!(summary(&lab.world), expected, "a VM that migrates counts once");
+    let db1 = vm(&lab, "db1");
+    lab.admin(&SuspendVm { vm: db1 });
+    lab.observe(db1, Observed::Saved);
+    assert_eq!(summary(&lab.world).vms, Count { total: 5, active: 2 });
+}
+
+#[test]
+fn a_list_can_be_cut_to_what_a_user_may_see() {
+    use crate::visible::{Visible, may_see};
+    let lab = lab();
+    let view = view(&lab);
+    let ann = user(&lab, "ann");
+    let plan = plan(view, Entity::Vm, "");
+    let seen = |user| {
+        let visible = Visible::to(&lab.world, user);
+        let found = list_where::<Vm>(view, &plan, Page::default(), |vm| visible.contains(&lab.world, Object::Vm(vm.id)));
+        found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(ann), ["web1"]);
+    assert_eq!(seen(ADMIN).len(), 5);
+    assert!(Visible::to(&lab.world, ADMIN).is_everything());
+    assert!(!may_see(&lab.world, ann, Object::Cluster(DEFAULT_CLUSTER)));
+    assert!(may_see(&lab.world, ann, Object::Template(evirt_domain::template::BLANK)), "Everyone counts");
+    assert!(!may_see(&lab.world, UserId(Uuid::max()), Object::Template(evirt_domain::template::BLANK)));
+}
+
+/// A World of VMs of these names, each on its host or on none.
+fn world_of(vms: &[(String, bool)]) -> Lab {
+    let mut lab = Lab::installed();
+    let north = lab.host("north");
+    for (name, runs) in vms {
+        if lab.world.exactly_named(NameKind::Vm, name).is_none() {
+            let vm = lab.vm(name);
+            if *runs {
+                lab.start(BY_ADMIN, vm, north);
+            }
+        }
+    }
+    lab
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn seeking_finds_what_scanning_does(
+        vms in prop::collection::vec(("[aAbBßΣσς1-]{1,4}", any::<bool>()), 0..24),
+        field in prop::sample::select(vec!["name", "cluster", "host.name", "status", "id"]),
+        value in "[aAbBΣς]{0,3}[*]?",
+        case_sensitive in any::<bool>(),
+        sort in prop::sample::select(vec!["", "sortby name asc ", "sortby name desc ", "sortby status asc "]),
+        page in 1..4u32,
+        max in 1..8usize,
+    ) {
+        let lab = world_of(&vms);
+        let view = view(&lab);
+        let value = match field {
+            "cluster" => "def*".into(),
+            "host.name" => "north".into(),
+            "status" => "up".into(),
+            "id" => lab.world.vms.values().next().map_or(Uuid::nil(), |vm| vm.id.0).to_string(),
+            _ => value,
+        };
+        let text = format!("{field} = \"{value}\" {sort}page {page}");
+        let plan = compile(Entity::Vm, &text, &view.env(case_sensitive, &|_| Vec::new())).expect("it is well formed");
+        let names = |found: Vec<Arc<Vm>>| found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>();
+        let page = Page { max };
+        prop_assert_eq!(names(list(view, &plan, page)), names(scan(view, &plan, page)), "{}", text);
+    }
+}
