@@ -13,6 +13,7 @@ mod snapshot;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -202,15 +203,23 @@ impl Engine {
 
     /// Decides a command and makes its events durable, or tells why it is refused.
     ///
-    /// A command that was submitted is carried out even if nobody awaits the answer any more.
-    pub async fn submit(&self, request: &Request, command: impl Decide + 'static) -> Result<Outcome, Rejection> {
+    /// The command takes its place in the queue at once, before the answer is awaited for the first time: commands of one caller are
+    /// decided in the order of its calls. It is carried out even if nobody awaits the answer any more.
+    pub fn submit<C: Decide + 'static>(
+        &self,
+        request: &Request,
+        command: C,
+    ) -> impl Future<Output = Result<Outcome, Rejection>> + Send + use<C> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission { request: request.clone(), command: Box::new(command), reply };
-        self.0.queue.try_send(submission).map_err(|error| match error {
+        let queued = self.0.queue.try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => unavailable("too many commands are waiting"),
             mpsc::error::TrySendError::Closed(_) => unavailable("the engine is stopping"),
-        })?;
-        answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
+        });
+        async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
+        }
     }
 
     /// Waits until a job has ended, and tells how; none if there is no such job, or not any more.
