@@ -8,6 +8,7 @@ mod clusters;
 mod collection;
 mod datacenters;
 mod disks;
+mod events;
 mod hosts;
 mod jobs;
 mod networks;

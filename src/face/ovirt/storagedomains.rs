@@ -7,6 +7,7 @@ use evirt_domain::storage::{
 };
 
 use super::parts::{given, number, text};
+use super::probe::ISCSI_PORT;
 use super::representation::check::require;
 use super::representation::{Doc, Fault};
 
@@ -201,6 +202,6 @@ mod tests {
         let plain = Doc::new().set_path("storage.type", "iscsi").set_path("storage.logical_unit", vec![unit()]);
         let read = sent_storage(&grouped);
         assert_eq!(read, sent_storage(&plain));
-        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", 0));
+        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", ISCSI_PORT));
     }
 }
