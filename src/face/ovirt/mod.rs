@@ -24,6 +24,7 @@ mod tags;
 mod templates;
 mod users;
 mod vnicprofiles;
+mod work;
 
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
-const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES];
+const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES, datacenters::ROUTES, storagedomains::ROUTES];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
 pub fn router(app: App) -> Router {
