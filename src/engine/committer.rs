@@ -276,13 +276,13 @@ impl Committer {
 
     /// Writes the published World down beside the work, unless one is being written still.
     fn begin_snapshot(&mut self) {
-        let Some(directory) = &self.options.snapshots else { return };
+        let Some(data) = &self.options.snapshots else { return };
         if self.snapshot.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
         let world = self.published.world.load_full();
         self.snapshot_at = world.position;
-        self.snapshot = Some(tokio::spawn(snapshot::write(directory.clone(), self.log.clone(), world)));
+        self.snapshot = Some(tokio::spawn(snapshot::write(data.clone(), self.log.clone(), world)));
     }
 }
 

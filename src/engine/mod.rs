@@ -13,6 +13,7 @@ mod snapshot;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +30,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::hypervisor::Hypervisor;
-use crate::log::{EventLog, SqliteLog};
+use crate::log::SqliteLog;
 
 use self::committer::{Committer, Submission};
 
@@ -71,7 +72,7 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub seeds: Seeds,
-    /// The directory of snapshots; without one there are none, and every start folds the whole log.
+    /// The data directory, below which snapshots are kept; without one there are none, and every start folds the whole log.
     pub snapshots: Option<PathBuf>,
     /// A snapshot is written after so many events.
     pub snapshot_every: u64,
@@ -175,11 +176,11 @@ impl Drop for Shared {
 impl Engine {
     /// Brings the World back from the newest snapshot that fits the log and the events behind it, and begins to take commands.
     pub async fn start(log: Arc<SqliteLog>, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
-        let (world, snapshot_at) = match &options.snapshots {
-            Some(directory) => snapshot::newest(directory, &log).await,
-            None => None,
-        }
-        .map_or_else(|| (World::default(), 0), |world| (world.clone(), world.position));
+        let world = match &options.snapshots {
+            Some(data) => snapshot::newest(data, &log).await.unwrap_or_default(),
+            None => World::default(),
+        };
+        let snapshot_at = world.position;
         let replayed = replay::replay(&log, world).await.context("replaying the event log")?;
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
@@ -202,15 +203,28 @@ impl Engine {
 
     /// Decides a command and makes its events durable, or tells why it is refused.
     ///
-    /// A command that was submitted is carried out even if nobody awaits the answer any more.
-    pub async fn submit(&self, request: &Request, command: impl Decide + 'static) -> Result<Outcome, Rejection> {
+    /// The command takes its place in the queue at once, before the answer is awaited for the first time: commands of one caller are
+    /// decided in the order of its calls. It is carried out even if nobody awaits the answer any more.
+    pub fn submit<C: Decide + 'static>(
+        &self,
+        request: &Request,
+        command: C,
+    ) -> impl Future<Output = Result<Outcome, Rejection>> + Send + use<C> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission { request: request.clone(), command: Box::new(command), reply };
-        self.0.queue.try_send(submission).map_err(|error| match error {
+        let queued = self.0.queue.try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => unavailable("too many commands are waiting"),
             mpsc::error::TrySendError::Closed(_) => unavailable("the engine is stopping"),
-        })?;
-        answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
+        });
+        async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
+        }
+    }
+
+    /// How many commands wait for the committer.
+    pub fn waiting(&self) -> usize {
+        self.0.queue.max_capacity() - self.0.queue.capacity()
     }
 
     /// Waits until a job has ended, and tells how; none if there is no such job, or not any more.
