@@ -11,6 +11,7 @@ mod collection;
 mod datacenters;
 mod disks;
 mod entry;
+mod events;
 mod hosts;
 mod jobs;
 mod networks;
@@ -30,6 +31,7 @@ mod vm_disks;
 mod vm_nics;
 mod vms;
 mod vnicprofiles;
+mod work;
 
 use std::sync::Arc;
 
@@ -49,6 +51,8 @@ const COLLECTIONS: &[&[Route]] = &[
     entry::ROUTES,
     capabilities::ROUTES,
     clusters::ROUTES,
+    datacenters::ROUTES,
+    storagedomains::ROUTES,
     vm_disks::ROUTES,
     vm_nics::ROUTES,
     vms::ROUTES,
