@@ -40,7 +40,7 @@ use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
-const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES, datacenters::ROUTES, storagedomains::ROUTES];
+const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES, datacenters::ROUTES, hosts::ROUTES, storagedomains::ROUTES];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
 pub fn router(app: App) -> Router {
