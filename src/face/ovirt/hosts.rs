@@ -466,7 +466,9 @@ async fn iscsi_login(call: Arc<Call>) -> Handled {
         password: given(&sent, "iscsi.password"),
     };
     ask(&call, question).await.map_err(within)?;
-    complete(&call, sent)
+    let mut login = sent.doc("iscsi").cloned().unwrap_or_default();
+    login.remove("password");
+    complete(&call, sent.set("iscsi", login))
 }
 
 async fn list_nics(call: Arc<Call>) -> Handled {

@@ -40,7 +40,18 @@ use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
-const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES, datacenters::ROUTES, hosts::ROUTES, storagedomains::ROUTES];
+const COLLECTIONS: &[&[Route]] = &[
+    clusters::ROUTES,
+    datacenters::ROUTES,
+    disks::ROUTES,
+    events::ROUTES,
+    hosts::ROUTES,
+    jobs::ROUTES,
+    networks::ROUTES,
+    storagedomains::ROUTES,
+    templates::ROUTES,
+    vnicprofiles::ROUTES,
+];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
 pub fn router(app: App) -> Router {
