@@ -48,14 +48,21 @@ use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
-    entry::ROUTES,
     capabilities::ROUTES,
     clusters::ROUTES,
     datacenters::ROUTES,
+    disks::ROUTES,
+    entry::ROUTES,
+    events::ROUTES,
+    hosts::ROUTES,
+    jobs::ROUTES,
+    networks::ROUTES,
     storagedomains::ROUTES,
+    templates::ROUTES,
     vm_disks::ROUTES,
     vm_nics::ROUTES,
     vms::ROUTES,
+    vnicprofiles::ROUTES,
 ];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
