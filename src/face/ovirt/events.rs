@@ -1,16 +1,27 @@
 //! The audit log, which the API calls events: the guide's chapter 24.
 
+use std::sync::Arc;
+
 use evirt_domain::World;
 use evirt_domain::ids::*;
 use evirt_domain::world::NameKind;
 use evirt_projections::audit::Severity;
-use evirt_projections::inventory::{AuditRecord, AuditRowView, OWN_ORIGIN, View};
-use evirt_projections::search::{Direction, Hint, Plan, Seek};
+use evirt_projections::inventory::{AuditRecord, AuditRowView, OWN_ORIGIN, Page, View};
+use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
 use uuid::Uuid;
 
-use super::parts::date;
-use super::representation::Doc;
+use super::answer::{Answer, Handled};
+use super::parts::{date, listed, shown};
+use super::representation::types::EVENT;
+use super::representation::{Doc, Fault};
+use super::request::Call;
+use super::route::routes;
 use crate::log::{AuditEntry, AuditFilter, AuditQuery, EventLog, Reference, SqliteLog, Unavailable};
+
+routes! { ROUTES:
+    "events" => GET list;
+    "events/{}" => GET get;
+}
 
 /// How many entries are read from the log at a time where each has to be looked at.
 const BATCH: u64 = 1_000;
@@ -205,4 +216,25 @@ fn record(entry: &AuditEntry) -> AuditRecord {
         origin: origin(entry).into(),
         custom_id: row.custom_id.unwrap_or(NO_CUSTOM_ID),
     }
+}
+
+fn unavailable(call: &Call, error: &Unavailable) -> Answer {
+    Answer::fault(503, &Fault::failed(error.to_string()), call.output)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let plan = call.plan_for(Entity::Event)?;
+    let from = call.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
+    let from = from.map_err(|_| call.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
+    let page = Page::of(call.max()?);
+    let found = find(call.engine().log(), call.view(), &plan, from, page.max).await;
+    let found = found.map_err(|error| unavailable(&call, &error))?;
+    listed(&call, &EVENT, found.iter().map(|entry| view(call.base, entry)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let id: Option<u64> = call.segment(1).parse().ok();
+    let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
+    let entry = call.engine().log().audit_entry(id).await.map_err(|error| unavailable(&call, &error))?;
+    shown(&call, &EVENT, &view(call.base, &call.found(entry, 1)?))
 }

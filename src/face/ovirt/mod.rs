@@ -52,10 +52,17 @@ const COLLECTIONS: &[&[Route]] = &[
     capabilities::ROUTES,
     clusters::ROUTES,
     datacenters::ROUTES,
+    disks::ROUTES,
+    events::ROUTES,
+    hosts::ROUTES,
+    jobs::ROUTES,
+    networks::ROUTES,
     storagedomains::ROUTES,
+    templates::ROUTES,
     vm_disks::ROUTES,
     vm_nics::ROUTES,
     vms::ROUTES,
+    vnicprofiles::ROUTES,
 ];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
