@@ -145,6 +145,7 @@ keys! {
     VmStatusIllegal "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL" Conflict "Cannot ${action} ${type} because the VM is in ${vmStatus} status.",
     VmUpdateIllegalField "VM_CANNOT_UPDATE_ILLEGAL_FIELD" BadParameters "There was an attempt to change VM values while the VM is not down. Please shut down the VM in order to modify these properties.",
     VmStatelessHa "VM_CANNOT_RUN_STATELESS_HA" Conflict "Cannot ${action} ${type}. A stateless VM cannot be highly available.",
+    VmSuspendStateless "VM_CANNOT_SUSPEND_STATELESS_VM" Conflict "Cannot ${action} ${type}. A stateless VM cannot be suspended.",
     VmNoDisk "VM_CANNOT_RUN_FROM_DISK_WITHOUT_DISK" Conflict "Cannot ${action} ${type} from disk: it has no bootable disk that is plugged.",
     VmNoIsoDomain "VM_CANNOT_RUN_FROM_CD_WITHOUT_ACTIVE_STORAGE_DOMAIN_ISO" Conflict "Cannot ${action} ${type} from CD: the data center has no active ISO domain.",
     VmNoNic "VM_CANNOT_RUN_FROM_NETWORK_WITHOUT_NETWORK" Conflict "Cannot ${action} ${type} from network: it has no network interface.",
