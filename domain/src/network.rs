@@ -110,6 +110,13 @@ fold!(NetworkRemoved, Network network, |e, world, at| {
     if let Some(old) = world.networks.remove(&e.network) {
         world.drop_name(NameKind::Network, &old.config.name, e.network.0);
     }
+    let hosts: Vec<HostId> = world.hosts.values().filter(|h| h.networks.contains(&e.network)).map(|h| h.id).collect();
+    for host in hosts {
+        world.hosts.update(&host, |h| {
+            h.networks.retain(|n| *n != e.network);
+            h.nics.iter_mut().filter(|n| n.network == Some(e.network)).for_each(|n| n.network = None);
+        });
+    }
     world.close_stream(StreamKind::Network, e.network.0);
 });
 

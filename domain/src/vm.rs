@@ -845,6 +845,10 @@ impl Decide for AttachDisk {
         if !disk.vms.is_empty() && !disk.config.shareable {
             return Err(act.no(Key::DiskNotShareable));
         }
+        let domain = world.storage_domain(disk.storage_domain)?;
+        if domain.attachment.map(|a| a.data_center) != world.cluster(vm.config.cluster)?.config.data_center {
+            return Err(act.no(Key::DiskElsewhere));
+        }
         if disk.status != crate::disk::DiskStatus::Ok {
             return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
         }
