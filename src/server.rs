@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config::Settings;
 use crate::directory::passwords;
 use crate::engine::{Engine, Options, Request};
+use crate::face::ovirt;
 use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
@@ -132,7 +133,7 @@ impl Server {
 
 /// All paths: the server's own, then the faces'.
 fn routes(app: App, ca_pem: Vec<u8>) -> Router {
-    http::routes(app, ca_pem)
+    http::routes(app.clone(), ca_pem).fallback_service(ovirt::router(app))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {

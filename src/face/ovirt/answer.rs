@@ -1,0 +1,101 @@
+//! Answers: documents and faults with their statuses, and the one table from refusals to statuses.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use evirt_domain::{Class, Rejection};
+
+use super::representation::description::TypeDef;
+use super::representation::types::ACTION;
+use super::representation::{render, render_collection};
+use super::representation::{Doc, Fault, Format};
+
+/// What a handler gives: both sides are answers, so that `?` ends it early.
+pub type Handled = Result<Answer, Answer>;
+
+/// An answer before it is one of HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub format: Option<Format>,
+    /// The fault in the body, for an action that has to hold it.
+    fault: Option<Fault>,
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), format: None, fault: None }
+    }
+
+    /// Rendered bytes.
+    pub fn bytes(status: u16, body: impl Into<Bytes>, format: Format) -> Self {
+        Self { body: body.into(), format: Some(format), ..Self::empty(status) }
+    }
+
+    /// A document.
+    pub fn doc(status: u16, of: &'static TypeDef, doc: &Doc, format: Format) -> Self {
+        Self::bytes(status, render(of, doc, format), format)
+    }
+
+    /// A collection of documents.
+    pub fn collection<I: IntoIterator<Item = Vec<u8>>>(of: &'static TypeDef, items: I, format: Format) -> Self {
+        Self::bytes(200, render_collection(of, &Doc::new(), items, format), format)
+    }
+
+    /// A fault.
+    pub fn fault(status: u16, fault: &Fault, format: Format) -> Self {
+        Self { fault: Some(fault.clone()), ..Self::bytes(status, fault.render(format), format) }
+    }
+
+    /// A refused command.
+    pub fn refusal(rejection: &Rejection, format: Format) -> Self {
+        let fault = match rejection.class() {
+            Class::NotFound => Fault::failed(rejection.to_string()),
+            _ => Fault::operation_failed(rejection.messages()),
+        };
+        Self::fault(status_of(rejection.class()), &fault, format)
+    }
+
+    /// A fault as an action holds it, with what was sent.
+    pub fn in_action(self, sent: Doc, format: Format) -> Self {
+        match self.fault {
+            Some(fault) => Self::doc(self.status, &ACTION, &fault.in_action(sent), format),
+            None => self,
+        }
+    }
+
+    /// With a header; a value that cannot be one is left out.
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// As HTTP has it.
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.headers_mut() = self.headers;
+        if let Some(format) = self.format {
+            let kind = match format {
+                Format::Xml => "application/xml",
+                Format::Json => "application/json",
+            };
+            response.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+        }
+        response
+    }
+}
+
+/// The status of a refusal. A missing permit is 400 as upstream has it for commands.
+fn status_of(class: Class) -> u16 {
+    match class {
+        Class::BadParameters | Class::Forbidden => 400,
+        Class::NotFound => 404,
+        Class::Conflict => 409,
+        Class::Unavailable => 503,
+    }
+}

@@ -1,0 +1,308 @@
+//! A request as the collections see it: path and parameters taken apart, the body read, the caller known.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, header};
+use evirt_domain::World;
+use evirt_domain::context::Actor;
+use evirt_domain::ids::JobId;
+use evirt_domain::job::JobStatus;
+use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, Event};
+use evirt_projections::inventory::{self, Page, Resource, View};
+use evirt_projections::search::{self, Plan};
+use uuid::Uuid;
+
+use super::answer::{Answer, Handled};
+use super::representation::description::TypeDef;
+use super::representation::{parse, parse_any};
+use super::representation::types::ACTION;
+use super::representation::{Doc, Fault, Format};
+use crate::engine::{Engine, Outcome, Request};
+use crate::face::http::{App, Caller};
+
+/// The most segments that a path may have.
+pub const MAX_SEGMENTS: usize = 16;
+
+/// A path with its parameters taken off.
+#[derive(Debug, Default, PartialEq)]
+pub struct Target {
+    /// Decoded segments below the base.
+    pub segments: Vec<String>,
+    /// Matrix parameters, after whichever segment they stood, names in lower case.
+    pub matrix: Vec<(String, String)>,
+    /// Query parameters, names in lower case.
+    pub query: Vec<(String, String)>,
+}
+
+/// The bases that the API answers under, with what a link begins with.
+pub const BASES: [&str; 2] = ["/ovirt-engine/api", "/api"];
+
+impl Target {
+    /// Takes a request's path apart; none where it is below no base. A segment that is not UTF-8 fits nothing.
+    pub fn parse(path: &str, query: Option<&str>) -> Option<(&'static str, Self)> {
+        let base = BASES.into_iter().find(|base| {
+            path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
+        })?;
+        let mut target = Self::default();
+        for (n, part) in path[base.len()..].split('/').enumerate() {
+            let mut pieces = part.split(';');
+            let segment = pieces.next().unwrap_or_default();
+            if !segment.is_empty() && (n > 0 || !segment.is_empty()) {
+                target.segments.push(decode(segment, false)?);
+            }
+            target.matrix.extend(pieces.filter_map(pair));
+        }
+        target.query = query.unwrap_or_default().split('&').filter_map(pair).collect();
+        (target.segments.len() <= MAX_SEGMENTS).then_some((base, target))
+    }
+}
+
+/// A name and its value, both decoded; the name in lower case.
+fn pair(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    let name = decode(name, true)?.to_lowercase();
+    (!name.is_empty()).then_some((name, decode(value, true)?))
+}
+
+/// Percent-decodes, and where `plus` is set takes `+` for a space.
+fn decode(text: &str, plus: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match first {
+            b'%' => {
+                let hex = std::str::from_utf8(rest.get(..2)?).ok()?;
+                bytes.push(u8::from_str_radix(hex, 16).ok()?);
+                rest = &rest[2..];
+            }
+            b'+' if plus => bytes.push(b' '),
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A request of the API.
+pub struct Call {
+    pub app: App,
+    pub caller: Caller,
+    pub method: Method,
+    /// What links begin with: the base that the request came by.
+    pub base: &'static str,
+    pub target: Target,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The format of the answer.
+    pub output: Format,
+    /// The World when the request came.
+    pub world: Arc<World>,
+}
+
+impl Call {
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// Segment `n` as it stands.
+    pub fn segment(&self, n: usize) -> &str {
+        self.target.segments.get(n).map_or("", String::as_str)
+    }
+
+    /// Segment `n` as an identifier; what is none names nothing.
+    pub fn id<T: From<Uuid>>(&self, n: usize) -> Result<T, Answer> {
+        Uuid::parse_str(self.segment(n)).map(T::from).map_err(|_| self.missing(self.segment(n)))
+    }
+
+    /// The answer that something does not exist. Upstream's has no body; ours says what.
+    pub fn missing(&self, what: impl std::fmt::Display) -> Answer {
+        Answer::fault(404, &Fault::failed(format!("Entity not found: {what}")), self.output)
+    }
+
+    /// What is there, or the answer that it is not.
+    pub fn found<T>(&self, value: Option<T>, n: usize) -> Result<T, Answer> {
+        value.ok_or_else(|| self.missing(self.segment(n)))
+    }
+
+    /// A matrix or query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.target.matrix.iter().chain(&self.target.query);
+        parameters.filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).last()
+    }
+
+    /// Whether a parameter that is true or false is given and true.
+    pub fn flag(&self, name: &str) -> Result<bool, Answer> {
+        match self.parameter(name).map(str::to_lowercase).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(other) => {
+                let detail = format!(
+                    "Illegal value '{other}' for matrix param: '{name}'. Acceptable values are 'true' or 'false'"
+                );
+                Err(self.bad(&Fault::failed(detail)))
+            }
+        }
+    }
+
+    /// A 400 with a fault.
+    pub fn bad(&self, fault: &Fault) -> Answer {
+        Answer::fault(400, fault, self.output)
+    }
+
+    /// The most results that are wanted; a negative number is no limit.
+    pub fn max(&self) -> Result<Option<i64>, Answer> {
+        let Some(text) = self.parameter("max") else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            self.bad(&Fault::failed(format!("Max number of results is not a valid number: {text}")))
+        })
+    }
+
+    /// The search that is wanted: a bad one is refused with the place of the error.
+    pub fn plan<T: Resource>(&self) -> Result<Plan, Answer> {
+        self.plan_for(T::ENTITY)
+    }
+
+    /// The search that is wanted of a kind.
+    pub fn plan_for(&self, entity: search::Entity) -> Result<Plan, Answer> {
+        let sensitive = self.parameter("case_sensitive").or_else(|| self.parameter("case-sensitive"));
+        let sensitive = !sensitive.is_some_and(|value| value.eq_ignore_ascii_case("false"));
+        let text = self.parameter("search").unwrap_or_default();
+        let world = self.world.clone();
+        let tags = move |pattern: &search::Pattern| inventory::tag_names(&world, pattern);
+        let view = self.view();
+        search::compile(entity, text, &view.env(sensitive, &tags))
+            .map_err(|error| self.bad(&Fault::failed(format!("Bad search at {}: {error}", error.position))))
+    }
+
+    /// The World as searches look at it.
+    pub fn view(&self) -> View<'_> {
+        View::new(&self.world, now())
+    }
+
+    /// A page of a collection, as searched for, of what the caller may see.
+    pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
+        let plan = self.plan::<T>()?;
+        Ok(inventory::list(self.view(), &plan, Page::of(self.max()?)))
+    }
+
+    /// The format of the body, by its content type or by how it begins.
+    fn input(&self) -> Result<Format, Answer> {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_lowercase();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let first = self.body.iter().find(|b| !b.is_ascii_whitespace());
+        match kind {
+            "application/xml" | "text/xml" => Ok(Format::Xml),
+            "application/json" => Ok(Format::Json),
+            // curl's -d says that it sends a form.
+            "" | "application/x-www-form-urlencoded" if first == Some(&b'<') => Ok(Format::Xml),
+            "" if matches!(first, Some(b'{')) => Ok(Format::Json),
+            "" if self.body.is_empty() => Ok(Format::Xml),
+            other => {
+                let detail = format!("The content type {other:?} is not understood; send application/xml or application/json");
+                Err(Answer::fault(415, &Fault::failed(detail), self.output))
+            }
+        }
+    }
+
+    /// The body as a document of a type.
+    pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
+        parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))
+    }
+
+    /// The body as a document of one of several types; none where there is no body.
+    pub fn optional_body(&self, of: &[&'static TypeDef]) -> Result<Option<(&'static TypeDef, Doc)>, Answer> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        parse_any(&self.body, self.input()?, of).map(Some).map_err(|error| self.bad(&error.fault()))
+    }
+
+    /// The body of an action; an empty one counts as `<action/>`.
+    pub fn action(&self) -> Result<Doc, Answer> {
+        Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
+    }
+
+    /// Submits a command as the caller.
+    pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
+        let request = Request {
+            actor: Actor::User(self.caller.user),
+            correlation_id: self.caller.correlation_id.clone(),
+            causation: None,
+        };
+        self.engine().submit(&request, command).await.map_err(|rejection| Answer::refusal(&rejection, self.output))
+    }
+
+    /// Waits for the job that a command opened; a failed one is a refusal.
+    pub async fn settle(&self, outcome: &Outcome) -> Result<Arc<World>, Answer> {
+        for job in jobs(outcome) {
+            if let Some(JobStatus::Failed(why)) = self.engine().settle(job).await {
+                return Err(self.bad(&Fault::operation_failed([why])));
+            }
+        }
+        Ok(self.engine().world())
+    }
+
+    /// Whether the client wants to wait until what it creates is ready.
+    pub fn wants_to_wait(&self) -> bool {
+        ["expect", "x-ovirt-expect"].iter().any(|name| {
+            self.headers.get(*name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.eq_ignore_ascii_case("201-created"))
+        })
+    }
+
+    /// The identifier that a reference in a body means: by id, or by name.
+    pub fn reference<T: From<Uuid>>(&self, sent: &Doc, path: &str, kind: NameKind, class: &str) -> Result<Option<T>, Answer> {
+        let Some(doc) = sent.doc(path) else { return Ok(None) };
+        if let Some(id) = doc.text("id").filter(|id| !id.is_empty()) {
+            let id = Uuid::parse_str(id).map_err(|_| self.bad(&Fault::failed(format!("{id} is no identifier"))))?;
+            return Ok(Some(T::from(id)));
+        }
+        let Some(name) = doc.text("name").filter(|name| !name.is_empty()) else { return Ok(None) };
+        match self.engine().world().resolve(kind, name) {
+            Some(id) => Ok(Some(T::from(id))),
+            None => Err(self.missing(format!("{class}: name={name}"))),
+        }
+    }
+}
+
+/// The time, in microseconds since 1970.
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+/// The jobs that a command opened.
+pub fn jobs(outcome: &Outcome) -> impl Iterator<Item = JobId> {
+    outcome.events.iter().filter_map(|recorded| match &recorded.event {
+        Event::JobOpened(opened) => Some(opened.job),
+        _ => None,
+    })
+}
+
+/// What a handler is: from a request to its answer.
+pub type Handler = fn(Arc<Call>) -> std::pin::Pin<Box<dyn Future<Output = Handled> + Send>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_taken_off_wherever_they_stand() {
+        let (base, target) = Target::parse("/api/vms;Max=5/a%20b;case_sensitive=False", Some("search=name%3Da+sortby+name")).unwrap();
+        assert_eq!(base, "/api");
+        assert_eq!(target.segments, ["vms", "a b"]);
+        assert_eq!(target.matrix, [("max".into(), "5".into()), ("case_sensitive".into(), "False".into())]);
+        assert_eq!(target.query, [("search".to_owned(), "name=a sortby name".to_owned())]);
+    }
+
+    #[test]
+    fn both_bases_answer_and_nothing_else_does() {
+        assert_eq!(Target::parse("/ovirt-engine/api", None).unwrap().0, "/ovirt-engine/api");
+        assert_eq!(Target::parse("/api/", None).unwrap().1.segments.len(), 0);
+        assert_eq!(Target::parse("/api;max=1", None).unwrap().1.matrix.len(), 1);
+        assert!(Target::parse("/apix", None).is_none());
+        assert!(Target::parse("/api/%ff", None).is_none());
+        assert!(Target::parse(&"/api/a".replace('a', &"x/".repeat(40)), None).is_none());
+    }
+}

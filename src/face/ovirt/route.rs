@@ -1,0 +1,75 @@
+//! The table of routes: which path and method is whose.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use axum::http::Method;
+
+use super::request::Handler;
+
+/// A path with its methods.
+pub struct Route {
+    /// Segments below the base; `{}` stands for any one.
+    pub path: &'static str,
+    /// What answers which method.
+    pub methods: &'static [(Method, Handler)],
+}
+
+/// Declares routes: `routes![ROUTES: "vms" => GET list, POST add; ...]`.
+macro_rules! routes {
+    ($name:ident: $($path:literal => $($method:ident $handler:path),+;)*) => {
+        /// What this collection answers.
+        pub const $name: &[crate::face::ovirt::route::Route] = &[$(crate::face::ovirt::route::Route {
+            path: $path,
+            methods: &[$((axum::http::Method::$method, |call| Box::pin($handler(call)))),+],
+        }),*];
+    };
+}
+pub(crate) use routes;
+
+/// Every route of the API.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    super::COLLECTIONS.iter().copied().flatten()
+}
+
+/// Routes by their number of segments and the first of them.
+type Index = HashMap<(usize, &'static str), Vec<(Vec<&'static str>, &'static Route)>>;
+
+/// The route of a path: the one with the most fixed segments.
+pub fn find(segments: &[String]) -> Option<&'static Route> {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index = Index::new();
+        for route in all() {
+            let parts: Vec<&str> = route.path.split('/').filter(|part| !part.is_empty()).collect();
+            let first = parts.first().copied().unwrap_or_default();
+            index.entry((parts.len(), first)).or_default().push((parts, route));
+        }
+        for routes in index.values_mut() {
+            routes.sort_by_key(|(parts, _)| parts.iter().filter(|part| **part == "{}").count());
+        }
+        index
+    });
+    let first = segments.first().map_or("", String::as_str);
+    let candidates = index.get(&(segments.len(), first))?;
+    let fits = |parts: &[&str]| parts.iter().zip(segments).all(|(part, segment)| *part == "{}" || part == segment);
+    candidates.iter().find(|(parts, _)| fits(parts)).map(|(_, route)| *route)
+}
+
+impl Route {
+    /// What answers a method; HEAD is answered like GET.
+    pub fn handler(&self, method: &Method) -> Option<Handler> {
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        self.methods.iter().find(|(m, _)| m == wanted).map(|(_, handler)| *handler)
+    }
+
+    /// The value of the Allow header.
+    pub fn allow(&self) -> String {
+        let mut names: Vec<&str> = self.methods.iter().map(|(m, _)| m.as_str()).collect();
+        if names.contains(&"GET") {
+            names.push("HEAD");
+        }
+        names.push("OPTIONS");
+        names.join(", ")
+    }
+}
