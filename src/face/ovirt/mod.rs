@@ -48,8 +48,12 @@ const COLLECTIONS: &[&[Route]] = &[
     hosts::ROUTES,
     jobs::ROUTES,
     networks::ROUTES,
+    permissions::ROUTES,
+    roles::ROUTES,
     storagedomains::ROUTES,
+    tags::ROUTES,
     templates::ROUTES,
+    users::ROUTES,
     vnicprofiles::ROUTES,
 ];
 
