@@ -91,8 +91,11 @@ impl Options {
     /// These settings, and where one is missing, the other's.
     pub fn or(self, other: Self) -> Self {
         // A certificate and its key belong together: those of two places are never mixed.
-        let (tls_cert, tls_key) =
-            if self.tls_cert.is_some() || self.tls_key.is_some() { (self.tls_cert, self.tls_key) } else { (other.tls_cert, other.tls_key) };
+        let (tls_cert, tls_key) = if self.tls_cert.is_some() || self.tls_key.is_some() {
+            (self.tls_cert, self.tls_key)
+        } else {
+            (other.tls_cert, other.tls_key)
+        };
         Self {
             data: self.data.or(other.data),
             http: self.http.or(other.http),

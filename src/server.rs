@@ -20,12 +20,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config::Settings;
 use crate::directory::passwords;
 use crate::engine::{Engine, Options, Request};
-use crate::face::ovirt;
 use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
+use crate::face::ovirt;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::{Sealer, SqliteLog};
 use crate::log::lock::EngineLock;
+use crate::log::{Sealer, SqliteLog};
 use crate::reactors::{Pace, Reactors};
 use crate::{telemetry, tls};
 
@@ -75,7 +75,8 @@ impl Server {
         made.with_context(|| format!("making {}", settings.data.display()))?;
         let (http, https) = (bind(settings.http), bind(settings.https));
         // An engine that runs there is the likeliest reason for a port in use, and says more: so the lock is asked first.
-        let address = |bound: &Result<TcpListener>, wanted| bound.as_ref().ok().and_then(|l| l.local_addr().ok()).unwrap_or(wanted);
+        let address =
+            |bound: &Result<TcpListener>, wanted| bound.as_ref().ok().and_then(|l| l.local_addr().ok()).unwrap_or(wanted);
         let listen = format!("http://{} and https://{}", address(&http, settings.http), address(&https, settings.https));
         let lock = EngineLock::acquire(&settings.data, &chrono::Utc::now().to_rfc3339(), &listen)?;
         let (http, https) = (http?, https?);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use chrono::{Datelike, Utc};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    SerialNumber, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -37,7 +37,12 @@ impl Files {
     /// The files of a data directory.
     pub fn of(data: &Path) -> Self {
         let at = |name: &str| data.join("tls").join(name);
-        Self { ca_certificate: at("ca.crt"), ca_key: at("ca.key"), server_certificate: at("server.crt"), server_key: at("server.key") }
+        Self {
+            ca_certificate: at("ca.crt"),
+            ca_key: at("ca.key"),
+            server_certificate: at("server.crt"),
+            server_key: at("server.key"),
+        }
     }
 }
 
@@ -55,7 +60,9 @@ pub struct Tls {
 /// A certificate and key that were given. Its chain's last certificate is taken for the authority's.
 pub fn given(certificate: &Path, key: &Path) -> Result<Tls> {
     let pem = fs::read(certificate).with_context(|| format!("reading {}", certificate.display()))?;
-    let last = pem_blocks(&String::from_utf8_lossy(&pem)).pop().with_context(|| format!("{} holds no certificate", certificate.display()))?;
+    let last = pem_blocks(&String::from_utf8_lossy(&pem))
+        .pop()
+        .with_context(|| format!("{} holds no certificate", certificate.display()))?;
     Ok(Tls { server: server_config(certificate, key)?, ca_pem: last.into_bytes(), ca_path: certificate.to_owned() })
 }
 
@@ -71,7 +78,10 @@ pub fn own(data: &Path, addresses: &[IpAddr]) -> Result<Tls> {
     // What the certificate was made for stands beside it, so that no certificate has to be parsed to know.
     let made_for = format!("{}\n{}\n", Utc::now().year(), names.join("\n"));
     let note = directory.join("server.names");
-    if !files.server_certificate.exists() || !files.server_key.exists() || fs::read_to_string(&note).ok().as_deref() != Some(&made_for) {
+    if !files.server_certificate.exists()
+        || !files.server_key.exists()
+        || fs::read_to_string(&note).ok().as_deref() != Some(&made_for)
+    {
         make_server(&files, &names)?;
         fs::write(&note, made_for).with_context(|| format!("writing {}", note.display()))?;
     }
@@ -120,9 +130,11 @@ fn make_authority(files: &Files) -> Result<()> {
 }
 
 fn make_server(files: &Files, names: &[String]) -> Result<()> {
-    let ca_key = KeyPair::from_pem(&fs::read_to_string(&files.ca_key)?).with_context(|| format!("reading {}", files.ca_key.display()))?;
+    let ca_key =
+        KeyPair::from_pem(&fs::read_to_string(&files.ca_key)?).with_context(|| format!("reading {}", files.ca_key.display()))?;
     let ca_pem = fs::read_to_string(&files.ca_certificate)?;
-    let issuer = Issuer::from_ca_cert_pem(&ca_pem, ca_key).with_context(|| format!("reading {}", files.ca_certificate.display()))?;
+    let issuer =
+        Issuer::from_ca_cert_pem(&ca_pem, ca_key).with_context(|| format!("reading {}", files.ca_certificate.display()))?;
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     for name in names {
@@ -184,7 +196,9 @@ fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>> {
 /// The PEM blocks of a text.
 fn pem_blocks(text: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
-    text.split_inclusive(END).filter_map(|part| part.find("-----BEGIN CERTIFICATE-----").map(|at| format!("{}\n", &part[at..]))).collect()
+    text.split_inclusive(END)
+        .filter_map(|part| part.find("-----BEGIN CERTIFICATE-----").map(|at| format!("{}\n", &part[at..])))
+        .collect()
 }
 
 #[cfg(test)]
@@ -215,7 +229,10 @@ mod tests {
         let made = own(data.path(), &[]).unwrap();
         let files = Files::of(data.path());
         let taken = given(&files.server_certificate, &files.server_key).unwrap();
-        assert_eq!(String::from_utf8(taken.ca_pem).unwrap().replace('\r', "").trim(), String::from_utf8(made.ca_pem).unwrap().replace('\r', "").trim());
+        assert_eq!(
+            String::from_utf8(taken.ca_pem).unwrap().replace('\r', "").trim(),
+            String::from_utf8(made.ca_pem).unwrap().replace('\r', "").trim()
+        );
         assert!(given(&files.server_key, &files.server_key).is_err(), "a key is no certificate");
     }
 }

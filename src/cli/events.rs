@@ -102,7 +102,11 @@ impl Choice {
             if written == limit {
                 break;
             }
-            if self.json { output.line(json(record)?)? } else { output.line(line(record))? }
+            if self.json {
+                output.line(json(record)?)?
+            } else {
+                output.line(line(record))?
+            }
             written += 1;
         }
         Ok(written)
@@ -195,7 +199,11 @@ impl Verify {
         .await?;
         bar.finish_and_clear();
         let mut output = Output::new();
-        output.line(format_args!("{} events are in order; the last one's hash is {}", verification.sound, hex(&verification.hash)))?;
+        output.line(format_args!(
+            "{} events are in order; the last one's hash is {}",
+            verification.sound,
+            hex(&verification.hash)
+        ))?;
         let code = match &verification.finding {
             Some(finding) => {
                 output.line(format_args!("position {}: {}", finding.position, finding.problem))?;
@@ -255,7 +263,8 @@ fn json(record: &Record) -> Result<String> {
 }
 
 fn time(micros: i64) -> String {
-    DateTime::from_timestamp_micros(micros).map_or_else(|| micros.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    DateTime::from_timestamp_micros(micros)
+        .map_or_else(|| micros.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -116,9 +116,9 @@ impl Add {
         let name = bare(&name)?.to_owned();
         change(&data, &password, |world, password| {
             let role = match &role {
-                Some(role) => {
-                    Some(RoleId(world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)))?))
-                }
+                Some(role) => Some(RoleId(
+                    world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)))?,
+                )),
                 None => None,
             };
             Ok(AddUser { name, password, role })
@@ -132,7 +132,8 @@ impl Passwd {
         let Self { data, name, password } = self;
         let principal = format!("{}@{INTERNAL}", bare(&name)?);
         change(&data, &password, |world, password| {
-            let user = world.exactly_named(NameKind::User, &principal).with_context(|| format!("there is no user {principal}"))?;
+            let user =
+                world.exactly_named(NameKind::User, &principal).with_context(|| format!("there is no user {principal}"))?;
             Ok(ChangePassword { user: UserId(user), password })
         })
         .await
@@ -142,13 +143,18 @@ impl Passwd {
 impl List {
     async fn run(self) -> Result<ExitCode> {
         let world = self.data.world().await?;
-        let mut rows: Vec<Vec<String>> = world.users.values().map(|user| {
-            let mine = world.permissions.values().filter(|permission| permission.holder == Holder::User(user.id));
-            let mut roles: Vec<String> = mine.filter_map(|p| world.roles.get(&p.role)).map(|role| role.name.clone()).collect();
-            roles.sort();
-            roles.dedup();
-            vec![user.principal(), user.id.to_string(), roles.join(",")]
-        }).collect();
+        let mut rows: Vec<Vec<String>> = world
+            .users
+            .values()
+            .map(|user| {
+                let mine = world.permissions.values().filter(|permission| permission.holder == Holder::User(user.id));
+                let mut roles: Vec<String> =
+                    mine.filter_map(|p| world.roles.get(&p.role)).map(|role| role.name.clone()).collect();
+                roles.sort();
+                roles.dedup();
+                vec![user.principal(), user.id.to_string(), roles.join(",")]
+            })
+            .collect();
         rows.sort();
         let mut output = Output::new();
         for line in table(&rows) {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use evirt_domain::Actor;
 use evirt_domain::access::RefuseLogin;
 use evirt_domain::ids::UserId;
-use evirt_domain::Actor;
 
 use crate::engine::{Engine, Request};
 use passwords::Passwords;
@@ -53,7 +53,13 @@ pub struct Directory {
 
 impl Directory {
     /// Whether somebody is who they say. `typed` is `user@domain` or `domain\user`.
-    pub async fn authenticate(&self, engine: &Engine, typed: &str, password: &str, correlation_id: &Arc<str>) -> Result<Verified, Refused> {
+    pub async fn authenticate(
+        &self,
+        engine: &Engine,
+        typed: &str,
+        password: &str,
+        correlation_id: &Arc<str>,
+    ) -> Result<Verified, Refused> {
         let Some(principal) = internal::principal(typed) else {
             self.record_refusal(engine, typed, correlation_id).await;
             return Err(Refused::Credentials);

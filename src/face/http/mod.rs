@@ -78,7 +78,8 @@ pub struct Caller {
 /// The request's name: the client's own, where it is one that may stand in a log, else a new one.
 pub fn correlation_id(headers: &HeaderMap) -> Arc<str> {
     let fits = |text: &&str| {
-        (1..=MAX_CORRELATION_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        (1..=MAX_CORRELATION_ID).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     match text_of(headers, &CORRELATION_ID).filter(fits) {
         Some(given) => given.into(),

@@ -165,14 +165,16 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
         }
     }
     let (name, password) = basic(headers).ok_or(Unauthorized::Credentials)?;
-    let verified = app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await.map_err(|refused| match refused {
-        Refused::Credentials => Unauthorized::Credentials,
-        Refused::Busy => Unauthorized::Unavailable("Too many log in at once. Please try again later.".into()),
-    })?;
+    let verified =
+        app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await.map_err(|refused| match refused {
+            Refused::Credentials => Unauthorized::Credentials,
+            Refused::Busy => Unauthorized::Unavailable("Too many log in at once. Please try again later.".into()),
+        })?;
     let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
     if wants_session {
         let ttl = text_of(headers, &SESSION_TTL).and_then(|ttl| ttl.parse().ok()).filter(|ttl| *ttl >= 1);
-        let (session, token) = open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await.map_err(no_session)?;
+        let (session, token) =
+            open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await.map_err(no_session)?;
         return Ok((caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
     if verified.fresh {

@@ -4,10 +4,13 @@
 //! module holds how its resources look (`view`), what a body asks for, its handlers and its routes.
 
 pub mod answer;
+mod cache;
+mod capabilities;
 mod clusters;
 mod collection;
 mod datacenters;
 mod disks;
+mod entry;
 mod events;
 mod hosts;
 mod jobs;
@@ -19,10 +22,14 @@ pub mod representation;
 pub mod request;
 mod roles;
 pub mod route;
+mod rsdl;
 mod storagedomains;
 mod tags;
 mod templates;
 mod users;
+mod vm_disks;
+mod vm_nics;
+mod vms;
 mod vnicprofiles;
 mod work;
 
@@ -41,6 +48,8 @@ use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
+    entry::ROUTES,
+    capabilities::ROUTES,
     clusters::ROUTES,
     datacenters::ROUTES,
     disks::ROUTES,
@@ -54,6 +63,9 @@ const COLLECTIONS: &[&[Route]] = &[
     tags::ROUTES,
     templates::ROUTES,
     users::ROUTES,
+    vm_disks::ROUTES,
+    vm_nics::ROUTES,
+    vms::ROUTES,
     vnicprofiles::ROUTES,
 ];
 

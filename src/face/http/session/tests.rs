@@ -42,7 +42,11 @@ impl Site {
         let headers = headers
             .iter()
             .map(|(name, value)| {
-                let value = if *name == "authorization" { format!("Basic {}", BASE64_STANDARD.encode(value)) } else { (*value).to_owned() };
+                let value = if *name == "authorization" {
+                    format!("Basic {}", BASE64_STANDARD.encode(value))
+                } else {
+                    (*value).to_owned()
+                };
                 (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(&value).unwrap())
             })
             .collect();
@@ -136,7 +140,10 @@ async fn a_request_that_does_not_want_the_session_ends_it() {
     let seen = site.ask(&[("cookie", &cookie)]).await;
     assert!(seen.caller.is_ok(), "the last request is served");
     assert_eq!((seen.effect, site.sessions()), (SessionEffect::Closed, 0));
-    assert_eq!(site.ask(&[("cookie", &cookie), ("prefer", "persistent-auth")]).await.caller.unwrap_err(), Unauthorized::Credentials);
+    assert_eq!(
+        site.ask(&[("cookie", &cookie), ("prefer", "persistent-auth")]).await.caller.unwrap_err(),
+        Unauthorized::Credentials
+    );
 
     let cookie = site.log_in().await;
     let seen = site.ask(&[("cookie", &cookie), ("authorization", "admin@internal:wrong")]).await;
@@ -161,7 +168,8 @@ async fn a_cookie_that_opens_no_session_is_as_none() {
     let last = forged.len() - 2;
     forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
-    for bad in [forged.as_str(), "JSESSIONID=", "JSESSIONID=nonsense", "JSESSIONID=AAAA", &cookie[..20], &format!("{cookie}AAAA")] {
+    for bad in [forged.as_str(), "JSESSIONID=", "JSESSIONID=nonsense", "JSESSIONID=AAAA", &cookie[..20], &format!("{cookie}AAAA")]
+    {
         let seen = site.ask(&[("cookie", bad), ("prefer", "persistent-auth")]).await;
         assert_eq!(seen.caller.unwrap_err(), Unauthorized::Credentials, "{bad:?}");
         let seen = site.ask(&[("cookie", bad)]).await;
@@ -172,7 +180,9 @@ async fn a_cookie_that_opens_no_session_is_as_none() {
 
 #[tokio::test]
 async fn a_session_has_the_time_that_the_client_gives_it() {
-    for (ttl, minutes) in [("5", 5), ("0", DEFAULT_SESSION_TTL_MINUTES), ("-3", DEFAULT_SESSION_TTL_MINUTES), ("x", DEFAULT_SESSION_TTL_MINUTES)] {
+    for (ttl, minutes) in
+        [("5", 5), ("0", DEFAULT_SESSION_TTL_MINUTES), ("-3", DEFAULT_SESSION_TTL_MINUTES), ("x", DEFAULT_SESSION_TTL_MINUTES)]
+    {
         let site = Site::new().await;
         site.ask(&[("authorization", BASIC), ("prefer", "persistent-auth"), ("session-ttl", ttl)]).await.caller.unwrap();
         assert_eq!(site.app.engine.world().sessions.values().next().unwrap().ttl_minutes, minutes, "{ttl}");

@@ -1,0 +1,162 @@
+//! A server for one test, and clients of it whose methods read as what somebody does.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use evirt::config::Options;
+use evirt::server::Server;
+use reqwest::header::HeaderMap;
+use reqwest::{Certificate, Client, Method, StatusCode};
+use tempfile::TempDir;
+
+/// The password of admin@internal on every test's server.
+pub const PASSWORD: &str = "secret";
+
+/// A server with a data directory of its own; both go with it.
+pub struct Engine {
+    server: Option<Server>,
+    data: TempDir,
+}
+
+/// Who asks, by credentials on every request.
+pub struct Caller {
+    client: Client,
+    base: String,
+    credentials: Option<(String, String)>,
+    headers: HeaderMap,
+}
+
+/// What a server answers.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Engine {
+    /// Starts a server on free ports.
+    pub async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let server = Some(serve(&data.path().join("data")).await);
+        Self { server, data }
+    }
+
+    /// Stops the server, does something with its data directory, and starts one on the same data.
+    pub async fn while_stopped(&mut self, act: impl FnOnce(&Path)) {
+        self.server.take().unwrap().stop().await;
+        act(&self.data());
+        self.server = Some(serve(&self.data()).await);
+    }
+
+    /// Stops the server and starts one on the same data.
+    pub async fn restart(&mut self) {
+        self.while_stopped(|_| ()).await;
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.data.path().join("data")
+    }
+
+    /// admin@internal, over plain http.
+    pub fn admin(&self) -> Caller {
+        self.caller("admin@internal", PASSWORD)
+    }
+
+    /// Somebody, over plain http.
+    pub fn caller(&self, user: &str, password: &str) -> Caller {
+        Caller { credentials: Some((user.to_owned(), password.to_owned())), ..self.anonymous() }
+    }
+
+    /// Nobody, over plain http.
+    pub fn anonymous(&self) -> Caller {
+        Caller {
+            client: Client::builder().build().unwrap(),
+            base: format!("http://{}", self.server().http),
+            credentials: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Nobody, over https, trusting the server's authority alone.
+    pub fn anonymous_by_https(&self) -> Caller {
+        let ca = Certificate::from_pem(&std::fs::read(&self.server().ca_path).unwrap()).unwrap();
+        let client = Client::builder().add_root_certificate(ca).build().unwrap();
+        Caller { client, base: format!("https://{}", self.server().https), credentials: None, headers: HeaderMap::new() }
+    }
+
+    /// Runs `evirt` with arguments on this server's data directory.
+    pub fn evirt(&self, arguments: &[&str]) -> Output {
+        evirt(&self.data(), arguments)
+    }
+}
+
+async fn serve(data: &Path) -> Server {
+    // reqwest is built without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let free = Some("127.0.0.1:0".parse().unwrap());
+    let mut settings = Options { data: Some(data.to_owned()), http: free, https: free, ..Options::default() }.settle().unwrap();
+    settings.admin_password = Some(PASSWORD.to_owned());
+    Server::start(settings).await.unwrap()
+}
+
+/// Runs the binary on a data directory.
+pub fn evirt(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evirt"));
+    command.args(arguments).arg("--data").arg(data).stdin(Stdio::null()).output().unwrap()
+}
+
+impl Caller {
+    /// With a header on every request.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().unwrap());
+        self
+    }
+
+    /// The same without credentials.
+    pub fn without_credentials(mut self) -> Self {
+        self.credentials = None;
+        self
+    }
+
+    /// GETs a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// POSTs a document.
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
+        self.ask(Method::POST, path, Some(body.into())).await
+    }
+
+    /// Sends a request.
+    pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/xml").body(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.unwrap() }
+    }
+}
+
+impl Answer {
+    /// A header's text; empty where it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The session's cookie as a client sends it back.
+    pub fn cookie(&self) -> String {
+        self.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+}
