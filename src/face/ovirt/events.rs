@@ -74,7 +74,7 @@ fn origin(entry: &AuditEntry) -> &str {
 /// the log in batches until the page is full. Any other order has to look at all that match.
 pub async fn find(
     log: &SqliteLog,
-    view: View<'_>,
+    world: &World,
     plan: &Plan,
     from: Option<u64>,
     max: usize,
@@ -84,7 +84,9 @@ pub async fn find(
         Some(Direction::Asc) => true,
         Some(Direction::Desc) => false,
         None => {
-            let mut found = walk(log, view, plan, from, false, usize::MAX).await?;
+            let mut found = walk(log, world, plan, from, false, usize::MAX).await?;
+            // Nothing in a search of entries depends on the time of the look.
+            let view = View::new(world, 0);
             let records: Vec<AuditRecord> = found.iter().map(record).collect();
             let mut order: Vec<usize> = (0..found.len()).collect();
             let row = |n: usize| AuditRowView { record: &records[n], view };
@@ -103,7 +105,7 @@ pub async fn find(
         };
         return log.audit(query).await;
     }
-    let mut found = walk(log, view, plan, from, oldest_first, page.end).await?;
+    let mut found = walk(log, world, plan, from, oldest_first, page.end).await?;
     found.drain(..page.start.min(found.len()));
     Ok(found)
 }
@@ -122,7 +124,7 @@ fn log_order(plan: &Plan) -> Option<Direction> {
 /// The first entries that match, no more than are wanted.
 async fn walk(
     log: &SqliteLog,
-    view: View<'_>,
+    world: &World,
     plan: &Plan,
     from: Option<u64>,
     oldest_first: bool,
@@ -131,13 +133,14 @@ async fn walk(
     let mut query = AuditQuery {
         after: from,
         oldest_first,
-        filter: filter(view.world, &plan.index_hint()),
+        filter: filter(world, &plan.index_hint()),
         limit: BATCH,
         ..AuditQuery::default()
     };
     let mut found = Vec::new();
     loop {
         let batch = log.audit(query).await?;
+        let view = View::new(world, 0);
         let last = batch.last().map(|entry| entry.id);
         let more = batch.len() as u64 == BATCH;
         for entry in batch {
@@ -227,7 +230,7 @@ async fn list(call: Arc<Call>) -> Handled {
     let from = call.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
     let from = from.map_err(|_| call.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
     let page = Page::of(call.max()?);
-    let found = find(call.engine().log(), call.view(), &plan, from, page.max).await;
+    let found = find(call.engine().log(), &call.world, &plan, from, page.max).await;
     let found = found.map_err(|error| unavailable(&call, &error))?;
     listed(&call, &EVENT, found.iter().map(|entry| view(call.base, entry)))
 }

@@ -108,7 +108,7 @@ async fn list_steps(call: Arc<Call>) -> Handled {
 }
 
 async fn get_step(call: Arc<Call>) -> Handled {
-    let (job, id) = (job(&call)?, call.id(3)?);
+    let (job, id): (_, Uuid) = (job(&call)?, call.id(3)?);
     let step = (0..job.task.steps().len()).find(|n| step_id(job, *n) == id);
     let doc = step.and_then(|n| step_view(call.base, job, n));
     shown(&call, &STEP, &call.found(doc, 3)?)
