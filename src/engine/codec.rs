@@ -49,7 +49,8 @@ pub(super) struct Decoder {
 impl Decoder {
     /// An event as it was appended, of whatever schema version.
     pub(super) fn event(&mut self, link: &Link<'_>) -> Result<Recorded, Unavailable> {
-        let corrupt = |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
+        let corrupt =
+            |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
         let actor = match link.actor.strip_prefix(USER) {
             Some(id) => Actor::User(UserId(Uuid::parse_str(id).map_err(|error| corrupt(error.to_string()))?)),
             None if link.actor == SYSTEM => Actor::System,

@@ -94,7 +94,10 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("snapshots", &self.snapshots).field("snapshot_every", &self.snapshot_every).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("snapshots", &self.snapshots)
+            .field("snapshot_every", &self.snapshot_every)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,7 +20,7 @@ use super::*;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
-use crate::log::{EventLog, Sealer, sqlite};
+use crate::log::{AuditQuery, EventLog, Sealer, sqlite};
 use crate::reactors::{Pace, Reactors, host_facts};
 
 /// How much faster than in truth the simulated estate lives.
@@ -90,11 +90,8 @@ impl Lab {
 
     /// Creates a VM that boots from the network.
     async fn create_vm(&self, name: &str) -> VmId {
-        let changes = VmPatch {
-            name: Some(name.into()),
-            boot: Some(vec![BootDevice::Network, BootDevice::Hd]),
-            ..VmPatch::default()
-        };
+        let changes =
+            VmPatch { name: Some(name.into()), boot: Some(vec![BootDevice::Network, BootDevice::Hd]), ..VmPatch::default() };
         let template = evirt_domain::template::BLANK;
         let created = self.engine.submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template, changes }).await.unwrap();
         VmId(created.world.exactly_named(NameKind::Vm, name).unwrap())
@@ -215,7 +212,11 @@ async fn what_another_appended_is_caught_up_with_and_decided_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_panics_refuses_its_own_command_only() {
     let lab = Lab::new().await;
-    let answers = (lab.engine.submit(&request(), cluster("a")), lab.engine.submit(&request(), Panics), lab.engine.submit(&request(), cluster("b")));
+    let answers = (
+        lab.engine.submit(&request(), cluster("a")),
+        lab.engine.submit(&request(), Panics),
+        lab.engine.submit(&request(), cluster("b")),
+    );
     assert!(soon(answers.0).await.is_ok());
     assert_eq!(soon(answers.1).await.unwrap_err().class(), Class::Unavailable);
     assert!(soon(answers.2).await.is_ok());
@@ -267,6 +268,8 @@ async fn a_vm_is_started_and_stopped() {
     let job = lab.start_vm(vm).await;
     assert_eq!(soon(lab.engine.settle(job)).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Up).await;
+    let told = lab.engine.log().audit(AuditQuery::newest(100)).await.unwrap();
+    assert_eq!(told[0].row.references.vm, Some(vm.0));
     let stopped = lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
     assert_eq!(soon(lab.engine.settle(opened(&stopped))).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Down).await;
@@ -318,7 +321,8 @@ async fn measure() {
         let answers: Vec<_> = (0..5_000)
             .map(|n| {
                 let changes = VmPatch { name: Some(format!("vm{}", events + n)), ..VmPatch::default() };
-                lab.engine.submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template: evirt_domain::template::BLANK, changes })
+                lab.engine
+                    .submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template: evirt_domain::template::BLANK, changes })
             })
             .collect();
         for answer in answers {
