@@ -9,7 +9,7 @@ use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, creating, creation_status, remove, removed};
+use super::collection::{act, check_immutable, creating, creation_status, remove};
 use super::disks;
 use super::parts::given;
 use super::representation::types::{ACTION, DISK};
@@ -17,6 +17,7 @@ use super::representation::{Doc, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::vms::vm;
+use super::work::removed_after;
 
 routes! { ROUTES:
     "vms/{}/disks" => GET list, POST add;
@@ -130,7 +131,7 @@ async fn delete(call: Arc<Call>) -> Handled {
         return remove(&call, DetachDisk { vm: owner.id, disk }).await;
     }
     let outcome = call.submit(RemoveDisk { disk }).await?;
-    removed(&call, &outcome)
+    removed_after(&call, &outcome).await
 }
 
 async fn plug(call: Arc<Call>, active: bool) -> Handled {

@@ -12,7 +12,7 @@ use rand::Rng;
 
 use super::answer::{Answer, Handled};
 use super::cache::rendered;
-use super::collection::{act, check_immutable, created, grace, removed};
+use super::collection::{act, check_immutable, created, grace};
 use super::parts::{Statistic, date, given, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, STATISTIC, TAG, VM};
@@ -20,6 +20,7 @@ use super::representation::{Doc, Fault, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::tags;
+use super::work::removed_after;
 use crate::hypervisor;
 
 routes! { ROUTES:
@@ -253,7 +254,7 @@ async fn delete(call: Arc<Call>) -> Handled {
     let sent = call.optional_body(&[&ACTION, &VM])?.map(|(_, doc)| doc).unwrap_or_default();
     let keep_disks = sent.has("vm.disks.detach_only") || sent.has("disks.detach_only");
     let outcome = call.submit(RemoveVm { vm: id, keep_disks }).await?;
-    removed(&call, &outcome)
+    removed_after(&call, &outcome).await
 }
 
 /// The VM in the answer to an action.
