@@ -25,7 +25,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..9;
+const SEEDS: std::ops::Range<u64> = 1..13;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -60,7 +60,8 @@ impl Dice {
 fn observation(dice: &mut Dice, world: &World, vm: VmId) -> Observed {
     let run = world.vms.get(&vm).and_then(|v| v.run.as_ref());
     let from = run.map(|r| r.host).unwrap_or_default();
-    match dice.below(14) {
+    match dice.below(17) {
+        14.. => Observed::Up(Guest::default()),
         0 => Observed::PoweringUp(Guest::default()),
         1..=4 => Observed::Up(Guest { ips: vec!["192.0.2.50".into()], ..Guest::default() }),
         5 => Observed::Paused { detail: "eio".into() },
@@ -105,6 +106,8 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
+        Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
+        Task::SuspendVm { vm } if dice.coin() => Box::new(ReportVm { vm, generation: None, observed: Observed::Saved }),
         Task::StartVm { vm }
         | Task::StopVm { vm }
         | Task::ShutdownVm { vm }
@@ -146,7 +149,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         28 => Box::new(StopVm { vm }),
         29 => Box::new(ShutdownVm { vm }),
         30 => Box::new(RebootVm { vm }),
-        31 => Box::new(SuspendVm { vm }),
+        31 => {
+            let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
+            Box::new(SuspendVm { vm: up })
+        }
         32 | 33 => Box::new(MigrateVm { vm, host: on, force: coin }),
         34 => Box::new(CancelMigration { vm }),
         35 => Box::new(SetTicket { vm, expires_s: 60 }),
