@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,9 @@ use crate::face::ovirt;
 use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::SqliteLog;
+use crate::log::{Sealer, SqliteLog};
 use crate::log::lock::EngineLock;
+use crate::reactors::{Pace, Reactors};
 use crate::{telemetry, tls};
 
 /// How long a client may take to send a request's headers, and how long a connection may be idle between two requests.
@@ -40,7 +42,6 @@ const SIMULATOR_FILE: &str = "simulator.json";
 const SNAPSHOTS: &str = crate::log::snapshot::DIRECTORY_NAME;
 
 /// A running server.
-#[derive(Debug)]
 pub struct Server {
     /// Where it listens for plain http.
     pub http: SocketAddr,
@@ -55,14 +56,23 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     listeners: Vec<JoinHandle<io::Result<()>>>,
     tasks: JoinSet<()>,
+    reactors: Reactors,
     log: Arc<SqliteLog>,
     _lock: EngineLock,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("http", &self.http).field("https", &self.https).finish_non_exhaustive()
+    }
 }
 
 impl Server {
     /// Starts a server, and installs it where the data directory is fresh.
     pub async fn start(settings: Settings) -> Result<Self> {
-        fs::create_dir_all(&settings.data).with_context(|| format!("making {}", settings.data.display()))?;
+        // The log holds password hashes, and keys lie beside it: a directory that is made here is nobody else's to read.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data);
+        made.with_context(|| format!("making {}", settings.data.display()))?;
         let (http, https) = (bind(settings.http), bind(settings.https));
         // An engine that runs there is the likeliest reason for a port in use, and says more: so the lock is asked first.
         let address = |bound: &Result<TcpListener>, wanted| bound.as_ref().ok().and_then(|l| l.local_addr().ok()).unwrap_or(wanted);
@@ -87,7 +97,9 @@ impl Server {
             _ => None,
         };
 
-        let app = App::new(engine);
+        let sealer = Arc::new(Sealer::open(&settings.data)?);
+        let reactors = Reactors::start(engine.clone(), sealer.clone(), Pace::default());
+        let app = App::new(engine, sealer);
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
@@ -110,6 +122,7 @@ impl Server {
             handle,
             listeners,
             tasks,
+            reactors,
             log,
             _lock: lock,
         })
@@ -126,6 +139,7 @@ impl Server {
             }
         }
         self.tasks.shutdown().await;
+        drop(self.reactors);
         self.app.engine.shutdown().await;
         self.log.close().await;
     }

@@ -29,7 +29,7 @@ pub const MANAGEMENT_NETWORK: NetworkId = NetworkId(Uuid::from_u128(9));
 /// What Everyone may do with Blank.
 pub const USER_TEMPLATE_BASED_VM: RoleId = RoleId(Uuid::from_u128(0xdef00009_0000_0000_0000_def000000009));
 /// What Everyone may do with the management network's vNIC profile.
-pub const VNIC_PROFILE_USER: RoleId = RoleId(Uuid::from_u128(0xdef00010_0000_0000_0000_def000000010));
+pub const VNIC_PROFILE_USER: RoleId = RoleId(Uuid::from_u128(0xdef0000a_0000_0000_0000_def000000010));
 
 /// The log began. Its payload names the version that installed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

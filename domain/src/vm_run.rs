@@ -141,10 +141,10 @@ fold!(VmStartRequested, Vm vm, |e, world, at| {
     world.placed.insert((e.host, e.vm));
     world.to_restart.remove(&e.vm);
     touch(world, e.vm, at, |v| {
-        v.state = if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch };
+        let before = std::mem::replace(&mut v.state, if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch });
         v.run = Some(Box::new(Run {
             host: e.host, generation: v.run.as_ref().map_or(at.position, |r| r.generation), started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
-            failed_hosts: Vec::new(), destination: None, before: v.state,
+            failed_hosts: Vec::new(), destination: None, before,
             cdrom: e.overrides.cdrom.clone().unwrap_or_else(|| v.cdrom.clone()),
             ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false, cancelling: false,
         }));

@@ -203,9 +203,6 @@ pub fn list<T: Resource>(view: View<'_>, plan: &Plan, page: Page) -> Vec<Arc<T>>
 /// Like [`list`], of those only that `keep` lets pass: a user's view, or those of one cluster.
 pub fn list_where<T: Resource>(view: View<'_>, plan: &Plan, page: Page, keep: impl Fn(&T) -> bool) -> Vec<Arc<T>> {
     let lister = Lister { view, plan, keep, page: plan.range(page.max.min(MAX_PAGE_SIZE)) };
-    if lister.page.is_empty() {
-        return Vec::new();
-    }
     let hints = plan.index_hint();
     let ordered = lister.in_order_of_names();
     if let Some(candidates) = seek::candidates::<T>(view.world, &hints, if ordered { MANY_CANDIDATES } else { usize::MAX }) {
@@ -266,6 +263,9 @@ impl<'a, K> Lister<'a, '_, K> {
         K: Fn(&T) -> bool,
     {
         let wanted = self.page.end;
+        if self.page.is_empty() {
+            return Vec::new();
+        }
         let mut best: Vec<&'a Arc<T>> = Vec::new();
         for row in rows.filter(|row| self.matches(row)) {
             best.push(row);

@@ -225,6 +225,11 @@ impl Engine {
         }
     }
 
+    /// How many commands wait for the committer.
+    pub fn waiting(&self) -> usize {
+        self.0.queue.max_capacity() - self.0.queue.capacity()
+    }
+
     /// Waits until a job has ended, and tells how; none if there is no such job, or not any more.
     pub async fn settle(&self, job: JobId) -> Option<JobStatus> {
         self.until(|world| match world.jobs.get(&job) {

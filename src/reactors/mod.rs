@@ -62,6 +62,7 @@ struct Reactor {
 }
 
 /// The running reactors; dropping them ends them, as a crash would.
+#[derive(Debug)]
 pub struct Reactors(Vec<JoinHandle<()>>);
 
 impl Drop for Reactors {

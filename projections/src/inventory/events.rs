@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::ids::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -122,47 +121,19 @@ impl Searchable for AuditRowView<'_> {
     fn related(&self, reference: Entity, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
         let (record, world) = (self.record, self.view.world);
         match reference {
-            Entity::Vm => self.show(record.vm, world, visit),
-            Entity::Template => self.show(record.template, world, visit),
-            Entity::Host => self.show(record.host, world, visit),
-            Entity::User => self.show(record.user, world, visit),
-            Entity::Cluster => self.show(record.cluster, world, visit),
+            Entity::Vm => self.show(record.vm.and_then(|id| world.vms.get(&id)), visit),
+            Entity::Template => self.show(record.template.and_then(|id| world.templates.get(&id)), visit),
+            Entity::Host => self.show(record.host.and_then(|id| world.hosts.get(&id)), visit),
+            Entity::User => self.show(record.user.and_then(|id| world.users.get(&id)), visit),
+            Entity::Cluster => self.show(record.cluster.and_then(|id| world.clusters.get(&id)), visit),
             _ => {}
         }
     }
 }
 
-/// What an identifier in an entry stands for.
-trait Refers: Ord + Copy {
-    type To: Resource<Id = Self>;
-}
-
-impl Refers for VmId {
-    type To = evirt_domain::vm::Vm;
-}
-
-impl Refers for TemplateId {
-    type To = evirt_domain::template::Template;
-}
-
-impl Refers for HostId {
-    type To = evirt_domain::host::Host;
-}
-
-impl Refers for UserId {
-    type To = evirt_domain::access::User;
-}
-
-impl Refers for ClusterId {
-    type To = evirt_domain::cluster::Cluster;
-}
-
 impl AuditRowView<'_> {
-    fn show<I: Refers>(&self, id: Option<I>, world: &World, visit: &mut dyn FnMut(&dyn Searchable) -> bool)
-    where
-        I: From<Uuid>,
-    {
-        if let Some(found) = id.and_then(|id| I::To::table(world).get(&id)) {
+    fn show<T: Resource>(&self, found: Option<&Arc<T>>, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
+        if let Some(found) = found {
             visit(&Row::new(self.view, &**found));
         }
     }

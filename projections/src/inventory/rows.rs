@@ -85,7 +85,7 @@ fn show_events(view: View<'_>, about: About, visit: Visit<'_>) {
 }
 
 /// The users who hold a permission on a VM itself, on their own or through a group. Costs a walk over the permissions.
-fn users_of<'w>(world: &'w World, vm: VmId) -> impl Iterator<Item = &'w Arc<User>> {
+fn users_of(world: &World, vm: VmId) -> impl Iterator<Item = &Arc<User>> {
     let held = world.permissions.values().filter(move |permission| permission.object == Object::Vm(vm));
     held.flat_map(move |permission| {
         world.users.values().filter(move |user| match permission.holder {

@@ -15,7 +15,7 @@ use crate::search::{Entity, Hint, Seek};
 /// that does yields more than `many`.
 pub(super) fn candidates<T: Resource>(world: &World, hints: &[Hint], many: usize) -> Option<BTreeSet<T::Id>> {
     let own = |hint: &&Hint| hint.reference.is_none();
-    if let Some(id) = hints.iter().filter(own).find_map(|hint| identifier(hint)) {
+    if let Some(id) = hints.iter().filter(own).find_map(identifier) {
         return Some(BTreeSet::from([T::Id::from(id)]));
     }
     if let Some((kind, field)) = T::NAMES
@@ -53,7 +53,7 @@ fn identifier(hint: &Hint) -> Option<Uuid> {
     }
 }
 
-fn texts<'h>(hint: &'h Hint) -> Option<&'h [String]> {
+fn texts(hint: &Hint) -> Option<&[String]> {
     match &hint.seek {
         Seek::Texts(texts) => Some(texts),
         _ => None,

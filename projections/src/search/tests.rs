@@ -232,7 +232,7 @@ fn texts_parse_into_what_they_mean() {
 fn searches_find_what_they_say() {
     use Entity::{Event, Host, Vm};
     let table = [
-        (Vm, "", "Web2 db_1 dbx1 web1"),
+        (Vm, "", "db_1 dbx1 web1 Web2"),
         // Text: exact without a star, any run with one, underscores are letters.
         (Vm, "name=web1", "web1"),
         (Vm, "name=web", ""),
@@ -241,7 +241,7 @@ fn searches_find_what_they_say() {
         (Vm, "name=d*1", "db_1 dbx1"),
         (Vm, "name=d**1*", "db_1 dbx1"),
         (Vm, "name=db_1", "db_1"),
-        (Vm, "name!=web1", "Web2 db_1 dbx1"),
+        (Vm, "name!=web1", "db_1 dbx1 Web2"),
         (Vm, "domain=qa.company.com", "web1"),
         // Nothing compares with an absent value.
         (Vm, "domain!=x", "web1"),
@@ -264,13 +264,13 @@ fn searches_find_what_they_say() {
         (Vm, "status=migratingfrom", "db_1"),
         (Vm, "status=migratingto", "db_1"),
         (Vm, "status=migrating", "db_1"),
-        (Vm, "status!=up", "Web2 db_1 dbx1"),
+        (Vm, "status!=up", "db_1 dbx1 Web2"),
         (Host, "status=nonresponsive", "south"),
         (Vm, "type!=server", ""),
         // Numbers.
-        (Vm, "memory>1024", "Web2 db_1"),
-        (Vm, "memory >= 1024 memory < 4096", "Web2 web1"),
-        (Vm, "memory!=1024", "Web2 db_1"),
+        (Vm, "memory>1024", "db_1 Web2"),
+        (Vm, "memory >= 1024 memory < 4096", "web1 Web2"),
+        (Vm, "memory!=1024", "db_1 Web2"),
         (Host, "load>0.75", "south"),
         (Host, "load<=1", "north"),
         (Vm, "id=11111111-2222-3333-4444-555555555555", "web1"),
@@ -298,7 +298,7 @@ fn searches_find_what_they_say() {
         (Event, "usrname=\"\"", "4 3 2"),
         (Event, "usrname!=\"\"", "1"),
         // Tags and what is below them.
-        (Vm, "tag=web", "Web2 web1"),
+        (Vm, "tag=web", "web1 Web2"),
         (Vm, "tag=frontend", "Web2"),
         (Vm, "tag=o*", "Web2"),
         (Vm, "tag=nowhere", ""),
@@ -322,7 +322,7 @@ fn searches_find_what_they_say() {
         (Vm, "sortby memory", "web1 Web2 db_1 dbx1"),
         (Vm, "sortby memory desc", "db_1 Web2 web1 dbx1"),
         (Vm, "sortby status", "dbx1 web1 Web2 db_1"),
-        (Vm, "sortby name desc", "web1 dbx1 db_1 Web2"),
+        (Vm, "sortby name desc", "Web2 web1 dbx1 db_1"),
         (Host, "sortby load", "north south west"),
         (Event, "severity>normal sortby time", "2 4 3"),
         (Event, "sortby severity desc", "4 3 2 1"),
@@ -334,7 +334,7 @@ fn searches_find_what_they_say() {
 
 #[test]
 fn case_counts_only_when_asked_for() {
-    assert_eq!(find(Entity::Vm, "name=web*", false), "Web2 web1");
+    assert_eq!(find(Entity::Vm, "name=web*", false), "web1 Web2");
     assert_eq!(find(Entity::Vm, "name=WEB1", false), "web1");
     assert_eq!(find(Entity::Vm, "WEB1", false), "db_1 web1");
     assert_eq!(find(Entity::Vm, "name!=WEB*", false), "db_1 dbx1");

@@ -19,6 +19,7 @@ pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthor
 
 use crate::directory::Directory;
 use crate::engine::Engine;
+use crate::log::Sealer;
 
 /// The header that names a request in events, jobs and logs.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
@@ -38,6 +39,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// The engine.
     pub engine: Engine,
+    /// Seals what must not be in the log in clear: the root passwords of hosts.
+    pub sealer: Arc<Sealer>,
     /// Who checks credentials.
     pub directory: Directory,
     /// When sessions were last used.
@@ -46,8 +49,8 @@ pub struct Parts {
 
 impl App {
     /// The shared parts around an engine.
-    pub fn new(engine: Engine) -> Self {
-        Self(Arc::new(Parts { engine, directory: Directory::default(), sessions: Sessions::default() }))
+    pub fn new(engine: Engine, sealer: Arc<Sealer>) -> Self {
+        Self(Arc::new(Parts { engine, sealer, directory: Directory::default(), sessions: Sessions::default() }))
     }
 }
 

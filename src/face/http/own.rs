@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::App;
-use crate::engine::{Engine, MAX_QUEUED_COMMANDS};
+use crate::engine::Engine;
 use crate::telemetry;
 
 /// The server's own paths. `ca_pem` is the authority's certificate.
@@ -44,5 +44,5 @@ fn gauge(engine: &Engine) {
     let world = engine.world();
     metrics::gauge!("evirt_log_head_position").set(world.position as f64);
     metrics::gauge!("evirt_sessions").set(world.sessions.len() as f64);
-    metrics::gauge!("evirt_commands_limit").set(MAX_QUEUED_COMMANDS as f64);
+    metrics::gauge!("evirt_commands_waiting").set(engine.waiting() as f64);
 }

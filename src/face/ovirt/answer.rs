@@ -6,7 +6,7 @@ use evirt_domain::{Class, Rejection};
 
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
-use super::representation::{render, render_collection};
+use super::representation::{complete, render, render_collection};
 use super::representation::{Doc, Fault, Format};
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
@@ -37,6 +37,11 @@ impl Answer {
     /// A document.
     pub fn doc(status: u16, of: &'static TypeDef, doc: &Doc, format: Format) -> Self {
         Self::bytes(status, render(of, doc, format), format)
+    }
+
+    /// A document whose fragment is rendered already.
+    pub fn fragment(fragment: &[u8], format: Format) -> Self {
+        Self::bytes(200, complete(fragment, format), format)
     }
 
     /// A collection of documents.

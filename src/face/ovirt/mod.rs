@@ -4,10 +4,14 @@
 //! module holds how its resources look (`view`), what a body asks for, its handlers and its routes.
 
 pub mod answer;
+mod cache;
+mod capabilities;
 mod clusters;
 mod collection;
 mod datacenters;
 mod disks;
+mod entry;
+mod events;
 mod hosts;
 mod jobs;
 mod networks;
@@ -18,11 +22,16 @@ pub mod representation;
 pub mod request;
 mod roles;
 pub mod route;
+mod rsdl;
 mod storagedomains;
 mod tags;
 mod templates;
 mod users;
+mod vm_disks;
+mod vm_nics;
+mod vms;
 mod vnicprofiles;
+mod work;
 
 use std::sync::Arc;
 
@@ -38,7 +47,16 @@ use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
-const COLLECTIONS: &[&[Route]] = &[clusters::ROUTES];
+const COLLECTIONS: &[&[Route]] = &[
+    entry::ROUTES,
+    capabilities::ROUTES,
+    clusters::ROUTES,
+    datacenters::ROUTES,
+    storagedomains::ROUTES,
+    vm_disks::ROUTES,
+    vm_nics::ROUTES,
+    vms::ROUTES,
+];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
 pub fn router(app: App) -> Router {

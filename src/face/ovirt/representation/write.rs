@@ -48,6 +48,14 @@ where
     out
 }
 
+/// A whole response body of an item that [`render_fragment`] wrote.
+pub fn complete(fragment: &[u8], format: Format) -> Vec<u8> {
+    match format {
+        Format::Xml => [DECLARATION, fragment].concat(),
+        Format::Json => fragment.to_vec(),
+    }
+}
+
 fn write(out: &mut Vec<u8>, def: &TypeDef, doc: &Doc, format: Format) {
     match format {
         Format::Xml => Xml::object(out, def.element, def, doc),

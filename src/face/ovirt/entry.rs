@@ -1,0 +1,88 @@
+//! The entry point: links to every collection, special objects, product information and a summary; the guide's chapter 5.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderName, header};
+use evirt_projections::inventory::{Count, summary};
+
+use super::answer::{Answer, Handled};
+use super::parts::date;
+use super::representation::Doc;
+use super::representation::types::API;
+use super::request::Call;
+use super::rsdl;
+use super::route::routes;
+
+routes! { ROUTES: "" => GET get; }
+
+/// The collections in the order of their links, and whether they can be searched.
+pub const LINKS: &[(&str, bool)] = &[
+    ("capabilities", false),
+    ("clusters", true),
+    ("datacenters", true),
+    ("events", true),
+    ("hosts", true),
+    ("networks", true),
+    ("roles", false),
+    ("storagedomains", true),
+    ("tags", false),
+    ("templates", true),
+    ("users", true),
+    ("groups", false),
+    ("domains", false),
+    ("vms", true),
+    ("disks", true),
+    ("jobs", false),
+    ("vnicprofiles", false),
+];
+
+const NOTHING: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The relations and addresses of all links.
+fn links(base: &str) -> Vec<(String, String)> {
+    let mut links = Vec::new();
+    for (name, searchable) in LINKS {
+        links.push(((*name).to_owned(), format!("{base}/{name}")));
+        let search = match *name {
+            "events" => format!("{base}/events;from={{event_id}}?search={{query}}"),
+            _ => format!("{base}/{name}?search={{query}}"),
+        };
+        links.extend(searchable.then(|| (format!("{name}/search"), search)));
+    }
+    links
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    if call.target.query.iter().any(|(name, _)| name == "rsdl") {
+        return rsdl::describe(&call);
+    }
+    let links = links(call.base);
+    let special = Doc::new()
+        .link("templates/blank", format!("{}/templates/{NOTHING}", call.base))
+        .link("tags/root", format!("{}/tags/{NOTHING}", call.base));
+    let version = Doc::new().set("major", 3).set("minor", 3).set("build", 0).set("revision", 0);
+    let product = Doc::new()
+        .set("name", "evirt")
+        .set("vendor", "evirt")
+        .set("version", version)
+        .set("full_version", concat!("3.3.0-evirt-", env!("CARGO_PKG_VERSION")));
+    let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, href));
+    doc.put("special_objects", special);
+    doc.put("product_info", product);
+    if !call.caller.filter {
+        let summary = summary(&call.world);
+        let counts = [
+            ("vms", &summary.vms),
+            ("hosts", &summary.hosts),
+            ("users", &summary.users),
+            ("storage_domains", &summary.storage_domains),
+        ];
+        let count = |count: &Count| Doc::new().set("total", count.total as i64).set("active", count.active as i64);
+        doc.put("summary", counts.into_iter().fold(Doc::new(), |doc, (name, counted)| doc.set(name, count(counted))));
+    }
+    doc.put("time", date(chrono::Utc::now().timestamp_micros()));
+    let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let header: Vec<String> = links.iter().map(|(rel, href)| format!("<http://{host}{href}>; rel={rel}")).collect();
+    let link = HeaderName::from_static("link");
+    Ok(Answer::doc(200, &API, &doc, call.output).with(link, &header.join(",")))
+}

@@ -1,0 +1,150 @@
+//! Network interfaces of virtual machines: the guide's section 15.4.
+
+use std::sync::Arc;
+
+use evirt_domain::Event;
+use evirt_domain::ids::*;
+use evirt_domain::network::profiles_of;
+use evirt_domain::vm::*;
+
+use super::answer::{Answer, Handled};
+use super::collection::{act, check_immutable, created, remove};
+use super::parts::given;
+use super::representation::check::require;
+use super::representation::types::NIC;
+use super::representation::{Doc, render_fragment};
+use super::request::Call;
+use super::route::routes;
+use super::vms::vm;
+
+routes! { ROUTES:
+    "vms/{}/nics" => GET list, POST add;
+    "vms/{}/nics/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/nics/{}/activate" => POST activate;
+    "vms/{}/nics/{}/deactivate" => POST deactivate;
+}
+
+/// The interface as the API shows it.
+fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
+    let vm_href = format!("{}/vms/{}", call.base, vm.id);
+    let href = format!("{vm_href}/nics/{}", nic.id);
+    let mut doc = Doc::new()
+        .set("id", nic.id.to_string())
+        .set("name", &nic.name)
+        .set("interface", nic.interface.name())
+        .set_path("mac.address", nic.mac.as_str())
+        .set("linked", nic.linked)
+        .set("plugged", nic.plugged)
+        .set("active", nic.plugged)
+        .reference("vm", vm.id.to_string(), vm_href)
+        .action("activate", format!("{href}/activate"))
+        .action("deactivate", format!("{href}/deactivate"));
+    if let Some(id) = nic.profile {
+        doc = doc.reference("vnic_profile", id.to_string(), format!("{}/vnicprofiles/{id}", call.base));
+        if let Some(profile) = call.world.vnic_profiles.get(&id) {
+            let network = profile.network;
+            doc = doc.reference("network", network.to_string(), format!("{}/networks/{network}", call.base));
+        }
+    }
+    doc.set("href", href)
+}
+
+/// The profile that a request means: named, or the first of the network that it names; an empty reference is none.
+fn profile(call: &Call, sent: &Doc, vm: &Vm) -> Result<Option<Option<VnicProfileId>>, Answer> {
+    if let Some(id) = sent.text("vnic_profile.id") {
+        let id = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("VnicProfile: id={id}")))?;
+        return Ok(Some(Some(VnicProfileId(id))));
+    }
+    let Some(wanted) = sent.doc("network") else { return Ok(None) };
+    let (id, name) = (wanted.text("id").filter(|t| !t.is_empty()), wanted.text("name").filter(|t| !t.is_empty()));
+    if id.is_none() && name.is_none() {
+        return Ok(Some(None));
+    }
+    let data_center = call.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
+    let network = call.world.networks.values().find(|n| match id {
+        Some(id) => n.id.to_string() == id.to_lowercase(),
+        None => Some(n.data_center) == data_center && Some(n.config.name.as_str()) == name,
+    });
+    let network = network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))?;
+    let profile = profiles_of(&call.world, network.id).next();
+    Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
+}
+
+fn patch(call: &Call, sent: &Doc, vm: &Vm) -> Result<NicPatch, Answer> {
+    Ok(NicPatch {
+        name: given(sent, "name"),
+        interface: sent.text("interface").and_then(NicInterface::from_name),
+        profile: profile(call, sent, vm)?,
+        mac: given(sent, "mac.address"),
+        linked: sent.bool("linked"),
+        plugged: sent.bool("plugged").or_else(|| sent.bool("active")),
+    })
+}
+
+fn nic<'a>(call: &Call, vm: &'a Vm) -> Result<&'a Nic, Answer> {
+    let id: NicId = call.id(3)?;
+    call.found(vm.nics.iter().find(|nic| nic.id == id), 3)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    let views = vm.nics.iter().map(|nic| render_fragment(&NIC, &view(&call, vm, nic), call.output));
+    Ok(Answer::collection(&NIC, views, call.output))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    Ok(Answer::doc(200, &NIC, &view(&call, vm, nic(&call, vm)?), call.output))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let owner = vm(&call, &call.world)?;
+    let sent = call.body(&NIC)?;
+    require(&sent, "NIC", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+    let mut config = NicConfig {
+        name: String::new(),
+        interface: NicInterface::Virtio,
+        profile: None,
+        mac: String::new(),
+        linked: true,
+        plugged: true,
+    };
+    config.apply(&patch(&call, &sent, owner)?);
+    let outcome = call.submit(AddNic { vm: owner.id, config }).await?;
+    let nic = outcome.events.iter().find_map(|r| match &r.event {
+        Event::NicAdded(e) => Some(&e.nic),
+        _ => None,
+    });
+    created(&call, &NIC, &view(&call, vm(&call, &outcome.world)?, call.found(nic, 1)?))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let owner = vm(&call, &call.world)?;
+    let current = nic(&call, owner)?;
+    let sent = call.body(&NIC)?;
+    check_immutable(&call, &NIC, &view(&call, owner, current), &sent)?;
+    let changes = patch(&call, &sent, owner)?;
+    let outcome = call.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
+    let owner = vm(&call, &outcome.world)?;
+    Ok(Answer::doc(200, &NIC, &view(&call, owner, nic(&call, owner)?), call.output))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let owner = vm(&call, &call.world)?;
+    remove(&call, RemoveNic { vm: owner.id, nic: nic(&call, owner)?.id }).await
+}
+
+async fn plug(call: Arc<Call>, plugged: bool) -> Handled {
+    let owner = vm(&call, &call.world)?;
+    let nic = nic(&call, owner)?.id;
+    let changes = NicPatch { plugged: Some(plugged), ..Default::default() };
+    act(&call, call.action()?, UpdateNic { vm: owner.id, nic, changes }, |doc| doc).await
+}
+
+async fn activate(call: Arc<Call>) -> Handled {
+    plug(call, true).await
+}
+
+async fn deactivate(call: Arc<Call>) -> Handled {
+    plug(call, false).await
+}

@@ -1,0 +1,468 @@
+//! Virtual machines and their actions: the guide's chapter 15.
+
+use std::sync::Arc;
+
+use evirt_domain::ids::*;
+use evirt_domain::tag::{AttachTag, DetachTag, Tagged};
+use evirt_domain::vm::*;
+use evirt_domain::vm_run::*;
+use evirt_domain::world::NameKind;
+use evirt_domain::{Event, World};
+use rand::Rng;
+
+use super::answer::{Answer, Handled};
+use super::cache::rendered;
+use super::collection::{act, check_immutable, created, grace, removed};
+use super::parts::{Statistic, date, given, number, text};
+use super::representation::check::require;
+use super::representation::types::{ACTION, CDROM, STATISTIC, TAG, VM};
+use super::representation::{Doc, Fault, render_fragment};
+use super::request::Call;
+use super::route::routes;
+use super::tags;
+use crate::hypervisor;
+
+routes! { ROUTES:
+    "vms" => GET list, POST add;
+    "vms/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/start" => POST start;
+    "vms/{}/stop" => POST stop;
+    "vms/{}/shutdown" => POST shutdown;
+    "vms/{}/reboot" => POST reboot;
+    "vms/{}/suspend" => POST suspend;
+    "vms/{}/migrate" => POST migrate;
+    "vms/{}/cancelmigration" => POST cancel_migration;
+    "vms/{}/ticket" => POST ticket;
+    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom;
+    "vms/{}/cdroms/{}" => GET get_cdrom, PUT update_cdrom, DELETE delete_cdrom;
+    "vms/{}/tags" => GET list_tags, POST add_tag;
+    "vms/{}/tags/{}" => GET get_tag, DELETE delete_tag;
+    "vms/{}/statistics" => GET list_statistics;
+    "vms/{}/statistics/{}" => GET get_statistic;
+}
+
+/// The actions of a VM.
+const ACTIONS: &[&str] = &["start", "stop", "shutdown", "reboot", "suspend", "migrate", "cancelmigration", "ticket"];
+/// The collections below a VM.
+const LINKS: &[&str] = &["disks", "nics", "cdroms", "tags", "permissions", "statistics"];
+/// The identifier of the one drive that every VM has.
+const DRIVE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The VM as the API shows it. `filtered` leaves out what only administrators see.
+pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
+    let href = format!("{base}/vms/{}", vm.id);
+    let config = &vm.config;
+    let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
+    let os = Doc::new()
+        .set("type", config.os.as_str())
+        .set("boot", boot)
+        .opt("kernel", text(&config.kernel))
+        .opt("initrd", text(&config.initrd))
+        .opt("cmdline", text(&config.cmdline));
+    let mut display = Doc::new()
+        .set("type", config.display.name())
+        .set("monitors", config.monitors)
+        .set("single_qxl_pci", config.single_qxl_pci)
+        .set("allow_override", config.allow_override)
+        .set("smartcard_enabled", config.smartcard)
+        .opt("keyboard_layout", text(&config.keyboard_layout));
+    let topology = Doc::new().set("sockets", config.sockets).set("cores", config.cores);
+    let mut doc = Doc::with_capacity(48)
+        .set("id", vm.id.to_string())
+        .set("name", &config.name)
+        .opt("description", text(&config.description))
+        .opt("comment", text(&config.comment))
+        .set("type", config.kind.name())
+        .set_path("status.state", vm.state.name())
+        .set("memory", config.memory)
+        .set("cpu", Doc::new().set("topology", topology))
+        .set("cpu_shares", config.cpu_shares)
+        .set("os", os)
+        .set_path("high_availability.enabled", config.highly_available)
+        .set_path("high_availability.priority", config.priority)
+        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
+        .reference("template", config.template.to_string(), format!("{base}/templates/{}", config.template))
+        .set("creation_time", date(vm.created_at))
+        .set("origin", "ovirt")
+        .set("stateless", config.stateless)
+        .set("delete_protected", config.delete_protected)
+        .set_path("memory_policy.guaranteed", config.memory_guaranteed)
+        .set_path("memory_policy.ballooning", config.ballooning)
+        .set_path("usb.enabled", config.usb)
+        .opt("timezone", text(&config.timezone))
+        .opt("tunnel_migration", config.tunnel_migration)
+        .opt("start_time", vm.started_at.map(date));
+    if !config.domain.is_empty() {
+        doc = doc.set_path("domain.name", config.domain.as_str());
+    }
+    if !filtered {
+        let mut policy = Doc::new().set("affinity", config.affinity.name());
+        if let Some(host) = config.pinned_host {
+            policy = policy.reference("host", host.to_string(), format!("{base}/hosts/{host}"));
+        }
+        doc.put("placement_policy", policy);
+    }
+    if !config.custom_properties.is_empty() {
+        let property = |(name, value): &(String, String)| Doc::new().set("name", name.as_str()).set("value", value.as_str());
+        let properties: Vec<Doc> = config.custom_properties.iter().map(property).collect();
+        doc.put("custom_properties", Doc::new().set("custom_property", properties));
+    }
+    if let Some(run) = &vm.run {
+        if !filtered {
+            doc = doc.reference("host", run.host.to_string(), format!("{base}/hosts/{}", run.host));
+        }
+        if !run.paused_detail.is_empty() {
+            doc.put_path("status.detail", run.paused_detail.as_str());
+        }
+        if let Some((address, port, secure)) = &run.display {
+            display = display.set("address", address.as_str()).set("port", i64::from(*port));
+            display = display.opt("secure_port", secure.map(i64::from));
+        }
+        if !run.ips.is_empty() {
+            let ips: Vec<Doc> = run.ips.iter().map(|ip| Doc::new().set("address", ip.as_str())).collect();
+            doc.put_path("guest_info.ips.ip", ips);
+            doc = doc.opt_path("guest_info.fqdn", text(&run.fqdn));
+        }
+    }
+    doc.put("display", display);
+    for action in ACTIONS {
+        doc = doc.action(*action, format!("{href}/{action}"));
+    }
+    for link in LINKS {
+        doc = doc.link(*link, format!("{href}/{link}"));
+    }
+    doc.set("href", href)
+}
+
+/// What a request says of a VM's configuration.
+fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
+    if let Some(os) = sent.text("os.type").filter(|os| !OS_TYPES.contains(&os.to_lowercase().as_str())) {
+        let detail = format!(
+            "{os} is not a member of OsType. Possible values for OsType and its extended configurable values are: {}",
+            OS_TYPES.join(", ")
+        );
+        return Err(call.bad(&Fault::new("Invalid value", detail)));
+    }
+    let boot = sent.has("os.boot").then(|| boot(sent, "os.boot"));
+    let pinned = call.reference(sent, "placement_policy.host", NameKind::Host, "Host")?;
+    let properties = sent.has("custom_properties").then(|| {
+        let pair = |doc: &Doc| Some((given(doc, "name")?, given(doc, "value").unwrap_or_default()));
+        sent.docs("custom_properties.custom_property").filter_map(pair).collect()
+    });
+    Ok(VmPatch {
+        name: given(sent, "name"),
+        description: given(sent, "description"),
+        comment: given(sent, "comment"),
+        cluster: None,
+        template: None,
+        kind: sent.text("type").and_then(VmType::from_name),
+        memory: sent.int("memory"),
+        memory_guaranteed: sent.int("memory_policy.guaranteed"),
+        ballooning: sent.bool("memory_policy.ballooning"),
+        sockets: number(sent, "cpu.topology.sockets"),
+        cores: number(sent, "cpu.topology.cores"),
+        cpu_shares: number(sent, "cpu_shares"),
+        os: sent.text("os.type").map(str::to_lowercase),
+        boot,
+        kernel: given(sent, "os.kernel"),
+        initrd: given(sent, "os.initrd"),
+        cmdline: given(sent, "os.cmdline"),
+        display: sent.text("display.type").and_then(DisplayType::from_name),
+        monitors: number(sent, "display.monitors"),
+        single_qxl_pci: sent.bool("display.single_qxl_pci"),
+        allow_override: sent.bool("display.allow_override"),
+        smartcard: sent.bool("display.smartcard_enabled"),
+        keyboard_layout: given(sent, "display.keyboard_layout"),
+        highly_available: sent.bool("high_availability.enabled"),
+        priority: number(sent, "high_availability.priority"),
+        stateless: sent.bool("stateless"),
+        delete_protected: sent.bool("delete_protected"),
+        affinity: sent.text("placement_policy.affinity").and_then(Affinity::from_name),
+        pinned_host: pinned.map(Some),
+        timezone: given(sent, "timezone"),
+        domain: given(sent, "domain.name"),
+        usb: sent.bool("usb.enabled"),
+        tunnel_migration: sent.bool("tunnel_migration").map(Some),
+        custom_properties: properties,
+    })
+}
+
+fn boot(sent: &Doc, path: &str) -> Vec<BootDevice> {
+    sent.docs(path).filter_map(|boot| boot.text("dev").and_then(BootDevice::from_name)).collect()
+}
+
+/// The VM of the path.
+pub fn vm<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Vm>, Answer> {
+    call.found(world.vms.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<Vm>()?;
+    let items = found.iter().map(|vm| one(&call, vm));
+    let body = super::representation::render_collection(&VM, &Doc::new(), items, call.output);
+    Ok(Answer::bytes(200, body, call.output))
+}
+
+/// A VM as bytes, from the cache where they are known.
+fn one(call: &Call, vm: &Vm) -> axum::body::Bytes {
+    let filtered = call.caller.filter;
+    rendered((vm.id.0, vm.version), call.base, call.output, filtered, || {
+        render_fragment(&VM, &view(call.base, vm, filtered), call.output)
+    })
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    Ok(Answer::fragment(&one(&call, vm), call.output))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&VM)?;
+    for needed in ["cluster.id|name", "name", "template.id|name"] {
+        require(&sent, "VM", "add", &[needed]).map_err(|fault| call.bad(&fault))?;
+    }
+    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+    let template = call.reference(&sent, "template", NameKind::Template, "Template")?;
+    let command = CreateVm {
+        cluster: cluster.unwrap_or_default(),
+        template: template.unwrap_or_default(),
+        changes: patch(&call, &sent)?,
+    };
+    let outcome = call.submit(command).await?;
+    let id = outcome.events.iter().find_map(|r| match &r.event {
+        Event::VmCreated(e) => Some(e.vm),
+        _ => None,
+    });
+    let vm = call.found(id.and_then(|id| outcome.world.vms.get(&id)), 0)?;
+    created(&call, &VM, &view(call.base, vm, call.caller.filter))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let current = vm(&call, &call.world)?;
+    let sent = call.body(&VM)?;
+    check_immutable(&call, &VM, &view(call.base, current, call.caller.filter), &sent)?;
+    let mut changes = patch(&call, &sent)?;
+    changes.cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+    let outcome = call.submit(UpdateVm { vm: current.id, changes }).await?;
+    let vm = vm(&call, &outcome.world)?;
+    Ok(Answer::doc(200, &VM, &view(call.base, vm, call.caller.filter), call.output))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let id = vm(&call, &call.world)?.id;
+    let sent = call.optional_body(&[&ACTION, &VM])?.map(|(_, doc)| doc).unwrap_or_default();
+    let keep_disks = sent.has("vm.disks.detach_only") || sent.has("disks.detach_only");
+    let outcome = call.submit(RemoveVm { vm: id, keep_disks }).await?;
+    removed(&call, &outcome)
+}
+
+/// The VM in the answer to an action.
+fn with_vm(call: &Call, vm: VmId) -> impl FnOnce(Doc) -> Doc + use<> {
+    let href = format!("{}/vms/{vm}", call.base);
+    move |doc| {
+        let mut doc = doc;
+        doc.remove("vm");
+        doc.reference("vm", vm.to_string(), href)
+    }
+}
+
+macro_rules! actions {
+    ($($handler:ident => |$vm:ident, $sent:ident, $call:ident| $command:expr;)*) => {$(
+        async fn $handler($call: Arc<Call>) -> Handled {
+            let $vm = vm(&$call, &$call.world)?.id;
+            let $sent = $call.action()?;
+            let command = $command;
+            act(&$call, $sent, command, with_vm(&$call, $vm)).await
+        }
+    )*};
+}
+
+actions! {
+    start => |vm, sent, call| start_command(&call, vm, &sent)?;
+    stop => |vm, sent, call| StopVm { vm };
+    shutdown => |vm, sent, call| ShutdownVm { vm };
+    reboot => |vm, sent, call| RebootVm { vm };
+    suspend => |vm, sent, call| SuspendVm { vm };
+    cancel_migration => |vm, sent, call| CancelMigration { vm };
+    migrate => |vm, sent, call| MigrateVm {
+        vm,
+        host: call.reference(&sent, "host", NameKind::Host, "Host")?,
+        force: sent.bool("force").unwrap_or_default(),
+    };
+}
+
+/// A start, with what is asked for this run only.
+fn start_command(call: &Call, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
+    let cdrom = sent.docs("vm.cdroms.cdrom").next().map(|cd| cd.text("file.id").unwrap_or_default().to_owned());
+    let overrides = RunOverrides {
+        boot: sent.has("vm.os.boot").then(|| boot(sent, "vm.os.boot")),
+        cdrom,
+        kernel: given(sent, "vm.os.kernel"),
+        initrd: given(sent, "vm.os.initrd"),
+        cmdline: given(sent, "vm.os.cmdline"),
+        display: sent.text("vm.display.type").and_then(DisplayType::from_name),
+        stateless: sent.bool("vm.stateless"),
+        paused: sent.bool("pause").unwrap_or_default(),
+    };
+    let host = call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
+    Ok(StartVm { vm, overrides, once: sent.has("vm"), host })
+}
+
+/// How long a generated ticket is, in characters.
+const TICKET_LENGTH: usize = 12;
+
+async fn ticket(call: Arc<Call>) -> Handled {
+    let id = vm(&call, &call.world)?.id;
+    let sent = call.action()?;
+    grace(&sent).await;
+    let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
+    let value = given(&sent, "ticket.value").filter(|value| !value.is_empty()).unwrap_or_else(|| {
+        rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect()
+    });
+    let outcome = match call.submit(SetTicket { vm: id, expires_s }).await {
+        Ok(outcome) => outcome,
+        Err(refused) => return Err(refused.in_action(sent, call.output)),
+    };
+    let set = hypervisor::Call::SetTicket { vm: id.0, value: value.clone(), expiry_s: expires_s.into() };
+    if let Err(error) = call.engine().driver().call(hypervisor::OperationId(outcome.position), set).await {
+        let fault = Fault::operation_failed([error.to_string()]);
+        return Err(Answer::fault(500, &fault, call.output).in_action(sent, call.output));
+    }
+    let ticket = Doc::new().set("value", value).set("expiry", i64::from(expires_s));
+    let mut answer = with_vm(&call, id)(sent);
+    answer.put("ticket", ticket);
+    Ok(Answer::doc(200, &ACTION, &answer.set_path("status.state", "complete"), call.output))
+}
+
+// The drive
+
+/// The drive as the API shows it: what is configured, or with `current` what the running VM has.
+fn drive(call: &Call, vm: &Vm, current: bool) -> Doc {
+    let href = format!("{}/vms/{}", call.base, vm.id);
+    let file = match (&vm.run, current) {
+        (Some(run), true) => &run.cdrom,
+        _ => &vm.cdrom,
+    };
+    let mut doc = Doc::new().set("id", DRIVE).set("href", format!("{href}/cdroms/{DRIVE}"));
+    if !file.is_empty() {
+        doc.put("file", Doc::new().set("id", file.as_str()));
+    }
+    doc.reference("vm", vm.id.to_string(), href)
+}
+
+async fn list_cdroms(call: Arc<Call>) -> Handled {
+    let doc = drive(&call, vm(&call, &call.world)?, false);
+    Ok(Answer::collection(&CDROM, [render_fragment(&CDROM, &doc, call.output)], call.output))
+}
+
+async fn change_cd(call: &Call, file: String, current: bool) -> Result<Doc, Answer> {
+    let id = vm(call, &call.world)?.id;
+    let outcome = call.submit(ChangeCdRom { vm: id, file: file.clone(), current }).await?;
+    if current {
+        let world = &outcome.world;
+        let cluster = vm(call, world)?.config.cluster;
+        let domain = evirt_domain::vm::iso_file(evirt_domain::check::Act("change CD of", "VM"), world, cluster, &file).ok();
+        let cd = domain.map(|domain| hypervisor::FileRef { domain: domain.0, name: file });
+        let change = hypervisor::Call::ChangeCd { vm: id.0, cd };
+        if let Err(error) = call.engine().driver().call(hypervisor::OperationId(outcome.position), change).await {
+            return Err(Answer::fault(500, &Fault::operation_failed([error.to_string()]), call.output));
+        }
+    }
+    Ok(drive(call, vm(call, &outcome.world)?, current))
+}
+
+async fn add_cdrom(call: Arc<Call>) -> Handled {
+    let sent = call.body(&CDROM)?;
+    require(&sent, "CdRom", "add", &["file.id"]).map_err(|fault| call.bad(&fault))?;
+    let doc = change_cd(&call, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
+    created(&call, &CDROM, &doc)
+}
+
+fn check_drive(call: &Call) -> Result<(), Answer> {
+    if call.segment(3) == DRIVE { Ok(()) } else { Err(call.missing(call.segment(3))) }
+}
+
+async fn get_cdrom(call: Arc<Call>) -> Handled {
+    check_drive(&call)?;
+    let doc = drive(&call, vm(&call, &call.world)?, call.flag("current")?);
+    Ok(Answer::doc(200, &CDROM, &doc, call.output))
+}
+
+async fn update_cdrom(call: Arc<Call>) -> Handled {
+    check_drive(&call)?;
+    let sent = call.body(&CDROM)?;
+    let file = sent.text("file.id").unwrap_or_default().to_owned();
+    let doc = change_cd(&call, file, call.flag("current")?).await?;
+    Ok(Answer::doc(200, &CDROM, &doc, call.output))
+}
+
+async fn delete_cdrom(call: Arc<Call>) -> Handled {
+    check_drive(&call)?;
+    change_cd(&call, String::new(), false).await?;
+    Ok(Answer::empty(204))
+}
+
+// Tags
+
+/// A tag as it is attached to a VM.
+fn tag_view(call: &Call, vm: &Vm, tag: TagId) -> Option<Doc> {
+    let href = format!("{}/vms/{}", call.base, vm.id);
+    let doc = tags::view(call.base, call.engine().world().tags.get(&tag)?).set("href", format!("{href}/tags/{tag}"));
+    Some(doc.reference("vm", vm.id.to_string(), href))
+}
+
+async fn list_tags(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    let views = vm.tags.iter().filter_map(|tag| tag_view(&call, vm, *tag));
+    Ok(Answer::collection(&TAG, views.map(|doc| render_fragment(&TAG, &doc, call.output)), call.output))
+}
+
+async fn add_tag(call: Arc<Call>) -> Handled {
+    let current = vm(&call, &call.world)?;
+    let sent = call.body(&TAG)?;
+    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
+    let tag: TagId = call.reference(&Doc::new().set("tag", sent), "tag", NameKind::Tag, "Tag")?.unwrap_or_default();
+    let outcome = call.submit(AttachTag { tag, to: Tagged::Vm(current.id) }).await?;
+    let doc = tag_view(&call, vm(&call, &outcome.world)?, tag);
+    created(&call, &TAG, &call.found(doc, 1)?)
+}
+
+async fn get_tag(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    let tag: TagId = call.id(3)?;
+    let doc = vm.tags.contains(&tag).then(|| tag_view(&call, vm, tag)).flatten();
+    Ok(Answer::doc(200, &TAG, &call.found(doc, 3)?, call.output))
+}
+
+async fn delete_tag(call: Arc<Call>) -> Handled {
+    let id = vm(&call, &call.world)?.id;
+    super::collection::remove(&call, DetachTag { tag: call.id(3)?, to: Tagged::Vm(id) }).await
+}
+
+// Statistics
+
+fn statistics(call: &Call, vm: &Vm) -> Vec<Statistic> {
+    let live = call.engine().driver().vm_statistics(vm.id.0);
+    let (cpu, used) = live.map_or((0.0, 0), |live| (live.cpu_guest_percent, live.memory_used_bytes));
+    vec![
+        Statistic::bytes("memory.installed", "Total memory configured", vm.config.memory as u64),
+        Statistic::bytes("memory.used", "Memory used (agent)", used),
+        Statistic::percent("cpu.current.guest", "CPU used by guest", cpu),
+        Statistic::percent("cpu.current.total", "Total CPU used", cpu),
+    ]
+}
+
+async fn list_statistics(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    let href = format!("{}/vms/{}", call.base, vm.id);
+    let views = statistics(&call, vm).into_iter().map(|s| render_fragment(&STATISTIC, &s.view(vm.id.0, "vm", &href), call.output));
+    Ok(Answer::collection(&STATISTIC, views.collect::<Vec<_>>(), call.output))
+}
+
+async fn get_statistic(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?;
+    let href = format!("{}/vms/{}", call.base, vm.id);
+    let found = statistics(&call, vm).into_iter().find(|s| s.id(vm.id.0).to_string() == call.segment(3));
+    let doc = call.found(found, 3)?.view(vm.id.0, "vm", &href);
+    Ok(Answer::doc(200, &STATISTIC, &doc, call.output))
+}
