@@ -33,6 +33,8 @@ pub struct NameRule {
 pub const I18N_NAME: &str = "._-";
 /// A VM's.
 pub const VM_NAME: NameRule = NameRule { max: 64, special: I18N_NAME, international: true };
+/// A VM's that runs Windows.
+pub const WINDOWS_VM_NAME: NameRule = NameRule { max: 15, special: I18N_NAME, international: true };
 /// A data center's, a cluster's, a template's.
 pub const SHORT_NAME: NameRule = NameRule { max: 40, special: I18N_NAME, international: true };
 /// A host's.

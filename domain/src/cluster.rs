@@ -220,6 +220,13 @@ fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig)
     check::range(act, "memory_policy.overcommit.percent", config.overcommit_percent.into(), 100, 1000)
 }
 
+/// The management network that a cluster gets with its data center.
+fn join(world: &World, cluster: ClusterId, data_center: Option<DataCenterId>) -> Option<Event> {
+    let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management)?;
+    let network = ClusterNetwork { network: management.id, required: true, display: true };
+    Some(NetworkAssigned { cluster, network }.into())
+}
+
 /// Creates a cluster.
 #[derive(Clone, Debug)]
 pub struct CreateCluster {
@@ -230,13 +237,8 @@ impl Decide for CreateCluster {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         check(Act("add", "Cluster"), world, None, &self.config)?;
         let cluster: ClusterId = cx.fresh(0);
-        let mut events: Vec<Event> = vec![ClusterCreated { cluster, config: self.config.clone() }.into()];
-        let management = world.networks.values().find(|n| Some(n.data_center) == self.config.data_center && n.management);
-        if let Some(network) = management {
-            let network = ClusterNetwork { network: network.id, required: true, display: true };
-            events.push(NetworkAssigned { cluster, network }.into());
-        }
-        Ok(events)
+        let created = ClusterCreated { cluster, config: self.config.clone() };
+        Ok(std::iter::once(created.into()).chain(join(world, cluster, self.config.data_center)).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -268,7 +270,8 @@ impl Decide for UpdateCluster {
         if changes.data_center.is_some() && current.config.data_center.is_some() {
             return Err(act.no(Key::ClusterDataCenterFixed));
         }
-        Ok(vec![ClusterUpdated { cluster: self.cluster, changes }.into()])
+        let joined = changes.data_center.flatten().and_then(|dc| join(world, self.cluster, Some(dc)));
+        Ok(std::iter::once(ClusterUpdated { cluster: self.cluster, changes }.into()).chain(joined).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
 use crate::check::{self, Act};
+use crate::cluster::NetworkUnassigned;
 use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
@@ -12,7 +13,7 @@ use crate::ids::*;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
-use crate::storage::{AttachmentStatus, StorageKind};
+use crate::storage::{AttachmentStatus, StorageDomain, StorageDomainDetached, StorageKind};
 use crate::world::{NameKind, World};
 
 /// A compatibility version.
@@ -221,7 +222,7 @@ impl Decide for UpdateDataCenter {
     }
 }
 
-/// Removes a data center; its clusters stay, without one, and its networks go with it.
+/// Removes a data center; its clusters stay, without one, its networks go with it, and its master domain is detached.
 #[derive(Clone, Debug)]
 pub struct RemoveDataCenter {
     pub data_center: DataCenterId,
@@ -234,22 +235,34 @@ impl Decide for RemoveDataCenter {
         if current.status(world) == DataCenterStatus::Up {
             return Err(act.no(Key::DataCenterActive));
         }
-        if world.storage_domains.values().any(|d| d.attachment.as_ref().is_some_and(|a| a.data_center == self.data_center)) {
+        let inside = |d: &StorageDomain| d.attachment.is_some_and(|a| a.data_center == self.data_center);
+        if world.storage_domains.values().any(|d| inside(d) && Some(d.id) != current.master) {
             return Err(act.no(Key::DataCenterHasDomains));
+        }
+        let master = current.master.and_then(|id| world.storage_domains.get(&id));
+        if master.is_some_and(|d| d.attachment.is_some_and(|a| a.status == AttachmentStatus::Locked)) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
+        }
+        if master.is_some_and(|d| world.disks_on(d.id).next().is_some()) {
+            return Err(act.no(Key::DataCenterHasImages));
         }
         let clusters: Vec<_> = world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).collect();
         if clusters.iter().any(|c| world.vms_in(c.id).next().is_some()) {
             return Err(act.no(Key::DataCenterHasClusters));
         }
-        let mut events: Vec<Event> = Vec::new();
+        let (data_center, name) = (self.data_center, current.config.name.clone());
+        let mut events: Vec<Event> =
+            master.map(|d| StorageDomainDetached { domain: d.id, data_center }.into()).into_iter().collect();
         for cluster in clusters {
+            let networks = cluster.networks.iter().map(|n| n.network);
+            events.extend(networks.map(|network| NetworkUnassigned { cluster: cluster.id, network }.into()));
             let changes = crate::cluster::ClusterPatch { data_center: Some(None), ..Default::default() };
             events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
         }
         for network in world.networks.values().filter(|n| n.data_center == self.data_center) {
             events.extend(crate::network::removal(world, network));
         }
-        events.push(DataCenterRemoved { data_center: self.data_center, name: current.config.name.clone() }.into());
+        events.push(DataCenterRemoved { data_center, name }.into());
         Ok(events)
     }
 

@@ -523,7 +523,10 @@ impl Decide for UpdateHost {
         let mut wanted = host.config.clone();
         wanted.apply(&changes);
         check_config(act, world, Some(self.host), &wanted)?;
-        let still = matches!(host.status, HostStatus::Maintenance | HostStatus::PendingApproval | HostStatus::InstallFailed);
+        if host.status == HostStatus::PendingApproval {
+            return Err(act.no(Key::HostUpdateStatus).with("hostStatus", host.status.name()));
+        }
+        let still = matches!(host.status, HostStatus::Maintenance | HostStatus::InstallFailed);
         if (changes.cluster.is_some() || changes.address.is_some()) && !still {
             return Err(act.no(Key::HostUpdateCluster));
         }
@@ -661,7 +664,11 @@ impl Decide for ActivateHost {
         match host.status {
             HostStatus::Up => return Err(act.no(Key::HostAlreadyUp)),
             HostStatus::NonResponsive => return Err(act.no(Key::HostNonResponsive)),
-            HostStatus::Maintenance | HostStatus::NonOperational | HostStatus::Error | HostStatus::PreparingForMaintenance => {}
+            HostStatus::Maintenance
+            | HostStatus::NonOperational
+            | HostStatus::Error
+            | HostStatus::InstallFailed
+            | HostStatus::PreparingForMaintenance => {}
             other => return Err(act.no(Key::HostCannotActivate).with("hostStatus", other.name())),
         }
         let mut events: Vec<Event> = evacuation(world, self.host)
@@ -699,6 +706,9 @@ impl Decide for DeactivateHost {
             other => return Err(act.no(Key::HostStatusNotOperational).with("hostStatus", other.name())),
         }
         let running: Vec<_> = world.vms_on(self.host).collect();
+        if host.status == NonResponsive && !running.is_empty() {
+            return Err(act.no(Key::HostNonResponsiveWithVms));
+        }
         let stuck: Vec<_> =
             running.iter().filter(|v| v.config.affinity == Affinity::Pinned).map(|v| v.config.name.clone()).collect();
         if !stuck.is_empty() {
@@ -853,7 +863,7 @@ impl Decide for RemoveHost {
         if world.vms_on(self.host).next().is_some() {
             return Err(act.no(Key::HostHasVms));
         }
-        if world.vms_in(host.config.cluster).any(|v| v.config.pinned_host == Some(self.host)) {
+        if world.vms.values().any(|v| v.config.pinned_host == Some(self.host)) {
             return Err(act.no(Key::HostHasPinnedVms));
         }
         Ok(vec![HostRemoved { host: self.host, name: host.config.name.clone() }.into()])

@@ -33,7 +33,7 @@ type Filter = (&'static str, fn(&World, &Cluster, &Host, &Vm) -> Option<String>)
 /// The filters in their order.
 const FILTERS: &[Filter] = &[
     ("PinToHost", |_, _, host, vm| {
-        let elsewhere = vm.config.affinity != Affinity::Migratable && vm.config.pinned_host.is_some_and(|pin| pin != host.id);
+        let elsewhere = vm.config.affinity == Affinity::Pinned && vm.config.pinned_host.is_some_and(|pin| pin != host.id);
         elsewhere.then(|| "the VM is pinned to another host".into())
     }),
     ("CPU", |_, cluster, host, vm| {
@@ -86,7 +86,7 @@ fn weight(world: &World, cx: &Context, cluster: &Cluster, host: &Host, vm: &Vm) 
     }
 }
 
-/// Picks the host for a VM, or says of each why not.
+/// Picks the host for a VM, or says of each why not. The host that the VM is said to belong on comes before the best one.
 pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> Result<HostId, Rejection> {
     let cluster = world.cluster(vm.config.cluster)?;
     let candidates: Vec<&Arc<Host>> = world
@@ -110,7 +110,7 @@ pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> 
             );
             continue;
         }
-        if wish.host == Some(host.id) {
+        if wish.host.or(vm.config.pinned_host) == Some(host.id) {
             return Ok(host.id);
         }
         let weight = weight(world, cx, cluster, host, vm);

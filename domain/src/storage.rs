@@ -559,19 +559,19 @@ impl Decide for DeactivateStorageDomain {
         if attachment.status != AttachmentStatus::Active {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
-        if domain.is_master(world) && successor(world, domain).is_none() {
-            let others = world.storage_domains.values().any(|d| {
-                d.id != self.domain
-                    && d.attachment.is_some_and(|a| {
-                        a.data_center == attachment.data_center
-                            && matches!(a.status, AttachmentStatus::Active | AttachmentStatus::Locked)
-                    })
-            });
-            if others {
+        if domain.is_master(world) {
+            let another = |status| {
+                let mut others = world.storage_domains.values().filter(|d| d.id != self.domain);
+                others.any(|d| d.attachment == Some(Attachment { status, ..attachment }))
+            };
+            if another(AttachmentStatus::Locked) {
+                return Err(act.no(Key::MasterWithLocked));
+            }
+            if another(AttachmentStatus::Active) && successor(world, domain).is_none() {
                 return Err(act.no(Key::MasterWithOthers));
             }
         }
-        let uses = |vm: &crate::vm::Vm| !vm.is_down() && !vm.cdrom.is_empty() && domain.class == DomainClass::Iso;
+        let uses = |vm: &crate::vm::Vm| !vm.is_down() && !vm.run.as_ref().map_or(&vm.cdrom, |run| &run.cdrom).is_empty();
         let busy = world
             .disks_on(self.domain)
             .flat_map(|d| d.vms.iter().map(move |vm| (vm, d)))

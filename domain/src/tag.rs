@@ -195,7 +195,11 @@ impl Decide for UpdateTag {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("update", "Tag");
         let current = world.tag(self.tag)?;
-        let changes = self.changes.clone().reduce(&current.config);
+        let mut changes = self.changes.clone();
+        if self.tag != ROOT && changes.parent == Some(None) {
+            changes.parent = Some(Some(ROOT));
+        }
+        let changes = changes.reduce(&current.config);
         if changes.is_empty() {
             return Ok(Vec::new());
         }

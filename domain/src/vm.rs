@@ -460,7 +460,8 @@ fold!(CdRomChanged, Vm vm, |e, world, at| {
 });
 
 fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) -> Result<(), Rejection> {
-    check::name(act, &config.name, check::VM_NAME)?;
+    let windows = config.os.starts_with("windows");
+    check::name(act, &config.name, if windows { check::WINDOWS_VM_NAME } else { check::VM_NAME })?;
     if world.exactly_named(NameKind::Vm, &config.name).is_some_and(|other| Some(VmId(other)) != id) {
         return Err(act.no(Key::NameAlreadyUsed));
     }
@@ -647,7 +648,7 @@ impl Decide for RemoveVm {
     }
 }
 
-/// Ends a VM's removal: the volumes of its disks are gone, or not.
+/// Ends a VM's removal: the volumes of its disks are gone, or not; then the VM is there again, with disks that are illegal.
 #[derive(Clone, Debug)]
 pub struct FinishVmRemoval {
     pub job: JobId,
@@ -658,14 +659,22 @@ pub struct FinishVmRemoval {
 impl Decide for FinishVmRemoval {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let mut events: Vec<Event> = Vec::new();
-        if let (Some(vm), Ok(())) = (world.vms.get(&self.vm), &self.outcome) {
-            for attached in &vm.disks {
-                events.push(DiskDetached { vm: self.vm, disk: attached.disk }.into());
-                if let Some(disk) = world.disks.get(&attached.disk) {
+        let vm = world.vms.get(&self.vm).filter(|vm| vm.state == VmState::ImageLocked);
+        let disks = vm.iter().flat_map(|vm| &vm.disks).filter_map(|d| world.disks.get(&d.disk));
+        match (vm, &self.outcome) {
+            (Some(vm), Ok(())) => {
+                for disk in disks {
+                    events.push(DiskDetached { vm: self.vm, disk: disk.id }.into());
                     events.push(crate::disk::DiskRemoved { disk: disk.id, alias: disk.config.alias.clone() }.into());
                 }
+                events.push(VmRemoved { vm: self.vm, name: vm.config.name.clone() }.into());
             }
-            events.push(VmRemoved { vm: self.vm, name: vm.config.name.clone() }.into());
+            (Some(_), Err(reason)) => {
+                events.extend(disks.map(|d| crate::disk::DiskCreationFailed { disk: d.id, reason: reason.clone() }.into()));
+                let message = reason.clone();
+                events.push(crate::vm_run::VmDown { vm: self.vm, host: None, error: false, message }.into());
+            }
+            (None, _) => {}
         }
         events.push(crate::job::JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
         Ok(events)
@@ -837,6 +846,10 @@ impl Decide for AttachDisk {
         if !disk.vms.is_empty() && !disk.config.shareable {
             return Err(act.no(Key::DiskNotShareable));
         }
+        let domain = world.storage_domain(disk.storage_domain)?;
+        if domain.attachment.map(|a| a.data_center) != world.cluster(vm.config.cluster)?.config.data_center {
+            return Err(act.no(Key::DiskElsewhere));
+        }
         if disk.status != crate::disk::DiskStatus::Ok {
             return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
         }
@@ -854,7 +867,8 @@ pub(crate) fn check_attachment(act: Act, vm: &Vm, attachment: &DiskAttachment) -
     if attachment.bootable && vm.disks.iter().any(|d| d.bootable && d.disk != attachment.disk) {
         return Err(act.no(Key::DiskBootInUse));
     }
-    check::range(act, "disks", vm.disks.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
+    let others = vm.disks.iter().filter(|d| d.disk != attachment.disk).count();
+    check::range(act, "disks", others as i64, 0, MAX_DEVICES as i64 - 1)?;
     match vm.state {
         VmState::Down | VmState::Up | VmState::Paused => Ok(()),
         VmState::ImageLocked => Err(act.no(Key::VmIsLocked)),
@@ -912,6 +926,9 @@ impl Decide for DetachDisk {
         let vm = world.vm(self.vm)?;
         let old =
             vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
+        if vm.state == VmState::ImageLocked {
+            return Err(act.no(Key::VmIsLocked));
+        }
         if !vm.is_down() && old.active {
             return Err(act.no(Key::VmIsRunning));
         }
@@ -937,8 +954,11 @@ impl Decide for ChangeCdRom {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("change CD of", "VM");
         let vm = world.vm(self.vm)?;
-        if self.current && vm.run.is_none() {
-            return Err(act.no(Key::VmIsNotRunning));
+        match vm.state {
+            _ if !self.current => {}
+            VmState::Up | VmState::Paused => {}
+            _ if vm.run.is_none() => return Err(act.no(Key::VmIsNotRunning)),
+            state => return Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
         }
         if !self.file.is_empty() {
             iso_file(act, world, vm.config.cluster, &self.file)?;

@@ -61,7 +61,7 @@ pub struct Run {
     pub failed_hosts: Vec<HostId>,
     /// The host that it migrates to.
     pub destination: Option<HostId>,
-    /// The state before the migration.
+    /// The state before the start, and once it migrates that before the migration.
     pub before: VmState,
     /// The CD in the drive now.
     pub cdrom: String,
@@ -124,6 +124,15 @@ fn running(world: &mut World, vm: VmId, at: &Stamp, state: VmState, change: impl
             change(run);
         }
     });
+}
+
+/// A VM that was heard of runs where it is said to: whatever migration it was in is over.
+fn settle(world: &mut World, vm: VmId) {
+    let destination = world.vms.get(&vm).and_then(|v| v.run.as_ref()).and_then(|run| run.destination);
+    if let Some(destination) = destination {
+        world.placed.remove(&(destination, vm));
+        world.vms.update(&vm, |v| v.run.iter_mut().for_each(|run| run.destination = None));
+    }
 }
 
 /// A start was asked for and a place is taken; from suspended it restores the saved state.
@@ -205,6 +214,7 @@ fold!(VmUp, Vm vm, |e, world, at| {
     if e.started {
         touch(world, e.vm, at, |v| v.started_at = v.started_at.or(Some(at.at)));
     }
+    settle(world, e.vm);
     running(world, e.vm, at, VmState::Up, |run| {
         run.job = None;
         run.ips = e.guest.ips.clone();
@@ -225,6 +235,7 @@ pub struct VmPaused {
 }
 
 fold!(VmPaused, Vm vm, |e, world, at| {
+    settle(world, e.vm);
     running(world, e.vm, at, VmState::Paused, |run| {
         run.job = None;
         run.paused_detail = e.detail.clone();
@@ -442,9 +453,11 @@ impl Decide for StartVm {
             VmState::Suspended => true,
             VmState::Paused => return resume(world, cx, vm),
             VmState::ImageLocked => return Err(act.no(Key::VmIsLocked)),
-            VmState::Up | VmState::PoweringUp | VmState::WaitForLaunch => return Err(act.no(Key::VmIsRunning)),
             state => return Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
         };
+        if self.overrides.stateless == Some(true) && vm.config.highly_available {
+            return Err(act.no(Key::VmStatelessHa));
+        }
         let boot = self.overrides.boot.as_ref().unwrap_or(&vm.config.boot);
         check_boot(act, world, vm, boot)?;
         let cdrom = self.overrides.cdrom.as_ref().unwrap_or(&vm.cdrom);
@@ -508,7 +521,8 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
     Ok(())
 }
 
-/// A launch failed on a host: another is tried, three at the most, or the start has failed.
+/// A launch failed on a host: another is tried, three at the most, or the start has failed. A machine that could not be
+/// resumed is still there, paused.
 #[derive(Clone, Debug)]
 pub struct FailLaunch {
     pub vm: VmId,
@@ -523,6 +537,10 @@ impl Decide for FailLaunch {
         };
         if run.job != Some(self.job) {
             return Ok(Vec::new());
+        }
+        if run.before == VmState::Paused {
+            let paused = VmPaused { vm: vm.id, detail: "none".into() };
+            return Ok(vec![paused.into(), JobEnded { job: self.job, failure: Some(self.reason.clone()) }.into()]);
         }
         let mut tried = run.failed_hosts.clone();
         tried.push(run.host);
@@ -564,7 +582,7 @@ pub struct ShutdownVm {
 fn check_stop(act: Act, vm: &Vm) -> Result<(), Rejection> {
     match vm.state {
         VmState::SavingState | VmState::RestoringState => Err(act.no(Key::VmIsSavingRestoring)),
-        VmState::Down | VmState::ImageLocked => Err(act.no(Key::VmIsNotRunning)),
+        VmState::Down | VmState::ImageLocked | VmState::Unknown => Err(act.no(Key::VmIsNotRunning)),
         _ => Ok(()),
     }
 }
@@ -657,6 +675,9 @@ impl Decide for SuspendVm {
         let vm = world.vm(self.vm)?;
         if vm.state != VmState::Up {
             return Err(act.no(Key::VmIsNotUp));
+        }
+        if vm.run.as_ref().and_then(|run| run.overrides.stateless).unwrap_or(vm.config.stateless) {
+            return Err(act.no(Key::VmSuspendStateless));
         }
         if saved_state_domain(world, vm).is_none() {
             return Err(act.no(Key::NoDataDomain));
@@ -862,7 +883,8 @@ impl Decide for ReportVm {
 
 /// A VM is down: what was asked for, or a crash; a start that never came up has failed.
 fn down(vm: &Vm, run: &Run, error: bool, message: &str) -> Vec<Event> {
-    if matches!(vm.state, VmState::WaitForLaunch | VmState::RestoringState) && !run.stopping {
+    let resumes = run.before == VmState::Paused;
+    if matches!(vm.state, VmState::WaitForLaunch | VmState::RestoringState) && !run.stopping && !resumes {
         return start_failed(vm, message);
     }
     let error = error && !run.stopping;

@@ -1,36 +1,68 @@
 //! What the audit log says of an event: the projections know, and this is the one place that asks them.
 
+use std::collections::HashMap;
+
 use evirt_domain::event::Recorded;
+use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
-use evirt_projections::audit;
-use evirt_projections::inventory::OWN_ORIGIN;
+use evirt_projections::audit::{self, FloodKey};
 
 use crate::log::{AuditReferences, AuditRow, Severity};
 
-/// The row of the audit log for an event, where it has one.
-pub(super) fn row(before: &World, after: &World, recorded: &Recorded) -> Option<AuditRow> {
-    let entry = audit::entry(before, after, recorded)?;
-    let severity = match entry.severity {
-        audit::Severity::Normal => Severity::Normal,
-        audit::Severity::Warning => Severity::Warning,
-        audit::Severity::Error => Severity::Error,
-        audit::Severity::Alert => Severity::Alert,
-    };
-    Some(AuditRow {
-        code: entry.code,
-        severity,
-        message: entry.message,
-        references: AuditReferences {
-            user: entry.user.map(|id| id.0),
-            vm: entry.vm.map(|id| id.0),
-            host: entry.host.map(|id| id.0),
-            template: entry.template.map(|id| id.0),
-            cluster: entry.cluster.map(|id| id.0),
-            data_center: entry.data_center.map(|id| id.0),
-            storage_domain: entry.storage_domain.map(|id| id.0),
-        },
-        origin: OWN_ORIGIN.to_owned(),
-        custom_id: None,
-        flood_rate: None,
-    })
+/// Which system the entries are from, as clients know it.
+const ORIGIN: &str = "oVirt";
+/// How many entries that must not be repeated are remembered before those are forgotten that may be.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// Asks for entries, and leaves out those that repeat an earlier one too soon. A restart forgets which those were.
+#[derive(Default)]
+pub(super) struct Auditor {
+    told: HashMap<FloodKey, Micros>,
+}
+
+impl Auditor {
+    /// The row of the audit log for an event, where it has one.
+    pub fn row(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRow> {
+        let entry = audit::entry(before, after, recorded)?;
+        if let Some(key) = entry.flood_key {
+            let now = recorded.recorded_at;
+            if self.told.get(&key).is_some_and(|last| too_soon(&key, *last, now)) {
+                return None;
+            }
+            if self.told.len() >= MAX_REMEMBERED {
+                self.told.retain(|key, last| too_soon(key, *last, now));
+            }
+            self.told.insert(key, now);
+        }
+        Some(AuditRow {
+            code: entry.code,
+            severity: match entry.severity {
+                audit::Severity::Normal => Severity::Normal,
+                audit::Severity::Warning => Severity::Warning,
+                audit::Severity::Error => Severity::Error,
+                audit::Severity::Alert => Severity::Alert,
+            },
+            message: entry.message,
+            references: AuditReferences {
+                user: entry.user.map(|id| id.0),
+                vm: entry.vm.map(|id| id.0),
+                host: entry.host.map(|id| id.0),
+                template: entry.template.map(|id| id.0),
+                cluster: entry.cluster.map(|id| id.0),
+                data_center: entry.data_center.map(|id| id.0),
+                storage_domain: entry.storage_domain.map(|id| id.0),
+            },
+            origin: ORIGIN.into(),
+            ..AuditRow::default()
+        })
+    }
+
+    /// Forgets what was told: an append has failed, and nobody knows which of it.
+    pub fn forget(&mut self) {
+        self.told.clear();
+    }
+}
+
+fn too_soon(key: &FloodKey, last: Micros, now: Micros) -> bool {
+    now - last < Micros::from(key.seconds) * 1_000_000
 }

@@ -1,6 +1,8 @@
 //! Between the domain's events and the log's records.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use evirt_domain::context::Actor;
 use evirt_domain::event::{Event, Recorded};
@@ -8,12 +10,16 @@ use evirt_domain::ids::UserId;
 use uuid::Uuid;
 
 use crate::log::chain::Link;
+use crate::log::upcast::upcast;
 use crate::log::{AuditRow, Cause, NewRecord, Unavailable};
 
 /// What the log calls the engine itself.
 const SYSTEM: &str = "system";
 /// What the log writes before a user's id.
 const USER: &str = "user:";
+
+/// The present schema version of every kind of event.
+static PRESENT: LazyLock<HashMap<&str, u32>> = LazyLock::new(|| Event::KINDS.iter().copied().collect());
 
 /// An event as it is appended.
 pub(super) fn record(recorded: &Recorded, audit: Option<AuditRow>) -> NewRecord {
@@ -43,12 +49,16 @@ pub(super) struct Decoder {
 impl Decoder {
     /// An event as it was appended, of whatever schema version.
     pub(super) fn event(&mut self, link: &Link<'_>) -> Result<Recorded, Unavailable> {
-        let corrupt = |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
+        let corrupt =
+            |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
         let actor = match link.actor.strip_prefix(USER) {
             Some(id) => Actor::User(UserId(Uuid::parse_str(id).map_err(|error| corrupt(error.to_string()))?)),
             None if link.actor == SYSTEM => Actor::System,
             None => return Err(corrupt(format!("{:?} is no actor", link.actor))),
         };
+        let present = *PRESENT.get(link.kind).ok_or_else(|| corrupt(format!("{} is no kind of event", link.kind)))?;
+        let upcast = upcast(link.kind, link.schema, present, link.payload).map_err(|error| corrupt(error.to_string()))?;
+        let payload = upcast.map_or(Cow::Borrowed(link.payload), Cow::Owned);
         Ok(Recorded {
             position: link.position,
             stream: link.stream.parse().map_err(corrupt)?,
@@ -57,7 +67,7 @@ impl Decoder {
             actor,
             correlation_id: self.correlation_id(link.correlation_id),
             causation: link.causation,
-            event: Event::decode(link.kind, link.payload).map_err(corrupt)?,
+            event: Event::decode(link.kind, &payload).map_err(corrupt)?,
         })
     }
 

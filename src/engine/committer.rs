@@ -24,7 +24,7 @@ use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, audit, codec, replay, snapshot, unavailable};
+use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, audit::Auditor, codec, replay, snapshot, unavailable};
 use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord, SqliteLog};
 
 /// A command that waits for its decision, and who waits for the answer.
@@ -69,6 +69,7 @@ pub(super) struct Committer {
     /// The newest decided World.
     world: World,
     last_recorded_at: Micros,
+    auditor: Auditor,
     gathered: Gathered,
     appending: Option<Appending>,
     snapshot_at: Position,
@@ -90,6 +91,7 @@ impl Committer {
             options,
             world,
             last_recorded_at,
+            auditor: Auditor::default(),
             gathered: Gathered::default(),
             appending: None,
             snapshot_at,
@@ -142,7 +144,7 @@ impl Committer {
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {
             let events = decide(&self.world, &cx, &*submission.command)?;
-            Ok(apply(&self.world, events, &cx, submission.request.causation))
+            Ok(apply(&self.world, &mut self.auditor, events, &cx, submission.request.causation))
         }));
         let decision = match tried {
             Ok(Ok(applied)) => {
@@ -220,6 +222,7 @@ impl Committer {
     /// Takes back what is not durable, and says so to all who wait for it.
     fn refuse(&mut self, commands: Vec<Decided>, error: &crate::log::Unavailable) {
         self.world = World::clone(&self.published.world.load());
+        self.auditor.forget();
         for Decided { submission, .. } in commands {
             // Who does not wait any more is not told.
             let _ = submission.reply.send(Err(unavailable(&error.detail)));
@@ -229,6 +232,7 @@ impl Committer {
     /// Folds in what somebody else appended, and publishes it.
     async fn catch_up(&mut self) -> Result<(), crate::log::Unavailable> {
         self.world = World::clone(&self.published.world.load());
+        self.auditor.forget();
         let events = replay::events_after(&self.log, self.world.position).await?;
         for event in &events {
             self.world.evolve(event);
@@ -276,13 +280,13 @@ impl Committer {
 
     /// Writes the published World down beside the work, unless one is being written still.
     fn begin_snapshot(&mut self) {
-        let Some(directory) = &self.options.snapshots else { return };
+        let Some(data) = &self.options.snapshots else { return };
         if self.snapshot.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
         let world = self.published.world.load_full();
         self.snapshot_at = world.position;
-        self.snapshot = Some(tokio::spawn(snapshot::write(directory.clone(), self.log.clone(), world)));
+        self.snapshot = Some(tokio::spawn(snapshot::write(data.clone(), self.log.clone(), world)));
     }
 }
 
@@ -294,8 +298,9 @@ struct Applied {
 }
 
 /// Puts events in their envelopes and folds them in, one by one.
-fn apply(world: &World, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
-    let mut applied = Applied { world: world.clone(), events: Vec::with_capacity(events.len()), records: Vec::with_capacity(events.len()) };
+fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
+    let mut applied =
+        Applied { world: world.clone(), events: Vec::with_capacity(events.len()), records: Vec::with_capacity(events.len()) };
     for event in events {
         let stream = event.as_fold().stream();
         let recorded = Recorded {
@@ -310,7 +315,7 @@ fn apply(world: &World, events: Vec<Event>, cx: &Context, causation: Option<Posi
         };
         let before = applied.world.clone();
         applied.world.evolve(&recorded);
-        applied.records.push(codec::record(&recorded, audit::row(&before, &applied.world, &recorded)));
+        applied.records.push(codec::record(&recorded, auditor.row(&before, &applied.world, &recorded)));
         applied.events.push(recorded);
     }
     applied

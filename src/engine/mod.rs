@@ -31,7 +31,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::hypervisor::Hypervisor;
-use crate::log::{EventLog, SqliteLog};
+use crate::log::SqliteLog;
 
 use self::committer::{Committer, Submission};
 
@@ -73,7 +73,7 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub seeds: Seeds,
-    /// The directory of snapshots; without one there are none, and every start folds the whole log.
+    /// The data directory, below which snapshots are kept; without one there are none, and every start folds the whole log.
     pub snapshots: Option<PathBuf>,
     /// A snapshot is written after so many events.
     pub snapshot_every: u64,
@@ -95,7 +95,10 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("snapshots", &self.snapshots).field("snapshot_every", &self.snapshot_every).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("snapshots", &self.snapshots)
+            .field("snapshot_every", &self.snapshot_every)
+            .finish_non_exhaustive()
     }
 }
 
@@ -177,11 +180,11 @@ impl Drop for Shared {
 impl Engine {
     /// Brings the World back from the newest snapshot that fits the log and the events behind it, and begins to take commands.
     pub async fn start(log: Arc<SqliteLog>, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
-        let (world, snapshot_at) = match &options.snapshots {
-            Some(directory) => snapshot::newest(directory, &log).await,
-            None => None,
-        }
-        .map_or_else(|| (World::default(), 0), |world| (world.clone(), world.position));
+        let world = match &options.snapshots {
+            Some(data) => snapshot::newest(data, &log).await.unwrap_or_default(),
+            None => World::default(),
+        };
+        let snapshot_at = world.position;
         let replayed = replay::replay(&log, world).await.context("replaying the event log")?;
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {

@@ -1,1 +1,344 @@
-//! Tests.
+//! What the engine promises: what is answered is durable, failures take back and recover, a restart goes on, a job is done once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use evirt_domain::Class;
+use evirt_domain::cluster::{ClusterConfig, CreateCluster};
+use evirt_domain::context::Context;
+use evirt_domain::event::Event;
+use evirt_domain::host::{AddHost, HostConfig, HostStatus, PowerManagement, ProbeFailure};
+use evirt_domain::ids::VmId;
+use evirt_domain::install::{DEFAULT_CLUSTER, Install};
+use evirt_domain::job::Task;
+use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
+use evirt_domain::vm_run::{StartVm, StopVm, VmState};
+use evirt_domain::world::NameKind;
+use sqlx::{ConnectOptions, Executor};
+
+use super::*;
+use crate::hypervisor::estate::Estate;
+use crate::hypervisor::simulator::Simulator;
+use crate::hypervisor::{Call, DriverError, OperationId, Reply};
+use crate::log::{AuditQuery, EventLog, Sealer, sqlite};
+use crate::reactors::{Pace, Reactors, host_facts};
+
+/// How much faster than in truth the simulated estate lives.
+const SPEED: f64 = 2_000.0;
+const PASSWORD: &str = "redhat";
+
+/// An engine in a directory of its own.
+struct Lab {
+    data: tempfile::TempDir,
+    driver: Arc<Simulator>,
+    engine: Engine,
+    reactors: Option<Reactors>,
+}
+
+impl Lab {
+    /// An engine on an installed log, without reactors.
+    async fn new() -> Lab {
+        let data = tempfile::tempdir().unwrap();
+        let driver = Arc::new(Simulator::new(Estate { speed: SPEED, ..Estate::builtin() }, None).unwrap());
+        let engine = start(data.path(), driver.clone(), Options::default()).await;
+        engine.submit(&request(), Install { admin_password: "hash".into() }).await.unwrap();
+        Lab { data, driver, engine, reactors: None }
+    }
+
+    /// The same with reactors, and a host that is up.
+    async fn with_host() -> Lab {
+        let mut lab = Lab::new().await;
+        lab.react();
+        let config = HostConfig {
+            name: "host1".into(),
+            comment: String::new(),
+            address: "192.168.0.11".into(),
+            port: evirt_domain::host::DEFAULT_PORT,
+            cluster: DEFAULT_CLUSTER,
+            spm_priority: evirt_domain::host::DEFAULT_SPM_PRIORITY,
+            power_management: PowerManagement::default(),
+            ksm: false,
+            transparent_hugepages: true,
+        };
+        let sealed_password = lab.sealer().seal(PASSWORD).unwrap();
+        let call = Call::Probe { address: config.address.clone(), root_password: Some(PASSWORD.into()) };
+        let probe = match lab.driver.call(OperationId(0), call).await {
+            Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
+            other => Err(ProbeFailure::Unreachable(format!("{other:?}"))),
+        };
+        lab.engine.submit(&request(), AddHost { config, sealed_password, probe }).await.unwrap();
+        soon(lab.engine.until(|world| world.hosts.values().find(|h| h.status == HostStatus::Up).map(drop))).await;
+        lab
+    }
+
+    fn sealer(&self) -> Arc<Sealer> {
+        Arc::new(Sealer::open(self.data.path()).unwrap())
+    }
+
+    fn react(&mut self) {
+        let short = Duration::from_millis(20);
+        let pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short };
+        self.reactors = Some(Reactors::start(self.engine.clone(), self.sealer(), pace));
+    }
+
+    /// What a crash does: nothing is finished, nothing is written any more, and a new engine starts on the same log.
+    async fn crash(&mut self) {
+        self.reactors = None;
+        self.engine.abort();
+        self.engine = start(self.data.path(), self.driver.clone(), Options::default()).await;
+    }
+
+    /// Creates a VM that boots from the network.
+    async fn create_vm(&self, name: &str) -> VmId {
+        let changes =
+            VmPatch { name: Some(name.into()), boot: Some(vec![BootDevice::Network, BootDevice::Hd]), ..VmPatch::default() };
+        let template = evirt_domain::template::BLANK;
+        let created = self.engine.submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template, changes }).await.unwrap();
+        VmId(created.world.exactly_named(NameKind::Vm, name).unwrap())
+    }
+
+    async fn start_vm(&self, vm: VmId) -> JobId {
+        let started = self.engine.submit(&request(), StartVm { vm, ..StartVm::default() }).await.unwrap();
+        opened(&started)
+    }
+
+    async fn is_in(&self, vm: VmId, state: VmState) {
+        soon(self.engine.until(|world| (world.vms.get(&vm)?.state == state).then_some(()))).await;
+    }
+
+    /// Lets every append fail, as a full disk does, until `repair`.
+    async fn break_log(&self) {
+        self.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END").await;
+    }
+
+    async fn repair_log(&self) {
+        self.execute("DROP TRIGGER full").await;
+    }
+
+    async fn execute(&self, statement: &'static str) {
+        let path = self.data.path().join(sqlite::FILE_NAME);
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        connection.execute(statement).await.unwrap();
+    }
+
+    /// How many events of a kind the log holds.
+    async fn count(&self, kind: &str) -> usize {
+        let records = self.engine.log().read(0, 100_000).await.unwrap();
+        records.iter().filter(|record| record.kind == kind).count()
+    }
+}
+
+async fn start(data: &Path, driver: Arc<Simulator>, options: Options) -> Engine {
+    let log = Arc::new(SqliteLog::open(data).await.unwrap());
+    Engine::start(log, driver, options).await.unwrap()
+}
+
+fn request() -> Request {
+    Request::system("test")
+}
+
+fn opened(outcome: &Outcome) -> JobId {
+    let job = |event: &Recorded| match &event.event {
+        Event::JobOpened(opened) => Some(opened.job),
+        _ => None,
+    };
+    outcome.events.iter().find_map(job).expect("no job was opened")
+}
+
+fn cluster(name: impl Into<String>) -> CreateCluster {
+    CreateCluster { config: ClusterConfig { name: name.into(), ..ClusterConfig::default() } }
+}
+
+/// Gives up on what does not happen.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("nothing happens")
+}
+
+#[derive(Debug)]
+struct Panics;
+
+impl Decide for Panics {
+    fn decide(&self, _: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_commands_at_once_are_all_durable_in_their_order() {
+    let lab = Lab::new().await;
+    let before = lab.engine.world().position;
+    let answers: Vec<_> = (0..2_500).map(|n| lab.engine.submit(&request(), cluster(format!("c{n}")))).collect();
+    for (n, answer) in answers.into_iter().enumerate() {
+        let outcome = soon(answer).await.unwrap();
+        assert_eq!(outcome.position, before + n as u64 + 1);
+        assert!(outcome.world.position >= outcome.position);
+        assert!(outcome.world.exactly_named(NameKind::Cluster, &format!("c{n}")).is_some());
+    }
+    let world = lab.engine.world();
+    assert_eq!(lab.engine.log().head().await.unwrap().position, world.position);
+    lab.engine.shutdown().await;
+    assert_eq!(*start(lab.data.path(), lab.driver.clone(), Options::default()).await.world(), *world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_append_changes_nothing_and_the_next_command_tries_again() {
+    let lab = Lab::new().await;
+    let before = lab.engine.world();
+    lab.break_log().await;
+    // The second is refused because of the first, which never became durable: so it is not told that the name is in use.
+    let answers = [lab.engine.submit(&request(), cluster("one")), lab.engine.submit(&request(), cluster("one"))];
+    for answer in answers {
+        assert_eq!(soon(answer).await.unwrap_err().class(), Class::Unavailable);
+    }
+    assert_eq!(*lab.engine.world(), *before);
+    lab.repair_log().await;
+    let done = soon(lab.engine.submit(&request(), cluster("one"))).await.unwrap();
+    assert_eq!(done.position, before.position + 1);
+    let refused = soon(lab.engine.submit(&request(), cluster("one"))).await.unwrap_err();
+    assert_eq!(refused.key, Key::ClusterNameInUse);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_appended_is_caught_up_with_and_decided_on() {
+    let lab = Lab::new().await;
+    let other = start(lab.data.path(), lab.driver.clone(), Options::default()).await;
+    other.submit(&request(), cluster("theirs")).await.unwrap();
+    let answers = [lab.engine.submit(&request(), cluster("ours")), lab.engine.submit(&request(), cluster("theirs"))];
+    let [ours, theirs] = answers.map(soon);
+    assert!(ours.await.unwrap().world.exactly_named(NameKind::Cluster, "theirs").is_some());
+    assert_eq!(theirs.await.unwrap_err().key, Key::ClusterNameInUse);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_panics_refuses_its_own_command_only() {
+    let lab = Lab::new().await;
+    let answers = (
+        lab.engine.submit(&request(), cluster("a")),
+        lab.engine.submit(&request(), Panics),
+        lab.engine.submit(&request(), cluster("b")),
+    );
+    assert!(soon(answers.0).await.is_ok());
+    assert_eq!(soon(answers.1).await.unwrap_err().class(), Class::Unavailable);
+    assert!(soon(answers.2).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_leads_to_the_same_world() {
+    let lab = Lab::new().await;
+    let data = lab.data.path();
+    let options = Options { snapshots: Some(data.to_owned()), snapshot_every: 20, ..Options::default() };
+    lab.engine.shutdown().await;
+    let engine = start(data, lab.driver.clone(), options.clone()).await;
+    for n in 0..50 {
+        engine.submit(&request(), cluster(format!("c{n}"))).await.unwrap();
+    }
+    engine.shutdown().await;
+    let world = engine.world();
+    assert_eq!(snapshot::newest(data, engine.log()).await.as_ref(), Some(&*world));
+    assert_eq!(*start(data, lab.driver.clone(), options).await.world(), *world);
+    // Of another log nothing is taken.
+    let other = Lab::new().await;
+    assert!(snapshot::newest(data, other.engine.log()).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_are_told_in_order_and_before_the_answer() {
+    let lab = Lab::new().await;
+    let seen: Arc<Mutex<Vec<Position>>> = Arc::default();
+    let told = seen.clone();
+    let on_commit: OnCommit = Arc::new(move |commit| {
+        assert_eq!(commit.before.position + commit.events.len() as u64, commit.after.position);
+        told.lock().unwrap().extend(commit.events.iter().map(|event| event.position));
+    });
+    lab.engine.shutdown().await;
+    let engine = start(lab.data.path(), lab.driver.clone(), Options { on_commit: Some(on_commit), ..Options::default() }).await;
+    let first = engine.world().position + 1;
+    for n in 0..20 {
+        let done = engine.submit(&request(), cluster(format!("c{n}"))).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), (first..=done.position).collect::<Vec<_>>());
+    }
+    engine.shutdown().await;
+    assert_eq!(engine.submit(&request(), cluster("late")).await.unwrap_err().class(), Class::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_is_started_and_stopped() {
+    let lab = Lab::with_host().await;
+    let vm = lab.create_vm("vm1").await;
+    let job = lab.start_vm(vm).await;
+    assert_eq!(soon(lab.engine.settle(job)).await, Some(JobStatus::Finished));
+    lab.is_in(vm, VmState::Up).await;
+    let told = lab.engine.log().audit(AuditQuery::newest(100)).await.unwrap();
+    assert_eq!(told[0].row.references.vm, Some(vm.0));
+    let stopped = lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
+    assert_eq!(soon(lab.engine.settle(opened(&stopped))).await, Some(JobStatus::Finished));
+    lab.is_in(vm, VmState::Down).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_finished_once_wherever_the_engine_crashed() {
+    let mut lab = Lab::with_host().await;
+    for crash_after in 0..6 {
+        let vm = lab.create_vm(&format!("vm{crash_after}")).await;
+        let ups = lab.count("VmUp").await;
+        let job = lab.start_vm(vm).await;
+        let from = lab.engine.world().position;
+        // Ends at the latest with the job, since there are no more events then.
+        let crash = |world: &World| {
+            let ended = !world.open_jobs.contains(&job);
+            (ended || world.position >= from + crash_after).then_some(())
+        };
+        soon(lab.engine.until(crash)).await;
+        lab.crash().await;
+        lab.react();
+        assert_eq!(soon(lab.engine.settle(job)).await, Some(JobStatus::Finished), "crashed {crash_after} events after the start");
+        lab.is_in(vm, VmState::Up).await;
+        assert_eq!(lab.count("VmUp").await, ups + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_fails_everywhere_ends_the_job_and_gives_the_place_back() {
+    let lab = Lab::with_host().await;
+    let vm = lab.create_vm("vm1").await;
+    lab.driver.fail_next(crate::hypervisor::CallKind::Launch, DriverError::Failed { message: "no luck".into() });
+    let job = lab.start_vm(vm).await;
+    let Some(JobStatus::Failed(why)) = soon(lab.engine.settle(job)).await else { panic!("the job did not fail") };
+    assert!(why.contains("no luck"));
+    let world = lab.engine.world();
+    assert!(world.vms.get(&vm).unwrap().is_down() && world.placed.is_empty());
+    assert!(world.jobs.values().all(|job| matches!(job.task, Task::InstallHost { .. } | Task::StartVm { .. })));
+}
+
+/// How fast the log is folded and how fast commands are committed; run with `--release -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure() {
+    let lab = Lab::new().await;
+    let mut events = 0;
+    let began = std::time::Instant::now();
+    while events < 200_000 {
+        let answers: Vec<_> = (0..5_000)
+            .map(|n| {
+                let changes = VmPatch { name: Some(format!("vm{}", events + n)), ..VmPatch::default() };
+                lab.engine
+                    .submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template: evirt_domain::template::BLANK, changes })
+            })
+            .collect();
+        for answer in answers {
+            events += answer.await.unwrap().events.len() as u64;
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{events} events committed in {seconds:.2} s: {:.0} a second", events as f64 / seconds);
+    let data = lab.data.path().to_owned();
+    let options = Options { snapshots: Some(data.clone()), ..Options::default() };
+    lab.engine.shutdown().await;
+    for what in ["folding all", "from a snapshot"] {
+        let began = std::time::Instant::now();
+        let engine = start(&data, lab.driver.clone(), options.clone()).await;
+        let seconds = began.elapsed().as_secs_f64();
+        println!("{what}: {seconds:.2} s, {:.0} events a second", events as f64 / seconds);
+        engine.shutdown().await;
+    }
+}

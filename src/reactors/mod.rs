@@ -23,8 +23,9 @@ use crate::log::Sealer;
 
 pub use speak::{host_facts, storage_spec};
 
-/// How many jobs are carried out at once; further ones wait.
-pub const MAX_CONCURRENT_JOBS: usize = 256;
+/// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
+/// hundred guests that are slow to shut down would keep everything else from being done.
+pub const MAX_CONCURRENT_CALLS: usize = 256;
 
 /// How long reactors wait for things; tests shorten it.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,7 @@ struct Reactor {
 }
 
 /// The running reactors; dropping them ends them, as a crash would.
+#[derive(Debug)]
 pub struct Reactors(Vec<JoinHandle<()>>);
 
 impl Drop for Reactors {
@@ -72,13 +74,8 @@ impl Drop for Reactors {
 impl Reactors {
     /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
     pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
-        let reactor = Reactor {
-            engine,
-            sealer,
-            pace,
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_JOBS)),
-            taken: Arc::default(),
-        };
+        let reactor =
+            Reactor { engine, sealer, pace, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)), taken: Arc::default() };
         Self(vec![
             tokio::spawn(reactor.clone().follow_jobs()),
             tokio::spawn(reactor.clone().follow_driver()),
@@ -102,10 +99,7 @@ impl Reactor {
             };
             for job in fresh {
                 let reactor = self.clone();
-                running.spawn(async move {
-                    let Ok(_permit) = reactor.permits.clone().acquire_owned().await else { return };
-                    reactor.perform(job).await;
-                });
+                running.spawn(async move { reactor.perform(job).await });
             }
             while running.try_join_next().is_some() {}
             if head.changed().await.is_err() {
@@ -117,7 +111,10 @@ impl Reactor {
     /// Asks the driver; while it does not answer it is asked again, as long as the job is open.
     async fn call(&self, job: JobId, operation: OperationId, call: Call) -> Result<Reply, DriverError> {
         loop {
-            match self.engine.driver().call(operation, call.clone()).await {
+            let permit = self.permits.acquire().await;
+            let answer = self.engine.driver().call(operation, call.clone()).await;
+            drop(permit);
+            match answer {
                 Err(DriverError::Disconnected) if self.engine.world().open_jobs.contains(&job) => {
                     tokio::time::sleep(self.pace.retry).await;
                 }

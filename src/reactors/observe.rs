@@ -1,72 +1,122 @@
 //! What the driver observes, turned into commands; and what is true of a host, asked when it comes back.
 
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
 use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
 use evirt_domain::ids::*;
 use evirt_domain::storage::ReportDomainSpace;
 use evirt_domain::vm_run::{Observed, ReportVm};
+use evirt_domain::{Class, Decide, Rejection};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{Reactor, speak};
-use crate::engine::Request;
+use crate::engine::{Outcome, Request};
 use crate::hypervisor::{Call, Observation, OperationId, Reply, VmReport};
+
+/// How many observations may wait for their answers before no more are taken in.
+const MAX_UNANSWERED: usize = 1_000;
+
+/// The answer to a command.
+type Answer = Pin<Box<dyn Future<Output = Result<Outcome, Rejection>> + Send>>;
+
+/// An observation whose command was submitted.
+struct Told {
+    /// Submits the command, the first time or again.
+    submit: Box<dyn Fn() -> Answer + Send + Sync>,
+    answer: Answer,
+}
 
 impl Reactor {
     /// Reconciles, then takes in observations for as long as the driver lives.
+    ///
+    /// Commands are submitted in the order of the observations and not awaited one by one, so that a thousand machines that come up at
+    /// once cost a few transactions and not thousands. Where the log cannot be written, all that is unanswered is submitted again in
+    /// the same order: reports say what is, so that one that was taken in before changes nothing the second time.
     pub(super) async fn follow_driver(self) {
         let mut observations = self.engine.driver().observe();
+        let mut told: VecDeque<Told> = VecDeque::new();
+        // Dropped with this task, which ends them as well.
+        let mut aside = JoinSet::new();
         let catching_up = self.clone();
-        tokio::spawn(async move { catching_up.reconcile_all().await });
-        while let Some(observation) = observations.recv().await {
-            self.take_in(observation).await;
+        aside.spawn(async move { catching_up.reconcile_all().await });
+        loop {
+            tokio::select! {
+                observation = observations.recv(), if told.len() < MAX_UNANSWERED => match observation {
+                    Some(observation) => told.extend(self.take_in(observation, &mut aside)),
+                    None => return,
+                },
+                answer = first(&mut told) => match answer {
+                    Err(refused) if refused.class() == Class::Unavailable => {
+                        tracing::warn!(%refused, waiting = told.len(), "observations could not be made durable, trying again");
+                        tokio::time::sleep(self.pace.retry).await;
+                        told.iter_mut().for_each(|told| told.answer = (told.submit)());
+                    }
+                    // A refusal says that the observation fits nothing any more.
+                    answer => {
+                        told.pop_front();
+                        if let Err(refused) = answer {
+                            tracing::debug!(%refused, "an observation was refused");
+                        }
+                    }
+                },
+                Some(_) = aside.join_next() => {}
+            }
         }
     }
 
-    async fn take_in(&self, observation: Observation) {
+    /// Submits a command for what was observed.
+    fn tell<C: Decide + Clone + 'static>(&self, command: C) -> Option<Told> {
+        let engine = self.engine.clone();
         let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
-        // A refusal says that the observation fits nothing any more, and was logged.
-        let _ = match observation {
+        let submit = Box::new(move || -> Answer { Box::pin(engine.submit(&about, command.clone())) });
+        let answer = submit();
+        Some(Told { submit, answer })
+    }
+
+    fn take_in(&self, observation: Observation, aside: &mut JoinSet<()>) -> Option<Told> {
+        match observation {
             Observation::HostRegistered { name, address, facts } => {
-                self.submit(&about, RegisterHost { name, address, facts: speak::host_facts(&facts) }).await
+                self.tell(RegisterHost { name, address, facts: speak::host_facts(&facts) })
             }
             Observation::HostUp { host } => {
                 let reactor = self.clone();
-                tokio::spawn(async move { reactor.welcome(HostId(host)).await });
-                return;
+                aside.spawn(async move { reactor.welcome(HostId(host)).await });
+                None
             }
             Observation::HostUnresponsive { host } => {
-                let detail = "The host does not answer".to_owned();
-                self.submit(&about, ReportUnresponsive { host: HostId(host), detail }).await
+                self.tell(ReportUnresponsive { host: HostId(host), detail: "The host does not answer".to_owned() })
             }
-            Observation::VmState(report) => return self.report(&report).await,
-            Observation::MigrationProgress { .. } => return,
+            Observation::VmState(report) => self.tell(state_of(&report)?),
+            Observation::MigrationProgress { .. } => None,
             Observation::MigrationFinished { vm, from, to } => {
                 let observed = Observed::Migrated { from: HostId(from), to: HostId(to) };
-                self.submit(&about, ReportVm { vm: VmId(vm), generation: None, observed }).await
+                self.tell(ReportVm { vm: VmId(vm), generation: None, observed })
             }
             Observation::MigrationFailed { vm, cancelled, message, .. } => {
                 let observed = Observed::MigrationFailed { cancelled, message };
-                self.submit(&about, ReportVm { vm: VmId(vm), generation: None, observed }).await
+                self.tell(ReportVm { vm: VmId(vm), generation: None, observed })
             }
             Observation::DomainSpace { domain, space } => {
                 let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
-                self.submit(&about, ReportDomainSpace { domain: StorageDomainId(domain), available, used }).await
+                self.tell(ReportDomainSpace { domain: StorageDomainId(domain), available, used })
             }
             Observation::DomainUnreachable { host, domain } => {
                 tracing::warn!(%host, %domain, "a host cannot reach a storage domain");
-                return;
+                None
             }
             Observation::DomainReachable { host, domain } => {
                 tracing::info!(%host, %domain, "a host can reach a storage domain again");
-                return;
+                None
             }
-        };
+        }
     }
 
     async fn report(&self, report: &VmReport) {
-        let Some(observed) = speak::observed(report) else { return };
-        // Reports of VMs carry the request that they follow from: that of the VM's last start.
+        let Some(command) = state_of(report) else { return };
         let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
-        let command = ReportVm { vm: VmId(report.vm), generation: Some(report.generation), observed };
         let _ = self.submit(&about, command).await;
     }
 
@@ -118,5 +168,19 @@ impl Reactor {
             let command = ReportVm { vm: vm.id, generation: Some(run.generation), observed: Observed::Absent };
             let _ = self.submit(&about, command).await;
         }
+    }
+}
+
+/// The command that takes a report of a VM in.
+fn state_of(report: &VmReport) -> Option<ReportVm> {
+    let observed = speak::observed(report)?;
+    Some(ReportVm { vm: VmId(report.vm), generation: Some(report.generation), observed })
+}
+
+/// The answer that is due next; while none is, it never comes.
+async fn first(told: &mut VecDeque<Told>) -> Result<Outcome, Rejection> {
+    match told.front_mut() {
+        Some(told) => (&mut told.answer).await,
+        None => std::future::pending().await,
     }
 }

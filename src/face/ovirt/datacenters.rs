@@ -1,13 +1,36 @@
 //! Data centers and the storage domains that are attached to them: the guide's chapter 9.
 
-use evirt_domain::World;
-use evirt_domain::data_center::{
-    CURRENT_VERSION, DataCenter, DataCenterConfig, DataCenterPatch, DataCenterStatus, QuotaMode, SUPPORTED_VERSIONS,
-};
-use evirt_domain::storage::StorageKind;
+use std::sync::Arc;
 
-use super::parts::{given, sent_version, text, version};
+use evirt_domain::World;
+use evirt_domain::cluster::Cluster;
+use evirt_domain::data_center::*;
+use evirt_domain::ids::StorageDomainId;
+use evirt_domain::storage::*;
+use evirt_domain::world::NameKind;
+
+use super::answer::{Answer, Handled};
+use super::clusters;
+use super::collection::{check_immutable, created, remove};
+use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
+use super::representation::check::require;
+use super::representation::types::{CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
+use super::request::Call;
+use super::route::routes;
+use super::storagedomains::attached_view;
+use super::work::{act_and_wait, removed_after};
+
+routes! { ROUTES:
+    "datacenters" => GET list, POST add;
+    "datacenters/{}" => GET get, PUT update, DELETE delete;
+    "datacenters/{}/clusters" => GET list_clusters;
+    "datacenters/{}/clusters/{}" => GET get_cluster;
+    "datacenters/{}/storagedomains" => GET list_domains, POST attach;
+    "datacenters/{}/storagedomains/{}" => GET get_domain, DELETE detach;
+    "datacenters/{}/storagedomains/{}/activate" => POST activate;
+    "datacenters/{}/storagedomains/{}/deactivate" => POST deactivate;
+}
 
 /// The name of a data center's status in the API.
 fn status_name(status: DataCenterStatus) -> &'static str {
@@ -76,4 +99,104 @@ fn config(sent: &Doc) -> DataCenterConfig {
     };
     config.apply(&patch(sent));
     config
+}
+
+fn center<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<DataCenter>, Answer> {
+    call.found(world.data_centers.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<DataCenter>()?;
+    listed(&call, &DATA_CENTER, found.iter().map(|dc| view(&call.world, call.base, dc)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &DATA_CENTER, &view(&call.world, call.base, center(&call, &call.world)?))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&DATA_CENTER)?;
+    require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| call.bad(&fault))?;
+    let outcome = call.submit(CreateDataCenter { config: config(&sent) }).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.data_centers.get(&id));
+    created(&call, &DATA_CENTER, &view(&outcome.world, call.base, call.found(made, 0)?))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let current = center(&call, &call.world)?;
+    let sent = call.body(&DATA_CENTER)?;
+    check_immutable(&call, &DATA_CENTER, &view(&call.world, call.base, current), &sent)?;
+    let outcome = call.submit(UpdateDataCenter { data_center: current.id, changes: patch(&sent) }).await?;
+    shown(&call, &DATA_CENTER, &view(&outcome.world, call.base, center(&call, &outcome.world)?))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let data_center = center(&call, &call.world)?.id;
+    remove(&call, RemoveDataCenter { data_center }).await
+}
+
+/// The clusters of the data center, by name.
+fn clusters_of<'a>(call: &'a Call) -> Result<Vec<&'a Arc<Cluster>>, Answer> {
+    let id = center(call, &call.world)?.id;
+    let mut found: Vec<_> = call.world.clusters.values().filter(|c| c.config.data_center == Some(id)).collect();
+    found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+    Ok(found)
+}
+
+async fn list_clusters(call: Arc<Call>) -> Handled {
+    listed(&call, &CLUSTER, clusters_of(&call)?.into_iter().map(|c| clusters::view(call.base, c)))
+}
+
+async fn get_cluster(call: Arc<Call>) -> Handled {
+    let id = call.id(3)?;
+    let found = clusters_of(&call)?.into_iter().find(|c| c.id == id);
+    shown(&call, &CLUSTER, &clusters::view(call.base, call.found(found, 3)?))
+}
+
+/// The storage domain that the path names, where it is attached to the data center that the path names.
+fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+    let data_center = center(call, world)?.id;
+    let domain = world.storage_domains.get(&call.id(3)?);
+    call.found(domain.filter(|d| d.attachment.is_some_and(|a| a.data_center == data_center)), 3)
+}
+
+async fn list_domains(call: Arc<Call>) -> Handled {
+    let id = center(&call, &call.world)?.id;
+    let mut found: Vec<_> =
+        call.world.storage_domains.values().filter(|d| d.attachment.is_some_and(|a| a.data_center == id)).collect();
+    found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d)))
+}
+
+async fn get_domain(call: Arc<Call>) -> Handled {
+    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?))
+}
+
+async fn attach(call: Arc<Call>) -> Handled {
+    let data_center = center(&call, &call.world)?.id;
+    let sent = call.body(&STORAGE_DOMAIN)?;
+    require(&sent, "StorageDomain", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
+    let sent = Doc::new().set("it", sent);
+    let domain = call.reference(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
+    let domain: StorageDomainId = call.found(domain, 0)?;
+    let outcome = call.submit(AttachStorageDomain { domain, data_center }).await?;
+    let world = call.settle(&outcome).await?;
+    let made = call.found(world.storage_domains.get(&domain), 0)?;
+    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made))
+}
+
+async fn detach(call: Arc<Call>) -> Handled {
+    let domain = attached(&call, &call.world)?.id;
+    let outcome = call.submit(DetachStorageDomain { domain }).await?;
+    removed_after(&call, &outcome).await
+}
+
+async fn activate(call: Arc<Call>) -> Handled {
+    let domain = attached(&call, &call.world)?.id;
+    act_and_wait(&call, ActivateStorageDomain { domain }).await
+}
+
+async fn deactivate(call: Arc<Call>) -> Handled {
+    let domain = attached(&call, &call.world)?.id;
+    act_and_wait(&call, DeactivateStorageDomain { domain }).await
 }

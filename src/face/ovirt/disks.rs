@@ -1,12 +1,29 @@
 //! Disks, floating or of virtual machines: the guide's chapter 16.
 
-use evirt_domain::World;
-use evirt_domain::disk::{Disk, DiskConfig, DiskFormat};
+use std::sync::Arc;
 
-use super::parts::{Statistic, given, text};
+use evirt_domain::World;
+use evirt_domain::disk::*;
+use evirt_domain::ids::StorageDomainId;
+use evirt_domain::world::NameKind;
+
+use super::answer::{Answer, Handled};
+use super::collection::{creating, creation_status, remove};
+use super::parts::{Statistic, first_id, given, listed, shown, text};
 use super::representation::check::require;
+use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
+use super::request::Call;
+use super::route::routes;
 use crate::hypervisor::DiskStatistics;
+
+routes! { ROUTES:
+    "disks" => GET list, POST add;
+    "disks/{}" => GET get, DELETE delete;
+    "disks/{}/creation_status/{}" => GET creation_status;
+    "disks/{}/statistics" => GET list_statistics;
+    "disks/{}/statistics/{}" => GET get_statistic;
+}
 
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
@@ -77,4 +94,66 @@ pub fn config(sent: &Doc) -> DiskConfig {
 /// The format that a request gives.
 pub fn format(sent: &Doc) -> DiskFormat {
     sent.text("format").and_then(DiskFormat::from_name).unwrap_or(DiskFormat::Cow)
+}
+
+/// The storage domain that a request names for a disk: the first of `storage_domains`, or `storage_domain`.
+pub fn storage_domain(call: &Call, sent: &Doc) -> Result<Option<StorageDomainId>, Answer> {
+    let listed = sent.docs("storage_domains.storage_domain").next();
+    let Some(domain) = listed.or_else(|| sent.doc("storage_domain")) else { return Ok(None) };
+    call.reference(&Doc::new().set("it", domain.clone()), "it", NameKind::StorageDomain, "StorageDomain")
+}
+
+fn disk<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
+    call.found(world.disks.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<Disk>()?;
+    listed(&call, &DISK, found.iter().map(|disk| view(&call.world, call.base, disk)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &DISK, &view(&call.world, call.base, disk(&call, &call.world)?))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&DISK)?;
+    complete(&sent).map_err(|fault| call.bad(&fault))?;
+    if sent.has("lun_storage") {
+        let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
+        return Err(call.bad(&fault));
+    }
+    let storage_domain = storage_domain(&call, &sent)?;
+    let (format, sparse) = (format(&sent), sent.bool("sparse"));
+    let outcome = call.submit(AddDisk { config: config(&sent), format, sparse, storage_domain, attach: None }).await?;
+    let id = first_id(&outcome).unwrap_or_default();
+    creating(&call, &DISK, &outcome, |world| world.disks.get(&id).map(|disk| view(world, call.base, disk))).await
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let disk = disk(&call, &call.world)?.id;
+    remove(&call, RemoveDisk { disk }).await
+}
+
+/// What is measured of the disk that the path names: the sum over the virtual machines that run with it.
+fn measured(call: &Call) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
+    let disk = disk(call, &call.world)?;
+    let driver = call.engine().driver();
+    let loads = disk.vms.iter().filter_map(|vm| driver.vm_statistics(vm.0)).flat_map(|load| load.disks);
+    let mut sum = DiskStatistics { disk: disk.id.0, ..DiskStatistics::default() };
+    for load in loads.filter(|load| load.disk == disk.id.0) {
+        sum.read_bytes_per_s += load.read_bytes_per_s;
+        sum.written_bytes_per_s += load.written_bytes_per_s;
+    }
+    Ok((disk.id.0, format!("{}/disks/{}", call.base, disk.id), statistics(&sum)))
+}
+
+async fn list_statistics(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::list(&call, id, "disk", &href, &measured)
+}
+
+async fn get_statistic(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::one(&call, 3, id, "disk", &href, &measured)
 }

@@ -1,10 +1,23 @@
 //! Jobs and their steps: work that takes time.
 
+use std::sync::Arc;
+
 use evirt_domain::job::{Job, JobStatus};
 use uuid::Uuid;
 
-use super::parts::date;
+use super::answer::{Answer, Handled};
+use super::parts::{date, listed, shown};
 use super::representation::Doc;
+use super::representation::types::{JOB, STEP};
+use super::request::Call;
+use super::route::routes;
+
+routes! { ROUTES:
+    "jobs" => GET list;
+    "jobs/{}" => GET get;
+    "jobs/{}/steps" => GET list_steps;
+    "jobs/{}/steps/{}" => GET get_step;
+}
 
 /// How a step stands.
 fn step_state(job: &Job, step: usize) -> &'static str {
@@ -72,4 +85,31 @@ pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
             .opt("end_time", ended.map(date))
             .set("external", false),
     )
+}
+
+fn job(call: &Call) -> Result<&Arc<Job>, Answer> {
+    call.found(call.world.jobs.get(&call.id(1)?), 1)
+}
+
+/// The newest first, as upstream lists them.
+async fn list(call: Arc<Call>) -> Handled {
+    let mut found: Vec<&Arc<Job>> = call.world.jobs.values().collect();
+    found.sort_unstable_by_key(|job| std::cmp::Reverse((job.started_at, job.id)));
+    listed(&call, &JOB, found.into_iter().map(|job| view(call.base, job)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &JOB, &view(call.base, job(&call)?))
+}
+
+async fn list_steps(call: Arc<Call>) -> Handled {
+    let job = job(&call)?;
+    listed(&call, &STEP, (0..job.task.steps().len()).filter_map(|n| step_view(call.base, job, n)))
+}
+
+async fn get_step(call: Arc<Call>) -> Handled {
+    let (job, id): (_, Uuid) = (job(&call)?, call.id(3)?);
+    let step = (0..job.task.steps().len()).find(|n| step_id(job, *n) == id);
+    let doc = step.and_then(|n| step_view(call.base, job, n));
+    shown(&call, &STEP, &call.found(doc, 3)?)
 }

@@ -11,6 +11,7 @@ mod collection;
 mod datacenters;
 mod disks;
 mod entry;
+mod events;
 mod hosts;
 mod jobs;
 mod networks;
@@ -30,6 +31,7 @@ mod vm_disks;
 mod vm_nics;
 mod vms;
 mod vnicprofiles;
+mod work;
 
 use std::sync::Arc;
 
@@ -49,9 +51,22 @@ const COLLECTIONS: &[&[Route]] = &[
     entry::ROUTES,
     capabilities::ROUTES,
     clusters::ROUTES,
+    datacenters::ROUTES,
+    disks::ROUTES,
+    events::ROUTES,
+    hosts::ROUTES,
+    jobs::ROUTES,
+    networks::ROUTES,
+    permissions::ROUTES,
+    roles::ROUTES,
+    storagedomains::ROUTES,
+    tags::ROUTES,
+    templates::ROUTES,
+    users::ROUTES,
     vm_disks::ROUTES,
     vm_nics::ROUTES,
     vms::ROUTES,
+    vnicprofiles::ROUTES,
 ];
 
 /// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.

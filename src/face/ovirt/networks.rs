@@ -1,9 +1,24 @@
 //! Logical networks: the guide's chapter 11.
 
-use evirt_domain::network::{Network, NetworkConfig, NetworkPatch};
+use std::sync::Arc;
 
-use super::parts::{given, number, text};
+use evirt_domain::World;
+use evirt_domain::network::*;
+use evirt_domain::world::NameKind;
+
+use super::answer::{Answer, Handled};
+use super::collection::{check_immutable, created, remove};
+use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::Doc;
+use super::representation::check::require;
+use super::representation::types::NETWORK;
+use super::request::Call;
+use super::route::routes;
+
+routes! { ROUTES:
+    "networks" => GET list, POST add;
+    "networks/{}" => GET get, PUT update, DELETE delete;
+}
 
 /// The network as the API shows it.
 pub fn view(base: &str, network: &Network) -> Doc {
@@ -59,6 +74,43 @@ fn config(sent: &Doc) -> NetworkConfig {
     };
     config.apply(&patch(sent));
     config
+}
+
+/// The network that the path names.
+pub fn network<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Network>, Answer> {
+    call.found(world.networks.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<Network>()?;
+    listed(&call, &NETWORK, found.iter().map(|network| view(call.base, network)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &NETWORK, &view(call.base, network(&call, &call.world)?))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&NETWORK)?;
+    require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
+    let data_center = call.reference(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
+    let data_center = call.found(data_center, 0)?;
+    let outcome = call.submit(CreateNetwork { data_center, config: config(&sent) }).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.networks.get(&id));
+    created(&call, &NETWORK, &view(call.base, call.found(made, 0)?))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let current = network(&call, &call.world)?;
+    let sent = call.body(&NETWORK)?;
+    check_immutable(&call, &NETWORK, &view(call.base, current), &sent)?;
+    let outcome = call.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
+    shown(&call, &NETWORK, &view(call.base, network(&call, &outcome.world)?))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let network = network(&call, &call.world)?.id;
+    remove(&call, RemoveNetwork { network }).await
 }
 
 #[cfg(test)]

@@ -5,7 +5,30 @@ use evirt_domain::data_center::Version;
 use evirt_domain::ids::Micros;
 use uuid::Uuid;
 
-use super::representation::Doc;
+use super::answer::{Answer, Handled};
+use super::representation::description::TypeDef;
+use super::representation::types::STATISTIC;
+use super::representation::{Doc, render_fragment};
+use super::request::Call;
+use crate::engine::Outcome;
+
+/// A collection of documents, no more than the client wants.
+pub fn listed(call: &Call, of: &'static TypeDef, docs: impl IntoIterator<Item = Doc>) -> Handled {
+    // A negative number is no limit.
+    let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let rendered = docs.into_iter().take(max).map(|doc| render_fragment(of, &doc, call.output));
+    Ok(Answer::collection(of, rendered, call.output))
+}
+
+/// One document.
+pub fn shown(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
+    Ok(Answer::doc(200, of, doc, call.output))
+}
+
+/// The aggregate that a command created: the first event is its own.
+pub fn first_id<T: From<Uuid>>(outcome: &Outcome) -> Option<T> {
+    outcome.events.first().map(|recorded| T::from(recorded.stream.id))
+}
 
 /// A text to show, unless it is empty.
 pub fn text(text: &str) -> Option<&str> {
@@ -96,6 +119,18 @@ impl Statistic {
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mixed = of.as_u128() ^ (u128::from(hash) << 64 | u128::from(hash.rotate_left(29)));
         uuid::Builder::from_custom_bytes(mixed.to_be_bytes()).into_uuid()
+    }
+
+    /// What was measured of an object, as the API lists it.
+    pub fn list(call: &Call, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
+        listed(call, &STATISTIC, measured.iter().map(|statistic| statistic.view(of, owner, owner_href)))
+    }
+
+    /// The one that segment `n` names.
+    pub fn one(call: &Call, n: usize, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
+        let id: Uuid = call.id(n)?;
+        let found = call.found(measured.iter().find(|statistic| statistic.id(of) == id), n)?;
+        shown(call, &STATISTIC, &found.view(of, owner, owner_href))
     }
 
     /// As the API shows it, below the object with this link.

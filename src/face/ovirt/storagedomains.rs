@@ -1,14 +1,28 @@
 //! Storage domains and the files of ISO domains: the guide's chapter 12.
 
-use evirt_domain::World;
-use evirt_domain::storage::{
-    AttachmentStatus, DomainClass, DomainFile, DomainState, Storage, StorageDomain, StorageDomainConfig, StorageDomainPatch,
-    StorageKind,
-};
+use std::sync::Arc;
 
-use super::parts::{given, number, text};
+use evirt_domain::World;
+use evirt_domain::storage::*;
+use evirt_domain::world::NameKind;
+
+use super::answer::{Answer, Handled};
+use super::collection::{check_immutable, created};
+use super::parts::{first_id, given, listed, number, shown, text};
+use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
+use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
 use super::representation::{Doc, Fault};
+use super::request::Call;
+use super::route::routes;
+use super::work::removed_after;
+
+routes! { ROUTES:
+    "storagedomains" => GET list, POST add;
+    "storagedomains/{}" => GET get, PUT update, DELETE delete;
+    "storagedomains/{}/files" => GET list_files;
+    "storagedomains/{}/files/{}" => GET get_file;
+}
 
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
@@ -39,11 +53,6 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
         .action("activate", format!("{href}/activate"))
         .action("deactivate", format!("{href}/deactivate"))
         .set("href", href)
-}
-
-/// Whether the domain can be worked with.
-pub fn is_active(domain: &StorageDomain) -> bool {
-    domain.attachment.is_some_and(|a| a.status == AttachmentStatus::Active)
 }
 
 fn common(world: &World, domain: &StorageDomain) -> Doc {
@@ -161,6 +170,77 @@ fn sent_storage(sent: &Doc) -> Storage {
     }
 }
 
+fn domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+    call.found(world.storage_domains.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<StorageDomain>()?;
+    listed(&call, &STORAGE_DOMAIN, found.iter().map(|d| view(&call.world, call.base, d)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &STORAGE_DOMAIN, &view(&call.world, call.base, domain(&call, &call.world)?))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&STORAGE_DOMAIN)?;
+    complete(&sent).map_err(|fault| call.bad(&fault))?;
+    let host = call.found(call.reference(&sent, "host", NameKind::Host, "Host")?, 0)?;
+    let storage = sent_storage(&sent);
+    let command = CreateStorageDomain {
+        config: config(&sent),
+        class: sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data),
+        format: sent.text("storage_format").and_then(StorageFormat::from_name),
+        host,
+        mount: probe::storage(&**call.engine().driver(), host, &storage).await,
+        storage,
+    };
+    let outcome = call.submit(command).await?;
+    let world = call.settle(&outcome).await?;
+    let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));
+    created(&call, &STORAGE_DOMAIN, &view(&world, call.base, call.found(made, 0)?))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let current = domain(&call, &call.world)?;
+    let sent = call.body(&STORAGE_DOMAIN)?;
+    check_immutable(&call, &STORAGE_DOMAIN, &view(&call.world, call.base, current), &sent)?;
+    let outcome = call.submit(UpdateStorageDomain { domain: current.id, changes: patch(&sent) }).await?;
+    shown(&call, &STORAGE_DOMAIN, &view(&outcome.world, call.base, domain(&call, &outcome.world)?))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let domain = domain(&call, &call.world)?.id;
+    let sent = match call.optional_body(&[&STORAGE_DOMAIN, &ACTION])? {
+        None => return Err(call.bad(&Fault::bare("storage-domain parameter is missing"))),
+        Some((of, sent)) if std::ptr::eq(of, &ACTION) => sent.doc("storage_domain").cloned().unwrap_or_default(),
+        Some((_, sent)) => sent,
+    };
+    require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+    let host = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    let yes = |field: &str| sent.bool(field).unwrap_or_default();
+    let command = RemoveStorageDomain { domain, host, format: yes("format"), destroy: yes("destroy") };
+    removed_after(&call, &call.submit(command).await?).await
+}
+
+/// The files of a storage domain that has any: an ISO domain.
+fn files<'a>(call: &Call, world: &'a World) -> Result<(&'a StorageDomain, &'a [DomainFile]), Answer> {
+    let domain = domain(call, world)?;
+    call.found((domain.class == DomainClass::Iso).then_some((&**domain, domain.files.as_slice())), 1)
+}
+
+async fn list_files(call: Arc<Call>) -> Handled {
+    let (domain, files) = files(&call, &call.world)?;
+    listed(&call, &FILE, files.iter().map(|file| file_view(call.base, domain, file)))
+}
+
+async fn get_file(call: Arc<Call>) -> Handled {
+    let (domain, files) = files(&call, &call.world)?;
+    let found = files.iter().find(|file| file.name == call.segment(3));
+    shown(&call, &FILE, &file_view(call.base, domain, call.found(found, 3)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +281,6 @@ mod tests {
         let plain = Doc::new().set_path("storage.type", "iscsi").set_path("storage.logical_unit", vec![unit()]);
         let read = sent_storage(&grouped);
         assert_eq!(read, sent_storage(&plain));
-        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", 0));
+        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", ISCSI_PORT));
     }
 }

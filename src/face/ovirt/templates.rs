@@ -1,9 +1,20 @@
 //! Templates: the guide's chapter 17.
 
+use std::sync::Arc;
+
 use evirt_domain::template::Template;
 
-use super::parts::{date, text};
+use super::answer::Handled;
+use super::parts::{date, listed, shown, text};
 use super::representation::Doc;
+use super::representation::types::TEMPLATE;
+use super::request::Call;
+use super::route::routes;
+
+routes! { ROUTES:
+    "templates" => GET list;
+    "templates/{}" => GET get;
+}
 
 /// The template as the API shows it.
 pub fn view(base: &str, template: &Template) -> Doc {
@@ -44,4 +55,14 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .opt("tunnel_migration", config.tunnel_migration)
         .link("permissions", format!("{href}/permissions"))
         .set("href", href)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.list::<Template>()?;
+    listed(&call, &TEMPLATE, found.iter().map(|template| view(call.base, template)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let found = call.found(call.world.templates.get(&call.id(1)?), 1)?;
+    shown(&call, &TEMPLATE, &view(call.base, found))
 }

@@ -1,0 +1,105 @@
+//! Data centers and clusters: names, versions, CPUs, removal, and what comes and goes with a data center.
+
+use evirt_domain::Key::*;
+use evirt_domain::cluster::*;
+use evirt_domain::data_center::*;
+use evirt_domain::ids::*;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::storage::StorageKind;
+
+use crate::harness::*;
+
+fn data_center(name: &str) -> DataCenterConfig {
+    DataCenterConfig {
+        name: name.into(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: StorageKind::Nfs,
+        version: CURRENT_VERSION,
+        quota_mode: QuotaMode::Disabled,
+    }
+}
+
+fn cluster(name: &str) -> ClusterConfig {
+    ClusterConfig { name: name.into(), ..ClusterConfig::default() }
+}
+
+const OLD: Version = Version { major: 3, minor: 1 };
+
+#[test]
+fn data_centers() {
+    let mut story = Story::installed();
+    let create = |config| CreateDataCenter { config };
+    story.when(create(data_center("Default"))).refused(DataCenterNameInUse);
+    story.when(create(data_center(&"x".repeat(41)))).refused(NameTooLong);
+    story.when(create(DataCenterConfig { version: Version { major: 4, minor: 0 }, ..data_center("new") })).refused(VersionUnsupported);
+    let kinds = ["DataCenterCreated", "NetworkCreated", "VnicProfileCreated"];
+    story.when(create(data_center("new"))).then(&kinds);
+    let update = |changes| UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes };
+    let version = |version| DataCenterPatch { version: Some(version), ..DataCenterPatch::default() };
+    story.when(update(version(OLD))).refused(VersionDecrease);
+    let kind = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
+    story.when(update(kind.clone())).then(&["DataCenterUpdated"]);
+    estate().when(update(kind)).refused(DataCenterTypeFixed);
+    story.does(create(DataCenterConfig { version: OLD, ..data_center("old") }));
+    let old = DataCenterId(story.log[story.log.len() - 3].stream.id);
+    story.does(CreateCluster { config: ClusterConfig { data_center: Some(old), version: OLD, ..cluster("old") } });
+    story.when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION) }).refused(VersionUnsupported);
+}
+
+#[test]
+fn clusters() {
+    let mut story = Story::installed();
+    let create = |config| CreateCluster { config };
+    let inside = |name: &str| ClusterConfig { data_center: Some(DEFAULT_DATA_CENTER), ..cluster(name) };
+    for (config, expected) in [
+        (cluster("Default"), ClusterNameInUse),
+        (cluster("with space"), NameSpecialCharacters),
+        (ClusterConfig { cpu: "Zilog Z80".into(), ..cluster("c") }, CpuUnknown),
+        (ClusterConfig { data_center: Some(nowhere()), ..cluster("c") }, EntityNotFound),
+        (ClusterConfig { version: OLD, ..inside("c") }, VersionUnsupported),
+        (ClusterConfig { overcommit_percent: 99, ..cluster("c") }, OutOfRange),
+        (ClusterConfig { overcommit_percent: 1001, ..cluster("c") }, OutOfRange),
+    ] {
+        story.when(create(config)).refused(expected);
+    }
+    story.when(create(cluster("loose"))).then(&["ClusterCreated"]);
+    story.when(create(inside("second"))).then(&["ClusterCreated", "NetworkAssigned"]);
+    let id = ClusterId(story.does(create(inside("second")))[0].as_fold().stream().id);
+    story.when(RemoveCluster { cluster: DEFAULT_CLUSTER }).refused(ClusterIsDefault);
+    story.when(RemoveCluster { cluster: id }).then(&["ClusterRemoved"]);
+    let mut hosts = story.clone();
+    hosts.host_in(id, "alpha", facts(4, 2));
+    hosts.when(RemoveCluster { cluster: id }).refused(ClusterHasHosts);
+    let lower = ClusterPatch { version: Some(Version { major: 3, minor: 0 }), ..ClusterPatch::default() };
+    hosts.when(UpdateCluster { cluster: id, changes: lower }).refused(VersionUnsupported);
+    let mut vms = story.clone();
+    vms.vm_with(evirt_domain::vm::VmPatch { name: Some("vm".into()), cluster: Some(id), ..Default::default() });
+    vms.when(RemoveCluster { cluster: id }).refused(ClusterHasVms);
+    let away = ClusterPatch { data_center: Some(None), ..ClusterPatch::default() };
+    story.when(UpdateCluster { cluster: id, changes: away }).refused(ClusterDataCenterFixed);
+}
+
+#[test]
+fn a_cluster_that_joins_a_data_center_gets_its_management_network() {
+    let mut story = Story::installed();
+    let cluster = ClusterId(story.does(CreateCluster { config: cluster("loose") })[0].as_fold().stream().id);
+    let changes = ClusterPatch { data_center: Some(Some(DEFAULT_DATA_CENTER)), ..ClusterPatch::default() };
+    story.when(UpdateCluster { cluster, changes }).then(&["ClusterUpdated", "NetworkAssigned"]);
+}
+
+#[test]
+fn an_empty_data_center_goes_and_its_clusters_stay() {
+    let mut story = Story::installed();
+    story.does(RemoveDataCenter { data_center: DEFAULT_DATA_CENTER });
+    let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
+    assert_eq!((cluster.config.data_center, cluster.networks.len()), (None, 0));
+    assert!(story.world.networks.is_empty());
+    story.when(CreateDataCenter { config: data_center("Default") }).accepted();
+}
+
+#[test]
+fn installing_twice_is_refused() {
+    let story = Story::installed();
+    story.when(evirt_domain::install::Install { admin_password: "hash".into() }).refused(StateMoved);
+}

@@ -1,0 +1,402 @@
+//! The shape of every event on disk: one file for each kind and schema version, compared byte for byte.
+//!
+//! `EVIRT_BLESS=1 cargo test -p evirt-domain golden` writes the files of new kinds. A file that was released never changes: a new shape is a
+//! new schema version with a file of its own.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use evirt_domain::access::*;
+use evirt_domain::cluster::*;
+use evirt_domain::data_center::*;
+use evirt_domain::disk::*;
+use evirt_domain::host::*;
+use evirt_domain::ids::*;
+use evirt_domain::install::SystemInstalled;
+use evirt_domain::job::*;
+use evirt_domain::network::*;
+use evirt_domain::permit::Permit;
+use evirt_domain::storage::*;
+use evirt_domain::tag::*;
+use evirt_domain::template::TemplateCreated;
+use evirt_domain::vm::*;
+use evirt_domain::vm_run::*;
+use evirt_domain::{Actor, Event};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::harness::{GIB, facts, host_config, nfs};
+
+/// The same id for the same number, and another type each time.
+fn id<T: From<Uuid>>(n: u128) -> T {
+    T::from(Uuid::from_u128(0x6efc_0cfa_8495_4a96_93e5_0000_0000_0000 | n))
+}
+
+/// The patch that sets every field to a config's.
+fn patch<C: Serialize, P: DeserializeOwned>(config: &C) -> P {
+    serde_json::from_value(serde_json::to_value(config).expect("a config")).expect("a patch has its config's fields")
+}
+
+fn data_center() -> DataCenterConfig {
+    DataCenterConfig {
+        name: "Berlin".into(),
+        description: "Two rooms".into(),
+        comment: "c".into(),
+        storage_type: StorageKind::Iscsi,
+        version: CURRENT_VERSION,
+        quota_mode: QuotaMode::Audit,
+    }
+}
+
+fn cluster() -> ClusterConfig {
+    ClusterConfig {
+        name: "web".into(),
+        description: "Web servers".into(),
+        comment: "c".into(),
+        data_center: Some(id(1)),
+        cpu: "Intel Nehalem Family".into(),
+        overcommit_percent: 150,
+        policy: SchedulingPolicy::PowerSaving,
+        policy_low: 20,
+        policy_high: 80,
+        policy_duration_s: 120,
+        on_error: OnError::MigrateHighlyAvailable,
+        threads_as_cores: true,
+        ballooning: true,
+        ..ClusterConfig::default()
+    }
+}
+
+fn network() -> NetworkConfig {
+    NetworkConfig {
+        name: "blue".into(),
+        description: "Storage".into(),
+        comment: "c".into(),
+        vlan: Some(7),
+        mtu: 9000,
+        stp: true,
+        vm_network: true,
+    }
+}
+
+fn profile() -> VnicProfileConfig {
+    VnicProfileConfig {
+        name: "gold".into(),
+        description: "d".into(),
+        port_mirroring: true,
+        custom_properties: vec![("queues".into(), "4".into())],
+    }
+}
+
+fn host() -> HostConfig {
+    let power_management = PowerManagement {
+        enabled: true,
+        agent: "ipmilan".into(),
+        address: "192.0.2.200".into(),
+        username: "root".into(),
+        password: "sealed".into(),
+        options: vec![("lanplus".into(), "1".into())],
+    };
+    HostConfig { power_management, ..host_config("alpha") }
+}
+
+fn domain() -> StorageDomainConfig {
+    StorageDomainConfig { name: "data".into(), description: "d".into(), comment: "c".into() }
+}
+
+fn disk() -> DiskConfig {
+    DiskConfig {
+        alias: "guest_Disk1".into(),
+        description: "d".into(),
+        size: 10 * GIB,
+        shareable: true,
+        wipe_after_delete: true,
+        propagate_errors: true,
+    }
+}
+
+fn vm() -> VmConfig {
+    VmConfig {
+        name: "größe".into(),
+        description: "d".into(),
+        comment: "\"quoted\"\n".into(),
+        cluster: id(2),
+        memory: 2 * GIB,
+        memory_guaranteed: GIB,
+        sockets: 2,
+        cores: 4,
+        cpu_shares: 1024,
+        os: "rhel_6x64".into(),
+        boot: vec![BootDevice::Network, BootDevice::CdRom, BootDevice::Hd],
+        kernel: "vmlinuz".into(),
+        initrd: "initrd.img".into(),
+        cmdline: "quiet".into(),
+        display: DisplayType::Vnc,
+        keyboard_layout: "de".into(),
+        highly_available: true,
+        priority: 50,
+        affinity: Affinity::UserMigratable,
+        pinned_host: Some(id(3)),
+        timezone: "GMT".into(),
+        domain: "example.org".into(),
+        tunnel_migration: Some(true),
+        custom_properties: vec![("sap_agent".into(), "true".into())],
+        ..VmConfig::default()
+    }
+}
+
+fn nic() -> NicConfig {
+    NicConfig {
+        name: "nic1".into(),
+        interface: NicInterface::Rtl8139Virtio,
+        profile: Some(id(4)),
+        mac: "00:1a:4a:16:01:51".into(),
+        linked: true,
+        plugged: false,
+    }
+}
+
+fn attachment() -> DiskAttachment {
+    DiskAttachment { disk: id(5), interface: DiskInterface::VirtioScsi, bootable: true, active: true }
+}
+
+fn display() -> Option<(String, u16, Option<u16>)> {
+    Some(("192.0.2.10".into(), 5900, Some(5901)))
+}
+
+/// One of each kind, in the order of `Event::KINDS`.
+fn samples() -> Vec<Event> {
+    let actor = Actor::User(id(6));
+    let reason = || "it broke".to_owned();
+    let name = || "gone".to_owned();
+    let user = User {
+        id: id(6),
+        version: 0,
+        name: "eve".into(),
+        domain: INTERNAL.into(),
+        last_name: "Doe".into(),
+        department: "IT".into(),
+        email: "eve@example.org".into(),
+        password: Some("$argon2id$hash".into()),
+        groups: vec![id(7)],
+        tags: vec![id(8)],
+    };
+    let role = Role {
+        id: id(9),
+        version: 0,
+        name: "Operator".into(),
+        description: "d".into(),
+        administrative: true,
+        mutable: true,
+        permits: vec![Permit::VmBasicOperations, Permit::ManiputlateHost],
+    };
+    let session =
+        Session { id: id(10), version: 0, user: id(6), token_hash: "ab12".into(), ttl_minutes: 30, opened_at: 1_388_534_400_000_000 };
+    let permission =
+        Permission { id: id(11), version: 0, holder: Holder::Group(id(7)), role: id(9), object: Object::Vm(id(12)) };
+    let overrides = RunOverrides {
+        boot: Some(vec![BootDevice::CdRom]),
+        cdrom: Some("rhel.iso".into()),
+        kernel: Some("vmlinuz".into()),
+        initrd: Some("initrd.img".into()),
+        cmdline: Some("single".into()),
+        display: Some(DisplayType::Vnc),
+        stateless: Some(true),
+        paused: true,
+    };
+    let guest = Guest { ips: vec!["192.0.2.50".into()], fqdn: "guest.example.org".into(), display: display() };
+    vec![
+        SystemInstalled { version: "0.1.0".into() }.into(),
+        DataCenterCreated { data_center: id(1), config: data_center() }.into(),
+        DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
+        DataCenterRemoved { data_center: id(1), name: name() }.into(),
+        SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
+        ClusterCreated { cluster: id(2), config: cluster() }.into(),
+        ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
+        ClusterRemoved { cluster: id(2), name: name() }.into(),
+        NetworkAssigned { cluster: id(2), network: ClusterNetwork { network: id(13), required: true, display: false } }.into(),
+        NetworkUnassigned { cluster: id(2), network: id(13) }.into(),
+        NetworkCreated { network: id(13), data_center: id(1), config: network(), management: false }.into(),
+        NetworkUpdated { network: id(13), changes: NetworkPatch { vlan: Some(None), ..patch(&network()) } }.into(),
+        NetworkRemoved { network: id(13), name: name() }.into(),
+        VnicProfileCreated { profile: id(4), network: id(13), config: profile() }.into(),
+        VnicProfileUpdated { profile: id(4), changes: patch(&profile()) }.into(),
+        VnicProfileRemoved { profile: id(4), name: name() }.into(),
+        HostAdded { host: id(3), config: host(), sealed_password: "sealed".into(), facts: facts(16, 8) }.into(),
+        HostRegistered { host: id(3), config: host(), facts: facts(16, 8) }.into(),
+        HostApproved { host: id(3), cluster: id(2) }.into(),
+        HostUpdated { host: id(3), changes: patch(&host()) }.into(),
+        HostInstallationStarted { host: id(3), sealed_password: "sealed".into() }.into(),
+        HostInstalled { host: id(3) }.into(),
+        HostFactsReported { host: id(3), facts: facts(32, 16) }.into(),
+        HostStatusChanged {
+            host: id(3),
+            from: HostStatus::PreparingForMaintenance,
+            to: HostStatus::NonOperational,
+            detail: "cpu_type_incompatible_with_cluster".into(),
+        }
+        .into(),
+        HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
+        HostRemoved { host: id(3), name: name() }.into(),
+        StorageDomainAdded {
+            domain: id(14),
+            config: domain(),
+            class: DomainClass::Export,
+            storage: Storage {
+                kind: StorageKind::Posixfs,
+                port: 3260,
+                target: "iqn.2014-01".into(),
+                luns: vec!["3600".into()],
+                vfs_type: "ext4".into(),
+                mount_options: "ro".into(),
+                ..nfs("data")
+            },
+            format: StorageFormat::V2,
+            host: id(3),
+        }
+        .into(),
+        StorageDomainCreated { domain: id(14), available: 500 * GIB, used: 10 * GIB }.into(),
+        StorageDomainCreationFailed { domain: id(14), name: name(), reason: reason() }.into(),
+        StorageDomainUpdated { domain: id(14), changes: patch(&domain()) }.into(),
+        StorageDomainAttached { domain: id(14), data_center: id(1), master: true, format: StorageFormat::V3 }.into(),
+        StorageDomainStatusChanged {
+            domain: id(14),
+            from: AttachmentStatus::Locked,
+            to: AttachmentStatus::Maintenance,
+            new_master: Some(id(15)),
+            reason: reason(),
+        }
+        .into(),
+        StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
+        StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
+        StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
+        StorageDomainRemovalStarted { domain: id(14) }.into(),
+        StorageDomainRemoved { domain: id(14), name: name() }.into(),
+        DiskAdded {
+            disk: id(5),
+            config: disk(),
+            format: DiskFormat::Raw,
+            sparse: true,
+            storage_domain: id(14),
+            image: id(16),
+        }
+        .into(),
+        DiskCreated { disk: id(5), actual_size: GIB }.into(),
+        DiskCreationFailed { disk: id(5), reason: reason() }.into(),
+        DiskUpdated { disk: id(5), changes: patch(&disk()) }.into(),
+        DiskRemovalStarted { disk: id(5) }.into(),
+        DiskRemoved { disk: id(5), alias: "guest_Disk1".into() }.into(),
+        VmCreated { vm: id(12), config: vm() }.into(),
+        VmUpdated { vm: id(12), changes: VmPatch { pinned_host: Some(None), ..patch(&vm()) } }.into(),
+        VmRemovalStarted { vm: id(12), job: id(17) }.into(),
+        VmRemoved { vm: id(12), name: name() }.into(),
+        NicAdded { vm: id(12), nic: Nic { id: id(18), config: nic() } }.into(),
+        NicUpdated { vm: id(12), nic: id(18), changes: NicPatch { profile: Some(None), ..patch(&nic()) } }.into(),
+        NicRemoved { vm: id(12), nic: id(18), name: name() }.into(),
+        DiskAttached { vm: id(12), attachment: attachment() }.into(),
+        DiskAttachmentUpdated { vm: id(12), attachment: attachment() }.into(),
+        DiskDetached { vm: id(12), disk: id(5) }.into(),
+        CdRomChanged { vm: id(12), file: "rhel.iso".into(), current: true }.into(),
+        VmStartRequested { vm: id(12), host: id(3), job: id(17), overrides, restore: true }.into(),
+        VmRelocated { vm: id(12), from: id(3), to: id(19), reason: reason() }.into(),
+        VmPoweringUp { vm: id(12), display: display() }.into(),
+        VmUp { vm: id(12), host: id(3), started: true, started_by: actor, guest }.into(),
+        VmPaused { vm: id(12), detail: "enospc".into() }.into(),
+        VmStartFailed { vm: id(12), host: id(3), reason: reason(), started_by: Actor::System }.into(),
+        VmStopRequested { vm: id(12), job: id(17) }.into(),
+        VmShutdownRequested { vm: id(12), job: id(17) }.into(),
+        VmShutdownFellBack { vm: id(12) }.into(),
+        VmRebootRequested { vm: id(12), job: id(17) }.into(),
+        VmSuspendRequested { vm: id(12), job: id(17) }.into(),
+        VmSuspended { vm: id(12) }.into(),
+        VmDown { vm: id(12), host: Some(id(3)), error: true, message: reason() }.into(),
+        VmNotResponding { vm: id(12) }.into(),
+        VmLost { vm: id(12) }.into(),
+        VmMigrationRequested { vm: id(12), from: id(3), to: id(19), job: id(17) }.into(),
+        VmMigrationCancelRequested { vm: id(12) }.into(),
+        VmMigrated { vm: id(12), from: id(3), to: id(19) }.into(),
+        VmMigrationFailed { vm: id(12), from: id(3), to: id(19), reason: reason(), cancelled: true }.into(),
+        VmTicketSet { vm: id(12), expires_s: 7200 }.into(),
+        TemplateCreated { template: id(20), config: vm() }.into(),
+        TagCreated { tag: id(8), config: TagConfig { name: "web".into(), description: "d".into(), parent: Some(ROOT) } }.into(),
+        TagUpdated { tag: id(8), changes: TagPatch { name: Some("www".into()), description: None, parent: Some(Some(ROOT)) } }.into(),
+        TagRemoved { tag: id(8), name: name() }.into(),
+        TagAttached { tag: id(8), to: Tagged::Host(id(3)) }.into(),
+        TagDetached { tag: id(8), to: Tagged::Vm(id(12)) }.into(),
+        UserAdded { user }.into(),
+        UserPasswordChanged { user: id(6), password: "$argon2id$new".into() }.into(),
+        UserRemoved { user: id(6), name: "eve@internal".into() }.into(),
+        GroupAdded { group: Group { id: id(7), version: 0, name: "staff".into(), domain: INTERNAL.into() } }.into(),
+        RoleCreated { role }.into(),
+        PermissionGranted { permission }.into(),
+        PermissionRevoked { permission: id(11) }.into(),
+        SessionOpened { session }.into(),
+        SessionClosed { session: id(10), user: id(6), end: SessionEnd::Expired }.into(),
+        LoginFailed { name: "mallory".into() }.into(),
+        JobOpened {
+            job: id(17),
+            description: "Removing Storage Domain data".into(),
+            task: Task::RemoveStorageDomain { domain: id(14), host: id(3), format: true },
+        }
+        .into(),
+        JobStepFinished { job: id(17), done: 1 }.into(),
+        JobEnded { job: id(17), failure: Some(reason()) }.into(),
+        JobsCleared { jobs: vec![id(17), id(21)] }.into(),
+    ]
+}
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+#[test]
+fn every_kind_is_written_as_it_always_was() {
+    let bless = std::env::var_os("EVIRT_BLESS").is_some_and(|v| v == "1");
+    let samples = samples();
+    let kinds: Vec<_> = samples.iter().map(|e| (e.kind(), e.schema())).collect();
+    assert_eq!(kinds, Event::KINDS, "one sample of each kind, in order");
+    for event in samples {
+        let path = directory().join(format!("{}.v{}.json", event.kind(), event.schema()));
+        let written = format!("{}\n", event.payload());
+        if bless {
+            std::fs::create_dir_all(directory()).expect("the directory");
+            std::fs::write(&path, &written).expect("the golden file");
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{} has no golden file: {why}", event.kind()));
+        assert_eq!(golden, written, "{} is written otherwise", event.kind());
+        assert_eq!(Event::decode(event.kind(), &golden).as_ref(), Ok(&event));
+    }
+}
+
+#[test]
+fn every_golden_file_is_of_a_kind() {
+    let known: BTreeSet<String> =
+        Event::KINDS.iter().flat_map(|(kind, schema)| (1..=*schema).map(move |v| format!("{kind}.v{v}.json"))).collect();
+    for entry in std::fs::read_dir(directory()).expect("the directory") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        assert!(known.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_event_is_an_error() {
+    for (kind, payload) in [("VmExploded", "{}"), ("VmLost", "{}"), ("VmLost", "{\"vm\":1}"), ("VmLost", "")] {
+        assert!(Event::decode(kind, payload).is_err(), "{kind} {payload}");
+    }
+}
+
+/// Each task, since a log keeps those as well.
+#[test]
+fn tasks_are_written_as_they_always_were() {
+    for (task, json) in [
+        (Task::InstallHost { host: id(3) }, r#"{"install_host":{"host":"6efc0cfa-8495-4a96-93e5-000000000003"}}"#),
+        (
+            Task::FenceHost { host: id(3), fence: FenceType::Manual },
+            r#"{"fence_host":{"host":"6efc0cfa-8495-4a96-93e5-000000000003","fence":"manual"}}"#,
+        ),
+        (Task::StartVm { vm: id(12) }, r#"{"start_vm":{"vm":"6efc0cfa-8495-4a96-93e5-00000000000c"}}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&task).expect("JSON"), json);
+    }
+}

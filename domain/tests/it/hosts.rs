@@ -1,0 +1,276 @@
+//! Hosts: how they come, which action is refused in which state, maintenance, fencing and removal.
+
+use evirt_domain::Key::{self, *};
+use evirt_domain::data_center::DataCenterStatus;
+use evirt_domain::host::HostStatus::{self, *};
+use evirt_domain::host::*;
+use evirt_domain::ids::*;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::vm::{Affinity, UpdateVm, VmPatch};
+use evirt_domain::vm_run::VmState;
+use evirt_domain::{Event, Recorded};
+
+use crate::harness::*;
+
+fn add(config: HostConfig) -> AddHost {
+    AddHost { config, sealed_password: "sealed".into(), probe: Ok(facts(16, 8)) }
+}
+
+fn spm(story: &Story) -> Option<HostId> {
+    story.world.data_centers.get(&DEFAULT_DATA_CENTER).and_then(|dc| dc.spm)
+}
+
+#[test]
+fn every_action_in_every_state() {
+    const OK: Option<Key> = None;
+    let (na, np, cr, aw) = (Some(HostCannotActivate), Some(HostStatusNotOperational), Some(HostCannotRemove), Some(HostApproveStatus));
+    let (ni, uc) = (Some(HostInstallStatus), Some(HostUpdateCluster));
+    #[rustfmt::skip]
+    let table = [
+        //                        activate                 deactivate               remove approve install address name
+        (Unassigned,              [na,                      np,                      cr, aw, ni, uc, OK]),
+        (Down,                    [na,                      OK,                      OK, aw, OK, uc, OK]),
+        (Maintenance,             [OK,                      Some(HostInMaintenance), OK, aw, OK, OK, OK]),
+        (Up,                      [Some(HostAlreadyUp),     OK,                      cr, aw, ni, uc, OK]),
+        (NonResponsive,           [Some(HostNonResponsive), OK,                      cr, aw, OK, uc, OK]),
+        (Error,                   [OK,                      OK,                      cr, aw, OK, uc, OK]),
+        (Installing,              [na,                      np,                      cr, aw, ni, uc, OK]),
+        (InstallFailed,           [OK,                      np,                      OK, OK, OK, OK, OK]),
+        (Reboot,                  [na,                      np,                      cr, aw, ni, uc, OK]),
+        (PreparingForMaintenance, [OK,                      np,                      cr, aw, ni, uc, OK]),
+        (NonOperational,          [OK,                      OK,                      cr, aw, OK, uc, OK]),
+        (PendingApproval,         [na,                      np,                      OK, OK, ni, Some(HostUpdateStatus), Some(HostUpdateStatus)]),
+        (Initializing,            [na,                      np,                      cr, aw, ni, uc, OK]),
+        (Connecting,              [na,                      np,                      cr, aw, ni, uc, OK]),
+    ];
+    assert_eq!(table.map(|(status, _)| status), HostStatus::ALL);
+    let actions = ["activate", "deactivate", "remove", "approve", "install", "address", "name"];
+    for (status, expected) in table {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, status);
+        let update = |changes| UpdateHost { host, changes };
+        let actual = [
+            story.when(ActivateHost { host }),
+            story.when(DeactivateHost { host }),
+            story.when(RemoveHost { host }),
+            story.when(ApproveHost { host, cluster: None }),
+            story.when(InstallHost { host, sealed_password: "sealed".into() }),
+            story.when(update(HostPatch { address: Some("192.0.2.77".into()), ..HostPatch::default() })),
+            story.when(update(HostPatch { name: Some("omega".into()), ..HostPatch::default() })),
+        ];
+        for ((action, expected), actual) in actions.iter().zip(expected).zip(actual) {
+            assert_eq!(actual.key(), expected, "{action} while {}", status.name());
+        }
+    }
+}
+
+#[test]
+fn adding_a_host() {
+    let mut story = Story::installed();
+    story.when(add(host_config("alpha"))).then(&["HostAdded", "JobOpened"]);
+    story.does(add(host_config("alpha")));
+    let (host, job) = (HostId(story.log[story.log.len() - 2].stream.id), story.job());
+    assert_eq!(story.status(host), Installing);
+    story.when(ApproveHost { host, cluster: None }).refused(HostApproveType);
+    let named = |name: &str| HostConfig { address: "192.0.2.9".into(), ..host_config(name) };
+    let at = |address: &str| HostConfig { address: address.into(), ..host_config("beta") };
+    for (config, expected) in [
+        (named("alpha"), NameAlreadyUsed),
+        (named("with space"), NameSpecialCharacters),
+        (named("größe"), NameSpecialCharacters),
+        (named(&"x".repeat(256)), NameTooLong),
+        (at("ALPHA.example.org"), HostAddressInUse),
+        (at(""), NameSpecialCharacters),
+        (at("no host"), NameSpecialCharacters),
+        (HostConfig { cluster: nowhere(), ..host_config("beta") }, EntityNotFound),
+        (HostConfig { spm_priority: 11, ..host_config("beta") }, OutOfRange),
+        (HostConfig { spm_priority: -2, ..host_config("beta") }, OutOfRange),
+    ] {
+        story.when(add(config)).refused(expected);
+    }
+    let beta = || add(host_config("beta"));
+    story.when(AddHost { sealed_password: String::new(), ..beta() }).refused(HostEmptyPassword);
+    let unreachable = ProbeFailure::Unreachable("timed out".into());
+    story.when(AddHost { probe: Err(unreachable), ..beta() }).refused(HostUnreachable);
+    story.when(AddHost { probe: Err(ProbeFailure::WrongPassword), ..beta() }).refused(HostAuthentication);
+
+    let mut failed = story.clone();
+    failed.does(ReportInstalled { host, job, outcome: Err("no KVM".into()) });
+    assert_eq!(failed.status(host), InstallFailed);
+    assert!(failed.world.open_jobs.is_empty());
+    story.does(ReportInstalled { host, job, outcome: Ok(()) });
+    assert_eq!(story.status(host), Initializing);
+    assert_eq!(story.world.hosts.get(&host).map(|h| h.sealed_password.as_str()), Some(""));
+    story.when(ReportInstalled { host, job, outcome: Ok(()) }).then(&[]);
+    story.does(ReportConnected { host, job: Some(job), outcome: Ok(facts(16, 8)) });
+    assert_eq!(story.status(host), Up);
+    let cpu = &story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default").config.cpu;
+    assert_eq!(cpu, "Intel Nehalem Family", "the first host decides");
+}
+
+#[test]
+fn a_host_that_registers_itself_waits() {
+    let mut story = Story::installed();
+    let register = |name: &str, address: &str| RegisterHost { name: name.into(), address: address.into(), facts: facts(8, 4) };
+    story.does(register("node", "192.0.2.1"));
+    story.when(register("node", "192.0.2.1")).then(&[]);
+    let events = story.when(register("node", "192.0.2.2")).then(&["HostRegistered"]);
+    assert!(matches!(&events[0], Event::HostRegistered(e) if e.config.name == "node-2"));
+    let host = HostId(story.log.last().expect("registered").stream.id);
+    assert_eq!(story.status(host), PendingApproval);
+    story.when(ApproveHost { host, cluster: Some(nowhere()) }).refused(EntityNotFound);
+    story.when(ApproveHost { host, cluster: None }).then(&["HostApproved", "JobOpened"]);
+}
+
+#[test]
+fn a_cpu_below_the_clusters_is_not_operational() {
+    let mut story = Story::installed();
+    story.host("alpha");
+    for (family, status) in [
+        ("Intel Westmere Family", Up),
+        ("Intel Nehalem Family", Up),
+        ("Intel Penryn Family", NonOperational),
+        ("AMD Opteron G5", NonOperational),
+        ("", NonOperational),
+    ] {
+        let mut story = story.clone();
+        story.does(add(host_config("beta")));
+        let (host, job) = (HostId(story.log[story.log.len() - 2].stream.id), story.job());
+        story.does(ReportInstalled { host, job, outcome: Ok(()) });
+        let facts = HostFacts { cpu_family: family.into(), ..facts(16, 8) };
+        story.does(ReportConnected { host, job: Some(job), outcome: Ok(facts) });
+        assert_eq!(story.status(host), status, "{family}");
+    }
+}
+
+#[test]
+fn maintenance_moves_the_manager_first_and_waits_for_the_vms() {
+    let mut estate = estate();
+    let (vm, other) = (estate.vm, estate.other);
+    let host = spm(&estate).expect("a manager");
+    let other = if host == other { estate.host } else { other };
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    estate.when(DeactivateHost { host }).then(&["HostStatusChanged", "SpmSelected", "JobOpened"]);
+    estate.does(DeactivateHost { host });
+    assert_eq!(spm(&estate), Some(other));
+    let job = estate.job();
+    let finish = |failure: Option<&str>| FinishEvacuation { host, job, failure: failure.map(Into::into) };
+    estate.when(finish(None)).refused(StateMoved);
+    let mut stays = estate.clone();
+    stays.does(finish(Some("a VM does not migrate")));
+    assert_eq!(stays.status(host), Up);
+    let mut back = estate.clone();
+    let kinds = ["JobEnded", "HostStatusChanged", "JobOpened"];
+    back.when(ActivateHost { host }).then(&kinds);
+    back.does(ActivateHost { host });
+    back.when(finish(None)).then(&["JobEnded"]);
+    estate.does(evirt_domain::vm_run::MigrateVm { vm, host: None, force: false });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Migrated { from: host, to: other });
+    estate.does(finish(None));
+    assert_eq!(estate.status(host), Maintenance);
+    estate.when(RemoveHost { host }).then(&["HostRemoved"]);
+}
+
+#[test]
+fn what_stands_against_maintenance() {
+    let mut estate = estate();
+    let (vm, host, other) = (estate.vm, estate.host, estate.other);
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    let mut alone = estate.clone();
+    alone.host_is(other, Maintenance);
+    alone.when(DeactivateHost { host }).refused(HostRunsVmsNoOther);
+    let mut lost = estate.clone();
+    lost.does(ReportUnresponsive { host, detail: "no heartbeat".into() });
+    lost.when(DeactivateHost { host }).refused(HostNonResponsiveWithVms);
+    let mut pinned = estate.clone();
+    pinned.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
+    let changes = VmPatch { affinity: Some(Affinity::Pinned), pinned_host: Some(Some(host)), ..VmPatch::default() };
+    pinned.does(UpdateVm { vm, changes });
+    pinned.up(vm);
+    let refusal = pinned.when(DeactivateHost { host }).refused(HostNonMigratableVms);
+    assert!(refusal.to_string().contains("guest"), "{refusal}");
+}
+
+#[test]
+fn a_host_with_vms_or_pins_is_not_removed() {
+    let mut estate = estate();
+    let (vm, host) = (estate.vm, estate.host);
+    estate.does(UpdateVm { vm, changes: VmPatch { pinned_host: Some(Some(host)), ..VmPatch::default() } });
+    estate.up(vm);
+    estate.host_is(host, Down);
+    estate.when(RemoveHost { host }).refused(HostHasVms);
+    estate.observe(vm, evirt_domain::vm_run::Observed::Absent);
+    estate.when(RemoveHost { host }).refused(HostHasPinnedVms);
+    estate.does(UpdateVm { vm, changes: VmPatch { pinned_host: Some(None), ..VmPatch::default() } });
+    estate.does(RemoveHost { host });
+    estate.when(add(host_config("alpha"))).then(&["HostAdded", "JobOpened"]);
+}
+
+#[test]
+fn fencing() {
+    let mut estate = estate();
+    let (host, other) = (estate.host, estate.other);
+    let fence = |fence| FenceHost { host, fence };
+    estate.when(fence(FenceType::Restart)).refused(FenceDisabled);
+    estate.when(fence(FenceType::Manual)).refused(FenceManualStatus);
+    let power = PowerManagement { enabled: true, agent: "ipmilan".into(), ..PowerManagement::default() };
+    estate.does(UpdateHost { host, changes: HostPatch { power_management: Some(power), ..HostPatch::default() } });
+    for kind in [FenceType::Start, FenceType::Stop, FenceType::Restart] {
+        estate.when(fence(kind)).refused(FenceManualStatus);
+    }
+    estate.when(fence(FenceType::Status)).then(&["JobOpened"]);
+    let vm = estate.vm;
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    estate.does(ReportUnresponsive { host, detail: "no heartbeat".into() });
+    assert_eq!((estate.status(host), estate.state(vm), spm(&estate)), (NonResponsive, VmState::Unknown, Some(other)));
+    estate.when(ReportUnresponsive { host, detail: "again".into() }).then(&[]);
+    let mut alone = estate.clone();
+    alone.host_is(other, Maintenance);
+    alone.when(fence(FenceType::Restart)).refused(FenceNoProxy);
+    for (kind, failure, status, state) in [
+        (FenceType::Stop, None, Down, VmState::Down),
+        (FenceType::Restart, None, Reboot, VmState::Down),
+        (FenceType::Start, None, NonResponsive, VmState::Unknown),
+        (FenceType::Restart, Some("agent timed out"), NonResponsive, VmState::Unknown),
+    ] {
+        let mut story = estate.clone();
+        story.does(fence(kind));
+        let job = story.job();
+        story.does(FinishFence { host, job, fence: kind, failure: failure.map(Into::into) });
+        assert_eq!((story.status(host), story.state(vm)), (status, state), "{kind:?} {failure:?}");
+        assert!(!story.world.open_jobs.contains(&job));
+    }
+}
+
+#[test]
+fn the_manager_is_the_fittest_host_that_is_up() {
+    let mut estate = estate();
+    let (host, other) = (estate.host, estate.other);
+    let priority = |estate: &mut Estate, host, priority| {
+        estate.does(UpdateHost { host, changes: HostPatch { spm_priority: Some(priority), ..HostPatch::default() } });
+    };
+    let select = evirt_domain::data_center::SelectSpm { data_center: DEFAULT_DATA_CENTER };
+    let first = spm(&estate).expect("a manager");
+    estate.when(select.clone()).then(&[]);
+    let third = estate.host("gamma");
+    for host in [host, other, third] {
+        priority(&mut estate, host, if host == third { 9 } else { 3 });
+    }
+    estate.when(select.clone()).then(&[]);
+    estate.does(ReportUnresponsive { host: first, detail: "gone".into() });
+    assert_eq!(spm(&estate), Some(third));
+    let second = if first == host { other } else { host };
+    priority(&mut estate, second, -1);
+    estate.does(ReportUnresponsive { host: third, detail: "gone".into() });
+    assert_eq!(spm(&estate), None, "a priority of -1 is never the manager");
+    let data_center = estate.world.data_centers.get(&DEFAULT_DATA_CENTER).expect("Default");
+    assert_eq!(data_center.status(&estate.world), DataCenterStatus::NotOperational);
+    estate.does(ReportConnected { host: third, job: None, outcome: Ok(facts(16, 8)) });
+    assert_eq!(spm(&estate), Some(third));
+    let manages = |r: &Recorded| matches!(&r.event, Event::SpmSelected(e) if e.host == Some(third));
+    assert!(estate.log.iter().any(manages));
+}

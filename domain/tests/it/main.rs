@@ -1,0 +1,18 @@
+//! What the domain promises: each use case against its rules, the shapes of events on disk, and that folding is one function.
+
+mod access;
+mod clusters;
+mod crate_graph;
+mod determinism;
+mod disks;
+mod golden;
+mod harness;
+mod hosts;
+mod jobs;
+mod networks;
+mod schedule;
+mod storage;
+mod tags;
+mod vm_config;
+mod vm_runs;
+mod vm_states;

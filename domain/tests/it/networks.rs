@@ -1,0 +1,134 @@
+//! Networks and vNIC profiles: names, VLANs, use, the management network.
+
+use evirt_domain::Key::*;
+use evirt_domain::cluster::{AssignNetwork, ClusterNetwork, UnassignNetwork};
+use evirt_domain::data_center::{CURRENT_VERSION, CreateDataCenter, DataCenterConfig, QuotaMode};
+use evirt_domain::ids::*;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
+use evirt_domain::network::*;
+use evirt_domain::storage::StorageKind;
+use evirt_domain::vm::{AddNic, RemoveNic};
+
+use crate::harness::*;
+
+fn config(name: &str) -> NetworkConfig {
+    NetworkConfig {
+        name: name.into(),
+        description: String::new(),
+        comment: String::new(),
+        vlan: None,
+        mtu: 0,
+        stp: false,
+        vm_network: true,
+    }
+}
+
+fn create(config: NetworkConfig) -> CreateNetwork {
+    CreateNetwork { data_center: DEFAULT_DATA_CENTER, config }
+}
+
+fn network(story: &mut Story, config: NetworkConfig) -> NetworkId {
+    NetworkId(story.does(create(config))[0].as_fold().stream().id)
+}
+
+fn use_of(network: NetworkId) -> ClusterNetwork {
+    ClusterNetwork { network, required: false, display: false }
+}
+
+#[test]
+fn creation() {
+    let mut story = Story::installed();
+    story.when(create(config("blue"))).then(&["NetworkCreated", "VnicProfileCreated"]);
+    story.when(create(NetworkConfig { vm_network: false, ..config("blue") })).then(&["NetworkCreated"]);
+    network(&mut story, NetworkConfig { vlan: Some(7), ..config("blue") });
+    for (config, expected) in [
+        (config("blue"), NetworkNameInUse),
+        (config(""), NameEmpty),
+        (config("sixteen-letters-"), NameTooLong),
+        (config("dotted.name"), NameSpecialCharacters),
+        (NetworkConfig { vlan: Some(7), ..config("red") }, VlanInUse),
+        (NetworkConfig { vlan: Some(0), ..config("red") }, OutOfRange),
+        (NetworkConfig { vlan: Some(4095), ..config("red") }, OutOfRange),
+        (NetworkConfig { mtu: 9001, ..config("red") }, OutOfRange),
+    ] {
+        story.when(create(config)).refused(expected);
+    }
+    story.when(create(NetworkConfig { vlan: Some(4094), mtu: 9000, ..config("fifteen-letters") })).accepted();
+    story.when(CreateNetwork { data_center: nowhere(), config: config("red") }).refused(EntityNotFound);
+    let second = DataCenterConfig {
+        name: "second".into(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: StorageKind::Nfs,
+        version: CURRENT_VERSION,
+        quota_mode: QuotaMode::Disabled,
+    };
+    let data_center = DataCenterId(story.does(CreateDataCenter { config: second })[0].as_fold().stream().id);
+    let same = NetworkConfig { vlan: Some(7), ..config("blue") };
+    story.when(CreateNetwork { data_center, config: same }).accepted();
+}
+
+#[test]
+fn the_management_network_stays() {
+    let story = Story::installed();
+    let update = |changes| UpdateNetwork { network: MANAGEMENT_NETWORK, changes };
+    story.when(RemoveNetwork { network: MANAGEMENT_NETWORK }).refused(NetworkIsManagement);
+    story.when(UnassignNetwork { cluster: DEFAULT_CLUSTER, network: MANAGEMENT_NETWORK }).refused(NetworkIsManagement);
+    let rename = NetworkPatch { name: Some("mgmt".into()), ..NetworkPatch::default() };
+    story.when(update(rename)).refused(NetworkIsManagement);
+    story.when(update(NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() })).then(&["NetworkUpdated"]);
+}
+
+#[test]
+fn a_network_in_use_stays() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    let blue = network(&mut estate, config("blue"));
+    let profile = profiles_of(&estate.world, blue).next().expect("a profile").id;
+    estate.when(AddNic { vm, config: nic("nic2", Some(profile)) }).refused(NetworkNotInCluster);
+    estate.when(UnassignNetwork { cluster: DEFAULT_CLUSTER, network: blue }).refused(EntityNotFound);
+    estate.does(AssignNetwork { cluster: DEFAULT_CLUSTER, network: use_of(blue) });
+    estate.when(AssignNetwork { cluster: DEFAULT_CLUSTER, network: use_of(blue) }).then(&[]);
+    estate.does(AddNic { vm, config: nic("nic2", Some(profile)) });
+    estate.when(RemoveNetwork { network: blue }).refused(NetworkInUse);
+    estate.when(UnassignNetwork { cluster: DEFAULT_CLUSTER, network: blue }).refused(NetworkInUse);
+    estate.when(RemoveVnicProfile { profile }).refused(VnicProfileInUse);
+    let nic = estate.world.vms.get(&vm).expect("the VM").nics[1].id;
+    estate.does(RemoveNic { vm, nic });
+    estate.when(RemoveVnicProfile { profile }).then(&["VnicProfileRemoved"]);
+    estate.when(RemoveNetwork { network: blue }).then(&["NetworkUnassigned", "VnicProfileRemoved", "NetworkRemoved"]);
+    estate.does(RemoveNetwork { network: blue });
+    estate.when(create(config("blue"))).accepted();
+}
+
+#[test]
+fn one_network_of_a_cluster_is_for_displays() {
+    let mut story = Story::installed();
+    let blue = network(&mut story, config("blue"));
+    story.does(AssignNetwork { cluster: DEFAULT_CLUSTER, network: ClusterNetwork { display: true, ..use_of(blue) } });
+    let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
+    let displays: Vec<_> = cluster.networks.iter().filter(|n| n.display).map(|n| n.network).collect();
+    assert_eq!(displays, [blue]);
+}
+
+#[test]
+fn profiles() {
+    let mut story = Story::installed();
+    let config = |name: &str| VnicProfileConfig {
+        name: name.into(),
+        description: String::new(),
+        port_mirroring: false,
+        custom_properties: Vec::new(),
+    };
+    let create = |name: &str| CreateVnicProfile { network: MANAGEMENT_NETWORK, config: config(name) };
+    story.when(create("rhevm")).refused(VnicProfileNameInUse);
+    story.when(create("")).refused(NameEmpty);
+    story.when(create(&"x".repeat(51))).refused(NameTooLong);
+    story.when(CreateVnicProfile { network: nowhere(), config: config("p") }).refused(EntityNotFound);
+    story.does(create("gold"));
+    let profile = VnicProfileId(story.log.last().expect("created").stream.id);
+    let rename = |name: &str| VnicProfilePatch { name: Some(name.into()), ..VnicProfilePatch::default() };
+    story.when(UpdateVnicProfile { profile, changes: rename("rhevm") }).refused(VnicProfileNameInUse);
+    story.when(UpdateVnicProfile { profile, changes: rename("gold") }).then(&[]);
+    story.when(UpdateVnicProfile { profile, changes: rename("silver") }).then(&["VnicProfileUpdated"]);
+}

@@ -1,0 +1,310 @@
+//! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
+
+use evirt_domain::Key::{self, *};
+use evirt_domain::data_center::*;
+use evirt_domain::host::HostStatus;
+use evirt_domain::ids::*;
+use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::storage::AttachmentStatus::{self, *};
+use evirt_domain::storage::*;
+use evirt_domain::vm::ChangeCdRom;
+use evirt_domain::vm_run::{RunOverrides, StartVm};
+
+use crate::harness::*;
+
+fn data_center(story: &Story) -> &DataCenter {
+    story.world.data_centers.get(&DEFAULT_DATA_CENTER).expect("Default")
+}
+
+fn attach(domain: StorageDomainId) -> AttachStorageDomain {
+    AttachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }
+}
+
+fn is(story: &Story, domain: StorageDomainId) -> Option<AttachmentStatus> {
+    story.world.storage_domains.get(&domain).expect("the domain").attachment.map(|a| a.status)
+}
+
+#[test]
+fn every_action_in_every_status() {
+    const OK: Option<Key> = None;
+    let s = Some(DomainStatusIllegal);
+    #[rustfmt::skip]
+    let table = [
+        //            activate deactivate detach
+        (Locked,      [s,      s,         s]),
+        (Active,      [s,      OK,        s]),
+        (Inactive,    [OK,     s,         OK]),
+        (Maintenance, [OK,     s,         OK]),
+        (Unknown,     [OK,     s,         s]),
+    ];
+    assert_eq!(table.map(|(status, _)| status), AttachmentStatus::ALL);
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    story.active_domain(host, "master", DomainClass::Data);
+    let domain = story.active_domain(host, "second", DomainClass::Data);
+    for (status, expected) in table {
+        story.domain_is(domain, status);
+        let actual = [
+            story.when(ActivateStorageDomain { domain }),
+            story.when(DeactivateStorageDomain { domain }),
+            story.when(DetachStorageDomain { domain }),
+        ];
+        assert_eq!(actual.map(|outcome| outcome.key()), expected, "{}", status.name());
+    }
+    let loose = story.domain(host, "loose", DomainClass::Data);
+    story.when(ActivateStorageDomain { domain: loose }).refused(EntityNotFound);
+    story.when(DeactivateStorageDomain { domain: loose }).refused(EntityNotFound);
+    story.when(DetachStorageDomain { domain: loose }).refused(EntityNotFound);
+}
+
+#[test]
+fn creation() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let create = |name: &str| create_domain(host, name, DomainClass::Data);
+    story.does(create("data"));
+    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    story.when(attach(domain)).refused(DomainStatusIllegal);
+    story.when(RemoveStorageDomain { domain, host: None, format: false, destroy: true }).refused(DomainStatusIllegal);
+    story.when(create("data")).refused(StorageDomainNameInUse);
+    story.when(create(&"x".repeat(51))).refused(NameTooLong);
+    story.when(create("dotted.name")).refused(NameSpecialCharacters);
+    let same = CreateStorageDomain { storage: Storage { path: "/exports/data/".into(), ..nfs("data") }, ..create("other") };
+    story.when(same).refused(StorageConnectionExists);
+    story.when(CreateStorageDomain { mount: Err("access denied".into()), ..create("other") }).refused(StorageMountFailed);
+    story.when(CreateStorageDomain { host: nowhere(), ..create("other") }).refused(EntityNotFound);
+    let mut failed = story.clone();
+    failed.does(FinishStorageDomainCreation { job, domain, outcome: Err("read only".into()) });
+    assert!(failed.world.storage_domains.is_empty());
+    failed.when(create("data")).then(&["StorageDomainAdded", "JobOpened"]);
+    story.host_is(host, HostStatus::Maintenance);
+    story.when(create("other")).refused(HostNotUpForStorage);
+}
+
+#[test]
+fn formats() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let iscsi = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    for (class, storage, format, fits) in [
+        (DomainClass::Data, nfs("a"), StorageFormat::V1, true),
+        (DomainClass::Data, nfs("a"), StorageFormat::V2, false),
+        (DomainClass::Data, iscsi.clone(), StorageFormat::V2, true),
+        (DomainClass::Data, nfs("a"), StorageFormat::V3, true),
+        (DomainClass::Iso, nfs("a"), StorageFormat::V1, true),
+        (DomainClass::Iso, nfs("a"), StorageFormat::V3, false),
+        (DomainClass::Export, iscsi, StorageFormat::V2, false),
+    ] {
+        let create = CreateStorageDomain { storage, format: Some(format), ..create_domain(host, "a", class) };
+        let expected = (!fits).then_some(DomainFormatUnsupported);
+        assert_eq!(story.when(create).key(), expected, "{class:?} {format:?}");
+    }
+}
+
+#[test]
+fn attachment() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let iso = story.domain(host, "iso", DomainClass::Iso);
+    let data = story.domain(host, "data", DomainClass::Data);
+    story.when(attach(iso)).refused(DomainNeedsData);
+    story.when(AttachStorageDomain { domain: data, data_center: nowhere() }).refused(EntityNotFound);
+    story.when(attach(nowhere())).refused(EntityNotFound);
+    assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Uninitialized);
+    story.when(attach(data)).then(&["StorageDomainAttached", "JobOpened"]);
+    story.does(attach(data));
+    story.when(attach(data)).refused(DomainAlreadyAttached);
+    story.when(attach(iso)).refused(MasterNotActive);
+
+    let mut failed = story.clone();
+    let (job, domain) = (failed.job(), data);
+    failed.does(FinishStorageTask { job, domain, outcome: Err("no lease".into()) });
+    assert_eq!((is(&failed, data), data_center(&failed).master), (None, None));
+    assert_eq!(data_center(&failed).storage_format, None);
+
+    story.finish_storage(data);
+    let dc = data_center(&story);
+    assert_eq!((dc.master, dc.spm, dc.storage_format), (Some(data), Some(host), Some(StorageFormat::V3)));
+    assert_eq!((is(&story, data), dc.status(&story.world)), (Some(Active), DataCenterStatus::Up));
+    for (class, key) in [(DomainClass::Iso, DomainOneIso), (DomainClass::Export, DomainOneExport)] {
+        let first = story.domain(host, &format!("first-{}", class.name()), class);
+        let second = story.domain(host, &format!("second-{}", class.name()), class);
+        story.does(attach(first));
+        story.finish_storage(first);
+        story.when(attach(second)).refused(key);
+    }
+    let lun = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    story.does(CreateStorageDomain { storage: lun, ..create_domain(host, "lun", DomainClass::Data) });
+    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
+    story.when(attach(domain)).refused(DomainTypeMismatch);
+    let more = story.domain(host, "more", DomainClass::Data);
+    story.host_is(host, HostStatus::NonOperational);
+    story.when(attach(more)).refused(NoHostInDataCenter);
+}
+
+#[test]
+fn the_format_of_a_domain_rises_to_the_data_centers() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    story.active_domain(host, "master", DomainClass::Data);
+    story.does(CreateStorageDomain { format: Some(StorageFormat::V1), ..create_domain(host, "old", DomainClass::Data) });
+    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
+    story.does(attach(domain));
+    assert_eq!(story.world.storage_domains.get(&domain).map(|d| d.format), Some(StorageFormat::V3));
+}
+
+#[test]
+fn the_master_hands_over() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let master = story.active_domain(host, "master", DomainClass::Data);
+    let iso = story.active_domain(host, "iso", DomainClass::Iso);
+    let deactivate = |domain| DeactivateStorageDomain { domain };
+    story.when(deactivate(master)).refused(MasterWithOthers);
+    let second = story.active_domain(host, "second", DomainClass::Data);
+
+    let mut busy = story.clone();
+    busy.does(deactivate(second));
+    busy.when(deactivate(master)).refused(MasterWithLocked);
+
+    story.when(deactivate(master)).then(&["StorageDomainStatusChanged", "JobOpened"]);
+    story.does(deactivate(master));
+    let mut failed = story.clone();
+    let (job, domain) = (failed.job(), master);
+    failed.does(FinishStorageTask { job, domain, outcome: Err("lease held".into()) });
+    assert_eq!((is(&failed, master), data_center(&failed).master), (Some(Active), Some(master)));
+    story.finish_storage(master);
+    assert_eq!((is(&story, master), data_center(&story).master), (Some(Maintenance), Some(second)));
+    assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Up);
+
+    story.does(DetachStorageDomain { domain: master });
+    story.finish_storage(master);
+    assert_eq!(is(&story, master), None);
+
+    story.does(deactivate(iso));
+    story.finish_storage(iso);
+    story.does(deactivate(second));
+    story.finish_storage(second);
+    assert_eq!(data_center(&story).master, Some(second), "the last one stays the master");
+    assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Maintenance);
+    story.when(DetachStorageDomain { domain: second }).refused(DomainLast);
+    story.when(ActivateStorageDomain { domain: iso }).refused(MasterNotActive);
+    story.does(ActivateStorageDomain { domain: second });
+    story.finish_storage(second);
+    story.when(ActivateStorageDomain { domain: iso }).accepted();
+}
+
+#[test]
+fn an_activation_that_fails_leaves_the_domain_inactive() {
+    let mut estate = estate();
+    let domain = estate.domain;
+    estate.does(DeactivateStorageDomain { domain });
+    estate.finish_storage(domain);
+    let host = estate.host;
+    let other = estate.other;
+    let mut dark = estate.clone();
+    dark.host_is(host, HostStatus::NonOperational);
+    dark.host_is(other, HostStatus::NonOperational);
+    dark.when(ActivateStorageDomain { domain }).refused(NoHostInDataCenter);
+    estate.does(ActivateStorageDomain { domain });
+    let job = estate.job();
+    estate.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
+    assert_eq!(is(&estate, domain), Some(Inactive));
+    assert_eq!(data_center(&estate).status(&estate.world), DataCenterStatus::Problematic);
+}
+
+#[test]
+fn what_is_in_use_stays_active() {
+    let mut estate = estate();
+    let (domain, vm, host) = (estate.domain, estate.vm, estate.host);
+    let iso = estate.active_domain(host, "iso", DomainClass::Iso);
+    estate.does(ReportDomainFiles { domain: iso, files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] });
+    let second = estate.active_domain(host, "second", DomainClass::Data);
+    let overrides = RunOverrides { cdrom: Some("rhel.iso".into()), ..RunOverrides::default() };
+    estate.does(StartVm { vm, overrides, once: true, host: None });
+    estate.when(DeactivateStorageDomain { domain }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: iso }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: second }).accepted();
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    estate.does(ChangeCdRom { vm, file: String::new(), current: true });
+    estate.when(DeactivateStorageDomain { domain: iso }).accepted();
+    estate.does(DeactivateStorageDomain { domain: iso });
+    estate.finish_storage(iso);
+    estate.when(DetachStorageDomain { domain: iso }).accepted();
+    estate.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
+    estate.does(DeactivateStorageDomain { domain });
+    estate.finish_storage(domain);
+    estate.when(DetachStorageDomain { domain }).refused(DomainHasImages);
+}
+
+#[test]
+fn removal() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let attached = story.active_domain(host, "attached", DomainClass::Data);
+    let domain = story.domain(host, "loose", DomainClass::Data);
+    let remove = |domain, host, destroy| RemoveStorageDomain { domain, host, format: true, destroy };
+    story.when(remove(attached, Some(host), false)).refused(DomainAttached);
+    story.when(remove(attached, None, true)).refused(DomainAttached);
+    story.when(remove(domain, None, true)).then(&["StorageDomainRemoved"]);
+    story.when(remove(domain, Some(host), false)).then(&["StorageDomainRemovalStarted", "JobOpened"]);
+    story.does(remove(domain, Some(host), false));
+    story.when(attach(domain)).refused(DomainStatusIllegal);
+    let job = story.job();
+    let mut failed = story.clone();
+    failed.does(FinishStorageDomainRemoval { job, domain, outcome: Err("busy".into()) });
+    let back = failed.world.storage_domains.get(&domain).expect("the domain");
+    assert_eq!((back.state, back.available), (DomainState::Ready, 500 * GIB));
+    story.does(FinishStorageDomainRemoval { job, domain, outcome: Ok(()) });
+    assert!(!story.world.storage_domains.contains(&domain));
+    story.when(create_domain(host, "loose", DomainClass::Data)).accepted();
+}
+
+#[test]
+fn a_data_center_goes_with_its_master() {
+    let estate = estate();
+    let (domain, vm, disk) = (estate.domain, estate.vm, estate.disk);
+    let remove = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER };
+    estate.when(remove()).refused(DataCenterActive);
+    let mut going = estate.clone();
+    going.does(DeactivateStorageDomain { domain });
+    going.when(remove()).refused(DomainStatusIllegal);
+    going.finish_storage(domain);
+    going.when(remove()).refused(DataCenterHasImages);
+    let mut empty = estate.clone();
+    empty.does(evirt_domain::disk::RemoveDisk { disk });
+    let job = empty.job();
+    empty.does(evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Ok(()) });
+    let host = empty.host;
+    let second = empty.active_domain(host, "second", DomainClass::Data);
+    empty.does(DeactivateStorageDomain { domain: second });
+    empty.finish_storage(second);
+    empty.does(DeactivateStorageDomain { domain });
+    empty.finish_storage(domain);
+    empty.when(remove()).refused(DataCenterHasDomains);
+    empty.does(DetachStorageDomain { domain: second });
+    empty.finish_storage(second);
+    empty.when(remove()).refused(DataCenterHasClusters);
+    empty.does(evirt_domain::vm::RemoveVm { vm, keep_disks: false });
+    empty.does(remove());
+    assert_eq!(is(&empty, domain), None);
+    assert!(empty.world.data_centers.is_empty() && empty.world.networks.is_empty() && empty.world.vnic_profiles.is_empty());
+    assert!(empty.world.clusters.values().all(|c| c.config.data_center.is_none() && c.networks.is_empty()));
+    assert!(empty.world.hosts.values().all(|h| h.networks.is_empty()));
+}
+
+#[test]
+fn reports_that_say_nothing_new_record_nothing() {
+    let mut estate = estate();
+    let domain = estate.domain;
+    let space = |available| ReportDomainSpace { domain, available, used: 10 * GIB };
+    estate.when(space(500 * GIB)).then(&[]);
+    estate.when(space(499 * GIB)).then(&["StorageDomainSpaceReported"]);
+    let files = |n: usize| ReportDomainFiles { domain, files: vec![DomainFile { name: "a.iso".into(), size: 1 }; n] };
+    estate.when(files(0)).then(&[]);
+    estate.does(files(1));
+    estate.when(files(1)).then(&[]);
+    estate.when(ReportDomainSpace { domain: nowhere(), available: 0, used: 0 }).then(&[]);
+}

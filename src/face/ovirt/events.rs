@@ -1,0 +1,243 @@
+//! The audit log, which the API calls events: the guide's chapter 24.
+
+use std::sync::Arc;
+
+use evirt_domain::World;
+use evirt_domain::ids::*;
+use evirt_domain::world::NameKind;
+use evirt_projections::audit::Severity;
+use evirt_projections::inventory::{AuditRecord, AuditRowView, OWN_ORIGIN, Page, View};
+use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
+use uuid::Uuid;
+
+use super::answer::{Answer, Handled};
+use super::parts::{date, listed, shown};
+use super::representation::types::EVENT;
+use super::representation::{Doc, Fault};
+use super::request::Call;
+use super::route::routes;
+use crate::log::{AuditEntry, AuditFilter, AuditQuery, EventLog, Reference, SqliteLog, Unavailable};
+
+routes! { ROUTES:
+    "events" => GET list;
+    "events/{}" => GET get;
+}
+
+/// How many entries are read from the log at a time where each has to be looked at.
+const BATCH: u64 = 1_000;
+/// What the API says of an entry that no system outside numbered.
+const NO_CUSTOM_ID: i64 = -1;
+/// After how many seconds an entry may be repeated, as the API shows it where nothing else is known.
+const FLOOD_RATE: i64 = 30;
+
+/// The entry as the API shows it.
+pub fn view(base: &str, entry: &AuditEntry) -> Doc {
+    let row = &entry.row;
+    let severity = Severity::from_number(row.severity.number()).unwrap_or_default();
+    let doc = Doc::with_capacity(20)
+        .set("id", entry.id.to_string())
+        .set("href", format!("{base}/events/{}", entry.id))
+        .set("description", &row.message)
+        .set("code", row.code)
+        .set("severity", severity.name())
+        .set("time", date(entry.recorded_at))
+        .set("correlation_id", &*entry.correlation_id)
+        .set("origin", origin(entry))
+        .set("custom_id", row.custom_id.unwrap_or(NO_CUSTOM_ID))
+        .set("flood_rate", row.flood_rate.unwrap_or(FLOOD_RATE));
+    let of = &row.references;
+    let references = [
+        ("user", "users", of.user),
+        ("vm", "vms", of.vm),
+        ("storage_domain", "storagedomains", of.storage_domain),
+        ("host", "hosts", of.host),
+        ("template", "templates", of.template),
+        ("cluster", "clusters", of.cluster),
+        ("data_center", "datacenters", of.data_center),
+    ];
+    references
+        .into_iter()
+        .filter_map(|(member, collection, id)| Some((member, collection, id?)))
+        .fold(doc, |doc, (member, collection, id)| doc.reference(member, id.to_string(), format!("{base}/{collection}/{id}")))
+}
+
+fn origin(entry: &AuditEntry) -> &str {
+    match entry.row.origin.as_str() {
+        "" => OWN_ORIGIN,
+        other => other,
+    }
+}
+
+/// A page of what a search finds in the audit log, behind entry `from`.
+///
+/// In the order of the log, whole pages and searches for a code or for what entries concern are index seeks; others walk
+/// the log in batches until the page is full. Any other order has to look at all that match.
+pub async fn find(
+    log: &SqliteLog,
+    world: &World,
+    plan: &Plan,
+    from: Option<u64>,
+    max: usize,
+) -> Result<Vec<AuditEntry>, Unavailable> {
+    let page = plan.range(max);
+    let oldest_first = match log_order(plan) {
+        Some(Direction::Asc) => true,
+        Some(Direction::Desc) => false,
+        None => {
+            let mut found = walk(log, world, plan, from, false, usize::MAX).await?;
+            // Nothing in a search of entries depends on the time of the look.
+            let view = View::new(world, 0);
+            let records: Vec<AuditRecord> = found.iter().map(record).collect();
+            let mut order: Vec<usize> = (0..found.len()).collect();
+            let row = |n: usize| AuditRowView { record: &records[n], view };
+            order.sort_by(|one, other| plan.compare(&row(*one), &row(*other)));
+            let wanted: Vec<usize> = order.into_iter().take(page.end).skip(page.start).collect();
+            return Ok(wanted.into_iter().map(|n| std::mem::replace(&mut found[n], nothing())).collect());
+        }
+    };
+    if plan.matches_all() {
+        let query = AuditQuery {
+            after: from,
+            oldest_first,
+            limit: page.len() as u64,
+            offset: page.start as u64,
+            ..AuditQuery::default()
+        };
+        return log.audit(query).await;
+    }
+    let mut found = walk(log, world, plan, from, oldest_first, page.end).await?;
+    found.drain(..page.start.min(found.len()));
+    Ok(found)
+}
+
+/// What is left where an entry was taken from.
+fn nothing() -> AuditEntry {
+    AuditEntry { id: 0, recorded_at: 0, correlation_id: "".into(), row: Default::default() }
+}
+
+/// The direction of a search whose order is that of the log.
+fn log_order(plan: &Plan) -> Option<Direction> {
+    let (name, direction) = plan.order().next()?;
+    matches!(name, "time" | "audit_log_id").then_some(direction)
+}
+
+/// The first entries that match, no more than are wanted.
+async fn walk(
+    log: &SqliteLog,
+    world: &World,
+    plan: &Plan,
+    from: Option<u64>,
+    oldest_first: bool,
+    wanted: usize,
+) -> Result<Vec<AuditEntry>, Unavailable> {
+    let mut query = AuditQuery {
+        after: from,
+        oldest_first,
+        filter: filter(world, &plan.index_hint()),
+        limit: BATCH,
+        ..AuditQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let batch = log.audit(query).await?;
+        let view = View::new(world, 0);
+        let last = batch.last().map(|entry| entry.id);
+        let more = batch.len() as u64 == BATCH;
+        for entry in batch {
+            let record = record(&entry);
+            let row = AuditRowView { record: &record, view };
+            if plan.matches(&row) {
+                found.push(entry);
+            }
+            if found.len() == wanted {
+                return Ok(found);
+            }
+        }
+        if !more {
+            return Ok(found);
+        }
+        match oldest_first {
+            true => query.after = last,
+            false => query.before = last,
+        }
+    }
+}
+
+/// The one of a search's hints that the log has an index for.
+fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
+    hints
+        .iter()
+        .find_map(|hint| match (hint.reference, hint.field, &hint.seek) {
+            (None, "type", Seek::Int(code)) => u32::try_from(*code).ok().map(AuditFilter::Code),
+            (None, field, Seek::Texts(texts)) => match texts.as_slice() {
+                [text] => concerning(world, field, text),
+                _ => None,
+            },
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+/// The filter for entries that concern what a field's value stands for, where that is one thing.
+fn concerning(world: &World, field: &str, text: &str) -> Option<AuditFilter> {
+    let (reference, kind) = match field {
+        "_event_vm_id" | "event_vm" => (Reference::Vm, NameKind::Vm),
+        "_event_host_id" | "event_host" => (Reference::Host, NameKind::Host),
+        "_event_template_id" | "event_template" => (Reference::Template, NameKind::Template),
+        "_event_storage_id" | "event_storage" => (Reference::StorageDomain, NameKind::StorageDomain),
+        "_event_datacenter_id" | "event_datacenter" => (Reference::DataCenter, NameKind::DataCenter),
+        _ => return None,
+    };
+    if field.starts_with('_') {
+        let id = Uuid::parse_str(text).ok()?;
+        return Some(AuditFilter::Concerning(reference, id));
+    }
+    let mut named = world.named(kind, text);
+    match (named.next(), named.next()) {
+        (Some(one), None) => Some(AuditFilter::Concerning(reference, one.id)),
+        _ => None,
+    }
+}
+
+/// The entry as searches see it.
+fn record(entry: &AuditEntry) -> AuditRecord {
+    let (row, of) = (&entry.row, &entry.row.references);
+    AuditRecord {
+        id: entry.id,
+        code: row.code,
+        severity: Severity::from_number(row.severity.number()).unwrap_or_default(),
+        message: row.message.clone(),
+        time: entry.recorded_at,
+        user: of.user.map(UserId),
+        vm: of.vm.map(VmId),
+        host: of.host.map(HostId),
+        template: of.template.map(TemplateId),
+        cluster: of.cluster.map(ClusterId),
+        data_center: of.data_center.map(DataCenterId),
+        storage_domain: of.storage_domain.map(StorageDomainId),
+        correlation_id: entry.correlation_id.clone(),
+        origin: origin(entry).into(),
+        custom_id: row.custom_id.unwrap_or(NO_CUSTOM_ID),
+    }
+}
+
+fn unavailable(call: &Call, error: &Unavailable) -> Answer {
+    Answer::fault(503, &Fault::failed(error.to_string()), call.output)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let plan = call.plan_for(Entity::Event)?;
+    let from = call.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
+    let from = from.map_err(|_| call.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
+    let page = Page::of(call.max()?);
+    let found = find(call.engine().log(), &call.world, &plan, from, page.max).await;
+    let found = found.map_err(|error| unavailable(&call, &error))?;
+    listed(&call, &EVENT, found.iter().map(|entry| view(call.base, entry)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let id: Option<u64> = call.segment(1).parse().ok();
+    let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
+    let entry = call.engine().log().audit_entry(id).await.map_err(|error| unavailable(&call, &error))?;
+    shown(&call, &EVENT, &view(call.base, &call.found(entry, 1)?))
+}

@@ -1,0 +1,47 @@
+//! Waiting for what upstream does before it answers: where a client may go on as soon as it has the answer.
+
+use std::sync::Arc;
+
+use evirt_domain::Decide;
+
+use super::answer::{Answer, Handled};
+use super::collection::grace;
+use super::representation::Doc;
+use super::representation::types::ACTION;
+use super::request::Call;
+use crate::engine::Outcome;
+
+/// Carries an action out and waits for the job that it opens, unless the client said that it would not.
+pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> Handled {
+    let sent = call.action()?;
+    grace(&sent).await;
+    let waits = sent.bool("async") != Some(true);
+    let done = async {
+        let outcome = call.submit(command).await?;
+        if waits {
+            call.settle(&outcome).await?;
+        }
+        Ok(())
+    };
+    match done.await {
+        Ok(()) => complete(call, sent),
+        Err(refused) => Err(Answer::in_action(refused, sent, call.output)),
+    }
+}
+
+/// The answer to an action that is done.
+pub fn complete(call: &Call, answer: Doc) -> Handled {
+    Ok(Answer::doc(200, &ACTION, &answer.set_path("status.state", "complete"), call.output))
+}
+
+/// The answer to a removal, after the job that it opened; 202 at once where the client does not want to wait.
+pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
+    if call.flag("async")? {
+        return Ok(Answer::empty(202));
+    }
+    call.settle(outcome).await?;
+    if call.body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Answer::empty(204));
+    }
+    complete(call, Doc::new())
+}
