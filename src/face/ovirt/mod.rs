@@ -48,11 +48,11 @@ use super::http::{App, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
-    entry::ROUTES,
     capabilities::ROUTES,
     clusters::ROUTES,
     datacenters::ROUTES,
     disks::ROUTES,
+    entry::ROUTES,
     events::ROUTES,
     hosts::ROUTES,
     jobs::ROUTES,

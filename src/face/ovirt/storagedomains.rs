@@ -162,7 +162,11 @@ fn sent_storage(sent: &Doc) -> Storage {
         kind,
         address: of_unit("address").unwrap_or_default(),
         path: given(storage, "path").unwrap_or_default(),
-        port: number(unit, "port").or_else(|| number(storage, "port")).unwrap_or_default(),
+        port: number(unit, "port").or_else(|| number(storage, "port")).unwrap_or(if kind == StorageKind::Iscsi {
+            ISCSI_PORT
+        } else {
+            0
+        }),
         target: of_unit("target").unwrap_or_default(),
         luns: units(storage).filter_map(|unit| given(unit, "id")).collect(),
         vfs_type: given(storage, "vfs_type").unwrap_or_default(),

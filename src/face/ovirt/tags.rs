@@ -19,8 +19,6 @@ use super::route::routes;
 routes! { ROUTES:
     "tags" => GET list, POST add;
     "tags/{}" => GET get, PUT update, DELETE delete;
-    "vms/{}/tags" => GET list_of, POST attach;
-    "vms/{}/tags/{}" => GET get_of, DELETE detach;
     "hosts/{}/tags" => GET list_of, POST attach;
     "hosts/{}/tags/{}" => GET get_of, DELETE detach;
     "users/{}/tags" => GET list_of, POST attach;
@@ -91,7 +89,6 @@ async fn delete(call: Arc<Call>) -> Handled {
 /// What the path's first two segments name: the object whose tags it is about, with its member of a tag.
 fn tagged(call: &Call) -> Result<(Tagged, &'static str), Answer> {
     Ok(match call.segment(0) {
-        "vms" => (Tagged::Vm(call.id(1)?), "vm"),
         "hosts" => (Tagged::Host(call.id(1)?), "host"),
         _ => (Tagged::User(call.id(1)?), "user"),
     })
