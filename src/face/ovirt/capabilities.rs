@@ -19,36 +19,200 @@ routes! { ROUTES:
     "capabilities/{}" => GET get;
 }
 
-/// Lists of names: the element that holds the list, that of one entry, the names.
+/// Lists of names: the element that holds the list, that of one entry, and the names.
 const LISTS: &[(&str, &str, &[&str])] = &[
     ("fence_types", "fence_type", &["manual", "restart", "start", "stop", "status"]),
-    ("storage_types", "storage_type", &["nfs", "iscsi", "fcp", "localfs", "posixfs", "glusterfs"]),
+    ("storage_types", "storage_type", &["iscsi", "fcp", "nfs", "localfs", "posixfs", "glusterfs"]),
     ("configuration_types", "configuration_type", &["ovf"]),
+    ("storage_domain_types", "storage_domain_type", &["data", "iso", "export", "image"]),
     ("vm_types", "vm_type", &["desktop", "server"]),
     ("boot_devices", "boot_device", &["cdrom", "hd", "network"]),
     ("display_types", "display_type", &["vnc", "spice"]),
     ("nic_interfaces", "nic_interface", &["e1000", "virtio", "rtl8139", "rtl8139_virtio"]),
+    ("os_types", "os_type", OS_TYPES),
     ("disk_formats", "disk_format", &["cow", "raw"]),
-    ("disk_interfaces", "disk_interface", &["ide", "virtio", "virtio_scsi"]),
-    ("vm_affinities", "vm_affinity", &["migratable", "user_migratable", "pinned"]),
+    ("disk_interfaces", "disk_interface", &["ide", "virtio_scsi", "virtio"]),
+    ("vm_affinities", "affinity", &["migratable", "user_migratable", "pinned"]),
     ("boot_protocols", "boot_protocol", &["dhcp", "static", "none"]),
     ("error_handling", "on_error", &["migrate", "do_not_migrate", "migrate_highly_available"]),
-    ("storage_formats", "storage_format", &["v1", "v2", "v3"]),
+    ("storage_formats", "format", &["v1", "v2", "v3"]),
+    ("creation_states", "creation_state", &["pending", "in_progress", "complete", "failed"]),
+    ("power_management_states", "power_management_state", &["on", "off", "unknown"]),
+    (
+        "host_states",
+        "host_state",
+        &[
+            "down",
+            "error",
+            "initializing",
+            "installing",
+            "install_failed",
+            "maintenance",
+            "non_operational",
+            "non_responsive",
+            "pending_approval",
+            "preparing_for_maintenance",
+            "connecting",
+            "reboot",
+            "unassigned",
+            "up",
+        ],
+    ),
+    (
+        "host_non_operational_details",
+        "host_non_operational_detail",
+        &[
+            "none",
+            "general",
+            "cpu_type_incompatible_with_cluster",
+            "storage_domain_unreachable",
+            "network_unreachable",
+            "version_incompatible_with_cluster",
+            "kvm_not_running",
+            "timeout_recovering_from_crash",
+            "vm_network_is_bridgeless",
+            "gluster_command_failed",
+            "gluster_host_uuid_not_found",
+            "emulated_machines_incompatible_with_cluster",
+            "untrusted",
+            "uninitialized",
+            "cluster_version_incompatible_with_cluster",
+        ],
+    ),
+    ("network_states", "network_state", &["operational", "non_operational"]),
+    (
+        "storage_domain_states",
+        "storage_domain_state",
+        &["active", "inactive", "locked", "mixed", "unattached", "maintenance", "unknown"],
+    ),
+    ("template_states", "template_state", &["illegal", "locked", "ok"]),
+    (
+        "vm_states",
+        "vm_state",
+        &[
+            "unassigned",
+            "down",
+            "up",
+            "powering_up",
+            "paused",
+            "migrating",
+            "unknown",
+            "not_responding",
+            "wait_for_launch",
+            "reboot_in_progress",
+            "saving_state",
+            "restoring_state",
+            "suspended",
+            "image_locked",
+            "powering_down",
+        ],
+    ),
+    ("vm_pause_details", "vm_pause_detail", &["none", "eother", "eio", "enospc", "eperm", "noerr"]),
+    ("disk_states", "disk_state", &["illegal", "locked", "ok"]),
+    ("host_nic_states", "host_nic_state", &["down", "up"]),
+    (
+        "data_center_states",
+        "data_center_state",
+        &["uninitialized", "up", "maintenance", "not_operational", "problematic", "contend"],
+    ),
+    ("vm_device_types", "vm_device_types", &["floppy", "cdrom"]),
+    ("scheduling_policies", "policy", &["evenly_distributed", "power_saving"]),
+    ("usages", "usage", &["display", "vm", "migration"]),
+    ("nfs_versions", "nfs_version", &["auto", "v3", "v4"]),
+    ("pm_proxy_types", "type", &["cluster", "dc", "engine"]),
+    ("cpu_modes", "cpu_mode", &["custom", "host_model", "host_passthrough"]),
+    ("sgio_options", "sgio_options", &["filtered", "unfiltered"]),
+    ("watchdog_models", "model", &["i6300esb"]),
+    ("watchdog_actions", "action", &["none", "reset", "poweroff", "pause", "dump"]),
+    ("authentication_methods", "authentication_method", &["password", "publickey"]),
+    ("step_types", "step_type", &["validating", "executing", "finalizing", "unknown"]),
+    ("payload_encodings", "payload_encodings", &["base64", "plaintext"]),
+    ("reported_device_types", "reported_device_type", &["network"]),
     ("ip_versions", "ip_version", &["v4", "v6"]),
-    ("scheduling_policies", "policy", &["none", "evenly_distributed", "power_saving"]),
-    ("usages", "usage", &["display", "management", "migration", "vm"]),
+    ("snapshot_statuses", "snapshot_status", &["ok", "locked", "in_preview"]),
+    ("content_types", "content_type", &["text", "binary"]),
+    ("hook_states", "hook_state", &["enabled", "disabled", "missing"]),
     ("stages", "stage", &["pre", "post"]),
 ];
 
-/// Lists of states: as above, each entry a state.
-const STATES: &[(&str, &str, &[&str])] = &[
-    ("creation_states", "creation_state", &["pending", "in_progress", "complete", "failed"]),
-    ("storage_domain_types", "storage_domain_type", &["data", "iso", "export", "image"]),
+/// The minor number of the version that brought a list, or with a name one entry of it; what is not here was always there.
+const SINCE: &[(&str, &str, u32)] = &[
+    ("storage_types", "posixfs", 1),
+    ("storage_types", "glusterfs", 3),
+    ("storage_domain_types", "image", 3),
+    ("storage_formats", "v3", 1),
+    ("disk_interfaces", "virtio_scsi", 3),
+    ("payload_encodings", "", 1),
+    ("nfs_versions", "", 1),
+    ("pm_proxy_types", "", 2),
+    ("cpu_modes", "", 2),
+    ("sgio_options", "", 2),
+    ("watchdog_models", "", 3),
+    ("watchdog_actions", "", 3),
+    ("authentication_methods", "", 3),
+];
+
+/// What clients may rely on, and since which minor number.
+const FEATURES: &[(&str, u32)] = &[
+    ("Transparent-Huge-Pages Memory Policy", 0),
+    ("POSIX-FS storage type", 1),
+    ("Port mirroring", 1),
+    ("Display server time", 0),
+    ("Display host memory", 0),
+    ("Display host sockets", 0),
+    ("Search case sensitivity", 0),
+    ("Maximum results for GET requests", 0),
+    ("JSON content type", 0),
+    ("Activate and deactivate disks", 1),
+    ("Activate and deactivate network interface cards", 1),
+    ("Floating disks", 1),
+    ("Asynchronous deletion", 0),
+    ("Session-based authentication", 0),
+    ("Custom resource comments", 3),
+    ("Single PCI for Qxl", 3),
+    ("Virtual network interface card profiles", 3),
+    ("Virtual machine fully qualified domain names", 3),
+];
+
+/// Fencing devices, and the options that each takes with their types.
+const POWER_MANAGERS: &[(&str, &[(&str, &str)])] = &[
+    ("apc", &[("secure", "bool"), ("port", "int"), ("slot", "int")]),
+    ("apc_snmp", &[("port", "int")]),
+    ("bladecenter", &[("secure", "bool"), ("port", "int"), ("slot", "int")]),
+    ("cisco_ucs", &[("secure", "bool"), ("slot", "int")]),
+    ("drac5", &[("secure", "bool"), ("slot", "int")]),
+    ("drac7", &[]),
+    ("eps", &[("slot", "int")]),
+    ("ilo", &[("secure", "bool"), ("port", "int")]),
+    ("ilo4", &[]),
+    ("ipmilan", &[]),
+    ("rsa", &[("secure", "bool"), ("port", "int")]),
+    ("rsb", &[]),
+    ("wti", &[("secure", "bool"), ("port", "int"), ("slot", "int")]),
 ];
 
 /// The identifier of a version: the same always.
 fn id(version: Version) -> Uuid {
     Uuid::from_u128(0x6576_6972_7400_4000_8000_0000_0000_0000 | u128::from(version.major) << 16 | u128::from(version.minor))
+}
+
+/// Whether a version has a list, or an entry of one.
+fn has(version: Version, list: &str, name: &str) -> bool {
+    SINCE.iter().all(|(of, entry, minor)| *of != list || !(entry.is_empty() || *entry == name) || version.minor >= *minor)
+}
+
+fn features(version: Version) -> Doc {
+    let features = FEATURES.iter().filter(|(_, minor)| version.minor >= *minor);
+    let features: Vec<Doc> = features.map(|(name, _)| Doc::new().set("name", *name)).collect();
+    Doc::new().set("feature", features)
+}
+
+fn power_managers() -> Doc {
+    let manager = |(name, options): &(&'static str, &[(&'static str, &'static str)])| {
+        let options: Vec<Doc> = options.iter().map(|(name, kind)| Doc::new().set("name", *name).set("type", *kind)).collect();
+        Doc::new().set("type", *name).set("options", Doc::new().set("option", options))
+    };
+    Doc::new().set("power_management", POWER_MANAGERS.iter().map(manager).collect::<Vec<_>>())
 }
 
 fn view(base: &str, version: Version) -> Doc {
@@ -64,19 +228,19 @@ fn view(base: &str, version: Version) -> Doc {
         .set("major", version.major)
         .set("minor", version.minor)
         .set("current", version == CURRENT_VERSION)
+        .set("features", features(version))
         .set("cpus", Doc::new().set("cpu", cpus))
-        .set("os_types", Doc::new().set("os_type", OS_TYPES.to_vec()))
+        .set("power_managers", power_managers())
         .set("permits", Doc::new().set("permit", permits));
-    for (list, entry, names) in LISTS.iter().chain(STATES) {
-        if VERSION_CAPS.field(list).is_some() {
-            doc.put(list, Doc::new().set(entry, names.to_vec()));
-        }
+    for (list, entry, names) in LISTS.iter().filter(|(list, ..)| has(version, list, "")) {
+        let names: Vec<&str> = names.iter().copied().filter(|name| has(version, list, name)).collect();
+        doc.put(list, Doc::new().set(entry, names));
     }
     doc
 }
 
 async fn list(call: Arc<Call>) -> Handled {
-    let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().rev().map(|v| view(call.base, *v)).collect();
+    let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().map(|v| view(call.base, *v)).collect();
     Ok(Answer::doc(200, &CAPABILITIES, &Doc::new().set("version", versions), call.output))
 }
 
@@ -84,4 +248,32 @@ async fn get(call: Arc<Call>) -> Handled {
     let wanted: Uuid = call.id(1)?;
     let version = SUPPORTED_VERSIONS.into_iter().find(|v| id(*v) == wanted);
     Ok(Answer::doc(200, &VERSION_CAPS, &view(call.base, call.found(version, 1)?), call.output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::ovirt::representation::{Format, render};
+
+    #[test]
+    fn lists_grow_with_the_versions() {
+        let texts = |version, path: &str| -> Vec<String> {
+            let doc = view("/api", version);
+            doc.list(path).iter().filter_map(|name| name.as_text().map(str::to_owned)).collect()
+        };
+        let [oldest, .., newest] = SUPPORTED_VERSIONS;
+        assert_eq!(texts(oldest, "storage_formats.format"), ["v1", "v2"]);
+        assert_eq!(texts(newest, "storage_formats.format"), ["v1", "v2", "v3"]);
+        assert!(!view("/api", oldest).has("watchdog_models") && view("/api", newest).has("watchdog_models"));
+    }
+
+    #[test]
+    fn every_list_is_one_of_the_schema() {
+        // Writing a member that the schema lacks is a panic in a test.
+        for version in SUPPORTED_VERSIONS {
+            for format in [Format::Xml, Format::Json] {
+                assert!(!render(&VERSION_CAPS, &view("/api", version), format).is_empty());
+            }
+        }
+    }
 }

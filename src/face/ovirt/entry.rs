@@ -11,6 +11,7 @@ use super::representation::Doc;
 use super::representation::types::API;
 use super::request::Call;
 use super::rsdl;
+use super::schema;
 use super::route::routes;
 
 routes! { ROUTES: "" => GET get; }
@@ -55,6 +56,9 @@ fn links(base: &str) -> Vec<(String, String)> {
 async fn get(call: Arc<Call>) -> Handled {
     if call.target.query.iter().any(|(name, _)| name == "rsdl") {
         return rsdl::describe(&call);
+    }
+    if call.target.query.iter().any(|(name, _)| name == "schema") {
+        return schema::send();
     }
     let links = links(call.base);
     let special = Doc::new()

@@ -23,6 +23,7 @@ pub mod request;
 mod roles;
 pub mod route;
 mod rsdl;
+mod schema;
 mod storagedomains;
 mod tags;
 mod templates;
