@@ -209,7 +209,7 @@ def search(api):
     equal("search by either", names(query="name=db or name=web2"), ["db", "web2"])
     equal("search for what is not", names(query="name!=db"), ["web1", "web2"])
     equal("a sorted page", [vm.get_name() for vm in api.vms.list(query="sortby name desc", max=2)], ["web2", "web1"])
-    equal("search by what belongs together", [c.get_name() for c in api.clusters.list(query="vms.name=db")], ["Default"])
+    equal("search by what belongs together", [c.get_name() for c in api.clusters.list(query="datacenter.name=Default")], ["Default"])
     with refused("a search that does not parse names the place", 400):
         api.vms.list(query="name=(")
 

@@ -81,6 +81,7 @@ impl StreamKind {
 
 /// One aggregate's stream of events: written `vm-6efc0cfa-8495-4a96-93e5-ee490328cf48`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")] // a text, so that it can be the key of a JSON object
 pub struct Stream {
     /// The kind of aggregate.
     pub kind: StreamKind,
@@ -98,6 +99,20 @@ impl Stream {
 impl std::fmt::Display for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.kind.name(), self.id)
+    }
+}
+
+impl From<Stream> for String {
+    fn from(stream: Stream) -> Self {
+        stream.to_string()
+    }
+}
+
+impl TryFrom<String> for Stream {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -227,6 +227,7 @@ impl Fold for JobsCleared {
     fn fold(&self, world: &mut World, _: &Stamp) {
         for job in &self.jobs {
             world.jobs.remove(job);
+            world.open_jobs.remove(job);
             world.close_stream(StreamKind::Job, job.0);
         }
     }

@@ -1,19 +1,32 @@
-//! `evirt projections`: what is computed from the event log, and can be computed again.
+//! `evirt projections`: what is computed from the event log, and can be computed again. These are the World, of which snapshots are kept so
+//! that the engine starts fast, and the audit log, which the API calls events.
 
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::Result;
-use clap::{Args, Subcommand};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::Data;
-use super::output::{Output, table};
-use crate::log::EventLog;
+use super::output::{Output, progress, table};
+use super::{Data, FAILURE, idle_engine};
+use crate::engine::refold::{Refold, newest_snapshot};
+use crate::log::{AuditEntry, AuditQuery, EventLog, SqliteLog, snapshot};
+
+/// How many entries of the audit log are read in one go.
+const PAGE: u64 = 1000;
 
 /// What to do with projections.
 #[derive(Debug, Subcommand)]
 pub enum Projections {
     /// List what is computed from the log, and how far
     List(List),
+    /// Compute again from the first event on; the engine has to be stopped
+    Rebuild(Rebuild),
+    /// Compute again and compare; exit code 1 where there is a difference. Works beside a running engine
+    Check(Check),
 }
 
 #[derive(Args, Debug)]
@@ -22,11 +35,36 @@ pub struct List {
     data: Data,
 }
 
+#[derive(Args, Debug)]
+pub struct Rebuild {
+    #[command(flatten)]
+    data: Data,
+    /// Which; without one, all
+    name: Option<Projection>,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    data: Data,
+}
+
+/// What is computed from the log and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Projection {
+    /// The state of everything
+    World,
+    /// What the API calls events
+    Audit,
+}
+
 impl Projections {
     /// Does it.
     pub async fn run(self) -> Result<ExitCode> {
         match self {
             Self::List(list) => list.run().await,
+            Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Check(check) => check.run().await,
         }
     }
 }
@@ -35,11 +73,135 @@ impl List {
     async fn run(self) -> Result<ExitCode> {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
+        let kept = newest_snapshot(&self.data.data.join(snapshot::DIRECTORY_NAME), &log).await;
+        let entries = log.audit_count(AuditQuery::default()).await?;
+        let kept = kept.map_or_else(|| "no snapshot".to_owned(), |world| format!("snapshot at position {}", world.position));
+        let rows = [
+            vec!["world".to_owned(), kept],
+            vec!["audit".to_owned(), format!("{entries} entries")],
+            vec!["log".to_owned(), format!("{head} events")],
+        ];
         let mut output = Output::new();
-        for line in table(&[vec!["world".into(), head.to_string()]]) {
+        for line in table(&rows) {
             output.line(line)?;
         }
         output.flush()?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Rebuild {
+    async fn run(self) -> Result<ExitCode> {
+        self.data.read_only().await?.close().await;
+        let _lock = self.data.lock()?;
+        let log = Arc::new(SqliteLog::open(&self.data.data).await?);
+        let wanted = |projection| self.name.is_none_or(|name| name == projection);
+        if wanted(Projection::World) {
+            rebuild_world(&self.data, &log).await?;
+        }
+        if wanted(Projection::Audit) {
+            rebuild_audit(&log).await?;
+        }
+        log.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Without its snapshots the engine folds the whole log, and writes a new one when it stops.
+async fn rebuild_world(data: &Data, log: &Arc<SqliteLog>) -> Result<()> {
+    let directory = data.data.join(snapshot::DIRECTORY_NAME);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("removing {}", directory.display()));
+        }
+        _ => {}
+    }
+    let engine = idle_engine(log.clone(), &data.data).await?;
+    let position = engine.world().position;
+    engine.shutdown().await;
+    eprintln!("the world was folded up to position {position}");
+    Ok(())
+}
+
+async fn rebuild_audit(log: &SqliteLog) -> Result<()> {
+    let head = log.head().await?.position;
+    let bar = progress(head, "audit");
+    let (mut refold, mut written) = (Refold::default(), 0);
+    loop {
+        let after = refold.world().position;
+        let Some(entries) = refold.advance(log, head).await? else { break };
+        written += entries.len();
+        log.replace_audit(after, refold.world().position, entries).await?;
+        bar.set_position(refold.world().position);
+    }
+    bar.finish_and_clear();
+    eprintln!("the audit log was written again: {written} entries");
+    Ok(())
+}
+
+impl Check {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let head = log.head().await?.position;
+        let mut kept = newest_snapshot(&self.data.data.join(snapshot::DIRECTORY_NAME), &log).await;
+        let bar = progress(head, "checking");
+        let (mut refold, mut stored) = (Refold::default(), Stored { log: &log, read: 0, page: VecDeque::new() });
+        let (mut differences, mut entries) = (Vec::new(), 0);
+        // The snapshot is compared on the way, at its own position.
+        for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
+            while let Some(computed) = refold.advance(&log, until).await? {
+                entries += computed.len();
+                differences.extend(stored.compare(computed, refold.world().position).await?);
+                bar.set_position(refold.world().position);
+            }
+            if kept.take_if(|kept| kept.position == until).is_some_and(|kept| kept != *refold.world()) {
+                differences.push(format!("world: the snapshot at position {until} is not what the events lead to"));
+            }
+        }
+        bar.finish_and_clear();
+        let mut output = Output::new();
+        for difference in &differences {
+            output.line(difference)?;
+        }
+        if differences.is_empty() {
+            output.line(format_args!("{head} events lead to what is kept: {entries} entries of the audit log, and the world"))?;
+        }
+        output.flush()?;
+        Ok(if differences.is_empty() { ExitCode::SUCCESS } else { FAILURE.into() })
+    }
+}
+
+/// The audit log as it is kept, oldest entry first.
+struct Stored<'a> {
+    log: &'a SqliteLog,
+    /// The last id that was read.
+    read: u64,
+    page: VecDeque<AuditEntry>,
+}
+
+impl Stored<'_> {
+    /// The first difference between what was computed for some positions, up to `until`, and what is kept.
+    async fn compare(&mut self, computed: Vec<AuditEntry>, until: u64) -> Result<Option<String>> {
+        let mut computed = computed.into_iter();
+        let mut difference = None;
+        loop {
+            let (expected, kept) = (computed.next(), self.next(until).await?);
+            let id = match (&expected, &kept) {
+                (None, None) => return Ok(difference),
+                (Some(expected), Some(kept)) if expected == kept => continue,
+                (Some(expected), Some(kept)) => expected.id.min(kept.id),
+                (Some(entry), None) | (None, Some(entry)) => entry.id,
+            };
+            difference.get_or_insert_with(|| format!("audit: the entry at position {id} is not what the event leads to"));
+        }
+    }
+
+    async fn next(&mut self, until: u64) -> Result<Option<AuditEntry>> {
+        if self.page.is_empty() {
+            let query = AuditQuery { after: Some(self.read), oldest_first: true, limit: PAGE, ..AuditQuery::default() };
+            self.page = self.log.audit(query).await?.into();
+            self.read = self.page.back().map_or(self.read, |entry| entry.id);
+        }
+        Ok(self.page.pop_front_if(|entry| entry.id <= until))
     }
 }

@@ -6,11 +6,10 @@ use evirt_domain::event::Recorded;
 use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
 use evirt_projections::audit::{self, FloodKey};
+use evirt_projections::inventory::OWN_ORIGIN;
 
 use crate::log::{AuditReferences, AuditRow, Severity};
 
-/// Which system the entries are from, as clients know it.
-const ORIGIN: &str = "oVirt";
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -52,7 +51,7 @@ impl Auditor {
                 data_center: entry.data_center.map(|id| id.0),
                 storage_domain: entry.storage_domain.map(|id| id.0),
             },
-            origin: ORIGIN.into(),
+            origin: OWN_ORIGIN.into(),
             ..AuditRow::default()
         })
     }

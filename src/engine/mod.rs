@@ -7,6 +7,7 @@
 mod audit;
 mod codec;
 mod committer;
+pub mod refold;
 mod replay;
 mod snapshot;
 #[cfg(test)]

@@ -334,6 +334,7 @@ async fn measure() {
     let data = lab.data.path().to_owned();
     let options = Options { snapshots: Some(data.clone()), ..Options::default() };
     lab.engine.shutdown().await;
+    stages(lab.engine.log(), events).await;
     for what in ["folding all", "from a snapshot"] {
         let began = std::time::Instant::now();
         let engine = start(&data, lab.driver.clone(), options.clone()).await;
@@ -341,4 +342,34 @@ async fn measure() {
         println!("{what}: {seconds:.2} s, {:.0} events a second", events as f64 / seconds);
         engine.shutdown().await;
     }
+}
+
+/// How long each stage of a replay takes by itself.
+async fn stages(log: &Arc<SqliteLog>, events: u64) {
+    let say = |what: &str, began: std::time::Instant| {
+        println!("  {what}: {:.2} microseconds an event", began.elapsed().as_secs_f64() * 1e6 / events as f64);
+    };
+    let began = std::time::Instant::now();
+    let mut replay = crate::log::Replay::start(log.clone(), 0, log.head().await.unwrap().position);
+    let mut chunks = Vec::new();
+    while let Some(chunk) = replay.next().await {
+        chunks.push(chunk.unwrap());
+    }
+    say("reading", began);
+    let began = std::time::Instant::now();
+    let mut decoder = codec::Decoder::default();
+    let decoded: Vec<Recorded> =
+        chunks.iter().flat_map(|chunk| chunk.records()).map(|record| decoder.event(&record.link).unwrap()).collect();
+    say("decoding", began);
+    let began = std::time::Instant::now();
+    let mut world = World::default();
+    decoded.iter().for_each(|event| world.evolve(event));
+    say("folding", began);
+    let began = std::time::Instant::now();
+    let bytes = rmp_serde::to_vec_named(&world).unwrap();
+    println!("  the World has {} MiB", bytes.len() >> 20);
+    say("writing a snapshot", began);
+    let began = std::time::Instant::now();
+    let _: World = rmp_serde::from_slice(&bytes).unwrap();
+    say("reading a snapshot, not in human-readable form", began);
 }

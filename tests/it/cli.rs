@@ -76,6 +76,36 @@ async fn users_are_added_and_changed_while_no_engine_runs() {
     assert_eq!(engine.caller("bob@internal", "bob's second").get("/api/clusters").await.status, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn projections_are_checked_and_rebuilt() {
+    let mut engine = Engine::start().await;
+    engine.admin().get("/api/clusters").await;
+    succeeds(&engine.evirt(&["projections", "check"]));
+    assert_eq!(engine.evirt(&["projections", "rebuild"]).status.code(), Some(ENGINE_RUNS));
+    let mut falsified = None;
+    engine
+        .while_stopped(|data| {
+            let listed = succeeds(&evirt(data, &["projections", "list"]));
+            assert!(listed.contains("snapshot at position"), "{listed}");
+            falsified = Some(data.join("events.db"));
+        })
+        .await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(falsified.unwrap());
+    let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("UPDATE audit_log SET message = 'User eve logged in.' WHERE code = 30").execute(&mut store).await.unwrap();
+    drop(store);
+    engine
+        .while_stopped(|data| {
+            let found = evirt(data, &["projections", "check"]);
+            assert_eq!(found.status.code(), Some(FOUND), "{found:?}");
+            assert!(text(&found.stdout).starts_with("audit: the entry at position"), "{found:?}");
+            succeeds(&evirt(data, &["projections", "rebuild"]));
+            succeeds(&evirt(data, &["projections", "check"]));
+        })
+        .await;
+    assert_eq!(engine.admin().get("/api/clusters").await.status, StatusCode::OK);
+}
+
 #[test]
 fn what_is_wrong_has_an_exit_code() {
     let nowhere = tempfile::tempdir().unwrap();

@@ -118,12 +118,6 @@ impl Caller {
         self
     }
 
-    /// The same without credentials.
-    pub fn without_credentials(mut self) -> Self {
-        self.credentials = None;
-        self
-    }
-
     /// GETs a path.
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await

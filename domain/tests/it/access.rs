@@ -37,7 +37,8 @@ fn start(vm: VmId) -> StartVm {
 fn a_permission_holds_for_all_that_is_below() {
     let base = estate();
     let (vm, host, domain) = (base.vm, base.host, base.domain);
-    let all = [Permit::EditVmProperties, Permit::EditHostConfiguration, Permit::ManipulateStorageDomain, Permit::EditDiskProperties];
+    let all =
+        [Permit::EditVmProperties, Permit::EditHostConfiguration, Permit::ManipulateStorageDomain, Permit::EditDiskProperties];
     let objects = [Object::Vm(vm), Object::Host(host), Object::StorageDomain(domain), Object::Disk(base.disk)];
     for (on, expected) in [
         (Object::System, [true, true, true, true]),
@@ -132,7 +133,9 @@ fn granting() {
     estate.when(grant(bob, admin, Object::Vm(vm))).accepted();
     estate.does(grant(eve, SUPER_USER, Object::Cluster(DEFAULT_CLUSTER)));
     estate.when_by(by, grant(bob, admin, Object::Vm(vm))).refused(PermissionAdminOnly);
-    assert!(is_administrator(&estate.world, eve) && is_administrator(&estate.world, ADMIN) && !is_administrator(&estate.world, bob));
+    assert!(
+        is_administrator(&estate.world, eve) && is_administrator(&estate.world, ADMIN) && !is_administrator(&estate.world, bob)
+    );
 }
 
 #[test]

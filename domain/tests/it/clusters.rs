@@ -32,7 +32,9 @@ fn data_centers() {
     let create = |config| CreateDataCenter { config };
     story.when(create(data_center("Default"))).refused(DataCenterNameInUse);
     story.when(create(data_center(&"x".repeat(41)))).refused(NameTooLong);
-    story.when(create(DataCenterConfig { version: Version { major: 4, minor: 0 }, ..data_center("new") })).refused(VersionUnsupported);
+    story
+        .when(create(DataCenterConfig { version: Version { major: 4, minor: 0 }, ..data_center("new") }))
+        .refused(VersionUnsupported);
     let kinds = ["DataCenterCreated", "NetworkCreated", "VnicProfileCreated"];
     story.when(create(data_center("new"))).then(&kinds);
     let update = |changes| UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes };

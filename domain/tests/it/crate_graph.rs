@@ -4,9 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// What has no business below the engine.
-const FORBIDDEN: [&str; 12] = [
-    "tokio", "sqlx", "axum", "quick-xml", "hyper", "reqwest", "mio", "socket2", "rustls", "rand", "chrono", "tracing",
-];
+const FORBIDDEN: [&str; 12] =
+    ["tokio", "sqlx", "axum", "quick-xml", "hyper", "reqwest", "mio", "socket2", "rustls", "rand", "chrono", "tracing"];
 
 fn dependencies(package: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

@@ -1,1 +1,444 @@
-//! TBD
+//! Folding is one function of the log: random lives of an estate, told twice, are the same; no log, however cut, makes it panic.
+
+use std::collections::BTreeSet;
+
+use evirt_domain::access::*;
+use evirt_domain::cluster::*;
+use evirt_domain::data_center::*;
+use evirt_domain::disk::*;
+use evirt_domain::host::*;
+use evirt_domain::ids::*;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::job::*;
+use evirt_domain::network::*;
+use evirt_domain::storage::*;
+use evirt_domain::tag::*;
+use evirt_domain::template::BLANK;
+use evirt_domain::vm::*;
+use evirt_domain::vm_run::*;
+use evirt_domain::world::{NameKind, Table};
+use evirt_domain::{Decide, Event, Recorded, World};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::harness::*;
+
+/// A life is this many accepted commands long.
+const LIFE: usize = 400;
+const SEEDS: std::ops::Range<u64> = 1..13;
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) % n as u64) as usize
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())].clone()
+    }
+
+    /// One of a table, or an id that exists nowhere.
+    fn of<K: Ord + Clone + From<Uuid>, V: Clone>(&mut self, table: &Table<K, V>, id: impl Fn(&V) -> K) -> K {
+        if table.is_empty() { nowhere() } else { table.values().nth(self.below(table.len())).map(|v| id(v)).expect("one") }
+    }
+
+    fn outcome<T>(&mut self, ok: T) -> Result<T, String> {
+        if self.below(5) == 0 { Err("it broke".into()) } else { Ok(ok) }
+    }
+}
+
+/// What a driver may tell of a VM.
+fn observation(dice: &mut Dice, world: &World, vm: VmId) -> Observed {
+    let run = world.vms.get(&vm).and_then(|v| v.run.as_ref());
+    let from = run.map(|r| r.host).unwrap_or_default();
+    match dice.below(17) {
+        14.. => Observed::Up(Guest::default()),
+        0 => Observed::PoweringUp(Guest::default()),
+        1..=4 => Observed::Up(Guest { ips: vec!["192.0.2.50".into()], ..Guest::default() }),
+        5 => Observed::Paused { detail: "eio".into() },
+        6 => Observed::NotResponding,
+        7 => Observed::Saved,
+        8 => Observed::Down { error: dice.coin(), message: "gone".into() },
+        9 | 10 => Observed::Migrated { from, to: run.and_then(|r| r.destination).unwrap_or(from) },
+        11 => Observed::MigrationFailed { cancelled: dice.coin(), message: "no route".into() },
+        12 => Observed::Lost,
+        _ => Observed::Absent,
+    }
+}
+
+/// How a reactor ends a job.
+fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
+    let open: Vec<JobId> = world.open_jobs.iter().copied().collect();
+    if open.is_empty() {
+        return Box::new(ClearJobs);
+    }
+    let job = dice.pick(&open);
+    let failure = |dice: &mut Dice| dice.outcome(()).err();
+    match world.jobs.get(&job).expect("open").task.clone() {
+        Task::InstallHost { host } if world.hosts.get(&host).is_some_and(|h| h.status == HostStatus::Installing) => {
+            Box::new(ReportInstalled { host, job, outcome: dice.outcome(()) })
+        }
+        Task::InstallHost { host } | Task::ActivateHost { host } => {
+            Box::new(ReportConnected { host, job: Some(job), outcome: dice.outcome(facts(16, 8)) })
+        }
+        Task::EvacuateHost { host } => Box::new(FinishEvacuation { host, job, failure: failure(dice) }),
+        Task::FenceHost { host, fence } => Box::new(FinishFence { host, job, fence, failure: failure(dice) }),
+        Task::CreateStorageDomain { domain, .. } => {
+            Box::new(FinishStorageDomainCreation { job, domain, outcome: dice.outcome((500 * GIB, GIB)) })
+        }
+        Task::AttachStorageDomain { domain }
+        | Task::ActivateStorageDomain { domain }
+        | Task::DeactivateStorageDomain { domain }
+        | Task::DetachStorageDomain { domain } => Box::new(FinishStorageTask { job, domain, outcome: dice.outcome(()) }),
+        Task::RemoveStorageDomain { domain, .. } => {
+            Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
+        }
+        Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
+        Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
+        Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
+        Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
+        Task::SuspendVm { vm } if dice.coin() => Box::new(ReportVm { vm, generation: None, observed: Observed::Saved }),
+        Task::StartVm { vm }
+        | Task::StopVm { vm }
+        | Task::ShutdownVm { vm }
+        | Task::RebootVm { vm }
+        | Task::SuspendVm { vm }
+        | Task::MigrateVm { vm } => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+    }
+}
+
+/// Any command, about things that exist, mostly.
+#[allow(clippy::too_many_lines)]
+fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
+    let vm = dice.of(&world.vms, |v| v.id);
+    let host = dice.of(&world.hosts, |h| h.id);
+    let domain = dice.of(&world.storage_domains, |d| d.id);
+    let disk = dice.of(&world.disks, |d| d.id);
+    let cluster = dice.of(&world.clusters, |c| c.id);
+    let data_center = dice.of(&world.data_centers, |d| d.id);
+    let network = dice.of(&world.networks, |n| n.id);
+    let profile = dice.of(&world.vnic_profiles, |p| p.id);
+    let tag = dice.of(&world.tags, |t| t.id);
+    let user = dice.of(&world.users, |u| u.id);
+    let role = dice.of(&world.roles, |r| r.id);
+    let permission = dice.of(&world.permissions, |p| p.id);
+    let nics: Vec<NicId> = world.vms.get(&vm).iter().flat_map(|v| &v.nics).map(|n| n.id).collect();
+    let nic_id = if nics.is_empty() { nowhere() } else { dice.pick(&nics) };
+    let attached: Vec<DiskId> = world.vms.get(&vm).iter().flat_map(|v| &v.disks).map(|d| d.disk).collect();
+    let attached = if attached.is_empty() { disk } else { dice.pick(&attached) };
+    let name = format!("n{}", dice.below(40));
+    let coin = dice.coin();
+    let on = if coin { Some(host) } else { None };
+    let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
+    let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
+    let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
+    match dice.below(97) {
+        0..=15 => finish(dice, world),
+        16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+        22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),
+        28 => Box::new(StopVm { vm }),
+        29 => Box::new(ShutdownVm { vm }),
+        30 => Box::new(RebootVm { vm }),
+        31 => {
+            let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
+            Box::new(SuspendVm { vm: up })
+        }
+        32 | 33 => Box::new(MigrateVm { vm, host: on, force: coin }),
+        34 => Box::new(CancelMigration { vm }),
+        35 => Box::new(SetTicket { vm, expires_s: 60 }),
+        36..=38 => {
+            let size = (1 + dice.below(4) as i64) * GIB;
+            let boot = dice.pick(&[vec![BootDevice::Hd, BootDevice::Network], vec![BootDevice::Hd]]);
+            let changes = VmPatch { name: Some(name), memory: Some(size), boot: Some(boot), ..VmPatch::default() };
+            Box::new(CreateVm { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, template: BLANK, changes })
+        }
+        39 => Box::new(UpdateVm { vm, changes: VmPatch { name: Some(name), ..VmPatch::default() } }),
+        40 => {
+            let affinity = dice.pick(Affinity::ALL);
+            Box::new(UpdateVm { vm, changes: VmPatch { affinity: Some(affinity), pinned_host: Some(on), ..VmPatch::default() } })
+        }
+        41 => Box::new(UpdateVm { vm, changes: VmPatch { cluster: Some(cluster), ..VmPatch::default() } }),
+        42 => Box::new(RemoveVm { vm, keep_disks: coin }),
+        43 | 44 => Box::new(AddNic { vm, config: nic(&name, if coin { Some(profile) } else { None }) }),
+        45 => Box::new(UpdateNic { vm, nic: nic_id, changes: NicPatch { plugged: Some(coin), ..NicPatch::default() } }),
+        46 => Box::new(RemoveNic { vm, nic: nic_id }),
+        47..=49 => Box::new(add_disk(if coin { "" } else { &name }, Some(attach))),
+        50 => {
+            let config = DiskConfig { shareable: true, ..disk_config(&name) };
+            Box::new(AddDisk { config, format: DiskFormat::Raw, ..add_disk(&name, None) })
+        }
+        51 => {
+            let attachment = DiskAttachment { disk, interface: DiskInterface::Ide, bootable: false, active: coin };
+            Box::new(AttachDisk { vm, attachment })
+        }
+        52 => Box::new(UpdateDiskAttachment { vm, disk: attached, interface: None, bootable: None, active: Some(coin) }),
+        53 => Box::new(DetachDisk { vm, disk: attached }),
+        54 => Box::new(RemoveDisk { disk }),
+        55 => Box::new(UpdateDisk { disk, changes: DiskPatch { size: Some(20 * GIB), ..DiskPatch::default() } }),
+        56 | 57 => Box::new(AddHost {
+            config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
+            sealed_password: "sealed".into(),
+            probe: dice.outcome(facts(16, 8)).map_err(ProbeFailure::Unreachable),
+        }),
+        58 => Box::new(RegisterHost { name: name.clone(), address: name, facts: facts(8, 4) }),
+        59 => Box::new(ApproveHost { host, cluster: Some(cluster) }),
+        60 | 61 => Box::new(ActivateHost { host }),
+        62 => Box::new(DeactivateHost { host }),
+        63 => Box::new(RemoveHost { host }),
+        64 => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
+        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(facts(16, 8)) }),
+        66 => Box::new(FenceHost { host, fence: FenceType::Manual }),
+        67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
+        68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),
+        69 | 70 => Box::new(AttachStorageDomain { domain, data_center: if coin { DEFAULT_DATA_CENTER } else { data_center } }),
+        71 => Box::new(ActivateStorageDomain { domain }),
+        72 if coin => Box::new(DeactivateStorageDomain { domain }),
+        72 => Box::new(DetachStorageDomain { domain }),
+        73 => Box::new(RemoveStorageDomain { domain, host: on, format: true, destroy: !coin }),
+        74 if coin => Box::new(CreateDataCenter {
+            config: DataCenterConfig {
+                name,
+                description: String::new(),
+                comment: String::new(),
+                storage_type: StorageKind::Nfs,
+                version: CURRENT_VERSION,
+                quota_mode: QuotaMode::Disabled,
+            },
+        }),
+        74 => Box::new(RemoveDataCenter { data_center }),
+        75 if coin => {
+            Box::new(CreateCluster { config: ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() } })
+        }
+        75 => Box::new(RemoveCluster { cluster }),
+        76 => {
+            let changes = ClusterPatch { data_center: Some(Some(data_center)), ..ClusterPatch::default() };
+            Box::new(UpdateCluster { cluster, changes })
+        }
+        77 if coin => {
+            let config = NetworkConfig {
+                name,
+                description: String::new(),
+                comment: String::new(),
+                vlan: None,
+                mtu: 0,
+                stp: false,
+                vm_network: true,
+            };
+            Box::new(CreateNetwork { data_center, config })
+        }
+        77 => Box::new(RemoveNetwork { network }),
+        78 if coin => Box::new(AssignNetwork { cluster, network: ClusterNetwork { network, required: coin, display: coin } }),
+        78 => Box::new(UnassignNetwork { cluster, network }),
+        79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
+        79 => Box::new(UpdateTag { tag, changes: TagPatch { parent: Some(on.map(|_| tag)), ..TagPatch::default() } }),
+        80 if coin => Box::new(AttachTag { tag, to: tagged }),
+        80 => Box::new(RemoveTag { tag }),
+        81 if coin => Box::new(AddUser { name, password: "hash".into(), role: Some(role) }),
+        81 => Box::new(RemoveUser { user }),
+        82 if coin => Box::new(GrantPermission { holder: Holder::User(user), role, object }),
+        82 => Box::new(RevokePermission { permission }),
+        83 => {
+            let migrating = world.vms.values().find(|v| v.state == VmState::Migrating).map_or(vm, |v| v.id);
+            Box::new(CancelMigration { vm: migrating })
+        }
+        84 => Box::new(FallBackToStop { vm }),
+        85 => Box::new(ChangeCdRom { vm, file: if coin { String::new() } else { "rhel.iso".into() }, current: coin }),
+        86 => Box::new(ReportDomainFiles { domain, files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }),
+        87 => Box::new(ReportDomainSpace { domain, available: 400 * GIB, used: GIB }),
+        88 => {
+            let changes = StorageDomainPatch { name: Some(name), ..StorageDomainPatch::default() };
+            Box::new(UpdateStorageDomain { domain, changes })
+        }
+        89 => Box::new(UpdateHost { host, changes: HostPatch { name: Some(name), ..HostPatch::default() } }),
+        90 => Box::new(UpdateHost { host, changes: HostPatch { spm_priority: Some(3), ..HostPatch::default() } }),
+        91 => {
+            Box::new(UpdateVnicProfile { profile, changes: VnicProfilePatch { name: Some(name), ..VnicProfilePatch::default() } })
+        }
+        92 => Box::new(UpdateNetwork { network, changes: NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() } }),
+        93 => {
+            let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };
+            Box::new(UpdateDataCenter { data_center, changes })
+        }
+        94 if coin => Box::new(RefuseLogin { name }),
+        94 => Box::new(ClearJobs),
+        95 => {
+            let job = world.open_jobs.iter().next().copied().unwrap_or_default();
+            Box::new(FinishStep { job, done: 1 })
+        }
+        _ if coin => Box::new(OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 }),
+        _ => Box::new(ChangePassword { user, password: "new".into() }),
+    }
+}
+
+/// What holds in every World that commands have made.
+fn check_invariants(world: &World) {
+    let mut placed = BTreeSet::new();
+    for vm in world.vms.values() {
+        assert_eq!(vm.runs(), !matches!(vm.state, VmState::Down | VmState::Suspended | VmState::ImageLocked), "{vm:?}");
+        assert!(world.clusters.contains(&vm.config.cluster), "{vm:?}");
+        if let Some(run) = &vm.run {
+            placed.extend([Some(run.host), run.destination].into_iter().flatten().map(|host| (host, vm.id)));
+            assert!(run.job.is_none_or(|job| world.open_jobs.contains(&job)), "{vm:?}");
+        }
+        for attached in &vm.disks {
+            assert!(world.disks.get(&attached.disk).is_some_and(|d| d.vms.contains(&vm.id)), "{vm:?}");
+        }
+    }
+    assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
+    let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
+    assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);
+    let on_domains: BTreeSet<_> = world.disks.values().map(|d| (d.storage_domain, d.id)).collect();
+    assert_eq!(world.domain_disks.iter().copied().collect::<BTreeSet<_>>(), on_domains);
+    for disk in world.disks.values() {
+        assert!(world.storage_domains.contains(&disk.storage_domain), "{disk:?}");
+        assert!(
+            disk.vms.iter().all(|vm| world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| d.disk == disk.id))),
+            "{disk:?}"
+        );
+        assert!(disk.vms.len() < 2 || disk.config.shareable, "{disk:?}");
+    }
+    let open: BTreeSet<_> = world.jobs.values().filter(|j| j.status == JobStatus::Started).map(|j| j.id).collect();
+    assert_eq!(world.open_jobs.iter().copied().collect::<BTreeSet<_>>(), open);
+    for data_center in world.data_centers.values() {
+        let master = data_center.master.map(|id| world.storage_domains.get(&id).and_then(|d| d.attachment));
+        assert!(master.is_none_or(|a| a.is_some_and(|a| a.data_center == data_center.id)), "{data_center:?}");
+        let spm = data_center.spm.map(|id| world.hosts.get(&id).map(|h| h.status));
+        assert!(spm.is_none_or(|status| status == Some(HostStatus::Up)), "{data_center:?} {spm:?}");
+    }
+    for cluster in world.clusters.values() {
+        assert!(cluster.config.data_center.is_none_or(|dc| world.data_centers.contains(&dc)), "{cluster:?}");
+        for used in &cluster.networks {
+            let network = world.networks.get(&used.network);
+            assert!(network.is_some_and(|n| Some(n.data_center) == cluster.config.data_center), "{cluster:?}");
+        }
+    }
+    assert!(world.hosts.values().all(|h| h.networks.iter().all(|n| world.networks.contains(n))));
+    assert!(world.vnic_profiles.values().all(|p| world.networks.contains(&p.network)));
+    assert!(world.tags.values().all(|t| t.id == ROOT || t.config.parent.is_some_and(|p| world.tags.contains(&p))));
+    assert!(world.sessions.values().all(|s| world.users.contains(&s.user)));
+    let names = |kind| world.names.iter().filter(|n| n.kind == kind).map(|n| (n.name.to_string(), n.id)).collect::<BTreeSet<_>>();
+    let vms = world.vms.values().map(|v| (v.config.name.clone(), v.id.0)).collect();
+    assert_eq!(names(NameKind::Vm), vms);
+    let hosts = world.hosts.values().map(|h| (h.config.name.clone(), h.id.0)).collect();
+    assert_eq!(names(NameKind::Host), hosts);
+    let disks = world.disks.values().map(|d| (d.config.alias.clone(), d.id.0)).collect();
+    assert_eq!(names(NameKind::Disk), disks);
+    let macs = world.vms.values().flat_map(|v| &v.nics).map(|n| (n.mac.clone(), n.id.0)).collect();
+    assert_eq!(names(NameKind::Mac), macs);
+}
+
+/// A random life of an estate.
+fn life(seed: u64) -> Story {
+    let mut dice = Dice(seed);
+    let mut story = estate().story;
+    let mut accepted = 0;
+    for _ in 0..LIFE * 20 {
+        let next = command(&mut dice, &story.world);
+        story.now += if dice.below(50) == 0 { KEEP_FINISHED } else { 0 };
+        if story.tries(&*next).is_ok_and(|events| !events.is_empty()) {
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_invariants(&story.world)));
+            assert!(checked.is_ok(), "seed {seed}, after {accepted} commands: {next:?}");
+            accepted += 1;
+        }
+        if accepted == LIFE {
+            return story;
+        }
+    }
+    panic!("seed {seed}: only {accepted} commands were accepted");
+}
+
+fn fold<'a>(log: impl IntoIterator<Item = &'a Recorded>) -> World {
+    let mut world = World::default();
+    log.into_iter().for_each(|recorded| world.evolve(recorded));
+    world
+}
+
+fn json(world: &World) -> String {
+    serde_json::to_string(world).expect("a World is JSON")
+}
+
+#[test]
+fn a_log_folded_twice_gives_one_world() {
+    let mut kinds = BTreeSet::new();
+    for seed in SEEDS {
+        let story = life(seed);
+        assert_eq!(story.log.len() as u64, story.world.position, "seed {seed}");
+        let (first, second) = (fold(&story.log), fold(&story.log));
+        assert!(first == second && first == story.world, "seed {seed}");
+        let text = json(&first);
+        assert_eq!(text, json(&second), "seed {seed}");
+        assert_eq!(text, json(&story.world), "seed {seed}");
+        let back: World = serde_json::from_str(&text).expect("a World");
+        assert!(back == first, "seed {seed}");
+        assert_eq!(json(&back), text, "seed {seed}");
+        kinds.extend(story.log.iter().map(|r| r.event.kind()));
+    }
+    let unseen: Vec<_> = Event::KINDS.iter().map(|(kind, _)| kind).filter(|kind| !kinds.contains(*kind)).collect();
+    assert!(unseen.is_empty(), "the lives are too dull: {unseen:?}");
+}
+
+#[test]
+fn a_world_restored_in_the_middle_goes_on_alike() {
+    let story = life(3);
+    for cut in [0, 1, story.log.len() / 3, story.log.len() / 2, story.log.len() - 1] {
+        let (before, after) = story.log.split_at(cut);
+        let mut world: World = serde_json::from_str(&json(&fold(before))).expect("a World");
+        after.iter().for_each(|recorded| world.evolve(recorded));
+        assert!(world == story.world, "cut at {cut}");
+    }
+}
+
+#[test]
+fn every_event_is_read_as_it_was_written() {
+    for seed in SEEDS {
+        for recorded in &life(seed).log {
+            let event = &recorded.event;
+            assert_eq!(Event::decode(event.kind(), &event.payload()).as_ref(), Ok(event));
+            assert_eq!(recorded.stream.to_string().parse(), Ok(recorded.stream));
+            assert_eq!(event.as_fold().stream(), recorded.stream);
+        }
+    }
+}
+
+#[test]
+fn versions_of_a_stream_count_from_one() {
+    let story = life(5);
+    let mut seen = std::collections::BTreeMap::new();
+    for recorded in &story.log {
+        let version = seen.entry(recorded.stream).or_insert(0);
+        *version += 1;
+        assert_eq!(recorded.version, *version, "{}", recorded.stream);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What cannot be is left alone: folding never fails, whatever is missing or out of order, and stays one function.
+    #[test]
+    fn folding_survives_any_order_and_any_gaps(seed in 0u64..u64::MAX, keep in 1usize..5) {
+        thread_local!(static LOG: Vec<Recorded> = life(7).log);
+        let mut log = LOG.with(Clone::clone);
+        let mut dice = Dice(seed);
+        log.retain(|_| dice.below(4) < keep);
+        for n in (1..log.len()).rev() {
+            log.swap(n, dice.below(n + 1));
+        }
+        let world = fold(&log);
+        prop_assert!(world == fold(&log));
+        let back: World = serde_json::from_str(&json(&world)).expect("a World");
+        prop_assert!(back == world);
+        let _ = std::hint::black_box(command(&mut dice, &world).decide(&world, &Story::empty().context()));
+    }
+}

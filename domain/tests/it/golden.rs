@@ -11,7 +11,6 @@ use evirt_domain::cluster::*;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::host::*;
-use evirt_domain::ids::*;
 use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -191,10 +190,15 @@ fn samples() -> Vec<Event> {
         mutable: true,
         permits: vec![Permit::VmBasicOperations, Permit::ManiputlateHost],
     };
-    let session =
-        Session { id: id(10), version: 0, user: id(6), token_hash: "ab12".into(), ttl_minutes: 30, opened_at: 1_388_534_400_000_000 };
-    let permission =
-        Permission { id: id(11), version: 0, holder: Holder::Group(id(7)), role: id(9), object: Object::Vm(id(12)) };
+    let session = Session {
+        id: id(10),
+        version: 0,
+        user: id(6),
+        token_hash: "ab12".into(),
+        ttl_minutes: 30,
+        opened_at: 1_388_534_400_000_000,
+    };
+    let permission = Permission { id: id(11), version: 0, holder: Holder::Group(id(7)), role: id(9), object: Object::Vm(id(12)) };
     let overrides = RunOverrides {
         boot: Some(vec![BootDevice::CdRom]),
         cdrom: Some("rhel.iso".into()),
@@ -273,15 +277,8 @@ fn samples() -> Vec<Event> {
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
         StorageDomainRemoved { domain: id(14), name: name() }.into(),
-        DiskAdded {
-            disk: id(5),
-            config: disk(),
-            format: DiskFormat::Raw,
-            sparse: true,
-            storage_domain: id(14),
-            image: id(16),
-        }
-        .into(),
+        DiskAdded { disk: id(5), config: disk(), format: DiskFormat::Raw, sparse: true, storage_domain: id(14), image: id(16) }
+            .into(),
         DiskCreated { disk: id(5), actual_size: GIB }.into(),
         DiskCreationFailed { disk: id(5), reason: reason() }.into(),
         DiskUpdated { disk: id(5), changes: patch(&disk()) }.into(),
@@ -320,7 +317,8 @@ fn samples() -> Vec<Event> {
         VmTicketSet { vm: id(12), expires_s: 7200 }.into(),
         TemplateCreated { template: id(20), config: vm() }.into(),
         TagCreated { tag: id(8), config: TagConfig { name: "web".into(), description: "d".into(), parent: Some(ROOT) } }.into(),
-        TagUpdated { tag: id(8), changes: TagPatch { name: Some("www".into()), description: None, parent: Some(Some(ROOT)) } }.into(),
+        TagUpdated { tag: id(8), changes: TagPatch { name: Some("www".into()), description: None, parent: Some(Some(ROOT)) } }
+            .into(),
         TagRemoved { tag: id(8), name: name() }.into(),
         TagAttached { tag: id(8), to: Tagged::Host(id(3)) }.into(),
         TagDetached { tag: id(8), to: Tagged::Vm(id(12)) }.into(),

@@ -23,7 +23,8 @@ fn spm(story: &Story) -> Option<HostId> {
 #[test]
 fn every_action_in_every_state() {
     const OK: Option<Key> = None;
-    let (na, np, cr, aw) = (Some(HostCannotActivate), Some(HostStatusNotOperational), Some(HostCannotRemove), Some(HostApproveStatus));
+    let (na, np, cr, aw) =
+        (Some(HostCannotActivate), Some(HostStatusNotOperational), Some(HostCannotRemove), Some(HostApproveStatus));
     let (ni, uc) = (Some(HostInstallStatus), Some(HostUpdateCluster));
     #[rustfmt::skip]
     let table = [

@@ -45,9 +45,8 @@ fn each_filter_says_why() {
         stp: false,
         vm_network: true,
     };
-    let blue = NetworkId(
-        story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config: network })[0].as_fold().stream().id,
-    );
+    let blue =
+        NetworkId(story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config: network })[0].as_fold().stream().id);
     let network = ClusterNetwork { network: blue, required: false, display: false };
     story.does(AssignNetwork { cluster: DEFAULT_CLUSTER, network });
     let d = VmPatch::default;
@@ -68,7 +67,9 @@ fn each_filter_says_why() {
         assert_eq!((refusal.key, &refusal.messages()[1..]), (AllHostsFilteredOut, &[message][..]));
     }
     let mut old = story.clone();
-    old.given(vec![HostFactsReported { host, facts: HostFacts { cpu_family: "Intel Conroe Family".into(), ..facts(4, 2) } }.into()]);
+    old.given(vec![
+        HostFactsReported { host, facts: HostFacts { cpu_family: "Intel Conroe Family".into(), ..facts(4, 2) } }.into(),
+    ]);
     let vm = diskless(&mut old, "any", d());
     let refusal = place_on(&old, vm, Wish { host: None, except: &[other] }).expect_err("CPU-Level");
     assert!(refusal.messages()[1].contains("CPU-Level"), "{refusal:?}");
@@ -158,7 +159,7 @@ fn promised(story: &Story, host: HostId) -> (i64, i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever is started, moved and stopped in whatever order, no host ever promises more memory than it may.
     #[test]

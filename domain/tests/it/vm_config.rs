@@ -222,12 +222,8 @@ fn what_stands_against_a_removal() {
     estate.does(UpdateVm { vm, changes: VmPatch { delete_protected: Some(true), ..VmPatch::default() } });
     estate.when(RemoveVm { vm, keep_disks: true }).refused(DeleteProtected);
     estate.does(UpdateVm { vm, changes: VmPatch { delete_protected: Some(false), ..VmPatch::default() } });
-    let attach = evirt_domain::disk::AttachTo {
-        vm,
-        interface: evirt_domain::disk::DiskInterface::Virtio,
-        bootable: false,
-        active: true,
-    };
+    let attach =
+        evirt_domain::disk::AttachTo { vm, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
     estate.does(add_disk("slow", Some(attach)));
     estate.when(RemoveVm { vm, keep_disks: false }).refused(VmIsLocked);
     let (job, disk) = (estate.job(), estate.world.vms.get(&vm).expect("the VM").disks[1].disk);
@@ -243,8 +239,7 @@ fn a_shared_disk_survives_the_removal() {
     let format = evirt_domain::disk::DiskFormat::Raw;
     estate.does(evirt_domain::disk::AddDisk { config, format, ..add_disk("shared", None) });
     let disk = estate.finish_disk();
-    let attachment =
-        DiskAttachment { disk, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
+    let attachment = DiskAttachment { disk, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
     estate.does(AttachDisk { vm, attachment });
     estate.does(AttachDisk { vm: twin, attachment });
     let kinds = ["DiskDetached", "VmRemovalStarted", "DiskRemovalStarted", "JobOpened"];
@@ -300,12 +295,8 @@ fn a_vm_has_sixty_four_devices_of_a_kind_at_most() {
         estate.disk(vm);
     }
     estate.when(AddNic { vm, config: nic("more", None) }).refused(OutOfRange);
-    let attach = evirt_domain::disk::AttachTo {
-        vm,
-        interface: evirt_domain::disk::DiskInterface::Virtio,
-        bootable: false,
-        active: true,
-    };
+    let attach =
+        evirt_domain::disk::AttachTo { vm, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
     estate.when(add_disk("more", Some(attach))).refused(OutOfRange);
     let update = UpdateDiskAttachment { vm, disk, interface: None, bootable: None, active: Some(false) };
     estate.when(update).then(&["DiskAttachmentUpdated"]);
@@ -340,9 +331,7 @@ fn cds() {
 
 #[test]
 fn a_vm_belongs_to_a_host_by_preference_unless_it_is_pinned() {
-    for (affinity, elsewhere) in
-        [(Affinity::Migratable, true), (Affinity::UserMigratable, true), (Affinity::Pinned, false)]
-    {
+    for (affinity, elsewhere) in [(Affinity::Migratable, true), (Affinity::UserMigratable, true), (Affinity::Pinned, false)] {
         let mut estate = estate();
         let (vm, other) = (estate.vm, estate.other);
         let changes = VmPatch { affinity: Some(affinity), pinned_host: Some(Some(other)), ..VmPatch::default() };

@@ -47,12 +47,8 @@ fn disks_have_to_be_there() {
     inactive.domain_is(domain, AttachmentStatus::Inactive);
     inactive.when(start(vm)).refused(DomainNotActive);
     let mut locked = estate.clone();
-    let attach = evirt_domain::disk::AttachTo {
-        vm,
-        interface: evirt_domain::disk::DiskInterface::Virtio,
-        bootable: false,
-        active: true,
-    };
+    let attach =
+        evirt_domain::disk::AttachTo { vm, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
     locked.does(add_disk("second", Some(attach)));
     locked.when(start(vm)).refused(DiskLocked);
     let job = locked.job();

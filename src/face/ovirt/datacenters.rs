@@ -136,7 +136,7 @@ async fn delete(call: Arc<Call>) -> Handled {
 }
 
 /// The clusters of the data center, by name.
-fn clusters_of<'a>(call: &'a Call) -> Result<Vec<&'a Arc<Cluster>>, Answer> {
+fn clusters_of(call: &Call) -> Result<Vec<&Arc<Cluster>>, Answer> {
     let id = center(call, &call.world)?.id;
     let mut found: Vec<_> = call.world.clusters.values().filter(|c| c.config.data_center == Some(id)).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
