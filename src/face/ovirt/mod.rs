@@ -39,7 +39,7 @@ mod work;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
@@ -88,6 +88,9 @@ async fn serve(State(app): State<App>, request: Request<Body>) -> Response<Body>
     let head = parts.method == Method::HEAD;
     let mut response = answer(app, parts, body).await;
     if head {
+        // The length is that of the body which GET would have.
+        let length = HttpBody::size_hint(response.body()).exact().unwrap_or_default();
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         *response.body_mut() = Body::empty();
     }
     response
