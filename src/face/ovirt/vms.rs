@@ -224,11 +224,8 @@ async fn add(call: Arc<Call>) -> Handled {
     }
     let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = call.reference(&sent, "template", NameKind::Template, "Template")?;
-    let command = CreateVm {
-        cluster: cluster.unwrap_or_default(),
-        template: template.unwrap_or_default(),
-        changes: patch(&call, &sent)?,
-    };
+    let command =
+        CreateVm { cluster: cluster.unwrap_or_default(), template: template.unwrap_or_default(), changes: patch(&call, &sent)? };
     let outcome = call.submit(command).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::VmCreated(e) => Some(e.vm),
@@ -317,9 +314,9 @@ async fn ticket(call: Arc<Call>) -> Handled {
     let sent = call.action()?;
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
-    let value = given(&sent, "ticket.value").filter(|value| !value.is_empty()).unwrap_or_else(|| {
-        rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect()
-    });
+    let value = given(&sent, "ticket.value")
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect());
     let outcome = match call.submit(SetTicket { vm: id, expires_s }).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, call.output)),
@@ -456,7 +453,8 @@ fn statistics(call: &Call, vm: &Vm) -> Vec<Statistic> {
 async fn list_statistics(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
     let href = format!("{}/vms/{}", call.base, vm.id);
-    let views = statistics(&call, vm).into_iter().map(|s| render_fragment(&STATISTIC, &s.view(vm.id.0, "vm", &href), call.output));
+    let views =
+        statistics(&call, vm).into_iter().map(|s| render_fragment(&STATISTIC, &s.view(vm.id.0, "vm", &href), call.output));
     Ok(Answer::collection(&STATISTIC, views.collect::<Vec<_>>(), call.output))
 }
 
