@@ -17,6 +17,7 @@ const CHUNK: u64 = 8_192;
 pub struct Refold {
     world: World,
     decoder: Decoder,
+    auditor: audit::Auditor,
 }
 
 impl Refold {
@@ -43,7 +44,7 @@ impl Refold {
             let recorded = self.decoder.event(&record.link)?;
             let before = self.world.clone();
             self.world.evolve(&recorded);
-            if let Some(row) = audit::row(&before, &self.world, &recorded) {
+            if let Some(row) = self.auditor.row(&before, &self.world, &recorded) {
                 let (id, recorded_at) = (recorded.position, recorded.recorded_at);
                 entries.push(AuditEntry { id, recorded_at, correlation_id: recorded.correlation_id, row });
             }

@@ -22,7 +22,12 @@ pub fn created(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
 }
 
 /// The answer to a create that goes on after it: 202 with where to look, or after waiting 201.
-pub async fn creating(call: &Call, of: &'static TypeDef, outcome: &Outcome, doc: impl Fn(&evirt_domain::World) -> Option<Doc>) -> Handled {
+pub async fn creating(
+    call: &Call,
+    of: &'static TypeDef,
+    outcome: &Outcome,
+    doc: impl Fn(&evirt_domain::World) -> Option<Doc>,
+) -> Handled {
     if call.wants_to_wait() {
         let world = call.settle(outcome).await?;
         return created(call, of, &call.found(doc(&world), 0)?);

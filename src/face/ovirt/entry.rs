@@ -10,9 +10,9 @@ use super::parts::date;
 use super::representation::Doc;
 use super::representation::types::API;
 use super::request::Call;
+use super::route::routes;
 use super::rsdl;
 use super::schema;
-use super::route::routes;
 
 routes! { ROUTES: "" => GET get; }
 

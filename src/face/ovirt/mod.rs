@@ -183,11 +183,10 @@ mod tests {
 
     #[test]
     fn the_format_is_what_the_client_likes_most() {
-        let choose = |accept: &'static str| {
-            accepted(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]))
-        };
+        let choose = |accept: &'static str| accepted(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]));
         assert_eq!(accepted(&HeaderMap::new()), Some(Format::Xml));
-        for xml in ["application/xml", "*/*", "text/html, application/xml;q=0.9, */*;q=0.8", "application/xml; detail=disks+nics"] {
+        for xml in ["application/xml", "*/*", "text/html, application/xml;q=0.9, */*;q=0.8", "application/xml; detail=disks+nics"]
+        {
             assert_eq!(choose(xml), Some(Format::Xml), "{xml}");
         }
         for json in ["application/json", "Application/JSON; charset=utf-8", "application/xml;q=0.5, application/json"] {

@@ -243,8 +243,11 @@ fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
     Some(bytes)
 }
 
-/// What a client may have shown within a VM: its name, and the list that holds it.
-const DETAILS: &[(&str, fn(&Call, &Vm) -> Doc)] = &[
+/// Makes a part of a VM that is a collection of its own.
+type Part = fn(&Call, &Vm) -> Doc;
+
+/// What a client may have shown within a VM.
+const DETAILS: &[(&str, Part)] = &[
     ("disks", |call, vm| Doc::new().set("disk", vm_disks::views(call, vm))),
     ("nics", |call, vm| Doc::new().set("nic", vm_nics::views(call, vm))),
     ("tags", |call, vm| Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(call, vm, *tag)).collect::<Vec<_>>())),
@@ -277,11 +280,8 @@ async fn add(call: Arc<Call>) -> Handled {
     }
     let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = call.reference(&sent, "template", NameKind::Template, "Template")?;
-    let command = CreateVm {
-        cluster: cluster.unwrap_or_default(),
-        template: template.unwrap_or_default(),
-        changes: patch(&call, &sent)?,
-    };
+    let command =
+        CreateVm { cluster: cluster.unwrap_or_default(), template: template.unwrap_or_default(), changes: patch(&call, &sent)? };
     let outcome = call.submit(command).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::VmCreated(e) => Some(e.vm),
@@ -374,9 +374,9 @@ async fn ticket(call: Arc<Call>) -> Handled {
     let sent = call.action()?;
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
-    let value = given(&sent, "ticket.value").filter(|value| !value.is_empty()).unwrap_or_else(|| {
-        rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect()
-    });
+    let value = given(&sent, "ticket.value")
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect());
     let outcome = match call.submit(SetTicket { vm: id, expires_s }).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, call.output)),
