@@ -73,7 +73,7 @@ async fn get(call: Arc<Call>) -> Handled {
     let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, href));
     doc.put("special_objects", special);
     doc.put("product_info", product);
-    if !call.caller.filter {
+    if !call.caller.filter && call.visible().is_everything() {
         let summary = summary(&call.world);
         let counts = [
             ("vms", &summary.vms),
