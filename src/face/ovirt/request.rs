@@ -12,6 +12,7 @@ use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, Event};
 use evirt_projections::inventory::{self, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
+use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -19,6 +20,7 @@ use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
 use super::representation::{parse, parse_any};
+use super::visible;
 use crate::engine::{Engine, Outcome, Request};
 use crate::face::http::{App, Caller};
 
@@ -92,6 +94,8 @@ pub struct Call {
     pub method: Method,
     /// What links begin with: the base that the request came by.
     pub base: &'static str,
+    /// Whether it came by https.
+    pub secure: bool,
     pub target: Target,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -183,8 +187,24 @@ impl Call {
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        let plan = self.plan::<T>()?;
-        Ok(inventory::list(self.view(), &plan, Page::of(self.max()?)))
+        let (plan, visible) = (self.plan::<T>()?, self.visible());
+        let page = Page::of(self.max()?);
+        if visible.is_everything() {
+            return Ok(inventory::list(self.view(), &plan, page));
+        }
+        Ok(inventory::list_where(self.view(), &plan, page, |item: &T| visible::shows(self, &visible, item)))
+    }
+
+    /// What the caller may see.
+    pub fn visible(&self) -> Visible {
+        Visible::to(&self.world, self.caller.user)
+    }
+
+    /// Whether the client wants these parts of a resource within it: `Accept: application/xml; detail=disks+nics`.
+    pub fn wants_detail(&self, part: &str) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let details = accept.split(';').filter_map(|piece| piece.trim().strip_prefix("detail="));
+        details.flat_map(|words| words.split('+')).any(|word| word.trim().eq_ignore_ascii_case(part))
     }
 
     /// The format of the body, by its content type or by how it begins.
