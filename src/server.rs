@@ -38,9 +38,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The file below the data directory in which the simulator remembers what runs on its hosts.
 const SIMULATOR_FILE: &str = "simulator.json";
 
-/// The directory below the data directory in which snapshots of the World are.
-const SNAPSHOTS: &str = crate::log::snapshot::DIRECTORY_NAME;
-
 /// A running server.
 pub struct Server {
     /// Where it listens for plain http.
@@ -91,7 +88,7 @@ impl Server {
         };
         let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
         let log = Arc::new(SqliteLog::open(&settings.data).await?);
-        let options = Options { snapshots: Some(settings.data.join(SNAPSHOTS)), ..Options::default() };
+        let options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
         let engine = Engine::start(log.clone(), driver, options).await?;
         let generated_password = match engine.world().position {
             0 => install(&engine, &settings).await?,

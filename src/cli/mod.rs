@@ -19,8 +19,8 @@ use crate::config::DEFAULT_DATA;
 use crate::engine::{Engine, Options};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
+use crate::log::SqliteLog;
 use crate::log::lock::{EngineLock, LockError};
-use crate::log::{SqliteLog, snapshot};
 use crate::telemetry;
 
 /// Something failed, or was found to be wrong.
@@ -86,7 +86,7 @@ impl Data {
 /// An engine without reactors on a driver that nobody calls: it folds the log and takes commands.
 async fn idle_engine(log: Arc<SqliteLog>, data: &Path) -> Result<Engine> {
     let driver = Arc::new(Simulator::new(Estate::builtin(), None)?);
-    let options = Options { snapshots: Some(data.join(snapshot::DIRECTORY_NAME)), ..Options::default() };
+    let options = Options { snapshots: Some(data.to_path_buf()), ..Options::default() };
     Engine::start(log, driver, options).await
 }
 

@@ -73,7 +73,7 @@ impl List {
     async fn run(self) -> Result<ExitCode> {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
-        let kept = newest_snapshot(&self.data.data.join(snapshot::DIRECTORY_NAME), &log).await;
+        let kept = newest_snapshot(&self.data.data, &log).await;
         let entries = log.audit_count(AuditQuery::default()).await?;
         let kept = kept.map_or_else(|| "no snapshot".to_owned(), |world| format!("snapshot at position {}", world.position));
         let rows = [
@@ -144,7 +144,7 @@ impl Check {
     async fn run(self) -> Result<ExitCode> {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
-        let mut kept = newest_snapshot(&self.data.data.join(snapshot::DIRECTORY_NAME), &log).await;
+        let mut kept = newest_snapshot(&self.data.data, &log).await;
         let bar = progress(head, "checking");
         let (mut refold, mut stored) = (Refold::default(), Stored { log: &log, read: 0, page: VecDeque::new() });
         let (mut differences, mut entries) = (Vec::new(), 0);

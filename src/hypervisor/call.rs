@@ -435,17 +435,7 @@ impl CallKind {
     /// Calls that change nothing: they are not remembered, and the same id asks afresh.
     pub fn only_reads(self) -> bool {
         use CallKind::*;
-        matches!(
-            self,
-            Probe
-                | CheckStorage
-                | DomainSpace
-                | ListFiles
-                | DiscoverTargets
-                | ListLuns
-                | ListVolumes
-                | ListVms
-        )
+        matches!(self, Probe | CheckStorage | DomainSpace | ListFiles | DiscoverTargets | ListLuns | ListVolumes | ListVms)
     }
 }
 
@@ -478,18 +468,14 @@ impl Call {
             Call::Disconnect { host } => (Kind::Disconnect, *host, *host),
             Call::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
             // The action is part of what is done: a restart may be a stop and a start of one operation.
-            Call::Fence { host, action, .. } => {
-                (Kind::Fence, Uuid::from_u128(*action as u128), *host)
-            }
+            Call::Fence { host, action, .. } => (Kind::Fence, Uuid::from_u128(*action as u128), *host),
             Call::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),
             Call::CreateDomain { host, domain, .. } => (Kind::CreateDomain, *domain, *host),
             Call::AttachDomain { host, domain, .. } => (Kind::AttachDomain, *domain, *host),
             Call::DetachDomain { host, domain, .. } => (Kind::DetachDomain, *domain, *host),
-            Call::ActivateDomain { hosts, domain, .. } => (
-                Kind::ActivateDomain,
-                *domain,
-                hosts.first().copied().unwrap_or(NO_HOST),
-            ),
+            Call::ActivateDomain { hosts, domain, .. } => {
+                (Kind::ActivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
+            }
             Call::DeactivateDomain { domain } => (Kind::DeactivateDomain, *domain, NO_HOST),
             Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
@@ -530,11 +516,7 @@ impl Call {
             Call::Thaw { vm } => (Kind::Thaw, *vm, NO_HOST),
             Call::ListVms { host } => (Kind::ListVms, *host, *host),
         };
-        Step {
-            kind,
-            subject,
-            host,
-        }
+        Step { kind, subject, host }
     }
 }
 

@@ -264,10 +264,7 @@ pub struct PortalEntry {
 impl PortalEntry {
     /// The portal as calls name it.
     pub fn portal(&self) -> Portal {
-        Portal {
-            address: self.address.clone(),
-            port: self.port,
-        }
+        Portal { address: self.address.clone(), port: self.port }
     }
 }
 
@@ -378,19 +375,15 @@ impl Estate {
     /// # Errors
     /// As for [`Estate::parse`], or the file cannot be read.
     pub fn load(path: &Path) -> Result<Estate, EstateError> {
-        let text = std::fs::read_to_string(path).map_err(|source| EstateError::Read {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| EstateError::Read { path: path.display().to_string(), source })?;
         Estate::parse(&text)
     }
 
     /// The host that answers to this address or name.
     pub fn host_at(&self, address: &str) -> Option<&HostEntry> {
         let ip: Option<IpAddr> = address.parse().ok();
-        self.hosts
-            .iter()
-            .find(|host| Some(host.address) == ip || host.name.eq_ignore_ascii_case(address))
+        self.hosts.iter().find(|host| Some(host.address) == ip || host.name.eq_ignore_ascii_case(address))
     }
 
     fn check(&self) -> Result<(), EstateError> {
@@ -413,42 +406,28 @@ impl Estate {
         for server in self.nfs.iter().chain(&self.posixfs).chain(&self.glusterfs) {
             for export in &server.exports {
                 if !seen.insert((&server.address, &export.path)) {
-                    return unsound(format!(
-                        "{}:{} is exported twice",
-                        server.address, export.path
-                    ));
+                    return unsound(format!("{}:{} is exported twice", server.address, export.path));
                 }
                 if export.used_bytes > export.size_bytes {
-                    return unsound(format!(
-                        "{}:{} is more than full",
-                        server.address, export.path
-                    ));
+                    return unsound(format!("{}:{} is more than full", server.address, export.path));
                 }
             }
         }
         let mut seen = BTreeSet::new();
         let targets = self.iscsi.iter().flat_map(|portal| &portal.targets);
-        for lun in targets
-            .flat_map(|target| &target.luns)
-            .chain(&self.fcp_luns)
-        {
+        for lun in targets.flat_map(|target| &target.luns).chain(&self.fcp_luns) {
             if !seen.insert(&lun.id) {
                 return unsound(format!("logical unit {} is there twice", lun.id));
             }
         }
         for fault in &self.faults {
             let known = match fault.kind {
-                FaultKind::HostDies | FaultKind::HostReturns => {
-                    self.host_at(&fault.target).is_some()
-                }
+                FaultKind::HostDies | FaultKind::HostReturns => self.host_at(&fault.target).is_some(),
                 FaultKind::CallFails => call_kind(&fault.target).is_some(),
                 _ => true,
             };
             if !known {
-                return unsound(format!(
-                    "a fault names {}, which does not exist",
-                    fault.target
-                ));
+                return unsound(format!("a fault names {}, which does not exist", fault.target));
             }
         }
         Ok(())
@@ -507,27 +486,17 @@ mod tests {
     #[test]
     fn the_built_in_estate_is_sound() {
         let estate = Estate::builtin();
-        assert!(
-            estate
-                .host_at("192.168.0.5")
-                .is_some_and(|host| host.registers)
-        );
+        assert!(estate.host_at("192.168.0.5").is_some_and(|host| host.registers));
         let host = estate.host_at("host4.example.com").unwrap();
         assert_eq!(host.address.to_string(), "192.168.0.14");
         let data1 = &estate.nfs[0].exports[0];
-        assert_eq!(
-            (data1.size_bytes - data1.used_bytes, data1.used_bytes),
-            (175019917312, 27917287424)
-        );
+        assert_eq!((data1.size_bytes - data1.used_bytes, data1.used_bytes), (175019917312, 27917287424));
     }
 
     #[test]
     fn it_survives_being_written_and_read() {
         let estate = Estate::builtin();
-        assert_eq!(
-            Estate::parse(&toml::to_string(&estate).unwrap()).unwrap(),
-            estate
-        );
+        assert_eq!(Estate::parse(&toml::to_string(&estate).unwrap()).unwrap(), estate);
     }
 
     #[test]
@@ -540,14 +509,8 @@ mod tests {
     fn what_contradicts_itself_is_refused() {
         for (text, word) in [
             ("speed = 0.0", "speed"),
-            (
-                "[[fault]]\nat_ms = 1\nkind = \"host_dies\"\ntarget = \"nobody\"",
-                "nobody",
-            ),
-            (
-                "[[fault]]\nat_ms = 1\nkind = \"call_fails\"\ntarget = \"lunch\"",
-                "lunch",
-            ),
+            ("[[fault]]\nat_ms = 1\nkind = \"host_dies\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"call_fails\"\ntarget = \"lunch\"", "lunch"),
             (
                 "[[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1\n\
                  [[host]]\nname = \"b\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1",
@@ -555,10 +518,7 @@ mod tests {
             ),
         ] {
             let error = Estate::parse(text).unwrap_err();
-            assert!(
-                matches!(&error, EstateError::Unsound(why) if why.contains(word)),
-                "{error}"
-            );
+            assert!(matches!(&error, EstateError::Unsound(why) if why.contains(word)), "{error}");
         }
     }
 }

@@ -40,7 +40,8 @@ impl EngineLock {
     /// Takes the lock and writes down who holds it: this process, when it started (RFC 3339) and where it listens.
     pub fn acquire(data: &Path, started: &str, listen: &str) -> Result<Self, LockError> {
         let path = data.join(FILE_NAME);
-        let taken = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(TryLockError::Error);
+        let taken =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(TryLockError::Error);
         let locked = taken.and_then(|file| match file.try_lock() {
             Ok(()) => {
                 let holder = format!("process {}, started {started}, listening on {listen}\n", std::process::id());

@@ -47,7 +47,8 @@ const ROWS_AHEAD: usize = 1024;
 /// for every size. 16 columns times 256 is well below SQLite's limit of 32766 bound values.
 const INSERT_ROWS: [usize; 4] = [256, 64, 8, 1];
 
-const EVENT_COLUMNS: &str = "position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash";
+const EVENT_COLUMNS: &str =
+    "position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash";
 const AUDIT_COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
                              user, vm, host, template, cluster, data_center, storage_domain";
 
@@ -171,7 +172,8 @@ impl SqliteLog {
 
     async fn chunk(&self, query: &'static str, after: u64, max: usize, with_hashes: bool) -> Result<Chunk, Unavailable> {
         let until = after.saturating_add(u64::try_from(max).unwrap_or(u64::MAX));
-        let row = sqlx::query(query).bind(stored(after)).bind(stored(until)).fetch_one(&self.readers).await.map_err(unavailable)?;
+        let row =
+            sqlx::query(query).bind(stored(after)).bind(stored(until)).fetch_one(&self.readers).await.map_err(unavailable)?;
         let bytes: Option<Vec<u8>> = row.try_get(0).map_err(unavailable)?;
         Chunk::parse(bytes.unwrap_or_default(), with_hashes)
     }
@@ -883,7 +885,10 @@ mod tests {
         assert_eq!(ids(&log, filtered(AuditFilter::Concerning(Reference::Host, vm))).await, [0; 0]);
         assert_eq!(ids(&log, filtered(AuditFilter::Between(time(10), time(14)))).await, [12, 10]);
         assert_eq!(log.audit_count(all).await, Ok(50));
-        assert_eq!(log.audit_count(AuditQuery { after: Some(90), ..filtered(AuditFilter::AtLeast(Severity::Error)) }).await, Ok(3));
+        assert_eq!(
+            log.audit_count(AuditQuery { after: Some(90), ..filtered(AuditFilter::AtLeast(Severity::Error)) }).await,
+            Ok(3)
+        );
     }
 
     #[tokio::test]

@@ -48,7 +48,9 @@ impl std::fmt::Display for Problem {
             Self::Moved { now_at } => write!(f, "another record stands here; the right one is at position {now_at}"),
             Self::Missing => write!(f, "the record is missing"),
             Self::Truncated { head } => write!(f, "the log ends before this record, but was written up to position {head}"),
-            Self::Unnoted { head } => write!(f, "the record was added by another hand: the log was written up to position {head}"),
+            Self::Unnoted { head } => {
+                write!(f, "the record was added by another hand: the log was written up to position {head}")
+            }
             Self::OtherHead => write!(f, "the last record's hash is not the one that was noted"),
             Self::Unreadable { detail } => write!(f, "the record cannot be read: {detail}"),
         }

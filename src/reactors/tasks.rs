@@ -1,8 +1,6 @@
 //! How each job is carried out: its steps in their order, what each asks of the driver, and how it ends when that fails.
 
-use evirt_domain::host::{
-    FenceType, FinishEvacuation, FinishFence, Host, ReportConnected, ReportInstalled,
-};
+use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, ReportConnected, ReportInstalled};
 use evirt_domain::ids::*;
 use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
 use evirt_domain::storage::*;
@@ -30,11 +28,7 @@ impl Reactor {
         let Some(job) = world.jobs.get(&id).filter(|job| job.status == JobStatus::Started) else { return };
         let work = Work {
             reactor: self,
-            about: Request {
-                actor: job.owner,
-                correlation_id: job.correlation_id.clone(),
-                causation: Some(job.position),
-            },
+            about: Request { actor: job.owner, correlation_id: job.correlation_id.clone(), causation: Some(job.position) },
             job: id,
             operation: OperationId(job.position),
             done: job.steps_done,
@@ -68,8 +62,7 @@ impl Work<'_> {
                 self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;
             }
             Task::RemoveVm { vm } => {
-                let disks: Vec<DiskId> =
-                    world.vms.get(vm).map(|v| v.disks.iter().map(|d| d.disk).collect()).unwrap_or_default();
+                let disks: Vec<DiskId> = world.vms.get(vm).map(|v| v.disks.iter().map(|d| d.disk).collect()).unwrap_or_default();
                 let outcome = self.delete_disks(world, &disks).await;
                 self.submit(vm::FinishVmRemoval { job: self.job, vm: *vm, outcome }).await;
             }
@@ -336,9 +329,7 @@ impl Work<'_> {
             let launched = match (run.before, speak::vm_spec(&world, id)) {
                 (_, None) => Err("the VM cannot be described to the host".to_owned()),
                 (VmState::Paused, _) => self.ask(Call::Resume { vm: id.0 }).await,
-                (VmState::Suspended, Some(spec)) => {
-                    self.ask(Call::Restore { host: run.host.0, vm: Box::new(spec) }).await
-                }
+                (VmState::Suspended, Some(spec)) => self.ask(Call::Restore { host: run.host.0, vm: Box::new(spec) }).await,
                 (_, Some(spec)) => self.ask(Call::Launch { host: run.host.0, vm: Box::new(spec) }).await,
             };
             match launched {
@@ -435,9 +426,11 @@ impl Work<'_> {
 
 /// Whether a VM has come to rest: it left the host, or it does not migrate any more.
 fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
-    let resting = world.vms.get(&vm).and_then(|v| v.run.as_ref().map(|run| (v, run))).is_none_or(|(v, run)| {
-        run.host != host || (v.state != VmState::Migrating && run.job.is_none())
-    });
+    let resting = world
+        .vms
+        .get(&vm)
+        .and_then(|v| v.run.as_ref().map(|run| (v, run)))
+        .is_none_or(|(v, run)| run.host != host || (v.state != VmState::Migrating && run.job.is_none()));
     resting.then_some(())
 }
 
@@ -451,9 +444,10 @@ impl Reactor {
         };
         let world = self.engine.world();
         let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
-        let active = world.storage_domains.values().filter(|d| {
-            d.attachment.is_some_and(|a| Some(a.data_center) == pool && a.status == AttachmentStatus::Active)
-        });
+        let active = world
+            .storage_domains
+            .values()
+            .filter(|d| d.attachment.is_some_and(|a| Some(a.data_center) == pool && a.status == AttachmentStatus::Active));
         for domain in active {
             let Some(storage) = speak::storage_spec(&domain.storage) else { continue };
             let call = Call::ActivateDomain { hosts: vec![host.id.0], domain: domain.id.0, storage };
@@ -467,7 +461,12 @@ impl Reactor {
     }
 
     /// Fences a host through its power management.
-    pub(super) async fn fence(&self, operation: OperationId, host: &Host, fence: FenceType) -> Result<driver::PowerState, String> {
+    pub(super) async fn fence(
+        &self,
+        operation: OperationId,
+        host: &Host,
+        fence: FenceType,
+    ) -> Result<driver::PowerState, String> {
         let power = &host.config.power_management;
         let password = match power.password.as_str() {
             "" => String::new(),
@@ -493,4 +492,3 @@ impl Reactor {
         }
     }
 }
-

@@ -24,9 +24,7 @@ pub(super) fn parse_date(text: &str, now_micros: i64) -> Option<i64> {
         return Some(moment.timestamp_micros());
     }
     let moment = DATE_FORMATS.iter().find_map(|date| {
-        let day = NaiveDate::parse_from_str(text, date)
-            .ok()
-            .and_then(|day| day.and_hms_opt(0, 0, 0));
+        let day = NaiveDate::parse_from_str(text, date).ok().and_then(|day| day.and_hms_opt(0, 0, 0));
         day.or_else(|| {
             TIME_FORMATS.iter().find_map(|time| {
                 ["{date} {time}", "{date}T{time}"].iter().find_map(|shape| {
@@ -48,15 +46,11 @@ fn named_day(text: &str, now_micros: i64) -> Option<NaiveDate> {
         return today.pred_opt();
     }
     let weekday: Weekday = text.parse().ok()?;
-    (0..DAYS_OF_WEEK)
-        .filter_map(|back| today.checked_sub_days(Days::new(back)))
-        .find(|day| day.weekday() == weekday)
+    (0..DAYS_OF_WEEK).filter_map(|back| today.checked_sub_days(Days::new(back))).find(|day| day.weekday() == weekday)
 }
 
 fn midnight(day: NaiveDate) -> i64 {
-    day.and_time(chrono::NaiveTime::MIN)
-        .and_utc()
-        .timestamp_micros()
+    day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()
 }
 
 /// The midnight before `micros`.
@@ -77,11 +71,7 @@ pub(super) fn parse_time_span(text: &str) -> Option<i64> {
         None => (0, text.trim()),
     };
     let mut parts = time.split(':');
-    let (hours, minutes, seconds) = (
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-    );
+    let (hours, minutes, seconds) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
     if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 59 {
         return None;
     }
@@ -114,19 +104,10 @@ mod tests {
             ("2013-10-20T12:30:01.250+02:00", "2013-10-20T10:30:01.250Z"),
         ];
         for (text, expected) in table {
-            let expected = DateTime::parse_from_rfc3339(expected)
-                .unwrap()
-                .timestamp_micros();
+            let expected = DateTime::parse_from_rfc3339(expected).unwrap().timestamp_micros();
             assert_eq!(parse_date(text, NOW), Some(expected), "{text}");
         }
-        for text in [
-            "",
-            "tomorrow",
-            "13/13/2013",
-            "2013-02-30",
-            "20",
-            "2013-10-20 25:00",
-        ] {
+        for text in ["", "tomorrow", "13/13/2013", "2013-02-30", "20", "2013-10-20 25:00"] {
             assert_eq!(parse_date(text, NOW), None, "{text}");
         }
     }
@@ -135,9 +116,7 @@ mod tests {
     fn time_spans_are_read() {
         assert_eq!(parse_time_span("01:02:03"), Some(3723));
         assert_eq!(parse_time_span("2.00:00:01"), Some(172_801));
-        for text in [
-            "", "1", "1:2", "1:2:3:4", "24:00:00", "0:60:0", "-1:0:0", "1.", "+1:0:0",
-        ] {
+        for text in ["", "1", "1:2", "1:2:3:4", "24:00:00", "0:60:0", "-1:0:0", "1.", "+1:0:0"] {
             assert_eq!(parse_time_span(text), None, "{text}");
         }
     }

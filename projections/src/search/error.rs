@@ -59,16 +59,7 @@ pub struct SearchError {
 
 impl SearchError {
     /// An error at `position` where `problem` was found instead of `expected`.
-    pub(super) fn new(
-        kind: SearchErrorKind,
-        position: usize,
-        problem: impl Display,
-        expected: impl Display,
-    ) -> Self {
-        Self {
-            position,
-            kind,
-            message: format!("{problem} at position {position}: expected {expected}"),
-        }
+    pub(super) fn new(kind: SearchErrorKind, position: usize, problem: impl Display, expected: impl Display) -> Self {
+        Self { position, kind, message: format!("{problem} at position {position}: expected {expected}") }
     }
 }

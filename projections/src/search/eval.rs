@@ -64,9 +64,7 @@ impl<'a> Value<'a> {
             Value::Text(text) => test(text),
             Value::Texts(texts) => texts.iter().any(|text| test(text)),
             Value::Uuid(id) => test(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
-            Value::Int(number) | Value::Micros(number) | Value::Seconds(number) => {
-                test(&number.to_string())
-            }
+            Value::Int(number) | Value::Micros(number) | Value::Seconds(number) => test(&number.to_string()),
             Value::Decimal(number) => test(&number.to_string()),
             Value::Bool(truth) => test(if *truth { "true" } else { "false" }),
         }
@@ -74,9 +72,7 @@ impl<'a> Value<'a> {
 
     fn compare_int(&self, other: i64) -> Option<Ordering> {
         match self {
-            Value::Int(number) | Value::Micros(number) | Value::Seconds(number) => {
-                Some(number.cmp(&other))
-            }
+            Value::Int(number) | Value::Micros(number) | Value::Seconds(number) => Some(number.cmp(&other)),
             Value::Decimal(number) => number.partial_cmp(&(other as f64)),
             _ => None,
         }
@@ -142,11 +138,7 @@ pub struct Env<'a> {
 impl Env<'static> {
     /// An environment without tags.
     pub fn new(now_micros: i64, case_sensitive: bool) -> Self {
-        Env {
-            now_micros,
-            case_sensitive,
-            tags: &|_| Vec::new(),
-        }
+        Env { now_micros, case_sensitive, tags: &|_| Vec::new() }
     }
 }
 
@@ -195,53 +187,23 @@ enum Node {
 
 #[derive(Clone, Debug)]
 enum Test {
-    Field {
-        name: &'static str,
-        check: Check,
-    },
-    FreeText {
-        entity: Entity,
-        pattern: Pattern,
-        negated: bool,
-    },
+    Field { name: &'static str, check: Check },
+    FreeText { entity: Entity, pattern: Pattern, negated: bool },
 }
 
 /// What is asked of one value. `negated` asks for the opposite of a value that is there.
 #[derive(Clone, Debug)]
 enum Check {
-    Absent {
-        negated: bool,
-    },
-    Text {
-        pattern: Pattern,
-        negated: bool,
-    },
-    OneOf {
-        names: Vec<String>,
-    },
-    Enum {
-        spellings: Vec<&'static str>,
-        negated: bool,
-    },
-    Rank {
-        members: &'static [Member],
-        operator: Operator,
-        rank: usize,
-    },
+    Absent { negated: bool },
+    Text { pattern: Pattern, negated: bool },
+    OneOf { names: Vec<String> },
+    Enum { spellings: Vec<&'static str>, negated: bool },
+    Rank { members: &'static [Member], operator: Operator, rank: usize },
     Int(Operator, i64),
     Decimal(Operator, f64),
-    Bool {
-        wanted: bool,
-    },
-    Uuid {
-        id: Uuid,
-        negated: bool,
-    },
-    Within {
-        from: i64,
-        until: i64,
-        negated: bool,
-    },
+    Bool { wanted: bool },
+    Uuid { id: Uuid, negated: bool },
+    Within { from: i64, until: i64, negated: bool },
 }
 
 #[derive(Clone, Debug)]
@@ -254,33 +216,18 @@ struct SortKey {
 /// Reads a search for `entity` and makes it ready: resolves its names and checks its operators and values.
 pub fn compile(entity: Entity, text: &str, env: &Env<'_>) -> Result<Plan, SearchError> {
     let query = parse(text)?;
-    Compiler {
-        entity,
-        env,
-        free_texts: Vec::new(),
-    }
-    .plan(&query)
+    Compiler { entity, env, free_texts: Vec::new() }.plan(&query)
 }
 
 impl Plan {
     /// A search with its object before a colon, as bookmarks keep it: `Vms: name=web*`.
     pub fn compile_with_object(text: &str, env: &Env<'_>) -> Result<Plan, SearchError> {
         let (object, rest) = text.split_once(':').unwrap_or((text, ""));
-        let entity = Entity::called(object.trim())
-            .filter(|_| text.contains(':'))
-            .ok_or_else(|| {
-                SearchError::new(
-                    SearchErrorKind::UnknownObject,
-                    0,
-                    "no object to search for",
-                    "an object such as Vms:",
-                )
-            })?;
+        let entity = Entity::called(object.trim()).filter(|_| text.contains(':')).ok_or_else(|| {
+            SearchError::new(SearchErrorKind::UnknownObject, 0, "no object to search for", "an object such as Vms:")
+        })?;
         let offset = text.len() - rest.len();
-        compile(entity, rest, env).map_err(|error| SearchError {
-            position: error.position + offset,
-            ..error
-        })
+        compile(entity, rest, env).map_err(|error| SearchError { position: error.position + offset, ..error })
     }
 
     /// What is searched for.
@@ -295,18 +242,12 @@ impl Plan {
 
     /// Whether a row matches.
     pub fn matches(&self, row: &dyn Searchable) -> bool {
-        self.filter
-            .as_ref()
-            .is_none_or(|filter| filter.matches(row))
+        self.filter.as_ref().is_none_or(|filter| filter.matches(row))
     }
 
     /// Which of two rows comes first: by the sort asked for, then by the default order. Absent values come last.
     pub fn compare(&self, one: &dyn Searchable, other: &dyn Searchable) -> Ordering {
-        self.sort
-            .iter()
-            .map(|key| key.compare(one, other))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
+        self.sort.iter().map(|key| key.compare(one, other)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// The fields and directions that [`compare`](Self::compare) goes by.
@@ -344,11 +285,7 @@ struct Compiler<'e> {
 
 impl Compiler<'_> {
     fn plan(mut self, query: &Query) -> Result<Plan, SearchError> {
-        let filter = query
-            .filter
-            .as_ref()
-            .map(|expr| self.node(expr))
-            .transpose()?;
+        let filter = query.filter.as_ref().map(|expr| self.node(expr)).transpose()?;
         let mut sort = Vec::new();
         if let Some((name, direction)) = &query.sort {
             let field = self.entity.field(&name.text).ok_or_else(|| {
@@ -359,39 +296,21 @@ impl Compiler<'_> {
                     field_names(self.entity),
                 )
             })?;
-            sort.push(SortKey {
-                name: field.name,
-                kind: Some(field.kind),
-                direction: *direction,
-            });
+            sort.push(SortKey { name: field.name, kind: Some(field.kind), direction: *direction });
         }
         for &(name, direction) in self.entity.default_sort() {
             if sort.iter().all(|key| key.name != name) {
-                sort.push(SortKey {
-                    name,
-                    kind: self.entity.field(name).map(|field| field.kind),
-                    direction,
-                });
+                sort.push(SortKey { name, kind: self.entity.field(name).map(|field| field.kind), direction });
             }
         }
-        Ok(Plan {
-            entity: self.entity,
-            filter,
-            sort,
-            page: query.page.unwrap_or(1),
-        })
+        Ok(Plan { entity: self.entity, filter, sort, page: query.page.unwrap_or(1) })
     }
 
     fn node(&mut self, expr: &Expr) -> Result<Node, SearchError> {
         match expr {
             Expr::All(parts) => Ok(Node::All(self.nodes(parts)?)),
             Expr::Any(parts) => Ok(Node::Any(self.nodes(parts)?)),
-            Expr::FreeText(text) => Ok(Node::Test(self.free_text(
-                self.entity,
-                text,
-                text.at,
-                false,
-            )?)),
+            Expr::FreeText(text) => Ok(Node::Test(self.free_text(self.entity, text, text.at, false)?)),
             Expr::Relation(relation) => self.relation(relation),
         }
     }
@@ -403,184 +322,98 @@ impl Compiler<'_> {
     fn relation(&mut self, relation: &Relation) -> Result<Node, SearchError> {
         let name = &relation.field;
         if let Some(reference) = &relation.reference {
-            let entity = self
-                .reference(&reference.text)
-                .ok_or_else(|| self.unknown_reference(reference))?;
-            let field = entity
-                .field(&name.text)
-                .ok_or_else(|| unknown_field(entity, name))?;
+            let entity = self.reference(&reference.text).ok_or_else(|| self.unknown_reference(reference))?;
+            let field = entity.field(&name.text).ok_or_else(|| unknown_field(entity, name))?;
             return Ok(Node::Related(entity, self.field_test(field, relation)?));
         }
         if let Some(field) = self.entity.field(&name.text) {
             return Ok(Node::Test(self.field_test(field, relation)?));
         }
-        let entity = self
-            .reference(&name.text)
-            .ok_or_else(|| unknown_field(self.entity, name))?;
+        let entity = self.reference(&name.text).ok_or_else(|| unknown_field(self.entity, name))?;
         let negated = match relation.operator {
             Operator::Equal => false,
             Operator::NotEqual => true,
             _ => {
-                return Err(operator_not_allowed(
-                    relation,
-                    &[Operator::Equal, Operator::NotEqual],
-                ));
+                return Err(operator_not_allowed(relation, &[Operator::Equal, Operator::NotEqual]));
             }
         };
-        Ok(Node::Related(
-            entity,
-            self.free_text(entity, &relation.value, name.at, negated)?,
-        ))
+        Ok(Node::Related(entity, self.free_text(entity, &relation.value, name.at, negated)?))
     }
 
     fn reference(&self, name: &str) -> Option<Entity> {
-        self.entity
-            .references()
-            .iter()
-            .copied()
-            .find(|entity| entity.is_called(name))
+        self.entity.references().iter().copied().find(|entity| entity.is_called(name))
     }
 
     fn unknown_reference(&self, name: &Name) -> SearchError {
-        let names: Vec<_> = self
-            .entity
-            .references()
-            .iter()
-            .map(|entity| entity.object_name())
-            .collect();
+        let names: Vec<_> = self.entity.references().iter().map(|entity| entity.object_name()).collect();
         let expected = if names.is_empty() {
-            format!(
-                "a field, since a {} refers to nothing",
-                self.entity.object_name()
-            )
+            format!("a field, since a {} refers to nothing", self.entity.object_name())
         } else {
             format!("one of {}", names.join(", "))
         };
         let problem = format!("unknown related object `{}`", name.text);
-        SearchError::new(
-            SearchErrorKind::UnknownReference,
-            name.at.0,
-            problem,
-            expected,
-        )
+        SearchError::new(SearchErrorKind::UnknownReference, name.at.0, problem, expected)
     }
 
-    fn free_text(
-        &mut self,
-        entity: Entity,
-        text: &Literal,
-        at: At,
-        negated: bool,
-    ) -> Result<Test, SearchError> {
+    fn free_text(&mut self, entity: Entity, text: &Literal, at: At, negated: bool) -> Result<Test, SearchError> {
         if self.free_texts.contains(&entity) {
             return Err(SearchError::new(
                 SearchErrorKind::RepeatedFreeText,
                 at.0,
-                format_args!(
-                    "second free text `{}` for {}",
-                    text.text,
-                    entity.object_name()
-                ),
+                format_args!("second free text `{}` for {}", text.text, entity.object_name()),
                 "at most one for an object",
             ));
         }
         self.free_texts.push(entity);
-        Ok(Test::FreeText {
-            entity,
-            pattern: Pattern::anywhere(&text.text, self.env.case_sensitive),
-            negated,
-        })
+        Ok(Test::FreeText { entity, pattern: Pattern::anywhere(&text.text, self.env.case_sensitive), negated })
     }
 
-    fn field_test(
-        &self,
-        field: &'static SearchField,
-        relation: &Relation,
-    ) -> Result<Test, SearchError> {
+    fn field_test(&self, field: &'static SearchField, relation: &Relation) -> Result<Test, SearchError> {
         if !field.operators.contains(&relation.operator) {
             return Err(operator_not_allowed(relation, field.operators));
         }
-        let check = self
-            .check(field, relation.operator, &relation.value.text)
-            .map_err(|expected| {
-                SearchError::new(
-                    SearchErrorKind::InvalidValue,
-                    relation.value.at.0,
-                    format_args!("invalid value `{}` for {}", relation.value.text, field.name),
-                    expected,
-                )
-            })?;
-        Ok(Test::Field {
-            name: field.name,
-            check,
-        })
+        let check = self.check(field, relation.operator, &relation.value.text).map_err(|expected| {
+            SearchError::new(
+                SearchErrorKind::InvalidValue,
+                relation.value.at.0,
+                format_args!("invalid value `{}` for {}", relation.value.text, field.name),
+                expected,
+            )
+        })?;
+        Ok(Test::Field { name: field.name, check })
     }
 
     /// The check that a value of the field must pass, or what kind of value was expected.
-    fn check(
-        &self,
-        field: &SearchField,
-        operator: Operator,
-        text: &str,
-    ) -> Result<Check, Cow<'static, str>> {
+    fn check(&self, field: &SearchField, operator: Operator, text: &str) -> Result<Check, Cow<'static, str>> {
         let negated = operator == Operator::NotEqual;
-        if (negated || operator == Operator::Equal)
-            && (text.is_empty() || text.eq_ignore_ascii_case("null"))
-        {
+        if (negated || operator == Operator::Equal) && (text.is_empty() || text.eq_ignore_ascii_case("null")) {
             return Ok(Check::Absent { negated });
         }
-        if matches!(
-            field.kind,
-            FieldKind::Text | FieldKind::Substring | FieldKind::Tag
-        ) && text.contains(FORBIDDEN_IN_TEXT)
-        {
+        if matches!(field.kind, FieldKind::Text | FieldKind::Substring | FieldKind::Tag) && text.contains(FORBIDDEN_IN_TEXT) {
             return Err("a text without any of < > & ^ # ! '".into());
         }
         let case_sensitive = self.env.case_sensitive;
         match field.kind {
-            FieldKind::Text => Ok(Check::Text {
-                pattern: Pattern::new(text, case_sensitive),
-                negated,
-            }),
-            FieldKind::Substring => Ok(Check::Text {
-                pattern: Pattern::anywhere(text, case_sensitive),
-                negated,
-            }),
-            FieldKind::Tag => Ok(Check::OneOf {
-                names: (self.env.tags)(&Pattern::new(text, case_sensitive)),
-            }),
+            FieldKind::Text => Ok(Check::Text { pattern: Pattern::new(text, case_sensitive), negated }),
+            FieldKind::Substring => Ok(Check::Text { pattern: Pattern::anywhere(text, case_sensitive), negated }),
+            FieldKind::Tag => Ok(Check::OneOf { names: (self.env.tags)(&Pattern::new(text, case_sensitive)) }),
             FieldKind::Enum(members) => enum_check(members, operator, text),
-            FieldKind::Int => text
-                .parse()
-                .map(|number| Check::Int(operator, number))
-                .map_err(|_| "a whole number".into()),
+            FieldKind::Int => text.parse().map(|number| Check::Int(operator, number)).map_err(|_| "a whole number".into()),
             FieldKind::Decimal => match text.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok(Check::Decimal(operator, number)),
                 _ => Err("a number".into()),
             },
-            FieldKind::Bool if text.eq_ignore_ascii_case("true") => {
-                Ok(Check::Bool { wanted: !negated })
-            }
-            FieldKind::Bool if text.eq_ignore_ascii_case("false") => {
-                Ok(Check::Bool { wanted: negated })
-            }
+            FieldKind::Bool if text.eq_ignore_ascii_case("true") => Ok(Check::Bool { wanted: !negated }),
+            FieldKind::Bool if text.eq_ignore_ascii_case("false") => Ok(Check::Bool { wanted: negated }),
             FieldKind::Bool => Err("true or false".into()),
-            FieldKind::Uuid => text
-                .parse()
-                .map(|id| Check::Uuid { id, negated })
-                .map_err(|_| "a UUID".into()),
+            FieldKind::Uuid => text.parse().map(|id| Check::Uuid { id, negated }).map_err(|_| "a UUID".into()),
             FieldKind::Date => {
-                let moment = parse_date(text, self.env.now_micros).ok_or(
-                    "a date such as 2013-10-20, 10/20/2013, today, yesterday or a weekday",
-                )?;
+                let moment = parse_date(text, self.env.now_micros)
+                    .ok_or("a date such as 2013-10-20, 10/20/2013, today, yesterday or a weekday")?;
                 Ok(match operator {
                     Operator::Equal | Operator::NotEqual => {
                         let from = start_of_day(moment);
-                        Check::Within {
-                            from,
-                            until: from + DAY_MICROS,
-                            negated,
-                        }
+                        Check::Within { from, until: from + DAY_MICROS, negated }
                     }
                     _ => Check::Int(operator, moment),
                 })
@@ -592,22 +425,14 @@ impl Compiler<'_> {
     }
 }
 
-fn enum_check(
-    members: &'static [Member],
-    operator: Operator,
-    text: &str,
-) -> Result<Check, Cow<'static, str>> {
+fn enum_check(members: &'static [Member], operator: Operator, text: &str) -> Result<Check, Cow<'static, str>> {
     let Some(rank) = members.iter().position(|member| member.is_spelled(text)) else {
         let names: Vec<_> = members.iter().map(|member| member.internal).collect();
         return Err(format!("one of {}", names.join(", ")).into());
     };
     let negated = operator == Operator::NotEqual;
     if !negated && operator != Operator::Equal {
-        return Ok(Check::Rank {
-            members,
-            operator,
-            rank,
-        });
+        return Ok(Check::Rank { members, operator, rank });
     }
     // A member named by the spelling of the query language is that one alone, but a row may know only what the API
     // calls it; named by the spelling of the API, it is every member that shares the spelling.
@@ -646,11 +471,7 @@ fn operator_not_allowed(relation: &Relation, allowed: &[Operator]) -> SearchErro
     SearchError::new(
         SearchErrorKind::OperatorNotAllowed,
         relation.operator_at.0,
-        format_args!(
-            "operator `{}` does not suit {}",
-            relation.operator.as_str(),
-            relation.field.text
-        ),
+        format_args!("operator `{}` does not suit {}", relation.operator.as_str(), relation.field.text),
         format_args!("one of {}", names.join(" ")),
     )
 }
@@ -686,14 +507,9 @@ impl Test {
     fn passes(&self, row: &dyn Searchable) -> bool {
         match self {
             Test::Field { name, check } => check.passes(&row.field(name)),
-            Test::FreeText {
-                entity,
-                pattern,
-                negated,
-            } => {
+            Test::FreeText { entity, pattern, negated } => {
                 let mut columns = entity.fields().iter().filter(|field| field.free_text);
-                columns.any(|field| row.field(field.name).any_text(|text| pattern.matches(text)))
-                    != *negated
+                columns.any(|field| row.field(field.name).any_text(|text| pattern.matches(text))) != *negated
             }
         }
     }
@@ -703,40 +519,20 @@ impl Test {
             return None;
         };
         let (seek, fold_case) = match check {
-            Check::Text {
-                pattern,
-                negated: false,
-            } => match pattern.exact() {
+            Check::Text { pattern, negated: false } => match pattern.exact() {
                 Some(text) => (Seek::Texts(vec![text.to_owned()]), pattern.folds_case()),
                 None if pattern.prefix().is_empty() => return None,
-                None => (
-                    Seek::Prefix(pattern.prefix().to_owned()),
-                    pattern.folds_case(),
-                ),
+                None => (Seek::Prefix(pattern.prefix().to_owned()), pattern.folds_case()),
             },
             Check::OneOf { names } => (Seek::Texts(names.clone()), false),
-            Check::Enum {
-                spellings,
-                negated: false,
-            } => (
-                Seek::Texts(
-                    spellings
-                        .iter()
-                        .map(|&spelling| spelling.to_owned())
-                        .collect(),
-                ),
-                false,
-            ),
+            Check::Enum { spellings, negated: false } => {
+                (Seek::Texts(spellings.iter().map(|&spelling| spelling.to_owned()).collect()), false)
+            }
             Check::Int(Operator::Equal, number) => (Seek::Int(*number), false),
             Check::Uuid { id, negated: false } => (Seek::Uuid(*id), false),
             _ => return None,
         };
-        Some(Hint {
-            reference,
-            field: name,
-            seek,
-            fold_case,
-        })
+        Some(Hint { reference, field: name, seek, fold_case })
     }
 }
 
@@ -750,43 +546,22 @@ impl Check {
         }
         match self {
             Check::Absent { .. } => false,
-            Check::Text { pattern, negated } => {
-                value.any_text(|text| pattern.matches(text)) != *negated
-            }
+            Check::Text { pattern, negated } => value.any_text(|text| pattern.matches(text)) != *negated,
             Check::OneOf { names } => value.any_text(|text| names.iter().any(|name| name == text)),
             Check::Enum { spellings, negated } => {
-                value.any_text(|text| {
-                    spellings
-                        .iter()
-                        .any(|spelling| same_spelling(spelling, text))
-                }) != *negated
+                value.any_text(|text| spellings.iter().any(|spelling| same_spelling(spelling, text))) != *negated
             }
-            Check::Rank {
-                members,
-                operator,
-                rank,
-            } => value.any_text(|text| {
-                rank_of(members, text).is_some_and(|own| operator.holds(own.cmp(rank)))
-            }),
-            Check::Int(operator, number) => value
-                .compare_int(*number)
-                .is_some_and(|order| operator.holds(order)),
-            Check::Decimal(operator, number) => value
-                .compare_decimal(*number)
-                .is_some_and(|order| operator.holds(order)),
+            Check::Rank { members, operator, rank } => {
+                value.any_text(|text| rank_of(members, text).is_some_and(|own| operator.holds(own.cmp(rank))))
+            }
+            Check::Int(operator, number) => value.compare_int(*number).is_some_and(|order| operator.holds(order)),
+            Check::Decimal(operator, number) => value.compare_decimal(*number).is_some_and(|order| operator.holds(order)),
             Check::Bool { wanted } => *value == Value::Bool(*wanted),
             Check::Uuid { id, negated } => match value {
                 Value::Uuid(own) => (own == id) != *negated,
-                other => {
-                    other.any_text(|text| Uuid::parse_str(text).is_ok_and(|own| own == *id))
-                        != *negated
-                }
+                other => other.any_text(|text| Uuid::parse_str(text).is_ok_and(|own| own == *id)) != *negated,
             },
-            Check::Within {
-                from,
-                until,
-                negated,
-            } => match value {
+            Check::Within { from, until, negated } => match value {
                 Value::Micros(moment) => (from..until).contains(&moment) != *negated,
                 _ => false,
             },
@@ -822,11 +597,7 @@ impl SortKey {
             (false, true) => Ordering::Less,
             (false, false) => {
                 let order = self.compare_present(&one, &other);
-                if self.direction == Direction::Desc {
-                    order.reverse()
-                } else {
-                    order
-                }
+                if self.direction == Direction::Desc { order.reverse() } else { order }
             }
         }
     }

@@ -113,14 +113,8 @@ pub enum Operator {
 
 impl Operator {
     /// Every operator, the longer spellings first so that the first that fits is the one meant.
-    pub const ALL: [Operator; 6] = [
-        Operator::NotEqual,
-        Operator::LessOrEqual,
-        Operator::GreaterOrEqual,
-        Operator::Equal,
-        Operator::Less,
-        Operator::Greater,
-    ];
+    pub const ALL: [Operator; 6] =
+        [Operator::NotEqual, Operator::LessOrEqual, Operator::GreaterOrEqual, Operator::Equal, Operator::Less, Operator::Greater];
 
     /// How it is written.
     pub fn as_str(self) -> &'static str {
@@ -165,10 +159,7 @@ pub fn parse(text: &str) -> Result<Query, SearchError> {
             format_args!("at most {MAX_QUERY_LENGTH} bytes"),
         ));
     }
-    if let Some((position, character)) = text
-        .char_indices()
-        .find(|(_, character)| matches!(character, '\'' | ';'))
-    {
+    if let Some((position, character)) = text.char_indices().find(|(_, character)| matches!(character, '\'' | ';')) {
         return Err(SearchError::new(
             SearchErrorKind::InvalidCharacter,
             position,
@@ -176,21 +167,13 @@ pub fn parse(text: &str) -> Result<Query, SearchError> {
             "none of ' and ;",
         ));
     }
-    Parser {
-        text,
-        position: 0,
-        depth: 0,
-        terms: 0,
-    }
-    .query()
+    Parser { text, position: 0, depth: 0, terms: 0 }.query()
 }
 
 /// Whether `text` can be the name of a field or an object.
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 struct Parser<'t> {
@@ -202,21 +185,9 @@ struct Parser<'t> {
 
 impl<'t> Parser<'t> {
     fn query(mut self) -> Result<Query, SearchError> {
-        let filter = if self.at_end_of_filter() {
-            None
-        } else {
-            Some(self.sequence()?)
-        };
-        let sort = if self.take_keyword("sortby") {
-            Some(self.sort()?)
-        } else {
-            None
-        };
-        let page = if self.take_keyword("page") {
-            Some(self.page()?)
-        } else {
-            None
-        };
+        let filter = if self.at_end_of_filter() { None } else { Some(self.sequence()?) };
+        let sort = if self.take_keyword("sortby") { Some(self.sort()?) } else { None };
+        let page = if self.take_keyword("page") { Some(self.page()?) } else { None };
         self.skip_spaces();
         if self.rest().is_empty() {
             return Ok(Query { filter, sort, page });
@@ -226,10 +197,7 @@ impl<'t> Parser<'t> {
         } else if sort.is_some() {
             self.error(SearchErrorKind::ExpectedSortDirection, "asc, desc or page")
         } else {
-            self.error(
-                SearchErrorKind::UnbalancedParenthesis,
-                "no `)` without its `(`",
-            )
+            self.error(SearchErrorKind::UnbalancedParenthesis, "no `)` without its `(`")
         })
     }
 
@@ -264,23 +232,14 @@ impl<'t> Parser<'t> {
             return self.group();
         }
         let word = self.peek_word();
-        let is_term = (!word.is_empty()
-            && !KEYWORDS
-                .iter()
-                .any(|keyword| word.eq_ignore_ascii_case(keyword)))
+        let is_term = (!word.is_empty() && !KEYWORDS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword)))
             || self.rest().starts_with(['"', '!']) && self.peek_operator(self.position).is_none();
         if !is_term {
-            return Err(self.error(
-                SearchErrorKind::ExpectedTerm,
-                "a criterion such as name=value",
-            ));
+            return Err(self.error(SearchErrorKind::ExpectedTerm, "a criterion such as name=value"));
         }
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return Err(self.error(
-                SearchErrorKind::TooManyTerms,
-                format_args!("at most {MAX_TERMS} criteria"),
-            ));
+            return Err(self.error(SearchErrorKind::TooManyTerms, format_args!("at most {MAX_TERMS} criteria")));
         }
         let after_word = self.position + word.len();
         let operator_at = after_word + leading_spaces(&self.text[after_word..]);
@@ -290,13 +249,7 @@ impl<'t> Parser<'t> {
                 self.position = operator_at + operator.as_str().len();
                 self.skip_spaces();
                 let value = self.value()?;
-                Ok(Expr::Relation(Relation {
-                    reference,
-                    field,
-                    operator,
-                    operator_at: At(operator_at),
-                    value,
-                }))
+                Ok(Expr::Relation(Relation { reference, field, operator, operator_at: At(operator_at), value }))
             }
             _ => self.value().map(Expr::FreeText),
         }
@@ -306,19 +259,13 @@ impl<'t> Parser<'t> {
         let opening = self.position;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(
-                SearchErrorKind::TooDeep,
-                format_args!("at most {MAX_DEPTH} nested parentheses"),
-            ));
+            return Err(self.error(SearchErrorKind::TooDeep, format_args!("at most {MAX_DEPTH} nested parentheses")));
         }
         self.position += 1;
         let inner = self.sequence()?;
         self.skip_spaces();
         if !self.rest().starts_with(')') {
-            return Err(self.error(
-                SearchErrorKind::UnbalancedParenthesis,
-                format_args!("`)` for the `(` at position {opening}"),
-            ));
+            return Err(self.error(SearchErrorKind::UnbalancedParenthesis, format_args!("`)` for the `(` at position {opening}")));
         }
         self.position += 1;
         self.depth -= 1;
@@ -327,10 +274,7 @@ impl<'t> Parser<'t> {
 
     /// The field that a word with an operator behind it names.
     fn subject(&self, word: &str) -> Result<(Option<Name>, Name), SearchError> {
-        let name = |text: &str, at: usize| Name {
-            text: text.to_ascii_lowercase(),
-            at: At(at),
-        };
+        let name = |text: &str, at: usize| Name { text: text.to_ascii_lowercase(), at: At(at) };
         let (reference, field) = match word.split_once('.') {
             Some((reference, field)) => (Some(reference), field),
             None => (None, word),
@@ -344,10 +288,7 @@ impl<'t> Parser<'t> {
             ));
         }
         let field_at = self.position + word.len() - field.len();
-        Ok((
-            reference.map(|reference| name(reference, self.position)),
-            name(field, field_at),
-        ))
+        Ok((reference.map(|reference| name(reference, self.position)), name(field, field_at)))
     }
 
     /// A quoted text, or a word up to a space or to the parenthesis that closes an open group.
@@ -359,10 +300,7 @@ impl<'t> Parser<'t> {
                 return Err(self.error(SearchErrorKind::UnterminatedQuote, "a closing quote"));
             };
             self.position += length + 2;
-            return Ok(Literal {
-                text: quoted[..length].to_owned(),
-                at,
-            });
+            return Ok(Literal { text: quoted[..length].to_owned(), at });
         }
         let mut open = 0_usize;
         let mut length = self.rest().len();
@@ -370,10 +308,7 @@ impl<'t> Parser<'t> {
             match character {
                 '"' => {
                     self.position += offset;
-                    return Err(self.error(
-                        SearchErrorKind::InvalidCharacter,
-                        "a space before a quoted value",
-                    ));
+                    return Err(self.error(SearchErrorKind::InvalidCharacter, "a space before a quoted value"));
                 }
                 '(' => open += 1,
                 ')' if open > 0 => open -= 1,
@@ -389,10 +324,7 @@ impl<'t> Parser<'t> {
             return Err(self.error(SearchErrorKind::ExpectedValue, "a value"));
         }
         self.position += length;
-        Ok(Literal {
-            text: self.text[start..self.position].to_owned(),
-            at,
-        })
+        Ok(Literal { text: self.text[start..self.position].to_owned(), at })
     }
 
     fn sort(&mut self) -> Result<(Name, Direction), SearchError> {
@@ -401,10 +333,7 @@ impl<'t> Parser<'t> {
         if !is_name(word) {
             return Err(self.error(SearchErrorKind::ExpectedSortField, "a field to sort by"));
         }
-        let name = Name {
-            text: word.to_ascii_lowercase(),
-            at: At(self.position),
-        };
+        let name = Name { text: word.to_ascii_lowercase(), at: At(self.position) };
         self.position += word.len();
         let direction = if self.take_keyword("desc") {
             Direction::Desc
@@ -445,9 +374,7 @@ impl<'t> Parser<'t> {
 
     fn peek_operator(&self, position: usize) -> Option<Operator> {
         let rest = &self.text[position..];
-        Operator::ALL
-            .into_iter()
-            .find(|operator| rest.starts_with(operator.as_str()))
+        Operator::ALL.into_iter().find(|operator| rest.starts_with(operator.as_str()))
     }
 
     /// Steps over a keyword if it comes next.
@@ -487,11 +414,7 @@ fn leading_spaces(text: &str) -> usize {
 }
 
 fn unwrap_single(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
-    if parts.len() == 1 {
-        parts.remove(0)
-    } else {
-        join(parts)
-    }
+    if parts.len() == 1 { parts.remove(0) } else { join(parts) }
 }
 
 impl Display for Query {
@@ -538,30 +461,15 @@ impl Display for Relation {
         if let Some(reference) = &self.reference {
             write!(out, "{}.", reference.text)?;
         }
-        write!(
-            out,
-            "{}{}{}",
-            self.field.text,
-            self.operator.as_str(),
-            self.value
-        )
+        write!(out, "{}{}{}", self.field.text, self.operator.as_str(), self.value)
     }
 }
 
 impl Display for Literal {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let plain = !self.text.is_empty()
-            && self
-                .text
-                .chars()
-                .all(|character| character.is_alphanumeric() || "_-.*/:,".contains(character))
-            && !KEYWORDS
-                .iter()
-                .any(|keyword| self.text.eq_ignore_ascii_case(keyword));
-        if plain {
-            out.write_str(&self.text)
-        } else {
-            write!(out, "\"{}\"", self.text)
-        }
+            && self.text.chars().all(|character| character.is_alphanumeric() || "_-.*/:,".contains(character))
+            && !KEYWORDS.iter().any(|keyword| self.text.eq_ignore_ascii_case(keyword));
+        if plain { out.write_str(&self.text) } else { write!(out, "\"{}\"", self.text) }
     }
 }

@@ -13,15 +13,8 @@ pub struct Pattern {
 impl Pattern {
     /// The pattern that `text` writes.
     pub fn new(text: &str, case_sensitive: bool) -> Self {
-        let text = if case_sensitive {
-            Cow::Borrowed(text)
-        } else {
-            fold(text)
-        };
-        Self {
-            pieces: text.split('*').map(str::to_owned).collect(),
-            fold_case: !case_sensitive,
-        }
+        let text = if case_sensitive { Cow::Borrowed(text) } else { fold(text) };
+        Self { pieces: text.split('*').map(str::to_owned).collect(), fold_case: !case_sensitive }
     }
 
     /// The pattern of a free text, which may stand anywhere in a value.
@@ -52,22 +45,12 @@ impl Pattern {
     /// Taking the leftmost place of every middle piece is enough: it leaves the most room for those that follow, so
     /// nothing ever has to be tried twice.
     pub fn matches(&self, text: &str) -> bool {
-        let folded = if self.fold_case {
-            fold(text)
-        } else {
-            Cow::Borrowed(text)
-        };
-        let (first, rest) = self
-            .pieces
-            .split_first()
-            .expect("splitting yields at least one piece");
+        let folded = if self.fold_case { fold(text) } else { Cow::Borrowed(text) };
+        let (first, rest) = self.pieces.split_first().expect("splitting yields at least one piece");
         let Some((last, middle)) = rest.split_last() else {
             return *folded == **first;
         };
-        let Some(mut remaining) = folded
-            .strip_prefix(first.as_str())
-            .and_then(|tail| tail.strip_suffix(last.as_str()))
-        else {
+        let Some(mut remaining) = folded.strip_prefix(first.as_str()).and_then(|tail| tail.strip_suffix(last.as_str())) else {
             return false;
         };
         for piece in middle {
@@ -82,10 +65,7 @@ impl Pattern {
 
 /// The text in lower case, borrowed when it is already.
 fn fold(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
-    {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.to_lowercase())

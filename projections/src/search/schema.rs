@@ -70,9 +70,7 @@ impl Member {
 /// Whether two spellings differ only in case, underscores and hyphens.
 pub(super) fn same_spelling(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = char> {
-        text.chars()
-            .filter(|letter| !matches!(letter, '_' | '-'))
-            .map(|letter| letter.to_ascii_lowercase())
+        text.chars().filter(|letter| !matches!(letter, '_' | '-')).map(|letter| letter.to_ascii_lowercase())
     }
     letters(one).eq(letters(other))
 }
@@ -119,30 +117,17 @@ const EQUALITY: &[Operator] = &[Operator::Equal, Operator::NotEqual];
 const ORDER: &[Operator] = &Operator::ALL;
 const BOUNDS: &[Operator] = &[Operator::Less, Operator::Greater];
 const DAY: &[Operator] = &[Operator::Equal, Operator::Less, Operator::Greater];
-const EQUALITY_AND_BOUNDS: &[Operator] = &[
-    Operator::Equal,
-    Operator::NotEqual,
-    Operator::Less,
-    Operator::Greater,
-];
+const EQUALITY_AND_BOUNDS: &[Operator] = &[Operator::Equal, Operator::NotEqual, Operator::Less, Operator::Greater];
 
 impl SearchField {
     const fn new(name: &'static str, kind: FieldKind, operators: &'static [Operator]) -> Self {
-        Self {
-            name,
-            kind,
-            free_text: false,
-            operators,
-        }
+        Self { name, kind, free_text: false, operators }
     }
 }
 
 /// Text that free text looks into.
 const fn text(name: &'static str) -> SearchField {
-    SearchField {
-        free_text: true,
-        ..hidden_text(name)
-    }
+    SearchField { free_text: true, ..hidden_text(name) }
 }
 
 /// Text that free text passes over.
@@ -151,10 +136,7 @@ const fn hidden_text(name: &'static str) -> SearchField {
 }
 
 const fn tag() -> SearchField {
-    SearchField {
-        free_text: true,
-        ..SearchField::new("tag", FieldKind::Tag, &[Operator::Equal])
-    }
+    SearchField { free_text: true, ..SearchField::new("tag", FieldKind::Tag, &[Operator::Equal]) }
 }
 
 const fn number(name: &'static str) -> SearchField {
@@ -272,41 +254,21 @@ const STORAGE_TYPE: &[Member] = &[
     member("cinder", "cinder"),
 ];
 
-const IMAGE_STATUS: &[Member] = &[
-    member("unassigned", "unassigned"),
-    member("ok", "ok"),
-    member("locked", "locked"),
-    member("illegal", "illegal"),
-];
+const IMAGE_STATUS: &[Member] =
+    &[member("unassigned", "unassigned"), member("ok", "ok"), member("locked", "locked"), member("illegal", "illegal")];
 
-const TEMPLATE_STATUS: &[Member] = &[
-    member("ok", "ok"),
-    member("locked", "locked"),
-    member("illegal", "illegal"),
-];
+const TEMPLATE_STATUS: &[Member] = &[member("ok", "ok"), member("locked", "locked"), member("illegal", "illegal")];
 
 const VM_TYPE: &[Member] = &[member("desktop", "desktop"), member("server", "server")];
 
-const HOST_TYPE: &[Member] = &[
-    member("rhel", "rhel"),
-    member("rhevh", "rhev-h"),
-    member("ovirtnode", "ovirt_node"),
-];
+const HOST_TYPE: &[Member] = &[member("rhel", "rhel"), member("rhevh", "rhev-h"), member("ovirtnode", "ovirt_node")];
 
 const POOL_TYPE: &[Member] = &[member("automatic", "automatic"), member("manual", "manual")];
 
-const DISK_TYPE: &[Member] = &[
-    member("image", "image"),
-    member("lun", "lun"),
-    member("cinder", "cinder"),
-];
+const DISK_TYPE: &[Member] = &[member("image", "image"), member("lun", "lun"), member("cinder", "cinder")];
 
-const SEVERITY: &[Member] = &[
-    member("normal", "normal"),
-    member("warning", "warning"),
-    member("error", "error"),
-    member("alert", "alert"),
-];
+const SEVERITY: &[Member] =
+    &[member("normal", "normal"), member("warning", "warning"), member("error", "error"), member("alert", "alert")];
 
 const DIRECTORY_STATUS: &[Member] = &[member("inactive", "inactive"), member("active", "active")];
 
@@ -321,11 +283,8 @@ const PROVIDER_TYPE: &[Member] = &[
     member("externalnetwork", "external_network"),
 ];
 
-const QUOTA_ENFORCEMENT: &[Member] = &[
-    member("disabled", "disabled"),
-    member("softenforcement", "audit"),
-    member("hardenforcement", "enabled"),
-];
+const QUOTA_ENFORCEMENT: &[Member] =
+    &[member("disabled", "disabled"), member("softenforcement", "audit"), member("hardenforcement", "enabled")];
 
 const ARCHITECTURE: &[Member] = &[
     member("undefined", "undefined"),
@@ -350,17 +309,10 @@ const VOLUME_TYPE: &[Member] = &[
     member("stripe", "stripe"),
     member("distributedstripe", "distributed_stripe"),
     member("stripedreplicate", "striped_replicate"),
-    member(
-        "distributedstripedreplicate",
-        "distributed_striped_replicate",
-    ),
+    member("distributedstripedreplicate", "distributed_striped_replicate"),
 ];
 
-const VOLUME_STATUS: &[Member] = &[
-    member("up", "up"),
-    member("down", "down"),
-    member("unknown", "unknown"),
-];
+const VOLUME_STATUS: &[Member] = &[member("up", "up"), member("down", "down"), member("unknown", "unknown")];
 
 const TRANSPORT_TYPE: &[Member] = &[member("tcp", "tcp"), member("rdma", "rdma")];
 
@@ -423,13 +375,8 @@ const HOST_FIELDS: &[SearchField] = &[
     text("version"),
 ];
 
-const CLUSTER_FIELDS: &[SearchField] = &[
-    choice("architecture", ARCHITECTURE),
-    text("comment"),
-    text("description"),
-    flag("initialized"),
-    text("name"),
-];
+const CLUSTER_FIELDS: &[SearchField] =
+    &[choice("architecture", ARCHITECTURE), text("comment"), text("description"), flag("initialized"), text("name")];
 
 const DATA_CENTER_FIELDS: &[SearchField] = &[
     text("comment"),
@@ -533,14 +480,8 @@ const GROUP_FIELDS: &[SearchField] = &[
     text("usrname"),
 ];
 
-const DIRECTORY_USER_FIELDS: &[SearchField] = &[
-    hidden_text("allnames"),
-    text("department"),
-    text("lastname"),
-    text("name"),
-    text("title"),
-    text("username"),
-];
+const DIRECTORY_USER_FIELDS: &[SearchField] =
+    &[hidden_text("allnames"), text("department"), text("lastname"), text("name"), text("title"), text("username")];
 
 const DIRECTORY_GROUP_FIELDS: &[SearchField] = &[text("groupname"), text("name")];
 
@@ -607,12 +548,7 @@ const QUOTA_FIELDS: &[SearchField] = &[
     code("thresholdvdsgrouppercentage"),
 ];
 
-const PROVIDER_FIELDS: &[SearchField] = &[
-    text("description"),
-    text("name"),
-    choice("type", PROVIDER_TYPE),
-    text("url"),
-];
+const PROVIDER_FIELDS: &[SearchField] = &[text("description"), text("name"), choice("type", PROVIDER_TYPE), text("url")];
 
 /// Ascending by name, as most entities are listed.
 const BY_NAME: &[(&str, Direction)] = &[("name", Direction::Asc)];
@@ -674,16 +610,12 @@ impl Entity {
     pub fn is_called(self, name: &str) -> bool {
         let singular = self.object_name();
         name.eq_ignore_ascii_case(singular)
-            || name
-                .strip_suffix(['s', 'S'])
-                .is_some_and(|name| name.eq_ignore_ascii_case(singular))
+            || name.strip_suffix(['s', 'S']).is_some_and(|name| name.eq_ignore_ascii_case(singular))
     }
 
     /// The entity that `name` calls.
     pub fn called(name: &str) -> Option<Entity> {
-        Entity::ALL
-            .into_iter()
-            .find(|entity| entity.is_called(name))
+        Entity::ALL.into_iter().find(|entity| entity.is_called(name))
     }
 
     /// All it may be asked.
@@ -714,9 +646,7 @@ impl Entity {
 
     /// The field of that name, whatever its case.
     pub fn field(self, name: &str) -> Option<&'static SearchField> {
-        self.fields()
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields().iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// The entities whose fields a search for this one may ask as well.
@@ -734,8 +664,7 @@ impl Entity {
             Disk => &[DataCenter, StorageDomain],
             Network => &[ClusterNetwork, HostNetwork, Provider],
             Volume => &[Cluster],
-            DirectoryUser | DirectoryGroup | Pool | Nic | HostNic | ClusterNetwork
-            | HostNetwork | Quota | Provider => &[],
+            DirectoryUser | DirectoryGroup | Pool | Nic | HostNic | ClusterNetwork | HostNetwork | Quota | Provider => &[],
         }
     }
 
@@ -748,10 +677,7 @@ impl Entity {
             Entity::Disk => &[("alias", Direction::Asc), ("id", Direction::Asc)],
             Entity::Network => &[("datacenter", Direction::Asc), ("name", Direction::Asc)],
             Entity::Nic | Entity::HostNic => &[("network_name", Direction::Asc)],
-            Entity::ClusterNetwork => &[
-                ("cluster_name", Direction::Asc),
-                ("network_name", Direction::Asc),
-            ],
+            Entity::ClusterNetwork => &[("cluster_name", Direction::Asc), ("network_name", Direction::Asc)],
             Entity::HostNetwork => &[("host_name", Direction::Asc)],
             _ => BY_NAME,
         }

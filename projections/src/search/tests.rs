@@ -39,10 +39,7 @@ impl Row {
 
 impl Searchable for Row {
     fn field(&self, name: &'static str) -> Value<'_> {
-        self.fields
-            .iter()
-            .find(|(own, _)| *own == name)
-            .map_or(Value::Null, |(_, value)| value.clone())
+        self.fields.iter().find(|(own, _)| *own == name).map_or(Value::Null, |(_, value)| value.clone())
     }
 
     fn related(&self, reference: Entity, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
@@ -55,9 +52,7 @@ impl Searchable for Row {
 }
 
 fn micros(text: &str) -> i64 {
-    DateTime::parse_from_rfc3339(text)
-        .unwrap()
-        .timestamp_micros()
+    DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
 }
 
 fn named(name: &'static str) -> Row {
@@ -65,8 +60,7 @@ fn named(name: &'static str) -> Row {
 }
 
 fn vms() -> Vec<Row> {
-    let tags =
-        |names: &[&'static str]| Value::Texts(names.iter().map(|&name| name.into()).collect());
+    let tags = |names: &[&'static str]| Value::Texts(names.iter().map(|&name| name.into()).collect());
     let north = named("north").text("status", "up");
     let south = named("south").text("status", "non_responsive");
     vec![
@@ -76,14 +70,8 @@ fn vms() -> Vec<Row> {
             .int("memory", 1024)
             .with("tag", tags(&["web"]))
             .with("uptime", Value::Seconds(3600))
-            .with(
-                "creationdate",
-                Value::Micros(micros("2013-10-20T08:00:00Z")),
-            )
-            .with(
-                "id",
-                Value::Uuid("11111111-2222-3333-4444-555555555555".parse().unwrap()),
-            )
+            .with("creationdate", Value::Micros(micros("2013-10-20T08:00:00Z")))
+            .with("id", Value::Uuid("11111111-2222-3333-4444-555555555555".parse().unwrap()))
             .text("apps", "kernel-3.10,agent-1.0")
             .relate(Entity::Host, &north),
         named("Web2")
@@ -109,10 +97,7 @@ fn hosts() -> Vec<Row> {
     let vms = vms();
     let ratio = |load| Value::Decimal(load);
     vec![
-        named("north")
-            .text("status", "up")
-            .with("load", ratio(0.5))
-            .relate(Entity::Vm, &vms[0]),
+        named("north").text("status", "up").with("load", ratio(0.5)).relate(Entity::Vm, &vms[0]),
         named("south")
             .text("status", "non_responsive")
             .with("load", ratio(1.5))
@@ -124,18 +109,11 @@ fn hosts() -> Vec<Row> {
 
 fn events() -> Vec<Row> {
     let event = |id, severity, time| {
-        Row::default()
-            .int("audit_log_id", id)
-            .text("severity", severity)
-            .with("time", Value::Micros(micros(time)))
+        Row::default().int("audit_log_id", id).text("severity", severity).with("time", Value::Micros(micros(time)))
     };
     vec![
-        event(1, "normal", "2013-10-21T10:00:00Z")
-            .text("usrname", "admin")
-            .with("deleted", Value::Bool(true)),
-        event(2, "warning", "2013-10-22T10:00:00Z")
-            .with("deleted", Value::Bool(false))
-            .int("type", 34),
+        event(1, "normal", "2013-10-21T10:00:00Z").text("usrname", "admin").with("deleted", Value::Bool(true)),
+        event(2, "warning", "2013-10-22T10:00:00Z").with("deleted", Value::Bool(false)).int("type", 34),
         event(3, "error", "2013-10-23T09:00:00Z").int("type", 61),
         event(4, "alert", "2013-10-23T09:00:00Z").text("message", "Disk is full"),
     ]
@@ -151,28 +129,18 @@ fn rows(entity: Entity) -> Vec<Row> {
 
 /// Tags `web` above `frontend`, and `old` alone.
 fn tag_tree(pattern: &Pattern) -> Vec<String> {
-    let tree: [(&str, &[&str]); 3] = [
-        ("web", &["web", "frontend"]),
-        ("frontend", &["frontend"]),
-        ("old", &["old"]),
-    ];
+    let tree: [(&str, &[&str]); 3] = [("web", &["web", "frontend"]), ("frontend", &["frontend"]), ("old", &["old"])];
     let matching = tree.iter().filter(|(name, _)| pattern.matches(name));
-    matching
-        .flat_map(|(_, names)| names.iter().map(|&name| name.to_owned()))
-        .collect()
+    matching.flat_map(|(_, names)| names.iter().map(|&name| name.to_owned())).collect()
 }
 
 fn env(case_sensitive: bool) -> Env<'static> {
-    Env {
-        tags: &tag_tree,
-        ..Env::new(NOW, case_sensitive)
-    }
+    Env { tags: &tag_tree, ..Env::new(NOW, case_sensitive) }
 }
 
 /// The names, or for events the numbers, of what a search finds, in its order.
 fn find(entity: Entity, text: &str, case_sensitive: bool) -> String {
-    let plan = compile(entity, text, &env(case_sensitive))
-        .unwrap_or_else(|error| panic!("{text}: {error}"));
+    let plan = compile(entity, text, &env(case_sensitive)).unwrap_or_else(|error| panic!("{text}: {error}"));
     let rows = rows(entity);
     let mut found: Vec<_> = rows.iter().filter(|row| plan.matches(*row)).collect();
     found.sort_by(|one, other| plan.compare(*one, *other));
@@ -217,10 +185,7 @@ fn texts_parse_into_what_they_mean() {
         ("SortBy Time DESC Page 3", "sortby time desc page 3"),
         ("sortby time page 3", "sortby time asc page 3"),
         ("a=1 sortby b asc", "a=1 sortby b asc"),
-        (
-            "severity>normal sortby time desc",
-            "severity>normal sortby time desc",
-        ),
+        ("severity>normal sortby time desc", "severity>normal sortby time desc"),
     ];
     for (text, expected) in table {
         let query = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -398,17 +363,8 @@ fn every_error_names_its_kind_and_place() {
     ];
     for (entity, text, kind, position) in table {
         let error = compile(entity, text, &env(true)).expect_err(text);
-        assert_eq!(
-            (error.kind, error.position),
-            (kind, position),
-            "{text}: {error}"
-        );
-        assert!(
-            error
-                .message
-                .contains(&format!("position {position}: expected ")),
-            "{error}"
-        );
+        assert_eq!((error.kind, error.position), (kind, position), "{text}: {error}");
+        assert!(error.message.contains(&format!("position {position}: expected ")), "{error}");
     }
     let error = Plan::compile_with_object("Vms: foo=bar", &env(true)).unwrap_err();
     assert_eq!((error.kind, error.position), (UnknownField, 5));
@@ -425,13 +381,7 @@ fn an_object_is_called_in_singular_and_plural() {
         ("Datacenter : page 2", Entity::DataCenter),
         ("Events:severity>normal", Entity::Event),
     ] {
-        assert_eq!(
-            Plan::compile_with_object(text, &env(true))
-                .unwrap()
-                .entity(),
-            entity,
-            "{text}"
-        );
+        assert_eq!(Plan::compile_with_object(text, &env(true)).unwrap().entity(), entity, "{text}");
     }
 }
 
@@ -440,10 +390,7 @@ fn pages_begin_at_one() {
     let plan = |text| compile(Entity::Vm, text, &env(true)).unwrap();
     assert_eq!(plan("").range(100), 0..100);
     assert_eq!(plan("page 3").range(100), 200..300);
-    assert_eq!(
-        plan("page 4294967295").range(usize::MAX),
-        usize::MAX..usize::MAX
-    );
+    assert_eq!(plan("page 4294967295").range(usize::MAX), usize::MAX..usize::MAX);
     assert!(plan("page 3").matches_all());
 }
 
@@ -452,43 +399,25 @@ fn hints_are_what_every_match_satisfies() {
     let hints = |text: &str, case_sensitive| {
         let plan = compile(Entity::Vm, text, &env(case_sensitive)).unwrap();
         let show = |hint: Hint| {
-            let reference = hint
-                .reference
-                .map_or(String::new(), |entity| format!("{}.", entity.object_name()));
+            let reference = hint.reference.map_or(String::new(), |entity| format!("{}.", entity.object_name()));
             let fold = if hint.fold_case { " in any case" } else { "" };
             format!("{reference}{}: {:?}{fold}", hint.field, hint.seek)
         };
-        plan.index_hint()
-            .into_iter()
-            .map(show)
-            .collect::<Vec<_>>()
-            .join("; ")
+        plan.index_hint().into_iter().map(show).collect::<Vec<_>>().join("; ")
     };
     assert_eq!(hints("name=Web1", true), r#"name: Texts(["Web1"])"#);
-    assert_eq!(
-        hints("name=Web1", false),
-        r#"name: Texts(["web1"]) in any case"#
-    );
+    assert_eq!(hints("name=Web1", false), r#"name: Texts(["web1"]) in any case"#);
     assert_eq!(hints("name=Web*x", true), r#"name: Prefix("Web")"#);
     assert_eq!(hints("name=*x", true), "");
     assert_eq!(hints("name!=x", true), "");
     assert_eq!(hints("name=null", true), "");
     assert_eq!(hints("name=a or name=b", true), "");
     assert_eq!(
-        hints(
-            "(name=a and memory=5) hosts.name=b status=powering_up",
-            true
-        ),
+        hints("(name=a and memory=5) hosts.name=b status=powering_up", true),
         r#"name: Texts(["a"]); memory: Int(5); host.name: Texts(["b"]); status: Texts(["powering_up", "poweringup"])"#
     );
-    assert_eq!(
-        hints("status=migrating", true),
-        r#"status: Texts(["migrating", "migratingfrom", "migratingto"])"#
-    );
-    assert_eq!(
-        hints("status=migratingto", true),
-        r#"status: Texts(["migrating", "migratingto"])"#
-    );
+    assert_eq!(hints("status=migrating", true), r#"status: Texts(["migrating", "migratingfrom", "migratingto"])"#);
+    assert_eq!(hints("status=migratingto", true), r#"status: Texts(["migrating", "migratingto"])"#);
     assert_eq!(hints("tag=web", true), r#"tag: Texts(["web", "frontend"])"#);
 }
 
@@ -496,16 +425,10 @@ fn hints_are_what_every_match_satisfies() {
 fn the_schema_agrees_with_itself() {
     for entity in Entity::ALL {
         assert_eq!(Entity::called(entity.object_name()), Some(entity));
-        assert_eq!(
-            Entity::called(&format!("{}S", entity.object_name())),
-            Some(entity)
-        );
+        assert_eq!(Entity::called(&format!("{}S", entity.object_name())), Some(entity));
         let mut names: Vec<_> = entity.fields().iter().map(|field| field.name).collect();
         names.sort_unstable();
-        assert!(
-            names.windows(2).all(|pair| pair[0] != pair[1]),
-            "{entity:?} has a field twice"
-        );
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{entity:?} has a field twice");
         for field in entity.fields() {
             assert_eq!(field.name, field.name.to_ascii_lowercase());
             assert!(!field.operators.is_empty());
@@ -531,71 +454,47 @@ fn absent_values_come_last_in_both_directions() {
 
 fn name() -> impl Strategy<Value = Name> {
     "[a-z_][a-z0-9_]{0,8}"
-        .prop_filter("keywords are no names", |text| {
-            !["and", "or", "sortby", "asc", "desc", "page"].contains(&text.as_str())
-        })
+        .prop_filter("keywords are no names", |text| !["and", "or", "sortby", "asc", "desc", "page"].contains(&text.as_str()))
         .prop_map(|text| Name { text, at: At(0) })
 }
 
 fn literal() -> impl Strategy<Value = Literal> {
-    prop_oneof![
-        "[^\"';]{0,12}",
-        "[a-z0-9.*:/-]{1,12}",
-        Just("and".to_owned()),
-        Just("null".to_owned())
-    ]
-    .prop_map(|text| Literal { text, at: At(0) })
+    prop_oneof!["[^\"';]{0,12}", "[a-z0-9.*:/-]{1,12}", Just("and".to_owned()), Just("null".to_owned())]
+        .prop_map(|text| Literal { text, at: At(0) })
 }
 
 fn term() -> impl Strategy<Value = Expr> {
     let operator = proptest::sample::select(Operator::ALL.to_vec());
-    let relation = (proptest::option::of(name()), name(), operator, literal()).prop_map(
-        |(reference, field, operator, value)| {
-            Expr::Relation(Relation {
-                reference,
-                field,
-                operator,
-                operator_at: At(0),
-                value,
-            })
-        },
-    );
+    let relation = (proptest::option::of(name()), name(), operator, literal()).prop_map(|(reference, field, operator, value)| {
+        Expr::Relation(Relation { reference, field, operator, operator_at: At(0), value })
+    });
     prop_oneof![4 => relation, 1 => literal().prop_map(Expr::FreeText)]
 }
 
 fn expr() -> impl Strategy<Value = Expr> {
     term().prop_recursive(3, 20, 3, |inner| {
         let parts = proptest::collection::vec(inner, 2..=3);
-        (parts, any::<bool>()).prop_map(|(parts, all)| {
-            if all {
-                Expr::All(parts)
-            } else {
-                Expr::Any(parts)
-            }
-        })
+        (parts, any::<bool>()).prop_map(|(parts, all)| if all { Expr::All(parts) } else { Expr::Any(parts) })
     })
 }
 
 fn query() -> impl Strategy<Value = Query> {
     let direction = prop_oneof![Just(Direction::Asc), Just(Direction::Desc)];
     let sort = proptest::option::of((name(), direction));
-    (
-        proptest::option::of(expr()),
+    (proptest::option::of(expr()), sort, proptest::option::of(1_u32..)).prop_map(|(filter, sort, page)| Query {
+        filter,
         sort,
-        proptest::option::of(1_u32..),
-    )
-        .prop_map(|(filter, sort, page)| Query { filter, sort, page })
+        page,
+    })
 }
 
 /// Texts made of what the language is made of, which come further than random characters.
 fn almost_search() -> impl Strategy<Value = String> {
     let pieces = [
-        "name", "status", "vms", "hosts", ".", "=", "!=", "<", ">=", "(", ")", "\"", " ", " and ",
-        " or ", "sortby ", "page ", "desc", "up", "*", "1", "é", "!", "null", "time", "today",
-        "severity",
+        "name", "status", "vms", "hosts", ".", "=", "!=", "<", ">=", "(", ")", "\"", " ", " and ", " or ", "sortby ", "page ",
+        "desc", "up", "*", "1", "é", "!", "null", "time", "today", "severity",
     ];
-    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..24)
-        .prop_map(|pieces| pieces.concat())
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..24).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {

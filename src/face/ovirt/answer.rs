@@ -1,13 +1,13 @@
 //! Answers: documents and faults with their statuses, and the one table from refusals to statuses.
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use evirt_domain::{Class, Rejection};
 
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
-use super::representation::{complete, render, render_collection};
 use super::representation::{Doc, Fault, Format};
+use super::representation::{complete, render, render_collection};
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
 pub type Handled = Result<Answer, Answer>;
@@ -16,17 +16,17 @@ pub type Handled = Result<Answer, Answer>;
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
     pub format: Option<Format>,
     /// The fault in the body, for an action that has to hold it.
-    fault: Option<Fault>,
+    fault: Option<Box<Fault>>,
 }
 
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new(), format: None, fault: None }
+        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, fault: None }
     }
 
     /// Rendered bytes.
@@ -51,7 +51,7 @@ impl Answer {
 
     /// A fault.
     pub fn fault(status: u16, fault: &Fault, format: Format) -> Self {
-        Self { fault: Some(fault.clone()), ..Self::bytes(status, fault.render(format), format) }
+        Self { fault: Some(Box::new(fault.clone())), ..Self::bytes(status, fault.render(format), format) }
     }
 
     /// A refused command.
@@ -74,7 +74,7 @@ impl Answer {
     /// With a header; a value that cannot be one is left out.
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
@@ -83,7 +83,7 @@ impl Answer {
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         if let Some(format) = self.format {
             let kind = match format {
                 Format::Xml => "application/xml",

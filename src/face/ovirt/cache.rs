@@ -17,7 +17,13 @@ type Key = (Uuid, &'static str, bool, bool);
 static RENDERED: LazyLock<DashMap<Key, (u64, Bytes)>> = LazyLock::new(DashMap::new);
 
 /// The rendered resource of an id and version, from the cache or made now.
-pub fn rendered((id, version): (Uuid, u64), base: &'static str, format: Format, filtered: bool, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+pub fn rendered(
+    (id, version): (Uuid, u64),
+    base: &'static str,
+    format: Format,
+    filtered: bool,
+    make: impl FnOnce() -> Vec<u8>,
+) -> Bytes {
     let key = (id, base, format == Format::Json, filtered);
     if let Some(found) = RENDERED.get(&key)
         && found.0 == version

@@ -13,8 +13,8 @@ use super::collection::{check_immutable, created, remove};
 use super::networks;
 use super::parts::{given, number, sent_version, text, version};
 use super::representation::check::require;
-use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::render_fragment;
+use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
@@ -53,10 +53,8 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
     let mut policy = Doc::new();
     if config.policy != SchedulingPolicy::None {
         policy.put("policy", name_of(POLICIES, config.policy));
-        let thresholds = Doc::new()
-            .set("low", config.policy_low)
-            .set("high", config.policy_high)
-            .set("duration", config.policy_duration_s);
+        let thresholds =
+            Doc::new().set("low", config.policy_low).set("high", config.policy_high).set("duration", config.policy_duration_s);
         policy.put("thresholds", thresholds);
     }
     let mut doc = Doc::new()
@@ -114,7 +112,11 @@ fn cluster<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Cluster>, Answer
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Cluster>()?;
-    Ok(Answer::collection(&CLUSTER, found.iter().map(|c| render_fragment(&CLUSTER, &view(call.base, c), call.output)), call.output))
+    Ok(Answer::collection(
+        &CLUSTER,
+        found.iter().map(|c| render_fragment(&CLUSTER, &view(call.base, c), call.output)),
+        call.output,
+    ))
 }
 
 async fn get(call: Arc<Call>) -> Handled {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::http::header;
 use evirt_domain::Decide;
+use evirt_domain::ids::JobId;
+use evirt_domain::job::{Job, JobStatus};
 
 use super::answer::{Answer, Handled};
 use super::representation::Doc;
 use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
-use super::representation::types::ACTION;
+use super::representation::types::{ACTION, CREATION};
 use super::request::{Call, jobs};
 use crate::engine::Outcome;
 
@@ -20,7 +22,12 @@ pub fn created(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
 }
 
 /// The answer to a create that goes on after it: 202 with where to look, or after waiting 201.
-pub async fn creating(call: &Call, of: &'static TypeDef, outcome: &Outcome, doc: impl Fn(&evirt_domain::World) -> Option<Doc>) -> Handled {
+pub async fn creating(
+    call: &Call,
+    of: &'static TypeDef,
+    outcome: &Outcome,
+    doc: impl Fn(&evirt_domain::World) -> Option<Doc>,
+) -> Handled {
     if call.wants_to_wait() {
         let world = call.settle(outcome).await?;
         return created(call, of, &call.found(doc(&world), 0)?);
@@ -66,6 +73,60 @@ pub async fn act(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static, ex
     }
 }
 
+/// Carries an action out that goes on after its command: 202 with where to look, unless the client says `<async>false</async>`; then
+/// the answer waits, and tells by its state whether it came to something.
+pub async fn act_later(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
+    grace(&sent).await;
+    let outcome = match call.submit(command).await {
+        Ok(outcome) => outcome,
+        Err(refused) => return Err(refused.in_action(sent, call.output)),
+    };
+    let Some(job) = jobs(&outcome).next() else {
+        return Ok(Answer::doc(200, &ACTION, &sent.set_path("status.state", "complete"), call.output));
+    };
+    if sent.bool("async") == Some(false) {
+        let ended = call.engine().settle(job).await.unwrap_or(JobStatus::Finished);
+        return Ok(Answer::doc(200, &ACTION, &standing(sent, &ended, "Operation Failed"), call.output));
+    }
+    let href = format!("{}/{}", call.base, call.target.segments.join("/"));
+    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
+    let doc = sent
+        .set("async", true)
+        .set("id", job.to_string())
+        .link("parent", parent)
+        .link("replay", href.as_str())
+        .set("href", format!("{href}/{job}"))
+        .set_path("status.state", "pending");
+    Ok(Answer::doc(202, &ACTION, &doc, call.output))
+}
+
+/// How an action stands that went on after its answer.
+pub async fn action_status(call: Arc<Call>) -> Handled {
+    let (job, href) = job_of_path(&call)?;
+    let doc = Doc::new().set("id", job.id.to_string()).set("href", href);
+    Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
+}
+
+/// The job that the last segment names, and the path as a link.
+fn job_of_path(call: &Call) -> Result<(Arc<Job>, String), Answer> {
+    let last = call.target.segments.len() - 1;
+    let id: JobId = call.id(last)?;
+    let job = call.found(call.world.jobs.get(&id), last)?.clone();
+    Ok((job, format!("{}/{}", call.base, call.target.segments.join("/"))))
+}
+
+/// A document with the state of a job, and with a fault where it failed.
+fn standing(doc: Doc, status: &JobStatus, reason: &'static str) -> Doc {
+    match status {
+        JobStatus::Started => doc.set_path("status.state", "in_progress"),
+        JobStatus::Finished => doc.set_path("status.state", "complete"),
+        JobStatus::Failed(why) => {
+            let fault = Doc::new().set("reason", reason).set("detail", why.as_str());
+            doc.set_path("status.state", "failed").set("fault", fault)
+        }
+    }
+}
+
 /// The longest time of grace, in milliseconds.
 pub const MAX_GRACE_MS: i64 = 60_000;
 
@@ -78,19 +139,7 @@ pub async fn grace(sent: &Doc) {
 
 /// The state of what a create left to do.
 pub async fn creation_status(call: Arc<Call>) -> Handled {
-    use evirt_domain::job::JobStatus;
-    let last = call.target.segments.len() - 1;
-    let id: evirt_domain::ids::JobId = call.id(last)?;
-    let job = call.found(call.world.jobs.get(&id), last)?;
-    let (state, failure) = match &job.status {
-        JobStatus::Started => ("in_progress", None),
-        JobStatus::Finished => ("complete", None),
-        JobStatus::Failed(why) => ("failed", Some(why)),
-    };
-    let href = format!("{}/{}", call.base, call.target.segments.join("/"));
-    let mut doc = Doc::new().set("id", id.to_string()).set("href", href).set_path("status.state", state);
-    if let Some(why) = failure {
-        doc = doc.set("fault", Doc::new().set("reason", "Asynchronous task failed").set("detail", why.as_str()));
-    }
-    Ok(Answer::doc(200, &super::representation::types::CREATION, &doc, call.output))
+    let (job, href) = job_of_path(&call)?;
+    let doc = Doc::new().set("id", job.id.to_string()).set("href", href);
+    Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
 }

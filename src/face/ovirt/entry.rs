@@ -10,9 +10,9 @@ use super::parts::date;
 use super::representation::Doc;
 use super::representation::types::API;
 use super::request::Call;
+use super::route::routes;
 use super::rsdl;
 use super::schema;
-use super::route::routes;
 
 routes! { ROUTES: "" => GET get; }
 
@@ -86,7 +86,8 @@ async fn get(call: Arc<Call>) -> Handled {
     }
     doc.put("time", date(chrono::Utc::now().timestamp_micros()));
     let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let header: Vec<String> = links.iter().map(|(rel, href)| format!("<http://{host}{href}>; rel={rel}")).collect();
+    let scheme = if call.secure { "https" } else { "http" };
+    let header: Vec<String> = links.iter().map(|(rel, href)| format!("<{scheme}://{host}{href}>; rel={rel}")).collect();
     let link = HeaderName::from_static("link");
     Ok(Answer::doc(200, &API, &doc, call.output).with(link, &header.join(",")))
 }

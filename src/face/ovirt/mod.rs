@@ -28,7 +28,9 @@ mod storagedomains;
 mod tags;
 mod templates;
 mod users;
+mod visible;
 mod vm_disks;
+mod vm_guest;
 mod vm_nics;
 mod vms;
 mod vnicprofiles;
@@ -39,7 +41,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Method, Request, Response, header, request::Parts};
+use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
 use self::answer::Answer;
 use self::representation::{Fault, Format};
@@ -65,6 +67,7 @@ const COLLECTIONS: &[&[Route]] = &[
     templates::ROUTES,
     users::ROUTES,
     vm_disks::ROUTES,
+    vm_guest::ROUTES,
     vm_nics::ROUTES,
     vms::ROUTES,
     vnicprofiles::ROUTES,
@@ -91,7 +94,7 @@ async fn serve(State(app): State<App>, request: Request<Body>) -> Response<Body>
 }
 
 async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
-    let output = accepted(&parts);
+    let output = accepted(&parts.headers);
     let format = output.unwrap_or(Format::Xml);
     let Some((base, target)) = Target::parse(parts.uri.path(), parts.uri.query()) else {
         return Answer::fault(404, &Fault::failed("There is nothing at this path"), format).into_response();
@@ -108,6 +111,7 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };
     let correlation_id = caller.correlation_id.clone();
+    let secure = parts.extensions.get::<Transport>().is_some_and(|transport| transport.secure);
     let answer = match (route::find(&target.segments), output) {
         (None, _) => Answer::fault(404, &Fault::failed("There is nothing at this path"), format),
         (Some(route), _) if parts.method == Method::OPTIONS => Answer::empty(200).with(header::ALLOW, &route.allow()),
@@ -123,29 +127,101 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
             Some(handler) => {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let call = Call { app, caller, method, base, target, headers, body, output, world };
-                handler(Arc::new(call)).await.unwrap_or_else(|failed| failed)
+                let call = Call { app, caller, method, base, secure, target, headers, body, output, world };
+                match permitted(&call) {
+                    Ok(()) => handler(Arc::new(call)).await.unwrap_or_else(|failed| failed),
+                    Err(refused) => refused,
+                }
             }
         },
     };
     let mut response = answer.with(super::http::CORRELATION_ID, &correlation_id).into_response();
-    let secure = parts.extensions.get::<Transport>().is_some_and(|transport| transport.secure);
     effect.write(base, secure, response.headers_mut());
     response
 }
 
-/// The format that the client accepts: XML where it does not care; none where it takes neither.
-fn accepted(parts: &Parts) -> Option<Format> {
-    let mut any = false;
-    for value in parts.headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()) {
-        for part in value.split(',') {
-            any = true;
-            match part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-                "application/xml" | "text/xml" | "*/*" | "application/*" | "text/*" | "" => return Some(Format::Xml),
-                "application/json" => return Some(Format::Json),
-                _ => {}
-            }
+/// What can be refused of any request before its handler sees it: reading what is hidden, and parameters that make no sense, which
+/// must not be found out after a command was carried out.
+fn permitted(call: &Call) -> Result<(), Answer> {
+    call.flag("async")?;
+    if matches!(call.method, Method::GET | Method::HEAD) {
+        return visible::check(call, &call.visible());
+    }
+    Ok(())
+}
+
+/// The format that the client accepts most: XML where it does not care, none where it takes neither.
+fn accepted(headers: &HeaderMap) -> Option<Format> {
+    let mut values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if values.peek().is_none() {
+        return Some(Format::Xml);
+    }
+    let mut best = None;
+    for range in values.flat_map(|value| value.split(',')) {
+        let mut pieces = range.split(';').map(str::trim);
+        let format = match pieces.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "application/xml" | "text/xml" | "*/*" | "application/*" | "text/*" | "" => Format::Xml,
+            "application/json" => Format::Json,
+            _ => continue,
+        };
+        let quality = pieces.find_map(|piece| piece.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0_f32);
+        if quality > best.map_or(0.0, |(least, _)| least) {
+            best = Some((quality, format));
         }
     }
-    (!any).then_some(Format::Xml)
+    best.map(|(_, format)| format)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_format_is_what_the_client_likes_most() {
+        let choose = |accept: &'static str| accepted(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]));
+        assert_eq!(accepted(&HeaderMap::new()), Some(Format::Xml));
+        for xml in ["application/xml", "*/*", "text/html, application/xml;q=0.9, */*;q=0.8", "application/xml; detail=disks+nics"]
+        {
+            assert_eq!(choose(xml), Some(Format::Xml), "{xml}");
+        }
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/xml;q=0.5, application/json"] {
+            assert_eq!(choose(json), Some(Format::Json), "{json}");
+        }
+        assert_eq!(choose("text/html"), None);
+        assert_eq!(choose("application/json;q=0"), None);
+    }
+
+    #[test]
+    fn a_path_finds_the_route_with_the_most_fixed_segments() {
+        let find = |path: &str| {
+            let segments: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+            route::find(&segments).map(|route| route.path)
+        };
+        assert_eq!(find(""), Some(""));
+        assert_eq!(find("vms/1"), Some("vms/{}"));
+        assert_eq!(find("vms/1/start"), Some("vms/{}/start"));
+        assert_eq!(find("vms/1/suspend/2"), Some("vms/{}/suspend/{}"));
+        assert_eq!(find("vms/1/nothing"), None);
+        assert_eq!(find("vms/1/nics/2/activate"), Some("vms/{}/nics/{}/activate"));
+        let start = route::find(&["vms".into(), "1".into(), "start".into()]).unwrap();
+        assert!(start.handler(&Method::GET).is_none());
+        assert_eq!(start.allow(), "POST, OPTIONS");
+    }
+
+    #[test]
+    fn no_route_stands_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for route in route::all() {
+            assert!(seen.insert(route.path), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn what_the_entry_point_links_is_answered() {
+        for (name, _) in entry::LINKS {
+            assert!(route::all().any(|route| route.path == *name), "{name}");
+        }
+    }
 }

@@ -12,13 +12,15 @@ use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, Event};
 use evirt_projections::inventory::{self, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
+use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::representation::description::TypeDef;
-use super::representation::{parse, parse_any};
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
+use super::representation::{parse, parse_any};
+use super::visible;
 use crate::engine::{Engine, Outcome, Request};
 use crate::face::http::{App, Caller};
 
@@ -42,9 +44,9 @@ pub const BASES: [&str; 2] = ["/ovirt-engine/api", "/api"];
 impl Target {
     /// Takes a request's path apart; none where it is below no base. A segment that is not UTF-8 fits nothing.
     pub fn parse(path: &str, query: Option<&str>) -> Option<(&'static str, Self)> {
-        let base = BASES.into_iter().find(|base| {
-            path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
-        })?;
+        let base = BASES
+            .into_iter()
+            .find(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';'])))?;
         let mut target = Self::default();
         for (n, part) in path[base.len()..].split('/').enumerate() {
             let mut pieces = part.split(';');
@@ -92,6 +94,8 @@ pub struct Call {
     pub method: Method,
     /// What links begin with: the base that the request came by.
     pub base: &'static str,
+    /// Whether it came by https.
+    pub secure: bool,
     pub target: Target,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -129,8 +133,8 @@ impl Call {
 
     /// A matrix or query parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        let parameters = self.target.matrix.iter().chain(&self.target.query);
-        parameters.filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).last()
+        let mut parameters = self.target.matrix.iter().chain(&self.target.query);
+        parameters.rfind(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether a parameter that is true or false is given and true.
@@ -139,9 +143,8 @@ impl Call {
             None | Some("false") => Ok(false),
             Some("" | "true") => Ok(true),
             Some(other) => {
-                let detail = format!(
-                    "Illegal value '{other}' for matrix param: '{name}'. Acceptable values are 'true' or 'false'"
-                );
+                let detail =
+                    format!("Illegal value '{other}' for matrix param: '{name}'. Acceptable values are 'true' or 'false'");
                 Err(self.bad(&Fault::failed(detail)))
             }
         }
@@ -155,9 +158,9 @@ impl Call {
     /// The most results that are wanted; a negative number is no limit.
     pub fn max(&self) -> Result<Option<i64>, Answer> {
         let Some(text) = self.parameter("max") else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            self.bad(&Fault::failed(format!("Max number of results is not a valid number: {text}")))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| self.bad(&Fault::failed(format!("Max number of results is not a valid number: {text}"))))
     }
 
     /// The search that is wanted: a bad one is refused with the place of the error.
@@ -184,8 +187,24 @@ impl Call {
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        let plan = self.plan::<T>()?;
-        Ok(inventory::list(self.view(), &plan, Page::of(self.max()?)))
+        let (plan, visible) = (self.plan::<T>()?, self.visible());
+        let page = Page::of(self.max()?);
+        if visible.is_everything() {
+            return Ok(inventory::list(self.view(), &plan, page));
+        }
+        Ok(inventory::list_where(self.view(), &plan, page, |item: &T| visible::shows(self, &visible, item)))
+    }
+
+    /// What the caller may see.
+    pub fn visible(&self) -> Visible {
+        Visible::to(&self.world, self.caller.user)
+    }
+
+    /// Whether the client wants these parts of a resource within it: `Accept: application/xml; detail=disks+nics`.
+    pub fn wants_detail(&self, part: &str) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let details = accept.split(';').filter_map(|piece| piece.trim().strip_prefix("detail="));
+        details.flat_map(|words| words.split('+')).any(|word| word.trim().eq_ignore_ascii_case(part))
     }
 
     /// The format of the body, by its content type or by how it begins.
@@ -227,11 +246,8 @@ impl Call {
 
     /// Submits a command as the caller.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
-        let request = Request {
-            actor: Actor::User(self.caller.user),
-            correlation_id: self.caller.correlation_id.clone(),
-            causation: None,
-        };
+        let request =
+            Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
         self.engine().submit(&request, command).await.map_err(|rejection| Answer::refusal(&rejection, self.output))
     }
 
@@ -289,7 +305,8 @@ mod tests {
 
     #[test]
     fn parameters_are_taken_off_wherever_they_stand() {
-        let (base, target) = Target::parse("/api/vms;Max=5/a%20b;case_sensitive=False", Some("search=name%3Da+sortby+name")).unwrap();
+        let (base, target) =
+            Target::parse("/api/vms;Max=5/a%20b;case_sensitive=False", Some("search=name%3Da+sortby+name")).unwrap();
         assert_eq!(base, "/api");
         assert_eq!(target.segments, ["vms", "a b"]);
         assert_eq!(target.matrix, [("max".into(), "5".into()), ("case_sensitive".into(), "False".into())]);

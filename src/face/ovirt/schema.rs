@@ -126,9 +126,8 @@ mod tests {
     #[test]
     fn every_type_that_is_referred_to_is_defined_once() {
         let schema = schema();
-        let names = |prefix: &str| -> Vec<&str> {
-            schema.split(prefix).skip(1).filter_map(|rest| rest.split('"').next()).collect()
-        };
+        let names =
+            |prefix: &str| -> Vec<&str> { schema.split(prefix).skip(1).filter_map(|rest| rest.split('"').next()).collect() };
         let defined = names("<xs:complexType name=\"");
         let unique: BTreeSet<&str> = defined.iter().copied().collect();
         assert_eq!(unique.len(), defined.len());

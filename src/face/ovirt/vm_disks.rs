@@ -5,15 +5,14 @@ use std::sync::Arc;
 use evirt_domain::disk::*;
 use evirt_domain::ids::*;
 use evirt_domain::vm::{AttachDisk, DetachDisk, DiskAttachment, UpdateDiskAttachment, Vm};
-use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, creating, creation_status, remove};
 use super::disks;
-use super::parts::given;
+use super::parts::{Statistic, given, listed};
+use super::representation::Doc;
 use super::representation::types::{ACTION, DISK};
-use super::representation::{Doc, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::vms::vm;
@@ -22,6 +21,8 @@ use super::work::removed_after;
 routes! { ROUTES:
     "vms/{}/disks" => GET list, POST add;
     "vms/{}/disks/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/disks/{}/statistics" => GET list_statistics;
+    "vms/{}/disks/{}/statistics/{}" => GET get_statistic;
     "vms/{}/disks/{}/activate" => POST activate;
     "vms/{}/disks/{}/deactivate" => POST deactivate;
     "vms/{}/disks/{}/creation_status/{}" => GET creation_status;
@@ -37,6 +38,7 @@ fn view(call: &Call, world: &World, vm: &Vm, attached: &DiskAttachment) -> Optio
         .set("bootable", attached.bootable)
         .set("active", attached.active)
         .reference("vm", vm.id.to_string(), vm_href)
+        .link("statistics", format!("{href}/statistics"))
         .action("activate", format!("{href}/activate"))
         .action("deactivate", format!("{href}/deactivate"));
     Some(doc.set("href", href))
@@ -51,10 +53,13 @@ fn interface(sent: &Doc) -> Option<DiskInterface> {
     sent.text("interface").and_then(DiskInterface::from_name)
 }
 
+/// The disks of a VM.
+pub fn views(call: &Call, vm: &Vm) -> Vec<Doc> {
+    vm.disks.iter().filter_map(|attached| view(call, &call.world, vm, attached)).collect()
+}
+
 async fn list(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    let views = vm.disks.iter().filter_map(|d| view(&call, &call.world, vm, d));
-    Ok(Answer::collection(&DISK, views.map(|doc| render_fragment(&DISK, &doc, call.output)), call.output))
+    listed(&call, &DISK, views(&call, vm(&call, &call.world)?))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
@@ -77,13 +82,11 @@ async fn add(call: Arc<Call>) -> Handled {
         return Ok(Answer::doc(200, &DISK, &call.found(doc, 1)?, call.output));
     }
     disks::complete(&sent).map_err(|fault| call.bad(&fault))?;
-    let domain = sent.docs("storage_domains.storage_domain").next().cloned();
-    let domain = domain.map(|doc| Doc::new().set("storage_domain", doc)).unwrap_or_default();
     let command = AddDisk {
         config: disks::config(&sent),
         format: disks::format(&sent),
         sparse: sent.bool("sparse"),
-        storage_domain: call.reference(&domain, "storage_domain", NameKind::StorageDomain, "StorageDomain")?,
+        storage_domain: disks::storage_domain(&call, &sent)?,
         attach: Some(AttachTo { vm: owner, interface: interface(&sent).unwrap_or(DiskInterface::Virtio), bootable, active }),
     };
     let outcome = call.submit(command).await?;
@@ -147,4 +150,23 @@ async fn activate(call: Arc<Call>) -> Handled {
 
 async fn deactivate(call: Arc<Call>) -> Handled {
     plug(call, false).await
+}
+
+/// What is measured of the disk that the path names; zeros while the VM does not run.
+fn measured(call: &Call) -> Result<(DiskId, String, Vec<Statistic>), Answer> {
+    let owner = vm(call, &call.world)?;
+    let disk = attached(call, owner)?.disk;
+    let live = call.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
+    let load = live.disks.into_iter().find(|load| load.disk == disk.0).unwrap_or_default();
+    Ok((disk, format!("{}/vms/{}/disks/{disk}", call.base, owner.id), disks::statistics(&load)))
+}
+
+async fn list_statistics(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::list(&call, id.0, "disk", &href, &measured)
+}
+
+async fn get_statistic(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::one(&call, 5, id.0, "disk", &href, &measured)
 }

@@ -9,10 +9,11 @@ use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, created, remove};
-use super::parts::given;
+use super::hosts::nic_statistics;
+use super::parts::{Statistic, given, listed};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::NIC;
-use super::representation::{Doc, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::vms::vm;
@@ -20,6 +21,8 @@ use super::vms::vm;
 routes! { ROUTES:
     "vms/{}/nics" => GET list, POST add;
     "vms/{}/nics/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/nics/{}/statistics" => GET list_statistics;
+    "vms/{}/nics/{}/statistics/{}" => GET get_statistic;
     "vms/{}/nics/{}/activate" => POST activate;
     "vms/{}/nics/{}/deactivate" => POST deactivate;
 }
@@ -37,6 +40,7 @@ fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
         .set("plugged", nic.plugged)
         .set("active", nic.plugged)
         .reference("vm", vm.id.to_string(), vm_href)
+        .link("statistics", format!("{href}/statistics"))
         .action("activate", format!("{href}/activate"))
         .action("deactivate", format!("{href}/deactivate"));
     if let Some(id) = nic.profile {
@@ -49,11 +53,14 @@ fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
     doc.set("href", href)
 }
 
-/// The profile that a request means: named, or the first of the network that it names; an empty reference is none.
-fn profile(call: &Call, sent: &Doc, vm: &Vm) -> Result<Option<Option<VnicProfileId>>, Answer> {
+/// The profile that a request means: named, or the first of the network that it names; an empty reference is none. An update may send
+/// both as they were before and change one: what is still as it was says nothing.
+fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> Result<Option<Option<VnicProfileId>>, Answer> {
     if let Some(id) = sent.text("vnic_profile.id") {
         let id = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("VnicProfile: id={id}")))?;
-        return Ok(Some(Some(VnicProfileId(id))));
+        if current != Some(VnicProfileId(id)) {
+            return Ok(Some(Some(VnicProfileId(id))));
+        }
     }
     let Some(wanted) = sent.doc("network") else { return Ok(None) };
     let (id, name) = (wanted.text("id").filter(|t| !t.is_empty()), wanted.text("name").filter(|t| !t.is_empty()));
@@ -66,15 +73,18 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm) -> Result<Option<Option<VnicProfile
         None => Some(n.data_center) == data_center && Some(n.config.name.as_str()) == name,
     });
     let network = network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))?;
+    if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
+        return Ok(None);
+    }
     let profile = profiles_of(&call.world, network.id).next();
     Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
 }
 
-fn patch(call: &Call, sent: &Doc, vm: &Vm) -> Result<NicPatch, Answer> {
+fn patch(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> Result<NicPatch, Answer> {
     Ok(NicPatch {
         name: given(sent, "name"),
         interface: sent.text("interface").and_then(NicInterface::from_name),
-        profile: profile(call, sent, vm)?,
+        profile: profile(call, sent, vm, current)?,
         mac: given(sent, "mac.address"),
         linked: sent.bool("linked"),
         plugged: sent.bool("plugged").or_else(|| sent.bool("active")),
@@ -86,10 +96,13 @@ fn nic<'a>(call: &Call, vm: &'a Vm) -> Result<&'a Nic, Answer> {
     call.found(vm.nics.iter().find(|nic| nic.id == id), 3)
 }
 
+/// The interfaces of a VM.
+pub fn views(call: &Call, vm: &Vm) -> Vec<Doc> {
+    vm.nics.iter().map(|nic| view(call, vm, nic)).collect()
+}
+
 async fn list(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    let views = vm.nics.iter().map(|nic| render_fragment(&NIC, &view(&call, vm, nic), call.output));
-    Ok(Answer::collection(&NIC, views, call.output))
+    listed(&call, &NIC, views(&call, vm(&call, &call.world)?))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
@@ -109,7 +122,7 @@ async fn add(call: Arc<Call>) -> Handled {
         linked: true,
         plugged: true,
     };
-    config.apply(&patch(&call, &sent, owner)?);
+    config.apply(&patch(&call, &sent, owner, None)?);
     let outcome = call.submit(AddNic { vm: owner.id, config }).await?;
     let nic = outcome.events.iter().find_map(|r| match &r.event {
         Event::NicAdded(e) => Some(&e.nic),
@@ -123,7 +136,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = nic(&call, owner)?;
     let sent = call.body(&NIC)?;
     check_immutable(&call, &NIC, &view(&call, owner, current), &sent)?;
-    let changes = patch(&call, &sent, owner)?;
+    let changes = patch(&call, &sent, owner, current.profile)?;
     let outcome = call.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
     let owner = vm(&call, &outcome.world)?;
     Ok(Answer::doc(200, &NIC, &view(&call, owner, nic(&call, owner)?), call.output))
@@ -147,4 +160,23 @@ async fn activate(call: Arc<Call>) -> Handled {
 
 async fn deactivate(call: Arc<Call>) -> Handled {
     plug(call, false).await
+}
+
+/// What is measured of the interface that the path names; zeros while the VM does not run.
+fn measured(call: &Call) -> Result<(NicId, String, Vec<Statistic>), Answer> {
+    let owner = vm(call, &call.world)?;
+    let nic = nic(call, owner)?;
+    let live = call.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
+    let load = live.nics.into_iter().find(|load| load.name == nic.name).unwrap_or_default();
+    Ok((nic.id, format!("{}/vms/{}/nics/{}", call.base, owner.id, nic.id), nic_statistics(&load)))
+}
+
+async fn list_statistics(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::list(&call, id.0, "nic", &href, &measured)
+}
+
+async fn get_statistic(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::one(&call, 5, id.0, "nic", &href, &measured)
 }

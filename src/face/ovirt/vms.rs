@@ -12,15 +12,16 @@ use rand::Rng;
 
 use super::answer::{Answer, Handled};
 use super::cache::rendered;
-use super::collection::{act, check_immutable, created, grace};
+use super::collection::{act, act_later, action_status, check_immutable, created, grace};
 use super::parts::{Statistic, date, given, number, text};
 use super::representation::check::require;
-use super::representation::types::{ACTION, CDROM, STATISTIC, TAG, VM};
+use super::representation::types::{ACTION, CDROM, TAG, VM};
 use super::representation::{Doc, Fault, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::tags;
 use super::work::removed_after;
+use super::{vm_disks, vm_nics};
 use crate::hypervisor;
 
 routes! { ROUTES:
@@ -31,11 +32,12 @@ routes! { ROUTES:
     "vms/{}/shutdown" => POST shutdown;
     "vms/{}/reboot" => POST reboot;
     "vms/{}/suspend" => POST suspend;
+    "vms/{}/suspend/{}" => GET action_status;
     "vms/{}/migrate" => POST migrate;
     "vms/{}/cancelmigration" => POST cancel_migration;
     "vms/{}/ticket" => POST ticket;
     "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom;
-    "vms/{}/cdroms/{}" => GET get_cdrom, PUT update_cdrom, DELETE delete_cdrom;
+    "vms/{}/cdroms/{}" => GET get_cdrom, POST update_cdrom, PUT update_cdrom, DELETE delete_cdrom;
     "vms/{}/tags" => GET list_tags, POST add_tag;
     "vms/{}/tags/{}" => GET get_tag, DELETE delete_tag;
     "vms/{}/statistics" => GET list_statistics;
@@ -45,7 +47,18 @@ routes! { ROUTES:
 /// The actions of a VM.
 const ACTIONS: &[&str] = &["start", "stop", "shutdown", "reboot", "suspend", "migrate", "cancelmigration", "ticket"];
 /// The collections below a VM.
-const LINKS: &[&str] = &["disks", "nics", "cdroms", "tags", "permissions", "statistics"];
+const LINKS: &[&str] = &[
+    "applications",
+    "disks",
+    "nics",
+    "cdroms",
+    "snapshots",
+    "tags",
+    "permissions",
+    "statistics",
+    "reporteddevices",
+    "watchdogs",
+];
 /// The identifier of the one drive that every VM has.
 const DRIVE: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -90,6 +103,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .set_path("memory_policy.guaranteed", config.memory_guaranteed)
         .set_path("memory_policy.ballooning", config.ballooning)
         .set_path("usb.enabled", config.usb)
+        .opt_path("usb.type", config.usb.then_some("native"))
         .opt("timezone", text(&config.timezone))
         .opt("tunnel_migration", config.tunnel_migration)
         .opt("start_time", vm.started_at.map(date));
@@ -137,7 +151,8 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
 
 /// What a request says of a VM's configuration.
 fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
-    if let Some(os) = sent.text("os.type").filter(|os| !OS_TYPES.contains(&os.to_lowercase().as_str())) {
+    let os = sent.text("os.type").map(|os| (os, os_type(os)));
+    if let Some((os, None)) = os {
         let detail = format!(
             "{os} is not a member of OsType. Possible values for OsType and its extended configurable values are: {}",
             OS_TYPES.join(", ")
@@ -145,7 +160,12 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         return Err(call.bad(&Fault::new("Invalid value", detail)));
     }
     let boot = sent.has("os.boot").then(|| boot(sent, "os.boot"));
-    let pinned = call.reference(sent, "placement_policy.host", NameKind::Host, "Host")?;
+    // A user-level request does not see where a VM is placed, and does not say it. An empty host is none.
+    let placed = sent.doc("placement_policy").filter(|_| !call.caller.filter).cloned().unwrap_or_default();
+    let pinned = match placed.doc("host") {
+        Some(_) => Some(call.reference(&placed, "host", NameKind::Host, "Host")?),
+        None => None,
+    };
     let properties = sent.has("custom_properties").then(|| {
         let pair = |doc: &Doc| Some((given(doc, "name")?, given(doc, "value").unwrap_or_default()));
         sent.docs("custom_properties.custom_property").filter_map(pair).collect()
@@ -163,7 +183,7 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         sockets: number(sent, "cpu.topology.sockets"),
         cores: number(sent, "cpu.topology.cores"),
         cpu_shares: number(sent, "cpu_shares"),
-        os: sent.text("os.type").map(str::to_lowercase),
+        os: os.and_then(|(_, known)| known).map(str::to_owned),
         boot,
         kernel: given(sent, "os.kernel"),
         initrd: given(sent, "os.initrd"),
@@ -178,14 +198,21 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         priority: number(sent, "high_availability.priority"),
         stateless: sent.bool("stateless"),
         delete_protected: sent.bool("delete_protected"),
-        affinity: sent.text("placement_policy.affinity").and_then(Affinity::from_name),
-        pinned_host: pinned.map(Some),
+        affinity: placed.text("affinity").and_then(Affinity::from_name),
+        pinned_host: pinned,
         timezone: given(sent, "timezone"),
         domain: given(sent, "domain.name"),
         usb: sent.bool("usb.enabled"),
         tunnel_migration: sent.bool("tunnel_migration").map(Some),
         custom_properties: properties,
     })
+}
+
+/// The operating system of a name. Older clients write `RHEL5` and `WindowsXP`.
+fn os_type(name: &str) -> Option<&'static str> {
+    let plain = |text: &str| text.replace('_', "").to_lowercase();
+    let wanted = plain(name);
+    OS_TYPES.iter().find(|known| plain(known) == wanted).copied()
 }
 
 fn boot(sent: &Doc, path: &str) -> Vec<BootDevice> {
@@ -199,22 +226,51 @@ pub fn vm<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Vm>, Answer> {
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Vm>()?;
-    let items = found.iter().map(|vm| one(&call, vm));
+    let items = found.iter().map(|vm| one(&call, vm).unwrap_or_else(|| detailed(&call, vm).into()));
     let body = super::representation::render_collection(&VM, &Doc::new(), items, call.output);
     Ok(Answer::bytes(200, body, call.output))
 }
 
-/// A VM as bytes, from the cache where they are known.
-fn one(call: &Call, vm: &Vm) -> axum::body::Bytes {
+/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state.
+fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
+    if DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
+        return None;
+    }
     let filtered = call.caller.filter;
-    rendered((vm.id.0, vm.version), call.base, call.output, filtered, || {
+    let bytes = rendered((vm.id.0, vm.version), call.base, call.output, filtered, || {
         render_fragment(&VM, &view(call.base, vm, filtered), call.output)
-    })
+    });
+    Some(bytes)
+}
+
+/// A part of a VM that is shown within it where a client asks for it: its name, and the list that holds it.
+type Detail = (&'static str, fn(&Call, &Vm) -> Doc);
+
+/// What a client may have shown within a VM.
+const DETAILS: &[Detail] = &[
+    ("disks", |call, vm| Doc::new().set("disk", vm_disks::views(call, vm))),
+    ("nics", |call, vm| Doc::new().set("nic", vm_nics::views(call, vm))),
+    ("tags", |call, vm| Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(call, vm, *tag)).collect::<Vec<_>>())),
+    ("statistics", |call, vm| {
+        let href = format!("{}/vms/{}", call.base, vm.id);
+        let views: Vec<Doc> = statistics(call, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
+        Doc::new().set("statistic", views)
+    }),
+];
+
+/// A VM with what the client wants shown within it.
+fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
+    let mut doc = view(call.base, vm, call.caller.filter);
+    for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
+        doc.put(part, make(call, vm));
+    }
+    render_fragment(&VM, &doc, call.output)
 }
 
 async fn get(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
-    Ok(Answer::fragment(&one(&call, vm), call.output))
+    let bytes = one(&call, vm).unwrap_or_else(|| detailed(&call, vm).into());
+    Ok(Answer::fragment(&bytes, call.output))
 }
 
 async fn add(call: Arc<Call>) -> Handled {
@@ -224,11 +280,8 @@ async fn add(call: Arc<Call>) -> Handled {
     }
     let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = call.reference(&sent, "template", NameKind::Template, "Template")?;
-    let command = CreateVm {
-        cluster: cluster.unwrap_or_default(),
-        template: template.unwrap_or_default(),
-        changes: patch(&call, &sent)?,
-    };
+    let command =
+        CreateVm { cluster: cluster.unwrap_or_default(), template: template.unwrap_or_default(), changes: patch(&call, &sent)? };
     let outcome = call.submit(command).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::VmCreated(e) => Some(e.vm),
@@ -283,13 +336,17 @@ actions! {
     stop => |vm, sent, call| StopVm { vm };
     shutdown => |vm, sent, call| ShutdownVm { vm };
     reboot => |vm, sent, call| RebootVm { vm };
-    suspend => |vm, sent, call| SuspendVm { vm };
     cancel_migration => |vm, sent, call| CancelMigration { vm };
     migrate => |vm, sent, call| MigrateVm {
         vm,
         host: call.reference(&sent, "host", NameKind::Host, "Host")?,
         force: sent.bool("force").unwrap_or_default(),
     };
+}
+
+async fn suspend(call: Arc<Call>) -> Handled {
+    let vm = vm(&call, &call.world)?.id;
+    act_later(&call, call.action()?, SuspendVm { vm }).await
 }
 
 /// A start, with what is asked for this run only.
@@ -317,9 +374,9 @@ async fn ticket(call: Arc<Call>) -> Handled {
     let sent = call.action()?;
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
-    let value = given(&sent, "ticket.value").filter(|value| !value.is_empty()).unwrap_or_else(|| {
-        rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect()
-    });
+    let value = given(&sent, "ticket.value")
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect());
     let outcome = match call.submit(SetTicket { vm: id, expires_s }).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, call.output)),
@@ -442,28 +499,40 @@ async fn delete_tag(call: Arc<Call>) -> Handled {
 
 // Statistics
 
+/// What is measured of a VM; zeros while it does not run.
 fn statistics(call: &Call, vm: &Vm) -> Vec<Statistic> {
-    let live = call.engine().driver().vm_statistics(vm.id.0);
-    let (cpu, used) = live.map_or((0.0, 0), |live| (live.cpu_guest_percent, live.memory_used_bytes));
+    let live = call.engine().driver().vm_statistics(vm.id.0).unwrap_or_default();
+    let (guest, hypervisor) = (live.cpu_guest_percent, live.cpu_hypervisor_percent);
     vec![
-        Statistic::bytes("memory.installed", "Total memory configured", vm.config.memory as u64),
-        Statistic::bytes("memory.used", "Memory used (agent)", used),
-        Statistic::percent("cpu.current.guest", "CPU used by guest", cpu),
-        Statistic::percent("cpu.current.total", "Total CPU used", cpu),
+        Statistic::bytes("memory.installed", "Total memory configured", vm.config.memory.unsigned_abs()),
+        Statistic::bytes("memory.used", "Memory used (agent)", live.memory_used_bytes),
+        Statistic::percent("cpu.current.guest", "CPU used by guest", guest),
+        Statistic::percent("cpu.current.hypervisor", "CPU overhead", hypervisor),
+        Statistic::percent("cpu.current.total", "Total CPU used", guest + hypervisor),
     ]
 }
 
 async fn list_statistics(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
-    let href = format!("{}/vms/{}", call.base, vm.id);
-    let views = statistics(&call, vm).into_iter().map(|s| render_fragment(&STATISTIC, &s.view(vm.id.0, "vm", &href), call.output));
-    Ok(Answer::collection(&STATISTIC, views.collect::<Vec<_>>(), call.output))
+    Statistic::list(&call, vm.id.0, "vm", &format!("{}/vms/{}", call.base, vm.id), &statistics(&call, vm))
 }
 
 async fn get_statistic(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
-    let href = format!("{}/vms/{}", call.base, vm.id);
-    let found = statistics(&call, vm).into_iter().find(|s| s.id(vm.id.0).to_string() == call.segment(3));
-    let doc = call.found(found, 3)?.view(vm.id.0, "vm", &href);
-    Ok(Answer::doc(200, &STATISTIC, &doc, call.output))
+    Statistic::one(&call, 3, vm.id.0, "vm", &format!("{}/vms/{}", call.base, vm.id), &statistics(&call, vm))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operating_systems_are_known_by_old_names_too() {
+        for (name, known) in
+            [("Unassigned", "unassigned"), ("RHEL5", "rhel_5"), ("WindowsXP", "windows_xp"), ("rhel_6x64", "rhel_6x64")]
+        {
+            assert_eq!(os_type(name), Some(known));
+        }
+        assert_eq!(os_type("beos"), None);
+    }
 }

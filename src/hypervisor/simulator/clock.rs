@@ -16,11 +16,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows `base_ms` now.
     pub fn new(base_ms: u64, speed: f64) -> Clock {
-        Clock {
-            start: Instant::now(),
-            base_ms,
-            speed,
-        }
+        Clock { start: Instant::now(), base_ms, speed }
     }
 
     pub fn now_ms(&self) -> u64 {
@@ -29,8 +25,7 @@ impl Clock {
 
     /// When to wake for something that is due at `due_ms`.
     pub fn wake_at(&self, due_ms: u64) -> Instant {
-        let wait_s = (due_ms.saturating_sub(self.now_ms()) as f64 / 1_000.0 / self.speed)
-            .min(MAX_SLEEP.as_secs_f64());
+        let wait_s = (due_ms.saturating_sub(self.now_ms()) as f64 / 1_000.0 / self.speed).min(MAX_SLEEP.as_secs_f64());
         // The timer of tokio counts in milliseconds; one more makes sure that the time has come.
         Instant::now() + Duration::from_secs_f64(wait_s) + Duration::from_millis(1)
     }

@@ -13,9 +13,7 @@ const HOST_OVERHEAD_BYTES: u64 = 321 << 20;
 impl Machine {
     /// The host that answers at an address.
     pub(super) fn reach(&self, address: &str) -> Result<HostEntry, DriverError> {
-        let unreachable = || DriverError::Unreachable {
-            address: address.to_owned(),
-        };
+        let unreachable = || DriverError::Unreachable { address: address.to_owned() };
         let entry = self.estate.host_at(address).ok_or_else(unreachable)?;
         match self.world.hosts.get(&entry.name) {
             Some(host) if host.life == Life::Running => Ok(entry.clone()),
@@ -28,9 +26,7 @@ impl Machine {
         let entry = self.entry(host)?;
         match self.world.hosts.get(&entry.name) {
             Some(host) if host.life == Life::Running => Ok(host),
-            _ => Err(DriverError::Unreachable {
-                address: entry.address.to_string(),
-            }),
+            _ => Err(DriverError::Unreachable { address: entry.address.to_string() }),
         }
     }
 
@@ -39,9 +35,7 @@ impl Machine {
         let (name, address) = (entry.name.clone(), entry.address);
         match self.world.hosts.get_mut(&name) {
             Some(host) if host.life == Life::Running => Ok(host),
-            _ => Err(DriverError::Unreachable {
-                address: address.to_string(),
-            }),
+            _ => Err(DriverError::Unreachable { address: address.to_string() }),
         }
     }
 
@@ -51,12 +45,7 @@ impl Machine {
         Ok(Reply::Host(Box::new(self.facts(&entry))))
     }
 
-    pub(super) fn install(
-        &mut self,
-        host: Uuid,
-        address: &str,
-        root_password: Option<&str>,
-    ) -> Outcome {
+    pub(super) fn install(&mut self, host: Uuid, address: &str, root_password: Option<&str>) -> Outcome {
         let entry = self.reach(address)?;
         self.trust(&entry, root_password)?;
         self.bind(host, &entry)
@@ -76,34 +65,18 @@ impl Machine {
             Some(password) => password == entry.root_password,
             None => entry.registers || self.world.hosts[&entry.name].installed,
         };
-        if trusted {
-            Ok(())
-        } else {
-            Err(DriverError::WrongPassword {
-                address: entry.address.to_string(),
-            })
-        }
+        if trusted { Ok(()) } else { Err(DriverError::WrongPassword { address: entry.address.to_string() }) }
     }
 
     fn bind(&mut self, id: Uuid, entry: &HostEntry) -> Outcome {
-        if self
-            .world
-            .host_names
-            .get(&id)
-            .is_some_and(|name| *name != entry.name)
-        {
+        if self.world.host_names.get(&id).is_some_and(|name| *name != entry.name) {
             return Err(exists("host", id));
         }
         if let Some(host) = self.world.hosts.get_mut(&entry.name) {
             let before = host.id.replace(id);
             host.installed = true;
             if let Some(before) = before.filter(|before| *before != id) {
-                if self
-                    .world
-                    .residents
-                    .get(&before)
-                    .is_some_and(|vms| !vms.is_empty())
-                {
+                if self.world.residents.get(&before).is_some_and(|vms| !vms.is_empty()) {
                     host.id = Some(before);
                     return Err(DriverError::Refused(Refusal::HostInUse));
                 }
@@ -116,12 +89,7 @@ impl Machine {
 
     pub(super) fn disconnect(&mut self, id: Uuid) -> Outcome {
         let entry = self.entry(id)?.clone();
-        if self
-            .world
-            .residents
-            .get(&id)
-            .is_some_and(|vms| !vms.is_empty())
-        {
+        if self.world.residents.get(&id).is_some_and(|vms| !vms.is_empty()) {
             return Err(DriverError::Refused(Refusal::HostInUse));
         }
         self.world.host_names.remove(&id);
@@ -156,28 +124,21 @@ impl Machine {
 
     pub(super) fn fence(&mut self, id: Uuid, agent: &FenceAgent, action: FenceAction) -> Outcome {
         let entry = self.entry(id)?.clone();
-        let Some(known) = entry
-            .power_management
-            .filter(|known| known.address == agent.address)
-        else {
+        let Some(known) = entry.power_management.filter(|known| known.address == agent.address) else {
             return Err(
-                match self.estate.hosts.iter().any(|other| {
-                    other
-                        .power_management
-                        .as_ref()
-                        .is_some_and(|known| known.address == agent.address)
-                }) {
+                match self
+                    .estate
+                    .hosts
+                    .iter()
+                    .any(|other| other.power_management.as_ref().is_some_and(|known| known.address == agent.address))
+                {
                     true => DriverError::Refused(Refusal::NoPowerManagement),
-                    false => DriverError::Unreachable {
-                        address: agent.address.clone(),
-                    },
+                    false => DriverError::Unreachable { address: agent.address.clone() },
                 },
             );
         };
         if (&known.user, &known.password) != (&agent.user, &agent.password) {
-            return Err(DriverError::WrongPassword {
-                address: agent.address.clone(),
-            });
+            return Err(DriverError::WrongPassword { address: agent.address.clone() });
         }
         if matches!(action, FenceAction::Stop | FenceAction::Restart) {
             self.end_life(&entry.name, Life::Off);
@@ -193,12 +154,7 @@ impl Machine {
 
     pub(super) fn start_spm(&mut self, host: Uuid, pool: Uuid) -> Outcome {
         self.running(host)?;
-        if self
-            .world
-            .spms
-            .get(&pool)
-            .is_some_and(|spm| *spm != host && self.running(*spm).is_ok())
-        {
+        if self.world.spms.get(&pool).is_some_and(|spm| *spm != host && self.running(*spm).is_ok()) {
             return Err(DriverError::Refused(Refusal::SpmElsewhere));
         }
         self.world.spms.insert(pool, host);
@@ -245,13 +201,7 @@ impl Machine {
         }
         host.deaths += 1;
         let (id, deaths) = (host.id, host.deaths);
-        self.world.schedule(
-            heartbeat_ms,
-            Timer::HeartbeatLost {
-                name: name.to_owned(),
-                deaths,
-            },
-        );
+        self.world.schedule(heartbeat_ms, Timer::HeartbeatLost { name: name.to_owned(), deaths });
         if let Some(id) = id {
             self.world.spms.retain(|_, spm| *spm != id);
             self.lose_vms(id);
@@ -271,22 +221,11 @@ impl Machine {
         host.epoch += 1;
         host.booted_ms = now_ms;
         let epoch = host.epoch;
-        self.world.schedule(
-            boot_ms,
-            Timer::HostBooted {
-                name: name.to_owned(),
-                epoch,
-            },
-        );
+        self.world.schedule(boot_ms, Timer::HostBooted { name: name.to_owned(), epoch });
     }
 
     pub(super) fn host_booted(&mut self, name: &str, epoch: u64) {
-        let Some(host) = self
-            .world
-            .hosts
-            .get_mut(name)
-            .filter(|host| host.epoch == epoch)
-        else {
+        let Some(host) = self.world.hosts.get_mut(name).filter(|host| host.epoch == epoch) else {
             return;
         };
         host.life = Life::Running;
@@ -304,13 +243,7 @@ impl Machine {
 
     pub(super) fn heartbeat_lost(&mut self, name: &str, deaths: u64) {
         let missed = |host: &&Host| host.deaths == deaths && host.life != Life::Running;
-        if let Some(host) = self
-            .world
-            .hosts
-            .get(name)
-            .filter(missed)
-            .and_then(|host| host.id)
-        {
+        if let Some(host) = self.world.hosts.get(name).filter(missed).and_then(|host| host.id) {
             self.touch();
             self.tell(Observation::HostUnresponsive { host });
         }
@@ -322,11 +255,7 @@ impl Machine {
         if entry.registers && host.id.is_none() && host.life == Life::Running {
             let facts = Box::new(self.facts(entry));
             let address = entry.address.to_string();
-            self.tell(Observation::HostRegistered {
-                name: entry.name.clone(),
-                address,
-                facts,
-            });
+            self.tell(Observation::HostRegistered { name: entry.name.clone(), address, facts });
         }
     }
 
@@ -359,8 +288,7 @@ impl Machine {
                 level: entry.cpu_level.clone(),
             },
             memory_bytes: entry.memory_bytes,
-            max_scheduling_memory_bytes: Machine::schedulable_bytes(entry)
-                .saturating_sub(committed_bytes),
+            max_scheduling_memory_bytes: Machine::schedulable_bytes(entry).saturating_sub(committed_bytes),
             nics: entry
                 .nics
                 .iter()
@@ -389,17 +317,11 @@ impl Machine {
             kvm_version: "0.12.1.2 - 2.355.el6_4.5".to_owned(),
             libvirt_version: "libvirt-0.10.2-18.el6_4.9".to_owned(),
             kvm: true,
-            iscsi_initiator: Some(format!(
-                "iqn.1994-05.com.example:{:012x}",
-                uuid.as_u128() & 0xffff_ffff_ffff
-            )),
+            iscsi_initiator: Some(format!("iqn.1994-05.com.example:{:012x}", uuid.as_u128() & 0xffff_ffff_ffff)),
             power_management: entry
                 .power_management
                 .as_ref()
-                .map(|agent| PowerManagementFacts {
-                    address: agent.address.clone(),
-                    kind: agent.kind.clone(),
-                }),
+                .map(|agent| PowerManagementFacts { address: agent.address.clone(), kind: agent.kind.clone() }),
         }
     }
 }

@@ -20,11 +20,7 @@ impl Machine {
         let busy = vm.state == VmState::Up;
         let mut chance = self.chance(id, now_ms);
         let mut rate = |most: f64| {
-            if busy {
-                chance.random_range(0.0..most)
-            } else {
-                0.0
-            }
+            if busy { chance.random_range(0.0..most) } else { 0.0 }
         };
         let nics = (vm.spec.nics.iter())
             .map(|nic| NicStatistics {
@@ -54,26 +50,16 @@ impl Machine {
     pub fn host_statistics(&self, id: Uuid, now_ms: u64) -> Option<HostStatistics> {
         let host = self.running(id).ok()?;
         let entry = self.entry(id).ok()?;
-        let processors = f64::from(entry.sockets)
-            * f64::from(entry.cores_per_socket)
-            * f64::from(entry.threads_per_core);
+        let processors = f64::from(entry.sockets) * f64::from(entry.cores_per_socket) * f64::from(entry.threads_per_core);
         let guests: Vec<&Vm> = residents(&self.world, id).collect();
         let busy: f64 = guests
             .iter()
-            .map(|vm| {
-                self.guest_percent(vm, now_ms)
-                    * f64::from(vm.spec.sockets)
-                    * f64::from(vm.spec.cores_per_socket)
-            })
+            .map(|vm| self.guest_percent(vm, now_ms) * f64::from(vm.spec.sockets) * f64::from(vm.spec.cores_per_socket))
             .sum();
         let mut chance = self.chance(id, now_ms);
         let cpu_system_percent = chance.random_range(0.5..2.0);
-        let cpu_user_percent =
-            (busy / processors + chance.random_range(0.2..1.0)).min(100.0 - cpu_system_percent);
-        let guests_bytes: f64 = guests
-            .iter()
-            .map(|vm| vm.spec.memory_bytes as f64 * memory_share(vm.spec.id))
-            .sum();
+        let cpu_user_percent = (busy / processors + chance.random_range(0.2..1.0)).min(100.0 - cpu_system_percent);
+        let guests_bytes: f64 = guests.iter().map(|vm| vm.spec.memory_bytes as f64 * memory_share(vm.spec.id)).sum();
         Some(HostStatistics {
             cpu_user_percent,
             cpu_system_percent,
@@ -106,16 +92,13 @@ impl Machine {
     fn chance(&self, subject: Uuid, now_ms: u64) -> StdRng {
         let number = subject.as_u128();
         let folded = (number >> 64) as u64 ^ number as u64;
-        StdRng::seed_from_u64(
-            self.estate.seed ^ folded ^ (now_ms / SAMPLE_MS).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        )
+        StdRng::seed_from_u64(self.estate.seed ^ folded ^ (now_ms / SAMPLE_MS).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
 
 fn residents(world: &World, host: Uuid) -> impl Iterator<Item = &Vm> {
     let ids = world.residents.get(&host).into_iter().flatten();
-    ids.filter_map(|id| world.vms.get(id))
-        .filter(move |vm| vm.host == host)
+    ids.filter_map(|id| world.vms.get(id)).filter(move |vm| vm.host == host)
 }
 
 /// The part of its memory that a guest uses: always the same of the same one.

@@ -86,10 +86,7 @@ impl Machine {
     }
 
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.world
-            .timers
-            .first_key_value()
-            .map(|((due_ms, _), _)| *due_ms)
+        self.world.timers.first_key_value().map(|((due_ms, _), _)| *due_ms)
     }
 
     pub fn take_batch(&mut self) -> Batch {
@@ -126,9 +123,7 @@ impl Machine {
     /// About as long as it takes, by a tenth more or less.
     pub(super) fn about(&mut self, duration_ms: u64) -> u64 {
         self.world.draws += 1;
-        let mut chance = StdRng::seed_from_u64(
-            self.estate.seed ^ self.world.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        );
+        let mut chance = StdRng::seed_from_u64(self.estate.seed ^ self.world.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let spread = duration_ms / 10;
         chance.random_range(duration_ms - spread..=duration_ms.saturating_add(spread))
     }
@@ -172,11 +167,7 @@ impl Machine {
             FaultKind::StorageUnreachable => self.lose_storage(target),
             FaultKind::StorageReturns => self.regain_storage(target),
             FaultKind::VmCrashes => _ = self.vm_named(target).is_some_and(|vm| self.crash_vm(vm)),
-            FaultKind::GuestShutsDown => {
-                _ = self
-                    .vm_named(target)
-                    .is_some_and(|vm| self.guest_shutdown(vm))
-            }
+            FaultKind::GuestShutsDown => _ = self.vm_named(target).is_some_and(|vm| self.guest_shutdown(vm)),
             FaultKind::CallFails => {
                 if let Some(kind) = call_kind(target) {
                     self.fail_next(kind, failed("a planned fault"));
@@ -195,9 +186,9 @@ impl Machine {
         let times = self.estate.durations.clone();
         let gib = |bytes: u64| bytes.div_ceil(1 << 30);
         let answers = match call {
-            Call::Probe { address, .. }
-            | Call::Install { address, .. }
-            | Call::Connect { address, .. } => self.reach(address).is_ok(),
+            Call::Probe { address, .. } | Call::Install { address, .. } | Call::Connect { address, .. } => {
+                self.reach(address).is_ok()
+            }
             Call::Fence { .. } => true,
             _ => match call.step().host {
                 host if self.world.host_names.contains_key(&host) => self.running(host).is_ok(),
@@ -209,10 +200,7 @@ impl Machine {
         }
         let usual_ms = match call {
             Call::Install { .. } => times.install_ms,
-            Call::Fence {
-                action: FenceAction::Status,
-                ..
-            } => times.call_ms,
+            Call::Fence { action: FenceAction::Status, .. } => times.call_ms,
             Call::Fence { .. } => times.fence_ms,
             Call::CreateDomain { .. } | Call::FormatDomain { .. } => times.create_domain_ms,
             Call::ActivateDomain { .. } | Call::DeactivateDomain { .. } => times.activate_domain_ms,
@@ -225,14 +213,8 @@ impl Machine {
             | Call::Snapshot { .. }
             | Call::Revert { .. } => times.volume_ms,
             Call::CopyVolume { from, .. } => {
-                let size_bytes = self
-                    .world
-                    .volumes
-                    .get(from)
-                    .map_or(0, |facts| facts.size_bytes);
-                times
-                    .volume_ms
-                    .saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
+                let size_bytes = self.world.volumes.get(from).map_or(0, |facts| facts.size_bytes);
+                times.volume_ms.saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
             }
             Call::Launch { .. } => times.launch_ms,
             Call::Destroy { .. } => times.destroy_ms,
@@ -243,88 +225,38 @@ impl Machine {
 
     fn perform(&mut self, call: Call) -> Outcome {
         match call {
-            Call::Probe {
-                address,
-                root_password,
-            } => self.probe(&address, root_password.as_deref()),
-            Call::Install {
-                host,
-                address,
-                root_password,
-            } => self.install(host, &address, root_password.as_deref()),
+            Call::Probe { address, root_password } => self.probe(&address, root_password.as_deref()),
+            Call::Install { host, address, root_password } => self.install(host, &address, root_password.as_deref()),
             Call::Connect { host, address } => self.connect(host, &address),
             Call::Disconnect { host } => self.disconnect(host),
             Call::SetupNetworks { host, networks } => self.setup_networks(host, networks),
-            Call::Fence {
-                host,
-                agent,
-                action,
-            } => self.fence(host, &agent, action),
+            Call::Fence { host, agent, action } => self.fence(host, &agent, action),
             Call::StartSpm { host, pool } => self.start_spm(host, pool),
             Call::StopSpm { host, pool } => self.stop_spm(host, pool),
 
             Call::CheckStorage { host, storage } => self.check_storage(host, &storage),
-            Call::CreateDomain {
-                host,
-                domain,
-                name,
-                storage,
-                class,
-                format,
-            } => self.create_domain(
-                host,
-                &storage,
-                DomainFacts {
-                    domain,
-                    name,
-                    class,
-                    format,
-                    pool: None,
-                },
-            ),
+            Call::CreateDomain { host, domain, name, storage, class, format } => {
+                self.create_domain(host, &storage, DomainFacts { domain, name, class, format, pool: None })
+            }
             Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
-            Call::ActivateDomain {
-                hosts,
-                domain,
-                storage,
-            } => self.activate_domain(&hosts, domain, &storage),
+            Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
             Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),
             Call::ListFiles { domain } => self.files(domain).map(Reply::Files),
             Call::DiscoverTargets { host, portal } => self.discover_targets(host, &portal),
-            Call::LoginTarget {
-                host,
-                portal,
-                target,
-                user,
-                password,
-            } => self.login_target(host, portal, target, user.zip(password)),
+            Call::LoginTarget { host, portal, target, user, password } => {
+                self.login_target(host, portal, target, user.zip(password))
+            }
             Call::ListLuns { host } => self.list_luns(host),
-            Call::CreateVolume {
-                volume,
-                parent,
-                size_bytes,
-                format,
-                sparse,
-            } => self.create_volume(VolumeFacts {
-                volume,
-                parent,
-                size_bytes,
-                actual_bytes: 0,
-                format,
-                sparse,
-            }),
+            Call::CreateVolume { volume, parent, size_bytes, format, sparse } => {
+                self.create_volume(VolumeFacts { volume, parent, size_bytes, actual_bytes: 0, format, sparse })
+            }
             Call::DeleteVolume { volume } => self.delete_volume(volume),
             Call::DeleteDisk { domain, disk } => self.delete_disk(domain, disk),
             Call::ExtendVolume { volume, size_bytes } => self.extend_volume(volume, size_bytes),
-            Call::CopyVolume {
-                from,
-                to,
-                format,
-                sparse,
-            } => self.copy_volume(from, to, format, sparse),
+            Call::CopyVolume { from, to, format, sparse } => self.copy_volume(from, to, format, sparse),
             Call::MergeVolume { volume } => self.merge_volume(volume),
             Call::ListVolumes { domain } => self.list_volumes(domain),
 
@@ -339,20 +271,14 @@ impl Machine {
             Call::DiscardSavedState { vm } => self.discard_saved_state(vm),
             Call::Migrate { vm, from, to } => self.migrate(vm, from, to),
             Call::CancelMigration { vm } => self.cancel_migration(vm),
-            Call::SetTicket {
-                vm,
-                value,
-                expiry_s,
-            } => self.set_ticket(vm, value, expiry_s),
+            Call::SetTicket { vm, value, expiry_s } => self.set_ticket(vm, value, expiry_s),
             Call::HotplugDisk { vm, disk } => self.hotplug_disk(vm, disk),
             Call::HotunplugDisk { vm, disk } => self.hotunplug_disk(vm, disk),
             Call::HotplugNic { vm, nic } => self.hotplug_nic(vm, nic),
             Call::UpdateNic { vm, nic } => self.update_nic(vm, nic),
             Call::HotunplugNic { vm, nic } => self.hotunplug_nic(vm, nic),
             Call::ChangeCd { vm, cd } => self.change_cd(vm, cd),
-            Call::Snapshot {
-                vm, disks, memory, ..
-            } => self.snapshot(vm, &disks, memory),
+            Call::Snapshot { vm, disks, memory, .. } => self.snapshot(vm, &disks, memory),
             Call::Revert { vm, volumes } => self.revert(vm, &volumes),
             Call::Freeze { vm } => self.set_frozen(vm, true),
             Call::Thaw { vm } => self.set_frozen(vm, false),
@@ -364,30 +290,18 @@ impl Machine {
     pub(super) fn entry(&self, host: Uuid) -> Result<&HostEntry, DriverError> {
         let unknown = || not_found("host", host);
         let name = self.world.host_names.get(&host).ok_or_else(unknown)?;
-        self.estate
-            .hosts
-            .iter()
-            .find(|entry| entry.name == *name)
-            .ok_or_else(unknown)
+        self.estate.hosts.iter().find(|entry| entry.name == *name).ok_or_else(unknown)
     }
 }
 
 pub fn not_found(what: &str, id: impl ToString) -> DriverError {
-    DriverError::NotFound {
-        what: what.to_owned(),
-        id: id.to_string(),
-    }
+    DriverError::NotFound { what: what.to_owned(), id: id.to_string() }
 }
 
 pub fn exists(what: &str, id: impl ToString) -> DriverError {
-    DriverError::AlreadyExists {
-        what: what.to_owned(),
-        id: id.to_string(),
-    }
+    DriverError::AlreadyExists { what: what.to_owned(), id: id.to_string() }
 }
 
 pub fn failed(message: &str) -> DriverError {
-    DriverError::Failed {
-        message: message.to_owned(),
-    }
+    DriverError::Failed { message: message.to_owned() }
 }

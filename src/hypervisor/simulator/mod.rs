@@ -28,8 +28,7 @@ use self::machine::{Batch, Machine};
 use self::world::World;
 use super::estate::Estate;
 use super::{
-    Answer, Call, CallKind, DriverError, HostStatistics, Hypervisor, OBSERVATION_BUFFER,
-    Observation, OperationId, VmStatistics,
+    Answer, Call, CallKind, DriverError, HostStatistics, Hypervisor, OBSERVATION_BUFFER, Observation, OperationId, VmStatistics,
 };
 
 /// After a write of the state file it rests for this many times as long as the write took.
@@ -174,25 +173,17 @@ impl Hypervisor for Simulator {
 
     fn observe(&self) -> mpsc::Receiver<Observation> {
         let (sender, receiver) = mpsc::channel(OBSERVATION_BUFFER);
-        *self
-            .shared
-            .consumer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *self.shared.consumer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         self.intervene(Machine::begin_observation);
         receiver
     }
 
     fn host_statistics(&self, host: Uuid) -> Option<HostStatistics> {
-        self.shared
-            .machine()
-            .host_statistics(host, self.shared.clock.now_ms())
+        self.shared.machine().host_statistics(host, self.shared.clock.now_ms())
     }
 
     fn vm_statistics(&self, vm: Uuid) -> Option<VmStatistics> {
-        self.shared
-            .machine()
-            .vm_statistics(vm, self.shared.clock.now_ms())
+        self.shared.machine().vm_statistics(vm, self.shared.clock.now_ms())
     }
 }
 
@@ -243,18 +234,10 @@ async fn deliver(shared: &Shared, batch: Batch) {
     }
     for (waiter, outcome) in batch.answers {
         // What may be lost was not done, as far as anyone can rely on it. Whoever does not wait any more is not told.
-        let _ = waiter.send(if kept {
-            outcome
-        } else {
-            Err(DriverError::Disconnected)
-        });
+        let _ = waiter.send(if kept { outcome } else { Err(DriverError::Disconnected) });
     }
     for observation in batch.observations {
-        let consumer = shared
-            .consumer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let consumer = shared.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(consumer) = consumer {
             // A consumer that is gone gets nothing; the next one asks for the truth.
             let _ = consumer.send(observation).await;
@@ -268,19 +251,9 @@ async fn deliver(shared: &Shared, batch: Batch) {
 fn read_world(path: &Path) -> Result<Option<World>, SimulatorError> {
     let name = || path.display().to_string();
     match std::fs::read(path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|source| SimulatorError::Parse {
-                    path: name(),
-                    source,
-                })
-        }
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| SimulatorError::Parse { path: name(), source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SimulatorError::Read {
-            path: name(),
-            source,
-        }),
+        Err(source) => Err(SimulatorError::Read { path: name(), source }),
     }
 }
 
@@ -291,12 +264,7 @@ fn write_atomically(path: &Path, state: &[u8]) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let draft = PathBuf::from(draft);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(state)?;
     drop(file);
     std::fs::rename(&draft, path)

@@ -14,10 +14,7 @@ const SPARSE_BLOCK_BYTES: u64 = 1 << 30;
 
 impl Machine {
     fn domain(&self, domain: Uuid) -> Result<&Domain, DriverError> {
-        self.world
-            .domains
-            .get(&domain)
-            .ok_or_else(|| not_found("storage domain", domain))
+        self.world.domains.get(&domain).ok_or_else(|| not_found("storage domain", domain))
     }
 
     /// A storage domain that can be written to.
@@ -28,18 +25,14 @@ impl Machine {
     }
 
     pub(super) fn domain_space(&self, id: Uuid) -> Outcome {
-        self.live_domain(id)
-            .map(|domain| Reply::Space(space(domain)))
+        self.live_domain(id).map(|domain| Reply::Space(space(domain)))
     }
 
     pub(super) fn check_storage(&self, host: Uuid, storage: &StorageSpec) -> Outcome {
         let places = self.locate(host, storage)?;
         let existing = self.domain_upon(&places);
         let empty = || Space {
-            available_bytes: places
-                .iter()
-                .map(|place| place.size_bytes - place.used_bytes)
-                .sum(),
+            available_bytes: places.iter().map(|place| place.size_bytes - place.used_bytes).sum(),
             used_bytes: places.iter().map(|place| place.used_bytes).sum(),
         };
         Ok(Reply::Storage(StorageFacts {
@@ -48,30 +41,17 @@ impl Machine {
         }))
     }
 
-    pub(super) fn create_domain(
-        &mut self,
-        host: Uuid,
-        storage: &StorageSpec,
-        facts: DomainFacts,
-    ) -> Outcome {
+    pub(super) fn create_domain(&mut self, host: Uuid, storage: &StorageSpec, facts: DomainFacts) -> Outcome {
         let places = self.locate(host, storage)?;
         let id = facts.domain;
         if let Some(known) = self.world.domains.get(&id) {
             let same = known.places == places && known.facts.name == facts.name;
-            return if same {
-                Ok(Reply::Space(space(known)))
-            } else {
-                Err(exists("storage domain", id))
-            };
+            return if same { Ok(Reply::Space(space(known))) } else { Err(exists("storage domain", id)) };
         }
         if self.domain_upon(&places).is_some() {
             return Err(DriverError::Refused(Refusal::StorageInUse));
         }
-        let domain = Domain {
-            facts,
-            places,
-            allocated_bytes: 0,
-        };
+        let domain = Domain { facts, places, allocated_bytes: 0 };
         let reply = Reply::Space(space(&domain));
         self.world.domains.insert(id, domain);
         Ok(reply)
@@ -110,12 +90,7 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    pub(super) fn activate_domain(
-        &mut self,
-        hosts: &[Uuid],
-        id: Uuid,
-        storage: &StorageSpec,
-    ) -> Outcome {
+    pub(super) fn activate_domain(&mut self, hosts: &[Uuid], id: Uuid, storage: &StorageSpec) -> Outcome {
         let mut failed = Vec::new();
         for host in hosts {
             match self.connect_domain(*host, id, storage) {
@@ -126,19 +101,11 @@ impl Machine {
         }
         match failed.first() {
             Some((_, error)) if failed.len() == hosts.len() => Err(error.clone()),
-            _ => Ok(Reply::Activated {
-                space: space(self.domain(id)?),
-                failed,
-            }),
+            _ => Ok(Reply::Activated { space: space(self.domain(id)?), failed }),
         }
     }
 
-    fn connect_domain(
-        &mut self,
-        host: Uuid,
-        id: Uuid,
-        storage: &StorageSpec,
-    ) -> Result<(), DriverError> {
+    fn connect_domain(&mut self, host: Uuid, id: Uuid, storage: &StorageSpec) -> Result<(), DriverError> {
         let places = self.locate(host, storage)?;
         if self.domain(id)?.places != places {
             return Err(not_found("storage domain", id));
@@ -174,12 +141,8 @@ impl Machine {
     /// No running virtual machine has a disk or a CD there.
     fn check_unused(&self, id: Uuid) -> Result<(), DriverError> {
         let by_disk = self.world.users.keys().any(|volume| volume.domain == id);
-        let by_file = |vm: &super::world::Vm| {
-            [&vm.spec.cdrom, &vm.spec.floppy]
-                .into_iter()
-                .flatten()
-                .any(|file| file.domain == id)
-        };
+        let by_file =
+            |vm: &super::world::Vm| [&vm.spec.cdrom, &vm.spec.floppy].into_iter().flatten().any(|file| file.domain == id);
         match by_disk || self.world.vms.values().any(by_file) {
             true => Err(DriverError::Refused(Refusal::DomainInUse)),
             false => Ok(()),
@@ -191,39 +154,25 @@ impl Machine {
         if domain.facts.class != DomainClass::Iso {
             return Ok(Vec::new());
         }
-        let mut files: Vec<FileFacts> =
-            (domain.places.iter().flat_map(|place| self.files_at(place)))
-                .map(|file| FileFacts {
-                    name: file.name.clone(),
-                    size_bytes: file.size_bytes,
-                })
-                .collect();
+        let mut files: Vec<FileFacts> = (domain.places.iter().flat_map(|place| self.files_at(place)))
+            .map(|file| FileFacts { name: file.name.clone(), size_bytes: file.size_bytes })
+            .collect();
         files.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(files)
     }
 
     fn files_at(&self, place: &Place) -> &[FileEntry] {
         let estate = &self.estate;
-        let servers = estate
-            .nfs
-            .iter()
-            .chain(&estate.posixfs)
-            .chain(&estate.glusterfs);
-        let mut exports =
-            servers.flat_map(|server| server.exports.iter().map(move |export| (server, export)));
-        let found =
-            exports.find(|(server, export)| key_of(&server.address, &export.path) == place.key);
+        let servers = estate.nfs.iter().chain(&estate.posixfs).chain(&estate.glusterfs);
+        let mut exports = servers.flat_map(|server| server.exports.iter().map(move |export| (server, export)));
+        let found = exports.find(|(server, export)| key_of(&server.address, &export.path) == place.key);
         found.map_or(&[], |(_, export)| &export.files)
     }
 
     /// A file that a virtual machine wants to have on a host.
     pub(super) fn check_file(&self, host: Uuid, file: &FileRef) -> Result<(), DriverError> {
         self.check_active(host, file.domain)?;
-        match self
-            .files(file.domain)?
-            .iter()
-            .any(|known| known.name == file.name)
-        {
+        match self.files(file.domain)?.iter().any(|known| known.name == file.name) {
             true => Ok(()),
             false => Err(not_found("file", &file.name)),
         }
@@ -239,55 +188,24 @@ impl Machine {
 
     pub(super) fn discover_targets(&self, host: Uuid, portal: &Portal) -> Outcome {
         self.running(host)?;
-        let found = self
-            .estate
-            .iscsi
-            .iter()
-            .find(|entry| entry.portal() == *portal);
-        let unreachable = || DriverError::Unreachable {
-            address: portal.address.clone(),
-        };
-        let entry = found
-            .filter(|entry| !self.world.lost_storage.contains(&entry.address))
-            .ok_or_else(unreachable)?;
-        let facts = |iqn: &String| TargetFacts {
-            iqn: iqn.clone(),
-            portal: portal.clone(),
-        };
-        Ok(Reply::Targets(
-            entry
-                .targets
-                .iter()
-                .map(|target| facts(&target.iqn))
-                .collect(),
-        ))
+        let found = self.estate.iscsi.iter().find(|entry| entry.portal() == *portal);
+        let unreachable = || DriverError::Unreachable { address: portal.address.clone() };
+        let entry = found.filter(|entry| !self.world.lost_storage.contains(&entry.address)).ok_or_else(unreachable)?;
+        let facts = |iqn: &String| TargetFacts { iqn: iqn.clone(), portal: portal.clone() };
+        Ok(Reply::Targets(entry.targets.iter().map(|target| facts(&target.iqn)).collect()))
     }
 
-    pub(super) fn login_target(
-        &mut self,
-        host: Uuid,
-        portal: Portal,
-        iqn: String,
-        chap: Option<(String, String)>,
-    ) -> Outcome {
+    pub(super) fn login_target(&mut self, host: Uuid, portal: Portal, iqn: String, chap: Option<(String, String)>) -> Outcome {
         let Reply::Targets(targets) = self.discover_targets(host, &portal)? else {
             return Ok(Reply::Done);
         };
         let target = TargetFacts { iqn, portal };
         if !targets.contains(&target) {
-            return Err(DriverError::NoSuchExport {
-                storage: target.iqn,
-            });
+            return Err(DriverError::NoSuchExport { storage: target.iqn });
         }
-        let wanted = self
-            .estate
-            .iscsi
-            .iter()
-            .find(|entry| entry.portal() == target.portal);
+        let wanted = self.estate.iscsi.iter().find(|entry| entry.portal() == target.portal);
         if wanted.is_some_and(|entry| entry.chap.is_some() && entry.chap != chap) {
-            return Err(DriverError::WrongPassword {
-                address: target.portal.address,
-            });
+            return Err(DriverError::WrongPassword { address: target.portal.address });
         }
         let host = self.running_mut(host)?;
         if !host.targets.contains(&target) {
@@ -308,29 +226,12 @@ impl Machine {
             target,
             domain: self.domain_at(&lun.id),
         };
-        let mut luns: Vec<LunFacts> = self
-            .estate
-            .fcp_luns
-            .iter()
-            .enumerate()
-            .map(|numbered| facts(numbered, None))
-            .collect();
+        let mut luns: Vec<LunFacts> = self.estate.fcp_luns.iter().enumerate().map(|numbered| facts(numbered, None)).collect();
         for portal in &self.estate.iscsi {
             for entry in &portal.targets {
-                let target = TargetFacts {
-                    iqn: entry.iqn.clone(),
-                    portal: portal.portal(),
-                };
-                if host.targets.contains(&target)
-                    && !self.world.lost_storage.contains(&portal.address)
-                {
-                    luns.extend(
-                        entry
-                            .luns
-                            .iter()
-                            .enumerate()
-                            .map(|numbered| facts(numbered, Some(target.clone()))),
-                    );
+                let target = TargetFacts { iqn: entry.iqn.clone(), portal: portal.portal() };
+                if host.targets.contains(&target) && !self.world.lost_storage.contains(&portal.address) {
+                    luns.extend(entry.luns.iter().enumerate().map(|numbered| facts(numbered, Some(target.clone()))));
                 }
             }
         }
@@ -339,23 +240,12 @@ impl Machine {
 
     fn domain_at(&self, key: &str) -> Option<Uuid> {
         let lies_there = |domain: &&Domain| domain.places.iter().any(|place| place.key == key);
-        self.world
-            .domains
-            .values()
-            .find(lies_there)
-            .map(|domain| domain.facts.domain)
+        self.world.domains.values().find(lies_there).map(|domain| domain.facts.domain)
     }
 
     fn domain_upon(&self, places: &[Place]) -> Option<&Domain> {
-        let lies_there = |place: &Place| {
-            places
-                .iter()
-                .any(|other| other.key == place.key && other.host == place.host)
-        };
-        self.world
-            .domains
-            .values()
-            .find(|domain| domain.places.iter().any(lies_there))
+        let lies_there = |place: &Place| places.iter().any(|other| other.key == place.key && other.host == place.host);
+        self.world.domains.values().find(|domain| domain.places.iter().any(lies_there))
     }
 
     /// Finds storage as one host sees it.
@@ -372,38 +262,22 @@ impl Machine {
                 vec![at_server(&self.estate.glusterfs, address, path)?]
             }
             StorageSpec::LocalFs { path } => {
-                let export = self
-                    .entry(host)?
-                    .local
-                    .iter()
-                    .find(|export| export.path == *path);
-                let export = export.ok_or_else(|| DriverError::NoSuchExport {
-                    storage: path.clone(),
-                })?;
-                vec![Place {
-                    host: Some(host),
-                    ..file_place("", export)
-                }]
+                let export = self.entry(host)?.local.iter().find(|export| export.path == *path);
+                let export = export.ok_or_else(|| DriverError::NoSuchExport { storage: path.clone() })?;
+                vec![Place { host: Some(host), ..file_place("", export) }]
             }
-            StorageSpec::Iscsi { luns } => luns
-                .iter()
-                .map(|lun| self.iscsi_place(lun))
-                .collect::<Result<_, _>>()?,
+            StorageSpec::Iscsi { luns } => luns.iter().map(|lun| self.iscsi_place(lun)).collect::<Result<_, _>>()?,
             StorageSpec::Fcp { luns } => {
                 let find = |id: &String| {
                     let lun = self.estate.fcp_luns.iter().find(|lun| lun.id == *id);
-                    let lun = lun.ok_or_else(|| DriverError::NoSuchExport {
-                        storage: id.clone(),
-                    })?;
+                    let lun = lun.ok_or_else(|| DriverError::NoSuchExport { storage: id.clone() })?;
                     Ok(block_place("", lun))
                 };
                 luns.iter().map(find).collect::<Result<_, _>>()?
             }
         };
         if places.is_empty() {
-            return Err(DriverError::NoSuchExport {
-                storage: "without logical units".to_owned(),
-            });
+            return Err(DriverError::NoSuchExport { storage: "without logical units".to_owned() });
         }
         self.answers(&places)?;
         Ok(places)
@@ -412,30 +286,16 @@ impl Machine {
     /// Finds a logical unit by its id, and by the way to it where one is given.
     pub(super) fn iscsi_place(&self, lun: &LunSpec) -> Result<Place, DriverError> {
         if let Some(portal) = &lun.portal
-            && !self
-                .estate
-                .iscsi
-                .iter()
-                .any(|entry| entry.portal() == *portal)
+            && !self.estate.iscsi.iter().any(|entry| entry.portal() == *portal)
         {
-            return Err(DriverError::Unreachable {
-                address: portal.address.clone(),
-            });
+            return Err(DriverError::Unreachable { address: portal.address.clone() });
         }
         for portal in &self.estate.iscsi {
-            if lun
-                .portal
-                .as_ref()
-                .is_some_and(|wanted| *wanted != portal.portal())
-            {
+            if lun.portal.as_ref().is_some_and(|wanted| *wanted != portal.portal()) {
                 continue;
             }
             for target in &portal.targets {
-                if lun
-                    .target
-                    .as_ref()
-                    .is_some_and(|wanted| *wanted != target.iqn)
-                {
+                if lun.target.as_ref().is_some_and(|wanted| *wanted != target.iqn) {
                     continue;
                 }
                 if let Some(found) = target.luns.iter().find(|found| found.id == lun.id) {
@@ -443,22 +303,13 @@ impl Machine {
                 }
             }
         }
-        let fcp = self
-            .estate
-            .fcp_luns
-            .iter()
-            .find(|found| found.id == lun.id && lun.portal.is_none());
-        fcp.map(|found| block_place("", found))
-            .ok_or_else(|| DriverError::NoSuchExport {
-                storage: lun.id.clone(),
-            })
+        let fcp = self.estate.fcp_luns.iter().find(|found| found.id == lun.id && lun.portal.is_none());
+        fcp.map(|found| block_place("", found)).ok_or_else(|| DriverError::NoSuchExport { storage: lun.id.clone() })
     }
 
     fn answers(&self, places: &[Place]) -> Result<(), DriverError> {
         match places.iter().find(|place| self.is_lost(place)) {
-            Some(place) => Err(DriverError::Unreachable {
-                address: place.key.clone(),
-            }),
+            Some(place) => Err(DriverError::Unreachable { address: place.key.clone() }),
             None => Ok(()),
         }
     }
@@ -470,12 +321,7 @@ impl Machine {
 
     fn lost_domains(&self) -> Vec<Uuid> {
         let is_lost = |domain: &&Domain| domain.places.iter().any(|place| self.is_lost(place));
-        self.world
-            .domains
-            .values()
-            .filter(is_lost)
-            .map(|domain| domain.facts.domain)
-            .collect()
+        self.world.domains.values().filter(is_lost).map(|domain| domain.facts.domain).collect()
     }
 
     pub fn lose_storage(&mut self, target: &str) {
@@ -511,18 +357,9 @@ impl Machine {
 
     /// A server by its address, where it was named by its name.
     fn canonical(&self, target: &str) -> String {
-        let (server, path) = target
-            .split_once(':')
-            .map_or((target, None), |(server, path)| (server, Some(path)));
-        let servers = self
-            .estate
-            .nfs
-            .iter()
-            .chain(&self.estate.posixfs)
-            .chain(&self.estate.glusterfs);
-        let named = servers
-            .into_iter()
-            .find(|entry| entry.name.as_deref() == Some(server));
+        let (server, path) = target.split_once(':').map_or((target, None), |(server, path)| (server, Some(path)));
+        let servers = self.estate.nfs.iter().chain(&self.estate.posixfs).chain(&self.estate.glusterfs);
+        let named = servers.into_iter().find(|entry| entry.name.as_deref() == Some(server));
         match (named, path) {
             (None, _) => target.to_owned(),
             (Some(entry), None) => entry.address.clone(),
@@ -531,11 +368,7 @@ impl Machine {
     }
 
     fn hosts_of(&self, domain: Uuid) -> Vec<Uuid> {
-        let hosts = self
-            .world
-            .hosts
-            .values()
-            .filter(|host| host.domains.contains(&domain));
+        let hosts = self.world.hosts.values().filter(|host| host.domains.contains(&domain));
         hosts.filter_map(|host| host.id).collect()
     }
 
@@ -543,10 +376,7 @@ impl Machine {
     pub(super) fn allocate(&mut self, id: Uuid, bytes: u64) -> Result<(), DriverError> {
         let available_bytes = space(self.live_domain(id)?).available_bytes;
         if bytes > available_bytes {
-            return Err(DriverError::NoSpace {
-                needed_bytes: bytes,
-                available_bytes,
-            });
+            return Err(DriverError::NoSpace { needed_bytes: bytes, available_bytes });
         }
         self.account(id, |allocated| allocated + bytes);
         Ok(())
@@ -568,18 +398,11 @@ impl Machine {
     }
 
     pub(super) fn volume(&self, volume: VolumeRef) -> Result<&VolumeFacts, DriverError> {
-        self.world
-            .volumes
-            .get(&volume)
-            .ok_or_else(|| not_found("volume", volume.volume))
+        self.world.volumes.get(&volume).ok_or_else(|| not_found("volume", volume.volume))
     }
 
     fn empty_bytes(&self, domain: Uuid, size_bytes: u64, sparse: bool) -> Result<u64, DriverError> {
-        let block = self
-            .live_domain(domain)?
-            .places
-            .iter()
-            .any(|place| place.block);
+        let block = self.live_domain(domain)?.places.iter().any(|place| place.block);
         Ok(match (sparse, block) {
             (false, _) => size_bytes,
             (true, true) => size_bytes.min(SPARSE_BLOCK_BYTES),
@@ -594,17 +417,10 @@ impl Machine {
         facts.actual_bytes = facts.actual_bytes.max(empty_bytes);
         if let Some(known) = self.world.volumes.get(&id) {
             let same = (known.parent, known.size_bytes) == (facts.parent, facts.size_bytes);
-            return if same {
-                Ok(Reply::Volume(known.clone()))
-            } else {
-                Err(exists("volume", id.volume))
-            };
+            return if same { Ok(Reply::Volume(known.clone())) } else { Err(exists("volume", id.volume)) };
         }
         if let Some(parent) = facts.parent {
-            self.volume(VolumeRef {
-                volume: parent,
-                ..id
-            })?;
+            self.volume(VolumeRef { volume: parent, ..id })?;
         }
         self.allocate(id.domain, facts.actual_bytes)?;
         self.world.volumes.insert(id, facts.clone());
@@ -614,10 +430,7 @@ impl Machine {
     pub(super) fn delete_volume(&mut self, volume: VolumeRef) -> Outcome {
         self.live_domain(volume.domain)?;
         let bytes = self.volume(volume)?.actual_bytes;
-        let has_child = self
-            .world
-            .disk(volume.domain, volume.disk)
-            .any(|other| other.parent == Some(volume.volume));
+        let has_child = self.world.disk(volume.domain, volume.disk).any(|other| other.parent == Some(volume.volume));
         if has_child || self.world.users.contains_key(&volume) {
             return Err(DriverError::Refused(Refusal::VolumeInUse));
         }
@@ -632,10 +445,7 @@ impl Machine {
         if volumes.is_empty() {
             return Err(not_found("disk", disk));
         }
-        if volumes
-            .iter()
-            .any(|facts| self.world.users.contains_key(&facts.volume))
-        {
+        if volumes.iter().any(|facts| self.world.users.contains_key(&facts.volume)) {
             return Err(DriverError::Refused(Refusal::VolumeInUse));
         }
         for facts in &volumes {
@@ -653,63 +463,32 @@ impl Machine {
             self.allocate(volume.domain, grown_bytes)?;
         }
         let taken_bytes = if facts.sparse { 0 } else { grown_bytes };
-        let facts = VolumeFacts {
-            size_bytes: facts.size_bytes + grown_bytes,
-            actual_bytes: facts.actual_bytes + taken_bytes,
-            ..facts
-        };
+        let facts =
+            VolumeFacts { size_bytes: facts.size_bytes + grown_bytes, actual_bytes: facts.actual_bytes + taken_bytes, ..facts };
         self.world.volumes.insert(volume, facts.clone());
         Ok(Reply::Volume(facts))
     }
 
-    pub(super) fn copy_volume(
-        &mut self,
-        from: VolumeRef,
-        to: VolumeRef,
-        format: VolumeFormat,
-        sparse: bool,
-    ) -> Outcome {
+    pub(super) fn copy_volume(&mut self, from: VolumeRef, to: VolumeRef, format: VolumeFormat, sparse: bool) -> Outcome {
         self.live_domain(from.domain)?;
         let size_bytes = self.volume(from)?.size_bytes;
         let mut written_bytes = 0u64;
         let mut layer = Some(from.volume);
-        while let Some(facts) =
-            layer.and_then(|volume| self.world.volumes.get(&VolumeRef { volume, ..from }))
-        {
+        while let Some(facts) = layer.and_then(|volume| self.world.volumes.get(&VolumeRef { volume, ..from })) {
             written_bytes = written_bytes.saturating_add(facts.actual_bytes);
             layer = facts.parent;
         }
-        let actual_bytes = if sparse {
-            written_bytes.min(size_bytes)
-        } else {
-            size_bytes
-        };
-        self.create_volume(VolumeFacts {
-            volume: to,
-            parent: None,
-            size_bytes,
-            actual_bytes,
-            format,
-            sparse,
-        })
+        let actual_bytes = if sparse { written_bytes.min(size_bytes) } else { size_bytes };
+        self.create_volume(VolumeFacts { volume: to, parent: None, size_bytes, actual_bytes, format, sparse })
     }
 
     pub(super) fn merge_volume(&mut self, upper: VolumeRef) -> Outcome {
         self.live_domain(upper.domain)?;
         let facts = self.volume(upper)?.clone();
-        let parent = facts
-            .parent
-            .ok_or_else(|| not_found("parent of volume", upper.volume))?;
-        let lower = VolumeRef {
-            volume: parent,
-            ..upper
-        };
+        let parent = facts.parent.ok_or_else(|| not_found("parent of volume", upper.volume))?;
+        let lower = VolumeRef { volume: parent, ..upper };
         let mut below = self.volume(lower)?.clone();
-        let forks = self
-            .world
-            .disk(upper.domain, upper.disk)
-            .filter(|other| other.parent == Some(parent))
-            .count();
+        let forks = self.world.disk(upper.domain, upper.disk).filter(|other| other.parent == Some(parent)).count();
         if forks > 1 || self.world.users.contains_key(&lower) {
             return Err(DriverError::Refused(Refusal::VolumeInUse));
         }
@@ -728,8 +507,7 @@ impl Machine {
         self.world.volumes.remove(&upper);
         self.world.volumes.insert(lower, below.clone());
         for vm in self.world.users.get(&upper).cloned().unwrap_or_default() {
-            self.world
-                .change_vm(vm, |vm| exchange(&mut vm.spec, upper, lower));
+            self.world.change_vm(vm, |vm| exchange(&mut vm.spec, upper, lower));
         }
         self.release(upper.domain, before_bytes - below.actual_bytes);
         Ok(Reply::Volume(below))
@@ -737,33 +515,15 @@ impl Machine {
 
     pub(super) fn list_volumes(&self, domain: Uuid) -> Outcome {
         self.live_domain(domain)?;
-        let first = VolumeRef {
-            domain,
-            disk: Uuid::nil(),
-            volume: Uuid::nil(),
-        };
-        let volumes = self
-            .world
-            .volumes
-            .range(first..)
-            .take_while(|(volume, _)| volume.domain == domain);
-        Ok(Reply::Volumes(
-            volumes.map(|(_, facts)| facts.clone()).collect(),
-        ))
+        let first = VolumeRef { domain, disk: Uuid::nil(), volume: Uuid::nil() };
+        let volumes = self.world.volumes.range(first..).take_while(|(volume, _)| volume.domain == domain);
+        Ok(Reply::Volumes(volumes.map(|(_, facts)| facts.clone()).collect()))
     }
 
-    pub(super) fn snapshot(
-        &mut self,
-        vm: Uuid,
-        disks: &[SnapshotDisk],
-        memory: Option<VolumeRef>,
-    ) -> Outcome {
+    pub(super) fn snapshot(&mut self, vm: Uuid, disks: &[SnapshotDisk], memory: Option<VolumeRef>) -> Outcome {
         let mut new = Vec::new();
         for disk in disks {
-            let below = self.volume(VolumeRef {
-                volume: disk.parent,
-                ..disk.volume
-            })?;
+            let below = self.volume(VolumeRef { volume: disk.parent, ..disk.volume })?;
             new.push(VolumeFacts {
                 volume: disk.volume,
                 parent: Some(disk.parent),
@@ -776,14 +536,7 @@ impl Machine {
         if let (Some(volume), Some(running)) = (memory, self.world.vms.get(&vm)) {
             let size_bytes = running.spec.memory_bytes;
             let format = VolumeFormat::Raw;
-            new.push(VolumeFacts {
-                volume,
-                parent: None,
-                size_bytes,
-                actual_bytes: 0,
-                format,
-                sparse: false,
-            });
+            new.push(VolumeFacts { volume, parent: None, size_bytes, actual_bytes: 0, format, sparse: false });
         }
         let mut made = Vec::new();
         for facts in new {
@@ -800,14 +553,7 @@ impl Machine {
         }
         self.world.change_vm(vm, |vm| {
             for disk in disks {
-                exchange(
-                    &mut vm.spec,
-                    VolumeRef {
-                        volume: disk.parent,
-                        ..disk.volume
-                    },
-                    disk.volume,
-                );
+                exchange(&mut vm.spec, VolumeRef { volume: disk.parent, ..disk.volume }, disk.volume);
             }
         });
         Ok(Reply::Volumes(made))
@@ -831,11 +577,7 @@ impl Machine {
 
     /// The uppermost volume above a volume, if there is any.
     fn leaf_above(&self, volume: VolumeRef) -> Option<VolumeRef> {
-        let above = |below: VolumeRef| {
-            self.world
-                .disk(below.domain, below.disk)
-                .find(|other| other.parent == Some(below.volume))
-        };
+        let above = |below: VolumeRef| self.world.disk(below.domain, below.disk).find(|other| other.parent == Some(below.volume));
         let mut leaf = above(volume)?.volume;
         while let Some(next) = above(leaf) {
             leaf = next.volume;
@@ -845,14 +587,8 @@ impl Machine {
 
     /// Running virtual machines that use a storage domain's volumes.
     pub(super) fn users_of(&self, domain: Uuid) -> Vec<Uuid> {
-        let uses =
-            |vm: &&super::world::Vm| volumes_of(&vm.spec).any(|volume| volume.domain == domain);
-        self.world
-            .vms
-            .values()
-            .filter(uses)
-            .map(|vm| vm.spec.id)
-            .collect()
+        let uses = |vm: &&super::world::Vm| volumes_of(&vm.spec).any(|volume| volume.domain == domain);
+        self.world.vms.values().filter(uses).map(|vm| vm.spec.id).collect()
     }
 }
 
@@ -861,10 +597,7 @@ fn space(domain: &Domain) -> Space {
     let size_bytes: u64 = domain.places.iter().map(|place| place.size_bytes).sum();
     let foreign_bytes: u64 = domain.places.iter().map(|place| place.used_bytes).sum();
     let used_bytes = foreign_bytes + domain.allocated_bytes;
-    Space {
-        available_bytes: size_bytes.saturating_sub(used_bytes),
-        used_bytes,
-    }
+    Space { available_bytes: size_bytes.saturating_sub(used_bytes), used_bytes }
 }
 
 /// Puts one volume in another's place.
@@ -877,24 +610,15 @@ fn exchange(spec: &mut VmSpec, from: VolumeRef, to: VolumeRef) {
 }
 
 fn at_server(servers: &[FileServer], address: &str, path: &str) -> Result<Place, DriverError> {
-    let answers =
-        |server: &&FileServer| server.address == address || server.name.as_deref() == Some(address);
+    let answers = |server: &&FileServer| server.address == address || server.name.as_deref() == Some(address);
     let Some(server) = servers.iter().find(answers) else {
-        return Err(DriverError::Unreachable {
-            address: address.to_owned(),
-        });
+        return Err(DriverError::Unreachable { address: address.to_owned() });
     };
-    let path = if path.len() > 1 {
-        path.trim_end_matches('/')
-    } else {
-        path
-    };
+    let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     let export = server.exports.iter().find(|export| export.path == path);
     export
         .map(|export| file_place(&server.address, export))
-        .ok_or_else(|| DriverError::NoSuchExport {
-            storage: key_of(address, path),
-        })
+        .ok_or_else(|| DriverError::NoSuchExport { storage: key_of(address, path) })
 }
 
 /// `server:/path` taken apart; a device has no server.
@@ -907,11 +631,7 @@ fn split_mount<'a>(address: Option<&'a str>, path: &'a str) -> (&'a str, &'a str
 }
 
 fn key_of(server: &str, path: &str) -> String {
-    if server.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{server}:{path}")
-    }
+    if server.is_empty() { path.to_owned() } else { format!("{server}:{path}") }
 }
 
 fn file_place(server: &str, export: &Export) -> Place {
@@ -926,12 +646,5 @@ fn file_place(server: &str, export: &Export) -> Place {
 }
 
 fn block_place(server: &str, lun: &LunEntry) -> Place {
-    Place {
-        key: lun.id.clone(),
-        server: server.to_owned(),
-        host: None,
-        size_bytes: lun.size_bytes,
-        used_bytes: 0,
-        block: true,
-    }
+    Place { key: lun.id.clone(), server: server.to_owned(), host: None, size_bytes: lun.size_bytes, used_bytes: 0, block: true }
 }

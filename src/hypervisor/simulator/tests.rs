@@ -23,11 +23,7 @@ impl Lab {
     fn over(estate: Estate, state_file: Option<PathBuf>) -> Lab {
         let simulator = Simulator::new(estate, state_file).unwrap();
         let seen = simulator.observe();
-        Lab {
-            simulator,
-            seen,
-            next: 1_000,
-        }
+        Lab { simulator, seen, next: 1_000 }
     }
 
     fn empty() -> Lab {
@@ -43,24 +39,11 @@ impl Lab {
         for (host, address) in [(HOST1, ADDRESS), (HOST2, "host2.example.com")] {
             self.does(install(host, address, "redhat")).await;
         }
-        for (domain, path, class) in [
-            (DATA, "/data1", DomainClass::Data),
-            (ISO, "/iso1", DomainClass::Iso),
-        ] {
+        for (domain, path, class) in [(DATA, "/data1", DomainClass::Data), (ISO, "/iso1", DomainClass::Iso)] {
             self.does(create_domain(domain, nfs(path), class)).await;
-            self.does(Call::AttachDomain {
-                host: HOST1,
-                pool: POOL,
-                domain,
-            })
-            .await;
+            self.does(Call::AttachDomain { host: HOST1, pool: POOL, domain }).await;
             let hosts = vec![HOST1, HOST2];
-            self.does(Call::ActivateDomain {
-                hosts,
-                domain,
-                storage: nfs(path),
-            })
-            .await;
+            self.does(Call::ActivateDomain { hosts, domain, storage: nfs(path) }).await;
         }
         self
     }
@@ -72,9 +55,7 @@ impl Lab {
 
     async fn does(&mut self, call: Call) -> Reply {
         let told = format!("{call:?}");
-        self.tries(call)
-            .await
-            .unwrap_or_else(|error| panic!("{told}: {error}"))
+        self.tries(call).await.unwrap_or_else(|error| panic!("{told}: {error}"))
     }
 
     async fn refuses(&mut self, call: Call) -> DriverError {
@@ -93,10 +74,7 @@ impl Lab {
 
     async fn next_observation(&mut self) -> Observation {
         let patience = Duration::from_secs(3600);
-        tokio::time::timeout(patience, self.seen.recv())
-            .await
-            .expect("nothing happens")
-            .expect("the stream ended")
+        tokio::time::timeout(patience, self.seen.recv()).await.expect("nothing happens").expect("the stream ended")
     }
 
     async fn starts(&mut self) {
@@ -120,47 +98,23 @@ impl Lab {
 }
 
 fn install(host: Uuid, address: &str, password: &str) -> Call {
-    Call::Install {
-        host,
-        address: address.to_owned(),
-        root_password: Some(password.to_owned()),
-    }
+    Call::Install { host, address: address.to_owned(), root_password: Some(password.to_owned()) }
 }
 
 fn nfs(path: &str) -> StorageSpec {
-    StorageSpec::Nfs {
-        address: "192.168.0.10".to_owned(),
-        path: path.to_owned(),
-    }
+    StorageSpec::Nfs { address: "192.168.0.10".to_owned(), path: path.to_owned() }
 }
 
 fn create_domain(domain: Uuid, storage: StorageSpec, class: DomainClass) -> Call {
-    Call::CreateDomain {
-        host: HOST1,
-        domain,
-        name: "a domain".to_owned(),
-        storage,
-        class,
-        format: StorageFormat::V3,
-    }
+    Call::CreateDomain { host: HOST1, domain, name: "a domain".to_owned(), storage, class, format: StorageFormat::V3 }
 }
 
 fn volume(number: u128) -> VolumeRef {
-    VolumeRef {
-        domain: DATA,
-        disk: Uuid::from_u128(200),
-        volume: Uuid::from_u128(number),
-    }
+    VolumeRef { domain: DATA, disk: Uuid::from_u128(200), volume: Uuid::from_u128(number) }
 }
 
 fn create_volume(volume: VolumeRef, size_bytes: u64, sparse: bool) -> Call {
-    Call::CreateVolume {
-        volume,
-        parent: None,
-        size_bytes,
-        format: VolumeFormat::Raw,
-        sparse,
-    }
+    Call::CreateVolume { volume, parent: None, size_bytes, format: VolumeFormat::Raw, sparse }
 }
 
 fn disk(volume: VolumeRef) -> DiskSpec {
@@ -196,10 +150,7 @@ fn spec(id: Uuid) -> VmSpec {
         cdrom: None,
         floppy: None,
         boot: vec![BootDevice::Hd],
-        display: DisplaySpec {
-            kind: DisplayKind::Spice,
-            monitors: 1,
-        },
+        display: DisplaySpec { kind: DisplayKind::Spice, monitors: 1 },
         kernel: None,
         paused: false,
         custom_properties: Vec::new(),
@@ -207,10 +158,7 @@ fn spec(id: Uuid) -> VmSpec {
 }
 
 fn launch(host: Uuid, vm: VmSpec) -> Call {
-    Call::Launch {
-        host,
-        vm: Box::new(vm),
-    }
+    Call::Launch { host, vm: Box::new(vm) }
 }
 
 fn agent() -> FenceAgent {
@@ -224,51 +172,20 @@ fn agent() -> FenceAgent {
 }
 
 fn fence(action: FenceAction) -> Call {
-    Call::Fence {
-        host: HOST1,
-        agent: agent(),
-        action,
-    }
+    Call::Fence { host: HOST1, agent: agent(), action }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_on_the_estate_cannot_be_reached() {
     let mut lab = Lab::ready().await;
     let nowhere = "10.9.9.9".to_owned();
-    let error = lab
-        .refuses(Call::Probe {
-            address: nowhere.clone(),
-            root_password: None,
-        })
-        .await;
+    let error = lab.refuses(Call::Probe { address: nowhere.clone(), root_password: None }).await;
     assert_eq!(error, DriverError::Unreachable { address: nowhere });
-    let error = lab
-        .refuses(install(Uuid::from_u128(3), "192.168.0.13", "wrong"))
-        .await;
-    assert_eq!(
-        error,
-        DriverError::WrongPassword {
-            address: "192.168.0.13".to_owned()
-        }
-    );
-    let error = lab
-        .refuses(Call::CheckStorage {
-            host: HOST1,
-            storage: nfs("/nothing"),
-        })
-        .await;
-    assert_eq!(
-        error,
-        DriverError::NoSuchExport {
-            storage: "192.168.0.10:/nothing".to_owned()
-        }
-    );
-    let error = lab
-        .refuses(Call::Connect {
-            host: Uuid::from_u128(3),
-            address: "192.168.0.13".to_owned(),
-        })
-        .await;
+    let error = lab.refuses(install(Uuid::from_u128(3), "192.168.0.13", "wrong")).await;
+    assert_eq!(error, DriverError::WrongPassword { address: "192.168.0.13".to_owned() });
+    let error = lab.refuses(Call::CheckStorage { host: HOST1, storage: nfs("/nothing") }).await;
+    assert_eq!(error, DriverError::NoSuchExport { storage: "192.168.0.10:/nothing".to_owned() });
+    let error = lab.refuses(Call::Connect { host: Uuid::from_u128(3), address: "192.168.0.13".to_owned() }).await;
     assert_eq!(error, DriverError::Refused(Refusal::HostNotInstalled));
 }
 
@@ -276,46 +193,21 @@ async fn what_is_not_on_the_estate_cannot_be_reached() {
 async fn a_host_answers_to_its_address_and_to_its_name() {
     let mut lab = Lab::empty();
     let password = Some("redhat".to_owned());
-    let by_name = Call::Probe {
-        address: "HOST1.example.com".to_owned(),
-        root_password: password.clone(),
-    };
-    let by_address = Call::Probe {
-        address: ADDRESS.to_owned(),
-        root_password: password,
-    };
+    let by_name = Call::Probe { address: "HOST1.example.com".to_owned(), root_password: password.clone() };
+    let by_address = Call::Probe { address: ADDRESS.to_owned(), root_password: password };
     let reply = lab.does(by_name).await;
     assert_eq!(reply, lab.does(by_address).await);
-    let Reply::Host(facts) = reply else {
-        panic!("{reply:?}")
-    };
-    assert_eq!(
-        (
-            facts.cpu.sockets,
-            facts.cpu.cores_per_socket,
-            facts.memory_bytes
-        ),
-        (2, 4, 32 * GIB)
-    );
+    let Reply::Host(facts) = reply else { panic!("{reply:?}") };
+    assert_eq!((facts.cpu.sockets, facts.cpu.cores_per_socket, facts.memory_bytes), (2, 4, 32 * GIB));
     assert_eq!(facts.cpu.level, "Intel Nehalem Family");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_registers_itself_until_it_is_approved() {
     let mut lab = Lab::empty();
-    let Observation::HostRegistered { address, name, .. } = lab.next_observation().await else {
-        panic!()
-    };
-    assert_eq!(
-        (name.as_str(), address.as_str()),
-        ("hypervisor", "192.168.0.5")
-    );
-    lab.does(Call::Install {
-        host: HOST1,
-        address,
-        root_password: None,
-    })
-    .await;
+    let Observation::HostRegistered { address, name, .. } = lab.next_observation().await else { panic!() };
+    assert_eq!((name.as_str(), address.as_str()), ("hypervisor", "192.168.0.5"));
+    lab.does(Call::Install { host: HOST1, address, root_password: None }).await;
     lab.seen = lab.simulator.observe();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(lab.seen.try_recv().is_err());
@@ -326,10 +218,7 @@ async fn a_vm_powers_up_and_shuts_down_by_itself() {
     let mut lab = Lab::ready().await;
     lab.does(launch(HOST1, spec(VM))).await;
     let report = lab.sees(VmState::PoweringUp).await;
-    assert_eq!(
-        (report.vm, report.host, report.generation, report.guest),
-        (VM, HOST1, 1, None)
-    );
+    assert_eq!((report.vm, report.host, report.generation, report.guest), (VM, HOST1, 1, None));
     assert_eq!(report.display.unwrap().address, ADDRESS);
     let report = lab.sees(VmState::Up).await;
     assert_eq!(report.guest.unwrap().fqdn, "vm1.example.com");
@@ -337,15 +226,8 @@ async fn a_vm_powers_up_and_shuts_down_by_itself() {
     lab.does(Call::Shutdown { vm: VM }).await;
     lab.sees(VmState::PoweringDown).await;
     let message = "The guest has shut down".to_owned();
-    lab.sees(VmState::Down {
-        exit: ExitStatus::Normal,
-        message,
-    })
-    .await;
-    assert!(matches!(
-        lab.vms_of(HOST1).await[0].state,
-        VmState::Down { .. }
-    ));
+    lab.sees(VmState::Down { exit: ExitStatus::Normal, message }).await;
+    assert!(matches!(lab.vms_of(HOST1).await[0].state, VmState::Down { .. }));
     lab.does(Call::Destroy { vm: VM }).await;
     assert_eq!(lab.vms_of(HOST1).await, []);
 }
@@ -356,11 +238,7 @@ async fn a_vm_that_breaks_says_so() {
     lab.starts().await;
     assert!(lab.simulator.crash_vm(VM));
     loop {
-        if let Observation::VmState(VmReport {
-            state: VmState::Down { exit, .. },
-            ..
-        }) = lab.next_observation().await
-        {
+        if let Observation::VmState(VmReport { state: VmState::Down { exit, .. }, .. }) = lab.next_observation().await {
             assert_eq!(exit, ExitStatus::Error);
             break;
         }
@@ -374,10 +252,7 @@ async fn the_same_step_is_done_once() {
     let id = OperationId(1);
     let call = create_volume(volume(1), GIB, false);
     let before = lab.space().await;
-    let (one, other) = tokio::join!(
-        lab.simulator.call(id, call.clone()),
-        lab.simulator.call(id, call.clone())
-    );
+    let (one, other) = tokio::join!(lab.simulator.call(id, call.clone()), lab.simulator.call(id, call.clone()));
     assert_eq!(one, other);
     lab.does(Call::DeleteVolume { volume: volume(1) }).await;
     assert_eq!(lab.simulator.call(id, call).await, one);
@@ -390,26 +265,11 @@ async fn a_call_goes_on_when_nobody_waits_and_a_failed_one_may_be_tried_again() 
     drop(lab.simulator.call(OperationId(1), launch(HOST1, spec(VM))));
     lab.sees(VmState::Up).await;
 
-    let error = DriverError::Failed {
-        message: "planned".to_owned(),
-    };
+    let error = DriverError::Failed { message: "planned".to_owned() };
     lab.simulator.fail_next(CallKind::Pause, error.clone());
-    assert_eq!(
-        lab.simulator
-            .call(OperationId(2), Call::Pause { vm: VM })
-            .await,
-        Err(error)
-    );
-    assert_eq!(
-        lab.simulator
-            .call(OperationId(2), Call::Pause { vm: VM })
-            .await,
-        Ok(Reply::Done)
-    );
-    lab.sees(VmState::Paused {
-        reason: PauseReason::Requested,
-    })
-    .await;
+    assert_eq!(lab.simulator.call(OperationId(2), Call::Pause { vm: VM }).await, Err(error));
+    assert_eq!(lab.simulator.call(OperationId(2), Call::Pause { vm: VM }).await, Ok(Reply::Done));
+    lab.sees(VmState::Paused { reason: PauseReason::Requested }).await;
     lab.does(Call::Resume { vm: VM }).await;
     lab.sees(VmState::Up).await;
 }
@@ -417,82 +277,33 @@ async fn a_call_goes_on_when_nobody_waits_and_a_failed_one_may_be_tried_again() 
 #[tokio::test(start_paused = true)]
 async fn a_host_has_only_so_much_memory() {
     let mut lab = Lab::ready().await;
-    let large = VmSpec {
-        guaranteed_memory_bytes: 20 * GIB,
-        memory_bytes: 20 * GIB,
-        ..spec(VM)
-    };
+    let large = VmSpec { guaranteed_memory_bytes: 20 * GIB, memory_bytes: 20 * GIB, ..spec(VM) };
     lab.does(launch(HOST1, large.clone())).await;
-    let second = VmSpec {
-        id: Uuid::from_u128(101),
-        ..large
-    };
+    let second = VmSpec { id: Uuid::from_u128(101), ..large };
     let error = lab.refuses(launch(HOST1, second.clone())).await;
-    assert!(
-        matches!(error, DriverError::NoMemory { needed_bytes, .. } if needed_bytes == 20 * GIB)
-    );
+    assert!(matches!(error, DriverError::NoMemory { needed_bytes, .. } if needed_bytes == 20 * GIB));
     lab.does(launch(HOST2, second)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_vm_needs_its_disks_and_its_cd() {
     let mut lab = Lab::ready().await;
-    let with_disk = VmSpec {
-        disks: vec![disk(volume(1))],
-        ..spec(VM)
-    };
-    assert!(matches!(
-        lab.refuses(launch(HOST1, with_disk.clone())).await,
-        DriverError::NotFound { .. }
-    ));
+    let with_disk = VmSpec { disks: vec![disk(volume(1))], ..spec(VM) };
+    assert!(matches!(lab.refuses(launch(HOST1, with_disk.clone())).await, DriverError::NotFound { .. }));
     lab.does(create_volume(volume(1), GIB, true)).await;
     lab.does(launch(HOST1, with_disk.clone())).await;
-    let other = VmSpec {
-        id: Uuid::from_u128(101),
-        ..with_disk.clone()
-    };
-    assert_eq!(
-        lab.refuses(launch(HOST2, other)).await,
-        DriverError::Refused(Refusal::VolumeInUse)
-    );
-    assert_eq!(
-        lab.refuses(Call::DeactivateDomain { domain: DATA }).await,
-        DriverError::Refused(Refusal::DomainInUse)
-    );
+    let other = VmSpec { id: Uuid::from_u128(101), ..with_disk.clone() };
+    assert_eq!(lab.refuses(launch(HOST2, other)).await, DriverError::Refused(Refusal::VolumeInUse));
+    assert_eq!(lab.refuses(Call::DeactivateDomain { domain: DATA }).await, DriverError::Refused(Refusal::DomainInUse));
     lab.does(Call::Destroy { vm: VM }).await;
     lab.does(Call::DeactivateDomain { domain: DATA }).await;
-    let error = lab
-        .refuses(launch(
-            HOST1,
-            VmSpec {
-                generation: 2,
-                ..with_disk
-            },
-        ))
-        .await;
+    let error = lab.refuses(launch(HOST1, VmSpec { generation: 2, ..with_disk })).await;
     assert_eq!(error, DriverError::Refused(Refusal::DomainNotActive));
 
-    let cd = |name: &str| {
-        Some(FileRef {
-            domain: ISO,
-            name: name.to_owned(),
-        })
-    };
-    lab.does(launch(
-        HOST1,
-        VmSpec {
-            cdrom: cd("rhel-server-6.4-x86_64-dvd.iso"),
-            ..spec(VM)
-        },
-    ))
-    .await;
-    let missing = Call::ChangeCd {
-        vm: VM,
-        cd: cd("nothing.iso"),
-    };
-    assert!(
-        matches!(lab.refuses(missing).await, DriverError::NotFound { what, .. } if what == "file")
-    );
+    let cd = |name: &str| Some(FileRef { domain: ISO, name: name.to_owned() });
+    lab.does(launch(HOST1, VmSpec { cdrom: cd("rhel-server-6.4-x86_64-dvd.iso"), ..spec(VM) })).await;
+    let missing = Call::ChangeCd { vm: VM, cd: cd("nothing.iso") };
+    assert!(matches!(lab.refuses(missing).await, DriverError::NotFound { what, .. } if what == "file"));
     lab.does(Call::ChangeCd { vm: VM, cd: None }).await;
 }
 
@@ -500,12 +311,7 @@ async fn a_vm_needs_its_disks_and_its_cd() {
 async fn a_vm_migrates() {
     let mut lab = Lab::ready().await;
     lab.starts().await;
-    lab.does(Call::Migrate {
-        vm: VM,
-        from: HOST1,
-        to: HOST2,
-    })
-    .await;
+    lab.does(Call::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
     let mut percents = Vec::new();
     let mut host = HOST1;
     loop {
@@ -529,17 +335,9 @@ async fn a_migration_is_cancelled_and_one_to_a_dying_host_fails() {
     let mut lab = Lab::ready().await;
     lab.starts().await;
     let cancel = Call::CancelMigration { vm: VM };
-    assert_eq!(
-        lab.refuses(cancel.clone()).await,
-        DriverError::Refused(Refusal::NotMigrating)
-    );
+    assert_eq!(lab.refuses(cancel.clone()).await, DriverError::Refused(Refusal::NotMigrating));
     for (by_request, expected) in [(true, true), (false, false)] {
-        lab.does(Call::Migrate {
-            vm: VM,
-            from: HOST1,
-            to: HOST2,
-        })
-        .await;
+        lab.does(Call::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
         match by_request {
             true => _ = lab.does(cancel.clone()).await,
             false => _ = lab.simulator.kill_host("192.168.0.12"),
@@ -559,47 +357,17 @@ async fn a_dead_host_takes_its_vms_with_it_and_fencing_brings_it_back() {
     let mut lab = Lab::ready().await;
     lab.starts().await;
     lab.simulator.kill_host("host1.example.com");
-    assert_eq!(
-        lab.next_observation().await,
-        Observation::HostUnresponsive { host: HOST1 }
-    );
+    assert_eq!(lab.next_observation().await, Observation::HostUnresponsive { host: HOST1 });
     let error = lab.refuses(Call::ListVms { host: HOST1 }).await;
-    assert_eq!(
-        error,
-        DriverError::Unreachable {
-            address: ADDRESS.to_owned()
-        }
-    );
+    assert_eq!(error, DriverError::Unreachable { address: ADDRESS.to_owned() });
 
-    let wrong = FenceAgent {
-        password: "wrong".to_owned(),
-        ..agent()
-    };
-    let call = Call::Fence {
-        host: HOST1,
-        agent: wrong,
-        action: FenceAction::Status,
-    };
-    assert!(matches!(
-        lab.refuses(call).await,
-        DriverError::WrongPassword { .. }
-    ));
-    assert_eq!(
-        lab.does(fence(FenceAction::Status)).await,
-        Reply::Power(PowerState::On)
-    );
-    assert_eq!(
-        lab.does(fence(FenceAction::Stop)).await,
-        Reply::Power(PowerState::Off)
-    );
-    assert_eq!(
-        lab.does(fence(FenceAction::Start)).await,
-        Reply::Power(PowerState::On)
-    );
-    assert_eq!(
-        lab.next_observation().await,
-        Observation::HostUp { host: HOST1 }
-    );
+    let wrong = FenceAgent { password: "wrong".to_owned(), ..agent() };
+    let call = Call::Fence { host: HOST1, agent: wrong, action: FenceAction::Status };
+    assert!(matches!(lab.refuses(call).await, DriverError::WrongPassword { .. }));
+    assert_eq!(lab.does(fence(FenceAction::Status)).await, Reply::Power(PowerState::On));
+    assert_eq!(lab.does(fence(FenceAction::Stop)).await, Reply::Power(PowerState::Off));
+    assert_eq!(lab.does(fence(FenceAction::Start)).await, Reply::Power(PowerState::On));
+    assert_eq!(lab.next_observation().await, Observation::HostUp { host: HOST1 });
     assert_eq!(lab.vms_of(HOST1).await, []);
     lab.does(launch(HOST1, spec(VM))).await;
 }
@@ -609,23 +377,13 @@ async fn a_vm_is_suspended_to_storage_and_restored_elsewhere() {
     let mut lab = Lab::ready().await;
     let before = lab.space().await;
     lab.starts().await;
-    lab.does(Call::Suspend {
-        vm: VM,
-        domain: DATA,
-    })
-    .await;
+    lab.does(Call::Suspend { vm: VM, domain: DATA }).await;
     lab.sees(VmState::SavingState).await;
     lab.sees(VmState::Saved).await;
     assert_eq!(lab.vms_of(HOST1).await, []);
     assert_eq!(lab.space().await.used_bytes, before.used_bytes + GIB);
 
-    let restore = Call::Restore {
-        host: HOST2,
-        vm: Box::new(VmSpec {
-            generation: 2,
-            ..spec(VM)
-        }),
-    };
+    let restore = Call::Restore { host: HOST2, vm: Box::new(VmSpec { generation: 2, ..spec(VM) }) };
     lab.does(restore).await;
     lab.sees(VmState::RestoringState).await;
     assert_eq!(lab.sees(VmState::Up).await.host, HOST2);
@@ -636,38 +394,15 @@ async fn a_vm_is_suspended_to_storage_and_restored_elsewhere() {
 async fn storage_that_is_lost_stops_guests_until_it_returns() {
     let mut lab = Lab::ready().await;
     lab.does(create_volume(volume(1), GIB, true)).await;
-    lab.does(launch(
-        HOST1,
-        VmSpec {
-            disks: vec![disk(volume(1))],
-            ..spec(VM)
-        },
-    ))
-    .await;
+    lab.does(launch(HOST1, VmSpec { disks: vec![disk(volume(1))], ..spec(VM) })).await;
     lab.sees(VmState::Up).await;
-    lab.simulator
-        .unreachable_export("storage.example.com:/data1");
+    lab.simulator.unreachable_export("storage.example.com:/data1");
     let lost = |host| Observation::DomainUnreachable { host, domain: DATA };
-    assert_eq!(
-        [lab.next_observation().await, lab.next_observation().await],
-        [lost(HOST1), lost(HOST2)]
-    );
-    lab.sees(VmState::Paused {
-        reason: PauseReason::Eio,
-    })
-    .await;
-    assert!(matches!(
-        lab.refuses(Call::DomainSpace { domain: DATA }).await,
-        DriverError::Unreachable { .. }
-    ));
+    assert_eq!([lab.next_observation().await, lab.next_observation().await], [lost(HOST1), lost(HOST2)]);
+    lab.sees(VmState::Paused { reason: PauseReason::Eio }).await;
+    assert!(matches!(lab.refuses(Call::DomainSpace { domain: DATA }).await, DriverError::Unreachable { .. }));
     lab.simulator.reachable_export("192.168.0.10:/data1");
-    assert_eq!(
-        lab.next_observation().await,
-        Observation::DomainReachable {
-            host: HOST1,
-            domain: DATA
-        }
-    );
+    assert_eq!(lab.next_observation().await, Observation::DomainReachable { host: HOST1, domain: DATA });
     lab.sees(VmState::Up).await;
 }
 
@@ -675,234 +410,91 @@ async fn storage_that_is_lost_stops_guests_until_it_returns() {
 async fn a_storage_domain_lies_upon_free_storage_only() {
     let mut lab = Lab::ready().await;
     let call = create_domain(Uuid::from_u128(13), nfs("/data1"), DomainClass::Data);
+    assert_eq!(lab.refuses(call).await, DriverError::Refused(Refusal::StorageInUse));
     assert_eq!(
-        lab.refuses(call).await,
-        DriverError::Refused(Refusal::StorageInUse)
-    );
-    assert_eq!(
-        lab.refuses(Call::FormatDomain {
-            host: HOST1,
-            domain: DATA
-        })
-        .await,
+        lab.refuses(Call::FormatDomain { host: HOST1, domain: DATA }).await,
         DriverError::Refused(Refusal::DomainAttached)
     );
     let space = lab.space().await;
-    assert_eq!(
-        (space.available_bytes, space.used_bytes),
-        (175019917312, 27917287424)
-    );
-    let error = lab
-        .refuses(create_volume(volume(1), space.available_bytes + 1, false))
-        .await;
+    assert_eq!((space.available_bytes, space.used_bytes), (175019917312, 27917287424));
+    let error = lab.refuses(create_volume(volume(1), space.available_bytes + 1, false)).await;
     assert!(matches!(error, DriverError::NoSpace { .. }));
     lab.does(Call::DeactivateDomain { domain: DATA }).await;
-    lab.does(Call::DetachDomain {
-        host: HOST1,
-        pool: POOL,
-        domain: DATA,
-    })
-    .await;
-    lab.does(Call::FormatDomain {
-        host: HOST1,
-        domain: DATA,
-    })
-    .await;
-    let reply = lab
-        .does(Call::CheckStorage {
-            host: HOST1,
-            storage: nfs("/data1"),
-        })
-        .await;
-    assert_eq!(
-        reply,
-        Reply::Storage(StorageFacts {
-            space,
-            existing: None
-        })
-    );
+    lab.does(Call::DetachDomain { host: HOST1, pool: POOL, domain: DATA }).await;
+    lab.does(Call::FormatDomain { host: HOST1, domain: DATA }).await;
+    let reply = lab.does(Call::CheckStorage { host: HOST1, storage: nfs("/data1") }).await;
+    assert_eq!(reply, Reply::Storage(StorageFacts { space, existing: None }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn iscsi_units_are_discovered_and_used() {
     let mut lab = Lab::ready().await;
-    let portal = Portal {
-        address: "192.168.0.20".to_owned(),
-        port: 3260,
-    };
-    let reply = lab
-        .does(Call::DiscoverTargets {
-            host: HOST1,
-            portal: portal.clone(),
-        })
-        .await;
-    let Reply::Targets(targets) = reply else {
-        panic!("{reply:?}")
-    };
+    let portal = Portal { address: "192.168.0.20".to_owned(), port: 3260 };
+    let reply = lab.does(Call::DiscoverTargets { host: HOST1, portal: portal.clone() }).await;
+    let Reply::Targets(targets) = reply else { panic!("{reply:?}") };
     assert_eq!(targets.len(), 2);
-    assert_eq!(
-        lab.does(Call::ListLuns { host: HOST1 }).await,
-        Reply::Luns(vec![])
-    );
+    assert_eq!(lab.does(Call::ListLuns { host: HOST1 }).await, Reply::Luns(vec![]));
     let target = targets[0].iqn.clone();
-    lab.does(Call::LoginTarget {
-        host: HOST1,
-        portal,
-        target,
-        user: None,
-        password: None,
-    })
-    .await;
-    let Reply::Luns(luns) = lab.does(Call::ListLuns { host: HOST1 }).await else {
-        panic!()
-    };
+    lab.does(Call::LoginTarget { host: HOST1, portal, target, user: None, password: None }).await;
+    let Reply::Luns(luns) = lab.does(Call::ListLuns { host: HOST1 }).await else { panic!() };
     assert_eq!(luns.len(), 2);
-    let luns = luns
-        .into_iter()
-        .map(|lun| LunSpec {
-            id: lun.id,
-            portal: None,
-            target: None,
-        })
-        .collect();
-    let call = create_domain(
-        Uuid::from_u128(13),
-        StorageSpec::Iscsi { luns },
-        DomainClass::Data,
-    );
-    assert_eq!(
-        lab.does(call).await,
-        Reply::Space(Space {
-            available_bytes: 300 * GIB,
-            used_bytes: 0
-        })
-    );
+    let luns = luns.into_iter().map(|lun| LunSpec { id: lun.id, portal: None, target: None }).collect();
+    let call = create_domain(Uuid::from_u128(13), StorageSpec::Iscsi { luns }, DomainClass::Data);
+    assert_eq!(lab.does(call).await, Reply::Space(Space { available_bytes: 300 * GIB, used_bytes: 0 }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn iso_files_are_listed() {
     let mut lab = Lab::ready().await;
-    let Reply::Files(files) = lab.does(Call::ListFiles { domain: ISO }).await else {
-        panic!()
-    };
-    assert!(
-        files
-            .iter()
-            .any(|file| file.name == "rhel-server-6.0-x86_64-dvd.iso" && file.size_bytes > GIB)
-    );
+    let Reply::Files(files) = lab.does(Call::ListFiles { domain: ISO }).await else { panic!() };
+    assert!(files.iter().any(|file| file.name == "rhel-server-6.0-x86_64-dvd.iso" && file.size_bytes > GIB));
 }
 
 #[tokio::test(start_paused = true)]
 async fn snapshots_are_laid_upon_disks_and_merged_live() {
     let mut lab = Lab::ready().await;
     lab.does(create_volume(volume(1), GIB, true)).await;
-    lab.does(launch(
-        HOST1,
-        VmSpec {
-            disks: vec![disk(volume(1))],
-            ..spec(VM)
-        },
-    ))
-    .await;
-    let disks = vec![SnapshotDisk {
-        volume: volume(2),
-        parent: Uuid::from_u128(1),
-    }];
-    lab.does(Call::Snapshot {
-        vm: VM,
-        disks,
-        memory: None,
-        quiesce: false,
-    })
-    .await;
-    let delete = |number| Call::DeleteVolume {
-        volume: volume(number),
-    };
+    lab.does(launch(HOST1, VmSpec { disks: vec![disk(volume(1))], ..spec(VM) })).await;
+    let disks = vec![SnapshotDisk { volume: volume(2), parent: Uuid::from_u128(1) }];
+    lab.does(Call::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
+    let delete = |number| Call::DeleteVolume { volume: volume(number) };
     for number in [1, 2] {
-        assert_eq!(
-            lab.refuses(delete(number)).await,
-            DriverError::Refused(Refusal::VolumeInUse)
-        );
+        assert_eq!(lab.refuses(delete(number)).await, DriverError::Refused(Refusal::VolumeInUse));
     }
     lab.does(Call::MergeVolume { volume: volume(2) }).await;
-    assert!(matches!(
-        lab.refuses(delete(2)).await,
-        DriverError::NotFound { .. }
-    ));
-    assert_eq!(
-        lab.refuses(delete(1)).await,
-        DriverError::Refused(Refusal::VolumeInUse)
-    );
+    assert!(matches!(lab.refuses(delete(2)).await, DriverError::NotFound { .. }));
+    assert_eq!(lab.refuses(delete(1)).await, DriverError::Refused(Refusal::VolumeInUse));
     lab.does(Call::Destroy { vm: VM }).await;
-    let disks = vec![SnapshotDisk {
-        volume: volume(3),
-        parent: Uuid::from_u128(1),
-    }];
-    lab.does(Call::Snapshot {
-        vm: VM,
-        disks,
-        memory: None,
-        quiesce: false,
-    })
-    .await;
-    lab.does(Call::Revert {
-        vm: VM,
-        volumes: vec![volume(1)],
-    })
-    .await;
-    let Reply::Volumes(volumes) = lab.does(Call::ListVolumes { domain: DATA }).await else {
-        panic!()
-    };
-    assert_eq!(
-        volumes.iter().map(|facts| facts.volume).collect::<Vec<_>>(),
-        [volume(1)]
-    );
+    let disks = vec![SnapshotDisk { volume: volume(3), parent: Uuid::from_u128(1) }];
+    lab.does(Call::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
+    lab.does(Call::Revert { vm: VM, volumes: vec![volume(1)] }).await;
+    let Reply::Volumes(volumes) = lab.does(Call::ListVolumes { domain: DATA }).await else { panic!() };
+    assert_eq!(volumes.iter().map(|facts| facts.volume).collect::<Vec<_>>(), [volume(1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_one_host_manages_a_pool() {
     let mut lab = Lab::ready().await;
-    lab.does(Call::StartSpm {
-        host: HOST1,
-        pool: POOL,
-    })
-    .await;
-    let other = Call::StartSpm {
-        host: HOST2,
-        pool: POOL,
-    };
-    assert_eq!(
-        lab.refuses(other.clone()).await,
-        DriverError::Refused(Refusal::SpmElsewhere)
-    );
+    lab.does(Call::StartSpm { host: HOST1, pool: POOL }).await;
+    let other = Call::StartSpm { host: HOST2, pool: POOL };
+    assert_eq!(lab.refuses(other.clone()).await, DriverError::Refused(Refusal::SpmElsewhere));
     lab.simulator.kill_host(ADDRESS);
     lab.does(other).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn planned_faults_happen() {
-    let text = format!(
-        "{}\n[[fault]]\nat_ms = 60000\nkind = \"host_dies\"\ntarget = \"{ADDRESS}\"",
-        estate::BUILTIN
-    );
-    let mut lab = Lab::over(Estate::parse(&text).unwrap(), None)
-        .furnish()
-        .await;
+    let text = format!("{}\n[[fault]]\nat_ms = 60000\nkind = \"host_dies\"\ntarget = \"{ADDRESS}\"", estate::BUILTIN);
+    let mut lab = Lab::over(Estate::parse(&text).unwrap(), None).furnish().await;
     lab.starts().await;
-    assert_eq!(
-        lab.next_observation().await,
-        Observation::HostUnresponsive { host: HOST1 }
-    );
+    assert_eq!(lab.next_observation().await, Observation::HostUnresponsive { host: HOST1 });
     assert!(lab.simulator.now_ms() >= 63_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_can_run_fast() {
     let started = Instant::now();
-    let estate = Estate {
-        speed: 1_000.0,
-        ..Estate::builtin()
-    };
+    let estate = Estate { speed: 1_000.0, ..Estate::builtin() };
     Lab::over(estate, None).furnish().await.starts().await;
     assert!(started.elapsed() < Duration::from_millis(100));
 }
@@ -922,29 +514,12 @@ async fn load_is_sampled() {
 
 /// A small day: everything that is observed in it, as text with the time.
 async fn day(seed: u64) -> Vec<String> {
-    let mut lab = Lab::over(
-        Estate {
-            seed,
-            ..Estate::builtin()
-        },
-        None,
-    )
-    .furnish()
-    .await;
+    let mut lab = Lab::over(Estate { seed, ..Estate::builtin() }, None).furnish().await;
     for number in 0..5 {
-        lab.does(launch(HOST1, spec(Uuid::from_u128(500 + number))))
-            .await;
+        lab.does(launch(HOST1, spec(Uuid::from_u128(500 + number)))).await;
     }
-    lab.does(Call::Migrate {
-        vm: Uuid::from_u128(500),
-        from: HOST1,
-        to: HOST2,
-    })
-    .await;
-    lab.does(Call::Reboot {
-        vm: Uuid::from_u128(501),
-    })
-    .await;
+    lab.does(Call::Migrate { vm: Uuid::from_u128(500), from: HOST1, to: HOST2 }).await;
+    lab.does(Call::Reboot { vm: Uuid::from_u128(501) }).await;
     lab.simulator.kill_host(ADDRESS);
     lab.does(fence(FenceAction::Restart)).await;
     let mut trace = Vec::new();
@@ -970,14 +545,9 @@ async fn the_same_seed_gives_the_same_day() {
 async fn the_world_survives_the_engine() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("world.json");
-    let mut lab = Lab::over(Estate::builtin(), Some(file.clone()))
-        .furnish()
-        .await;
+    let mut lab = Lab::over(Estate::builtin(), Some(file.clone())).furnish().await;
     let id = OperationId(1);
-    lab.simulator
-        .call(id, launch(HOST1, spec(VM)))
-        .await
-        .unwrap();
+    lab.simulator.call(id, launch(HOST1, spec(VM))).await.unwrap();
     lab.sees(VmState::Up).await;
     // Taken on, and not answered when the engine dies.
     let copy = create_volume(volume(1), GIB, false);
@@ -987,20 +557,11 @@ async fn the_world_survives_the_engine() {
 
     let mut lab = Lab::over(Estate::builtin(), Some(file));
     assert_eq!(lab.vms_of(HOST1).await[0].state, VmState::Up);
-    let other = VmSpec {
-        generation: 9,
-        ..spec(VM)
-    };
-    assert_eq!(
-        lab.simulator.call(id, launch(HOST1, other)).await,
-        Ok(Reply::Done)
-    );
+    let other = VmSpec { generation: 9, ..spec(VM) };
+    assert_eq!(lab.simulator.call(id, launch(HOST1, other)).await, Ok(Reply::Done));
     assert_eq!(lab.vms_of(HOST1).await[0].generation, 1);
     let before = lab.space().await;
-    assert!(matches!(
-        lab.simulator.call(OperationId(2), copy).await,
-        Ok(Reply::Volume(_))
-    ));
+    assert!(matches!(lab.simulator.call(OperationId(2), copy).await, Ok(Reply::Volume(_))));
     assert_eq!(lab.space().await.used_bytes, before.used_bytes + GIB);
     lab.does(Call::Shutdown { vm: VM }).await;
     lab.sees(VmState::PoweringDown).await;
@@ -1010,9 +571,7 @@ async fn the_world_survives_the_engine() {
 async fn a_vm_that_was_powering_up_comes_up_under_the_next_engine() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("world.json");
-    let mut lab = Lab::over(Estate::builtin(), Some(file.clone()))
-        .furnish()
-        .await;
+    let mut lab = Lab::over(Estate::builtin(), Some(file.clone())).furnish().await;
     lab.does(launch(HOST1, spec(VM))).await;
     drop(lab);
     let mut lab = Lab::over(Estate::builtin(), Some(file));
@@ -1024,10 +583,7 @@ async fn a_spoilt_state_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("world.json");
     std::fs::write(&file, "{").unwrap();
-    assert!(matches!(
-        Simulator::new(Estate::builtin(), Some(file)),
-        Err(SimulatorError::Parse { .. })
-    ));
+    assert!(matches!(Simulator::new(Estate::builtin(), Some(file)), Err(SimulatorError::Parse { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -1040,10 +596,7 @@ async fn what_cannot_be_kept_is_not_confirmed() {
     std::fs::create_dir(&file).unwrap();
     let again = install(HOST2, "192.168.0.12", "redhat");
     let id = OperationId(1);
-    assert_eq!(
-        lab.simulator.call(id, again.clone()).await,
-        Err(DriverError::Disconnected)
-    );
+    assert_eq!(lab.simulator.call(id, again.clone()).await, Err(DriverError::Disconnected));
     std::fs::remove_dir(&file).unwrap();
     assert!(lab.simulator.call(id, again).await.is_ok());
 }
@@ -1055,19 +608,12 @@ async fn a_slow_consumer_misses_nothing() {
     for _ in 0..OBSERVATION_BUFFER {
         lab.simulator.crash_vm(VM);
         lab.next += 1;
-        drop(
-            lab.simulator
-                .call(OperationId(lab.next), launch(HOST1, spec(VM))),
-        );
+        drop(lab.simulator.call(OperationId(lab.next), launch(HOST1, spec(VM))));
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     let mut downs = 0;
     while downs < OBSERVATION_BUFFER {
-        if let Observation::VmState(VmReport {
-            state: VmState::Down { .. },
-            ..
-        }) = lab.next_observation().await
-        {
+        if let Observation::VmState(VmReport { state: VmState::Down { .. }, .. }) = lab.next_observation().await {
             downs += 1;
         }
     }

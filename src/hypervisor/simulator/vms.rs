@@ -16,9 +16,7 @@ const MIGRATION_PROGRESS_PERCENT: u8 = 25;
 impl Machine {
     pub(super) fn launch(&mut self, host: Uuid, spec: VmSpec) -> Outcome {
         let turn_ms = self.estate.durations.power_up_ms;
-        let paused = spec.paused.then_some(VmState::Paused {
-            reason: PauseReason::Requested,
-        });
+        let paused = spec.paused.then_some(VmState::Paused { reason: PauseReason::Requested });
         self.begin(host, spec, paused.unwrap_or(VmState::PoweringUp), turn_ms)
     }
 
@@ -27,11 +25,7 @@ impl Machine {
         if self.is_same_run(host, &spec) {
             return Ok(Reply::Done);
         }
-        let saved = *self
-            .world
-            .saved
-            .get(&id)
-            .ok_or_else(|| not_found("saved state", id))?;
+        let saved = *self.world.saved.get(&id).ok_or_else(|| not_found("saved state", id))?;
         self.check_active(host, saved.domain)?;
         let turn_ms = per_gib(self.estate.durations.restore_ms_per_gib, spec.memory_bytes);
         let reply = self.begin(host, spec, VmState::RestoringState, turn_ms)?;
@@ -41,18 +35,13 @@ impl Machine {
     }
 
     pub(super) fn discard_saved_state(&mut self, id: Uuid) -> Outcome {
-        let saved = self
-            .world
-            .saved
-            .remove(&id)
-            .ok_or_else(|| not_found("saved state", id))?;
+        let saved = self.world.saved.remove(&id).ok_or_else(|| not_found("saved state", id))?;
         self.release(saved.domain, saved.bytes);
         Ok(Reply::Done)
     }
 
     fn is_same_run(&self, host: Uuid, spec: &VmSpec) -> bool {
-        (self.world.vms.get(&spec.id))
-            .is_some_and(|vm| vm.host == host && vm.spec.generation == spec.generation)
+        (self.world.vms.get(&spec.id)).is_some_and(|vm| vm.host == host && vm.spec.generation == spec.generation)
     }
 
     fn begin(&mut self, host: Uuid, spec: VmSpec, state: VmState, turn_ms: u64) -> Outcome {
@@ -91,21 +80,14 @@ impl Machine {
     /// Memory that a host keeps for virtual machines, those that migrate to it included.
     pub(super) fn committed_bytes(&self, host: Uuid) -> u64 {
         let residents = self.world.residents.get(&host).into_iter().flatten();
-        residents
-            .filter_map(|id| self.world.vms.get(id))
-            .map(|vm| vm.spec.guaranteed_memory_bytes)
-            .sum()
+        residents.filter_map(|id| self.world.vms.get(id)).map(|vm| vm.spec.guaranteed_memory_bytes).sum()
     }
 
     fn check_room(&self, host: Uuid, spec: &VmSpec) -> Result<(), DriverError> {
-        let available_bytes = Machine::schedulable_bytes(self.entry(host)?)
-            .saturating_sub(self.committed_bytes(host));
+        let available_bytes = Machine::schedulable_bytes(self.entry(host)?).saturating_sub(self.committed_bytes(host));
         let needed_bytes = spec.guaranteed_memory_bytes;
         match needed_bytes > available_bytes {
-            true => Err(DriverError::NoMemory {
-                needed_bytes,
-                available_bytes,
-            }),
+            true => Err(DriverError::NoMemory { needed_bytes, available_bytes }),
             false => Ok(()),
         }
     }
@@ -125,11 +107,7 @@ impl Machine {
             DiskSource::Volume(volume) => {
                 self.check_active(host, volume.domain)?;
                 self.volume(*volume)?;
-                let others = self
-                    .world
-                    .users
-                    .get(volume)
-                    .is_some_and(|users| users.iter().any(|user| *user != vm));
+                let others = self.world.users.get(volume).is_some_and(|users| users.iter().any(|user| *user != vm));
                 if others && !disk.shareable && !disk.read_only {
                     return Err(DriverError::Refused(Refusal::VolumeInUse));
                 }
@@ -141,29 +119,16 @@ impl Machine {
 
     fn free_port(&self, host: Uuid) -> u16 {
         let residents = self.world.residents.get(&host).into_iter().flatten();
-        let taken: BTreeSet<u16> = residents
-            .filter_map(|id| self.world.vms.get(id))
-            .map(|vm| vm.port)
-            .collect();
-        (FIRST_DISPLAY_PORT..u16::MAX)
-            .step_by(2)
-            .find(|port| !taken.contains(port))
-            .unwrap_or(FIRST_DISPLAY_PORT)
+        let taken: BTreeSet<u16> = residents.filter_map(|id| self.world.vms.get(id)).map(|vm| vm.port).collect();
+        (FIRST_DISPLAY_PORT..u16::MAX).step_by(2).find(|port| !taken.contains(port)).unwrap_or(FIRST_DISPLAY_PORT)
     }
 
     fn vm(&self, id: Uuid) -> Result<&Vm, DriverError> {
-        self.world
-            .vms
-            .get(&id)
-            .ok_or_else(|| not_found("virtual machine", id))
+        self.world.vms.get(&id).ok_or_else(|| not_found("virtual machine", id))
     }
 
     /// A virtual machine whose host answers and whose state is one of those in which something can be done.
-    fn vm_in(
-        &mut self,
-        id: Uuid,
-        allowed: impl FnOnce(&VmState) -> bool,
-    ) -> Result<&mut Vm, DriverError> {
+    fn vm_in(&mut self, id: Uuid, allowed: impl FnOnce(&VmState) -> bool) -> Result<&mut Vm, DriverError> {
         self.running(self.vm(id)?.host)?;
         match self.world.vms.get_mut(&id) {
             Some(vm) if allowed(&vm.state) => Ok(vm),
@@ -185,11 +150,7 @@ impl Machine {
     fn turn_after(&mut self, id: Uuid, duration_ms: u64, turn: Turn) {
         let after_ms = self.about(duration_ms);
         if let Some(vm) = self.world.vms.get(&id) {
-            let timer = Timer::Vm {
-                vm: id,
-                epoch: vm.epoch,
-                turn,
-            };
+            let timer = Timer::Vm { vm: id, epoch: vm.epoch, turn };
             self.world.schedule(after_ms, timer);
         }
     }
@@ -221,14 +182,7 @@ impl Machine {
         if domains.iter().any(|domain| self.is_domain_lost(*domain)) {
             return Err(failed("the virtual machine's storage does not answer"));
         }
-        self.change(
-            id,
-            if booted {
-                VmState::Up
-            } else {
-                VmState::PoweringUp
-            },
-        );
+        self.change(id, if booted { VmState::Up } else { VmState::PoweringUp });
         if !booted {
             self.turn_after(id, self.estate.durations.power_up_ms, Turn::Up);
         }
@@ -236,28 +190,16 @@ impl Machine {
     }
 
     pub(super) fn pause(&mut self, id: Uuid) -> Outcome {
-        let vm = self.vm_in(id, |state| {
-            matches!(state, VmState::Up | VmState::PoweringUp)
-        })?;
+        let vm = self.vm_in(id, |state| matches!(state, VmState::Up | VmState::PoweringUp))?;
         if vm.migrating_to.is_some() {
             return Err(DriverError::Refused(Refusal::VmState));
         }
-        self.change(
-            id,
-            VmState::Paused {
-                reason: PauseReason::Requested,
-            },
-        );
+        self.change(id, VmState::Paused { reason: PauseReason::Requested });
         Ok(Reply::Done)
     }
 
     pub(super) fn shutdown(&mut self, id: Uuid) -> Outcome {
-        self.vm_in(id, |state| {
-            matches!(
-                state,
-                VmState::Up | VmState::PoweringUp | VmState::PoweringDown
-            )
-        })?;
+        self.vm_in(id, |state| matches!(state, VmState::Up | VmState::PoweringUp | VmState::PoweringDown))?;
         self.power_down(id);
         Ok(Reply::Done)
     }
@@ -269,12 +211,7 @@ impl Machine {
     }
 
     fn power_down(&mut self, id: Uuid) {
-        if self
-            .world
-            .vms
-            .get(&id)
-            .is_some_and(|vm| vm.state != VmState::PoweringDown)
-        {
+        if self.world.vms.get(&id).is_some_and(|vm| vm.state != VmState::PoweringDown) {
             self.fail_migration(id, "the guest shuts down");
             self.change(id, VmState::PoweringDown);
             self.turn_after(id, self.estate.durations.shutdown_ms, Turn::ShutDown);
@@ -302,13 +239,7 @@ impl Machine {
     fn go_down(&mut self, id: Uuid, exit: ExitStatus, message: &str) {
         self.fail_migration(id, message);
         self.give_up_saving(id);
-        self.change(
-            id,
-            VmState::Down {
-                exit,
-                message: message.to_owned(),
-            },
-        );
+        self.change(id, VmState::Down { exit, message: message.to_owned() });
         if let Some(vm) = self.world.remove_vm(id) {
             self.world.down.push_back(self.report_of(&vm));
             if self.world.down.len() > MAX_DOWN_REPORTS {
@@ -318,10 +249,7 @@ impl Machine {
     }
 
     pub(super) fn reboot(&mut self, id: Uuid) -> Outcome {
-        self.vm_in(id, |state| {
-            matches!(state, VmState::Up | VmState::PoweringUp)
-        })?
-        .guest = None;
+        self.vm_in(id, |state| matches!(state, VmState::Up | VmState::PoweringUp))?.guest = None;
         self.fail_migration(id, "the guest reboots");
         self.change(id, VmState::RebootInProgress);
         self.turn_after(id, self.estate.durations.reboot_ms, Turn::Up);
@@ -344,21 +272,12 @@ impl Machine {
 
     /// Memory that was being saved takes no room any more.
     fn give_up_saving(&mut self, id: Uuid) {
-        let Some(vm) = self
-            .world
-            .vms
-            .get(&id)
-            .filter(|vm| vm.state == VmState::SavingState)
-        else {
+        let Some(vm) = self.world.vms.get(&id).filter(|vm| vm.state == VmState::SavingState) else {
             return;
         };
         let (epoch, bytes) = (vm.epoch, vm.spec.memory_bytes);
         let domain = self.world.timers.values().find_map(|timer| match timer {
-            Timer::Vm {
-                vm,
-                epoch: of,
-                turn: Turn::Saved { domain },
-            } if (*vm, *of) == (id, epoch) => Some(*domain),
+            Timer::Vm { vm, epoch: of, turn: Turn::Saved { domain } } if (*vm, *of) == (id, epoch) => Some(*domain),
             _ => None,
         });
         if let Some(domain) = domain {
@@ -367,11 +286,7 @@ impl Machine {
     }
 
     pub(super) fn migrate(&mut self, id: Uuid, from: Uuid, to: Uuid) -> Outcome {
-        let vm = self
-            .vm_in(id, |state| {
-                matches!(state, VmState::Up | VmState::PoweringUp)
-            })?
-            .clone();
+        let vm = self.vm_in(id, |state| matches!(state, VmState::Up | VmState::PoweringUp))?.clone();
         if vm.host != from || from == to || vm.migrating_to.is_some() {
             return Err(DriverError::Refused(Refusal::VmState));
         }
@@ -442,13 +357,7 @@ impl Machine {
         });
         self.report(id);
         let message = message.to_owned();
-        self.tell(Observation::MigrationFailed {
-            vm: id,
-            from,
-            to,
-            cancelled,
-            message,
-        });
+        self.tell(Observation::MigrationFailed { vm: id, from, to, cancelled, message });
     }
 
     /// A host is gone, and what ran there with it.
@@ -468,17 +377,9 @@ impl Machine {
     /// Storage is gone: guests that use it stand.
     pub(super) fn pause_users(&mut self, domain: Uuid) {
         for id in self.users_of(domain) {
-            if matches!(
-                self.world.vms[&id].state,
-                VmState::Up | VmState::PoweringUp | VmState::RebootInProgress
-            ) {
+            if matches!(self.world.vms[&id].state, VmState::Up | VmState::PoweringUp | VmState::RebootInProgress) {
                 self.fail_migration(id, "the storage does not answer");
-                self.change(
-                    id,
-                    VmState::Paused {
-                        reason: PauseReason::Eio,
-                    },
-                );
+                self.change(id, VmState::Paused { reason: PauseReason::Eio });
             }
         }
     }
@@ -486,11 +387,7 @@ impl Machine {
     /// Storage is back: guests that stood for it go on, unless another storage is still missing.
     pub(super) fn resume_users(&mut self, domain: Uuid) {
         for id in self.users_of(domain) {
-            if self.world.vms[&id].state
-                == (VmState::Paused {
-                    reason: PauseReason::Eio,
-                })
-            {
+            if self.world.vms[&id].state == (VmState::Paused { reason: PauseReason::Eio }) {
                 // One that still misses something stays as it is.
                 let _ = self.resume(id);
             }
@@ -498,14 +395,9 @@ impl Machine {
     }
 
     pub(super) fn set_ticket(&mut self, id: Uuid, value: String, expiry_s: u64) -> Outcome {
-        let until_ms = self
-            .world
-            .now_ms
-            .saturating_add(expiry_s.saturating_mul(1_000));
-        self.vm_in(id, |state| {
-            !matches!(state, VmState::SavingState | VmState::RestoringState)
-        })?
-        .ticket = Some((value, until_ms));
+        let until_ms = self.world.now_ms.saturating_add(expiry_s.saturating_mul(1_000));
+        self.vm_in(id, |state| !matches!(state, VmState::SavingState | VmState::RestoringState))?.ticket =
+            Some((value, until_ms));
         Ok(Reply::Done)
     }
 
@@ -525,8 +417,7 @@ impl Machine {
         if !vm.spec.disks.iter().any(|known| known.id == disk) {
             return Err(not_found("disk", disk));
         }
-        self.world
-            .change_vm(id, |vm| vm.spec.disks.retain(|known| known.id != disk));
+        self.world.change_vm(id, |vm| vm.spec.disks.retain(|known| known.id != disk));
         Ok(Reply::Done)
     }
 
@@ -571,18 +462,9 @@ impl Machine {
     pub(super) fn list_vms(&self, host: Uuid) -> Outcome {
         self.running(host)?;
         let residents = self.world.residents.get(&host).into_iter().flatten();
-        let running = residents
-            .filter_map(|id| self.world.vms.get(id))
-            .filter(|vm| vm.host == host);
-        let down = self
-            .world
-            .down
-            .iter()
-            .filter(|report| report.host == host)
-            .cloned();
-        Ok(Reply::Vms(
-            running.map(|vm| self.report_of(vm)).chain(down).collect(),
-        ))
+        let running = residents.filter_map(|id| self.world.vms.get(id)).filter(|vm| vm.host == host);
+        let down = self.world.down.iter().filter(|report| report.host == host).cloned();
+        Ok(Reply::Vms(running.map(|vm| self.report_of(vm)).chain(down).collect()))
     }
 
     fn report(&mut self, id: Uuid) {
@@ -594,10 +476,7 @@ impl Machine {
 
     fn report_of(&self, vm: &Vm) -> VmReport {
         let runs = !matches!(vm.state, VmState::Down { .. } | VmState::Saved);
-        let address = self
-            .entry(vm.host)
-            .map(|entry| entry.address.to_string())
-            .unwrap_or_default();
+        let address = self.entry(vm.host).map(|entry| entry.address.to_string()).unwrap_or_default();
         VmReport {
             vm: vm.spec.id,
             generation: vm.spec.generation,
@@ -616,10 +495,7 @@ impl Machine {
 }
 
 fn is_steady(state: &VmState) -> bool {
-    matches!(
-        state,
-        VmState::Up | VmState::PoweringUp | VmState::Paused { .. }
-    )
+    matches!(state, VmState::Up | VmState::PoweringUp | VmState::Paused { .. })
 }
 
 fn per_gib(each_ms: u64, bytes: u64) -> u64 {
@@ -629,18 +505,7 @@ fn per_gib(each_ms: u64, bytes: u64) -> u64 {
 /// What the guest of a virtual machine tells: always the same of the same one.
 fn guest_of(spec: &VmSpec) -> GuestFacts {
     let bytes = spec.id.as_bytes();
-    let wired = spec
-        .nics
-        .iter()
-        .any(|nic| nic.linked && nic.network.is_some());
-    let ip = IpAddr::V4(Ipv4Addr::new(
-        10,
-        bytes[13],
-        bytes[14],
-        bytes[15].clamp(1, 254),
-    ));
-    GuestFacts {
-        ips: wired.then_some(ip).into_iter().collect(),
-        fqdn: format!("{}.example.com", spec.name),
-    }
+    let wired = spec.nics.iter().any(|nic| nic.linked && nic.network.is_some());
+    let ip = IpAddr::V4(Ipv4Addr::new(10, bytes[13], bytes[14], bytes[15].clamp(1, 254)));
+    GuestFacts { ips: wired.then_some(ip).into_iter().collect(), fqdn: format!("{}.example.com", spec.name) }
 }

@@ -185,17 +185,10 @@ impl World {
                 domains: BTreeSet::new(),
             });
         }
-        self.hosts
-            .retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
-        self.host_names = self
-            .hosts
-            .iter()
-            .filter_map(|(name, host)| Some((host.id?, name.clone())))
-            .collect();
+        self.hosts.retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
+        self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();
         // Nobody waits any more for what only reads.
-        self.timers.retain(
-            |_, timer| !matches!(timer, Timer::Call { call, .. } if call.kind().only_reads()),
-        );
+        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.kind().only_reads()));
         for ((_, number), timer) in &self.timers {
             if let Timer::Call { id, call } = timer {
                 self.in_flight.insert((*id, call.step()), *number);
@@ -274,16 +267,8 @@ impl World {
 
     /// The volumes of one disk.
     pub fn disk(&self, domain: Uuid, disk: Uuid) -> impl Iterator<Item = &VolumeFacts> {
-        let first = VolumeRef {
-            domain,
-            disk,
-            volume: Uuid::nil(),
-        };
-        let last = VolumeRef {
-            domain,
-            disk,
-            volume: Uuid::max(),
-        };
+        let first = VolumeRef { domain, disk, volume: Uuid::nil() };
+        let last = VolumeRef { domain, disk, volume: Uuid::max() };
         self.volumes.range(first..=last).map(|(_, facts)| facts)
     }
 }
@@ -302,10 +287,7 @@ mod pairs {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
@@ -315,8 +297,6 @@ mod pairs {
         V: Deserialize<'de>,
         D: Deserializer<'de>,
     {
-        Ok(Vec::<(K, V)>::deserialize(deserializer)?
-            .into_iter()
-            .collect())
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
     }
 }

@@ -26,11 +26,7 @@ fn lacking(doc: &Doc, path: &str) -> usize {
         None => (path, None),
     };
     // Of alternatives, the nearest to complete speaks for all.
-    first
-        .split('|')
-        .map(|name| lacking_one(doc.get(&wire_name(name)), rest))
-        .min()
-        .unwrap_or(0)
+    first.split('|').map(|name| lacking_one(doc.get(&wire_name(name)), rest)).min().unwrap_or(0)
 }
 
 fn lacking_one(value: Option<&Value>, rest: Option<&str>) -> usize {
@@ -42,10 +38,7 @@ fn lacking_one(value: Option<&Value>, rest: Option<&str>) -> usize {
             Some(items) => lacking_one(Some(items), Some(rest)),
             None => lacking(doc, rest),
         },
-        (Some(Value::List(items)), Some(rest)) => items
-            .iter()
-            .map(|item| lacking_one(Some(item), Some(rest)))
-            .sum(),
+        (Some(Value::List(items)), Some(rest)) => items.iter().map(|item| lacking_one(Some(item), Some(rest))).sum(),
         (Some(_), Some(_)) => 1,
     }
 }
@@ -72,14 +65,10 @@ fn wire_name(name: &str) -> String {
 
 /// Demands that an update sets no immutable field to something else than it is; the first that it does is named.
 pub fn unchanged(def: &TypeDef, current: &Doc, sent: &Doc) -> Result<(), Fault> {
-    let broken = def
-        .fields
-        .iter()
-        .filter(|field| field.is(flags::IMMUTABLE))
-        .find(|field| {
-            let wanted = sent.get(field.name);
-            wanted.is_some() && wanted != current.get(field.name)
-        });
+    let broken = def.fields.iter().filter(|field| field.is(flags::IMMUTABLE)).find(|field| {
+        let wanted = sent.get(field.name);
+        wanted.is_some() && wanted != current.get(field.name)
+    });
     match broken {
         Some(field) => Err(Fault::immutable(field.name)),
         None => Ok(()),
@@ -106,36 +95,17 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_listed_in_the_order_of_the_check() {
-        assert_eq!(
-            missing(Doc::new(), &["name", "dataCenter.name|id"]),
-            "VM [name, dataCenter.name|id] required for add"
-        );
+        assert_eq!(missing(Doc::new(), &["name", "dataCenter.name|id"]), "VM [name, dataCenter.name|id] required for add");
         let hollow = Doc::new().set("cluster", Doc::new());
-        assert_eq!(
-            missing(hollow, &["cluster.id|name"]),
-            "VM [cluster.id|name] required for add"
-        );
+        assert_eq!(missing(hollow, &["cluster.id|name"]), "VM [cluster.id|name] required for add");
     }
 
     #[test]
     fn alternatives_may_stand_at_every_step() {
         let names = &["dataCenter|cluster|vm.id", "user|group.id"];
+        assert_eq!(missing(Doc::new().set_path("cluster.id", "1").set_path("group.id", "2"), names), "");
         assert_eq!(
-            missing(
-                Doc::new()
-                    .set_path("cluster.id", "1")
-                    .set_path("group.id", "2"),
-                names
-            ),
-            ""
-        );
-        assert_eq!(
-            missing(
-                Doc::new()
-                    .set_path("cluster.name", "c")
-                    .set_path("group.id", "2"),
-                names
-            ),
+            missing(Doc::new().set_path("cluster.name", "c").set_path("group.id", "2"), names),
             "VM [dataCenter|cluster|vm.id] required for add"
         );
     }
@@ -145,15 +115,9 @@ mod tests {
         let permits = |items: Vec<Doc>| Doc::new().set("permits", Doc::new().set("permit", items));
         let with = || Doc::new().set("id", "1");
         assert_eq!(missing(permits(vec![with(), with()]), &["permits.id"]), "");
+        assert_eq!(missing(permits(vec![]), &["permits.id"]), "VM [permits.id] required for add");
         assert_eq!(
-            missing(permits(vec![]), &["permits.id"]),
-            "VM [permits.id] required for add"
-        );
-        assert_eq!(
-            missing(
-                permits(vec![Doc::new(), with(), Doc::new()]),
-                &["permits.id"]
-            ),
+            missing(permits(vec![Doc::new(), with(), Doc::new()]), &["permits.id"]),
             "VM [permits.id, permits.id] required for add"
         );
     }
@@ -161,17 +125,8 @@ mod tests {
     #[test]
     fn the_id_stays() {
         let current = Doc::new().set("id", "1").set("name", "a");
-        assert_eq!(
-            unchanged(&types::VM, &current, &Doc::new().set("name", "b")),
-            Ok(())
-        );
-        assert_eq!(
-            unchanged(&types::VM, &current, &Doc::new().set("id", "1")),
-            Ok(())
-        );
-        assert_eq!(
-            unchanged(&types::VM, &current, &Doc::new().set("id", "2")),
-            Err(Fault::immutable("id"))
-        );
+        assert_eq!(unchanged(&types::VM, &current, &Doc::new().set("name", "b")), Ok(()));
+        assert_eq!(unchanged(&types::VM, &current, &Doc::new().set("id", "1")), Ok(()));
+        assert_eq!(unchanged(&types::VM, &current, &Doc::new().set("id", "2")), Err(Fault::immutable("id")));
     }
 }

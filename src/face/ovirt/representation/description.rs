@@ -78,9 +78,7 @@ impl TypeDef {
     pub fn position(&self, name: &str, hint: usize) -> Option<usize> {
         let (before, after) = self.fields.split_at(hint.min(self.fields.len()));
         let found = after.iter().position(|field| field.name == name);
-        found
-            .map(|at| at + before.len())
-            .or_else(|| before.iter().position(|field| field.name == name))
+        found.map(|at| at + before.len()).or_else(|| before.iter().position(|field| field.name == name))
     }
 
     /// The field of this name.
@@ -96,19 +94,12 @@ impl FieldDef {
     }
 
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            flags: 0,
-        }
+        Self { name, kind, flags: 0 }
     }
 
     /// The same field with these flags as well.
     pub const fn with(self, flags: u8) -> Self {
-        Self {
-            flags: self.flags | flags,
-            ..self
-        }
+        Self { flags: self.flags | flags, ..self }
     }
 }
 

@@ -30,11 +30,7 @@ pub enum Value {
 /// Two documents are equal if they hold the same members, in whatever order.
 impl PartialEq for Doc {
     fn eq(&self, other: &Self) -> bool {
-        self.members.len() == other.members.len()
-            && self
-                .members
-                .iter()
-                .all(|(name, value)| other.get(name) == Some(value))
+        self.members.len() == other.members.len() && self.members.iter().all(|(name, value)| other.get(name) == Some(value))
     }
 }
 
@@ -46,9 +42,7 @@ impl Doc {
 
     /// An empty document with room for this many members.
     pub fn with_capacity(members: usize) -> Self {
-        Self {
-            members: Vec::with_capacity(members),
-        }
+        Self { members: Vec::with_capacity(members) }
     }
 
     /// The document with this member set.
@@ -100,12 +94,7 @@ impl Doc {
 
     /// The document with a reference to another resource.
     #[must_use]
-    pub fn reference(
-        self,
-        name: &'static str,
-        id: impl Into<Value>,
-        href: impl Into<Value>,
-    ) -> Self {
+    pub fn reference(self, name: &'static str, id: impl Into<Value>, href: impl Into<Value>) -> Self {
         self.set(name, Doc::with_capacity(2).set("href", href).set("id", id))
     }
 
@@ -161,10 +150,7 @@ impl Doc {
 
     /// A member by its name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.members
-            .iter()
-            .find(|(held, _)| *held == name)
-            .map(|(_, value)| value)
+        self.members.iter().find(|(held, _)| *held == name).map(|(_, value)| value)
     }
 
     /// A member of nested objects, by a path such as `cpu.topology.cores`.
@@ -231,10 +217,7 @@ impl Doc {
     }
 
     fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.members
-            .iter_mut()
-            .find(|(held, _)| *held == name)
-            .map(|(_, value)| value)
+        self.members.iter_mut().find(|(held, _)| *held == name).map(|(_, value)| value)
     }
 
     fn nested(&mut self, name: &'static str) -> &mut Doc {
@@ -257,9 +240,7 @@ impl Doc {
 }
 
 fn link(rel: Value, href: Value) -> Doc {
-    Doc {
-        members: vec![("href", href), ("rel", rel)],
-    }
+    Doc { members: vec![("href", href), ("rel", rel)] }
 }
 
 impl Value {
@@ -358,46 +339,29 @@ mod tests {
 
     #[test]
     fn paths_make_the_objects_they_need() {
-        let doc = Doc::new()
-            .set_path("cpu.topology.cores", 2)
-            .set_path("cpu.topology.sockets", 1)
-            .set("name", "a");
+        let doc = Doc::new().set_path("cpu.topology.cores", 2).set_path("cpu.topology.sockets", 1).set("name", "a");
         assert_eq!(doc.int("cpu.topology.cores"), Some(2));
         assert_eq!(doc.int("cpu.topology.sockets"), Some(1));
         assert_eq!(doc.text("cpu.topology.cores"), None);
-        assert!(
-            doc.has("cpu.topology") && !doc.has("cpu.topology.threads") && !doc.has("name.more")
-        );
+        assert!(doc.has("cpu.topology") && !doc.has("cpu.topology.threads") && !doc.has("name.more"));
     }
 
     #[test]
     fn setting_again_replaces() {
-        let doc = Doc::new()
-            .set("memory", 1u64)
-            .set("memory", 2u64)
-            .opt("name", None::<&str>);
+        let doc = Doc::new().set("memory", 1u64).set("memory", 2u64).opt("name", None::<&str>);
         assert_eq!(doc.members(), [("memory", Value::Int(2))]);
     }
 
     #[test]
     fn equality_ignores_the_order() {
-        assert_eq!(
-            Doc::new().set("a", 1).set("b", 2),
-            Doc::new().set("b", 2).set("a", 1)
-        );
+        assert_eq!(Doc::new().set("a", 1).set("b", 2), Doc::new().set("b", 2).set("a", 1));
         assert_ne!(Doc::new().set("a", 1), Doc::new().set("a", 2));
     }
 
     #[test]
     fn links_and_actions_gather() {
-        let doc = Doc::new()
-            .link("disks", "/d")
-            .link("nics", "/n")
-            .action("start", "/s");
-        let rels: Vec<_> = doc
-            .docs("link")
-            .filter_map(|link| link.text("rel"))
-            .collect();
+        let doc = Doc::new().link("disks", "/d").link("nics", "/n").action("start", "/s");
+        let rels: Vec<_> = doc.docs("link").filter_map(|link| link.text("rel")).collect();
         assert_eq!(rels, ["disks", "nics"]);
         assert_eq!(doc.list("actions.link").len(), 1);
     }

@@ -16,18 +16,12 @@ pub struct Fault {
 impl Fault {
     /// A fault in these words.
     pub fn new(reason: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            detail: Some(detail.into()),
-        }
+        Self { reason: reason.into(), detail: Some(detail.into()) }
     }
 
     /// A fault that has nothing to say but its reason.
     pub fn bare(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            detail: None,
-        }
+        Self { reason: reason.into(), detail: None }
     }
 
     /// A command was refused; its messages stand in one pair of brackets.
@@ -41,34 +35,19 @@ impl Fault {
     }
 
     /// Something that `method` needs is not in the request.
-    pub fn incomplete_parameters<M: AsRef<str>>(
-        class: &str,
-        missing: impl IntoIterator<Item = M>,
-        method: &str,
-    ) -> Self {
-        Self::new(
-            "Incomplete parameters",
-            format!("{class} {} required for {method}", bracketed(missing)),
-        )
+    pub fn incomplete_parameters<M: AsRef<str>>(class: &str, missing: impl IntoIterator<Item = M>, method: &str) -> Self {
+        Self::new("Incomplete parameters", format!("{class} {} required for {method}", bracketed(missing)))
     }
 
     /// A value is none of those that its field may take.
     pub fn invalid_value(value: &str, of: &EnumDef) -> Self {
         let (class, members) = (of.class, of.members.join(", "));
-        Self::new(
-            "Invalid value",
-            format!(
-                "{value} is not a member of {class}. Possible values for {class} are: {members}"
-            ),
-        )
+        Self::new("Invalid value", format!("{value} is not a member of {class}. Possible values for {class} are: {members}"))
     }
 
     /// An update would change what must stay.
     pub fn immutable(field: &str) -> Self {
-        Self::new(
-            "Broken immutability constraint",
-            format!("Attempt to set immutable field: {field}"),
-        )
+        Self::new("Broken immutability constraint", format!("Attempt to set immutable field: {field}"))
     }
 
     /// The request refers to something that is not there, such as `Cluster: name=west`.
@@ -78,9 +57,7 @@ impl Fault {
 
     /// The fault as a document of its own.
     pub fn to_doc(&self) -> Doc {
-        Doc::new()
-            .set("reason", &self.reason)
-            .opt("detail", self.detail.as_ref())
+        Doc::new().set("reason", &self.reason).opt("detail", self.detail.as_ref())
     }
 
     /// The fault as a response body.
@@ -90,9 +67,7 @@ impl Fault {
 
     /// The action that a client sent, as the answer to its failure.
     pub fn in_action(&self, action: Doc) -> Doc {
-        action
-            .set("status", Doc::new().set("state", "failed"))
-            .set("fault", self.to_doc())
+        action.set("status", Doc::new().set("state", "failed")).set("fault", self.to_doc())
     }
 }
 
@@ -119,34 +94,18 @@ mod tests {
 
     #[test]
     fn speaks_as_clients_expect() {
+        assert_eq!(detail(Fault::operation_failed(["One.", "Two."])), "[One., Two.]");
         assert_eq!(
-            detail(Fault::operation_failed(["One.", "Two."])),
-            "[One., Two.]"
-        );
-        assert_eq!(
-            detail(Fault::incomplete_parameters(
-                "Host",
-                ["name", "address"],
-                "add"
-            )),
+            detail(Fault::incomplete_parameters("Host", ["name", "address"], "add")),
             "Host [name, address] required for add"
         );
-        static COLOUR: EnumDef = EnumDef {
-            class: "Colour",
-            members: &["red", "blue"],
-        };
+        static COLOUR: EnumDef = EnumDef { class: "Colour", members: &["red", "blue"] };
         assert_eq!(
             detail(Fault::invalid_value("GREEN", &COLOUR)),
             "GREEN is not a member of Colour. Possible values for Colour are: red, blue"
         );
-        assert_eq!(
-            detail(Fault::immutable("id")),
-            "Attempt to set immutable field: id"
-        );
-        assert_eq!(
-            detail(Fault::not_found("Cluster: name=west")),
-            "Entity not found: Cluster: name=west"
-        );
+        assert_eq!(detail(Fault::immutable("id")), "Attempt to set immutable field: id");
+        assert_eq!(detail(Fault::not_found("Cluster: name=west")), "Entity not found: Cluster: name=west");
     }
 
     #[test]

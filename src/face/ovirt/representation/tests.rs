@@ -9,9 +9,7 @@ use super::*;
 
 /// A document with every field set, down to this many levels.
 fn full(def: &'static TypeDef, levels: usize) -> Doc {
-    def.fields.iter().fold(Doc::new(), |doc, field| {
-        doc.opt(field.name, example(field, levels))
-    })
+    def.fields.iter().fold(Doc::new(), |doc, field| doc.opt(field.name, example(field, levels)))
 }
 
 fn example(field: &FieldDef, levels: usize) -> Option<Value> {
@@ -49,12 +47,7 @@ fn every_type_comes_back_as_it_went() {
         for format in [Format::Xml, Format::Json] {
             let body = render(def, &doc, format);
             let (read_as, read) = parse_any(&body, format, &[def]).expect(def.element);
-            assert_eq!(
-                (read_as.element, &read),
-                (def.element, &doc),
-                "{}",
-                String::from_utf8_lossy(&body)
-            );
+            assert_eq!((read_as.element, &read), (def.element, &doc), "{}", String::from_utf8_lossy(&body));
         }
     }
 }
@@ -65,27 +58,13 @@ fn the_tables_are_sound() {
         if !seen.insert(def) {
             return;
         }
-        assert!(
-            def.fields.len() <= MAX_FIELDS,
-            "{} has more fields than the writer can order",
-            def.class
-        );
+        assert!(def.fields.len() <= MAX_FIELDS, "{} has more fields than the writer can order", def.class);
         let names: HashSet<_> = def.fields.iter().map(|field| field.name).collect();
-        assert_eq!(
-            names.len(),
-            def.fields.len(),
-            "{} names a field twice",
-            def.class
-        );
+        assert_eq!(names.len(), def.fields.len(), "{} names a field twice", def.class);
         for field in def.fields {
             match field.kind {
                 Kind::Group(inner) | Kind::Groups(inner) => {
-                    assert!(
-                        !field.is(flags::ATTRIBUTE),
-                        "{}.{} cannot be an attribute",
-                        def.class,
-                        field.name
-                    );
+                    assert!(!field.is(flags::ATTRIBUTE), "{}.{} cannot be an attribute", def.class, field.name);
                     walk(inner, seen);
                 }
                 _ => {}
@@ -105,13 +84,7 @@ fn the_schema_orders_what_the_view_did_not() {
     let doc = Doc::new()
         .set("memory", 1024)
         .reference("cluster", "c", "/clusters/c")
-        .set_path(
-            "os.boot",
-            vec![
-                Doc::new().set("dev", "hd"),
-                Doc::new().set("dev", "network"),
-            ],
-        )
+        .set_path("os.boot", vec![Doc::new().set("dev", "hd"), Doc::new().set("dev", "network")])
         .set_path("cpu.topology.cores", 2)
         .set("name", "a & b")
         .set_path("status.state", "up")
@@ -138,9 +111,7 @@ fn the_schema_orders_what_the_view_did_not() {
 #[test]
 fn a_collection_is_put_together_from_rendered_items() {
     let page = |format, about: Doc, names: &[&str]| {
-        let items = names
-            .iter()
-            .map(|name| render_fragment(&types::TAG, &Doc::new().set("name", *name), format));
+        let items = names.iter().map(|name| render_fragment(&types::TAG, &Doc::new().set("name", *name), format));
         String::from_utf8(render_collection(&types::TAG, &about, items, format)).expect("text")
     };
     let about = || Doc::new().set("total", 2);
@@ -149,10 +120,7 @@ fn a_collection_is_put_together_from_rendered_items() {
         "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\
          <tags><total>2</total><tag><name>a</name></tag><tag><name>b</name></tag></tags>"
     );
-    assert_eq!(
-        page(Format::Json, about(), &["a", "b"]),
-        "{\"total\":2,\"tag\":[{\"name\":\"a\"},{\"name\":\"b\"}]}"
-    );
+    assert_eq!(page(Format::Json, about(), &["a", "b"]), "{\"total\":2,\"tag\":[{\"name\":\"a\"},{\"name\":\"b\"}]}");
     assert!(page(Format::Xml, Doc::new(), &[]).ends_with("<tags></tags>"));
     assert_eq!(page(Format::Json, Doc::new(), &[]), "{}");
 }
@@ -163,25 +131,13 @@ fn a_text_between_tags_may_have_attributes_beside_it() {
     let both = manager(Doc::new().set("priority", 5).set("value", true));
     let xml = "<host><storage_manager priority='5'>TRUE</storage_manager></host>";
     assert_eq!(read_xml(xml, &types::HOST), Ok(both.clone()));
-    assert_eq!(
-        read_json(
-            r#"{"storage_manager":{"value":true,"priority":5}}"#,
-            &types::HOST
-        ),
-        Ok(both)
-    );
-    assert_eq!(
-        read_json(r#"{"storage_manager":true}"#, &types::HOST),
-        Ok(manager(Doc::new().set("value", true)))
-    );
+    assert_eq!(read_json(r#"{"storage_manager":{"value":true,"priority":5}}"#, &types::HOST), Ok(both));
+    assert_eq!(read_json(r#"{"storage_manager":true}"#, &types::HOST), Ok(manager(Doc::new().set("value", true))));
 }
 
 #[test]
 fn xml_may_be_written_in_many_ways() {
-    let expected = Doc::new()
-        .set("id", "1")
-        .set("name", "a<b>&c")
-        .set_path("host.id", "2");
+    let expected = Doc::new().set("id", "1").set("name", "a<b>&c").set_path("host.id", "2");
     for body in [
         "<vm id='1'><name>a&lt;b&gt;&#38;c</name><host id=\"2\"/></vm>",
         "\u{feff}<?xml version='1.0' encoding='utf-8'?>\n<!-- hello --><vm><id>1</id>\
@@ -196,41 +152,26 @@ fn xml_may_be_written_in_many_ways() {
 #[test]
 fn json_may_be_written_in_many_ways() {
     let boot = Doc::new().set("boot", vec![Doc::new().set("dev", "hd")]);
-    let expected = Doc::new()
-        .set("name", "7")
-        .set("memory", 1024)
-        .set("stateless", true)
-        .set("os", boot);
+    let expected = Doc::new().set("name", "7").set("memory", 1024).set("stateless", true).set("os", boot);
     for body in [
         r#"{"name":"7","memory":1024,"stateless":true,"os":{"boot":[{"dev":"hd"}]}}"#,
         r#"{"vm":{"name":7,"memory":"1024","stateless":"True","os":{"boot":{"dev":"HD"}},"host":null,"more":[1]}}"#,
         r#" {"name":"7","memory":1024.0,"stateless":1,"os":{"boot":[{"dev":"hd"},null]}} "#,
     ] {
-        assert_eq!(
-            read_json(body, &types::VM).as_ref(),
-            Ok(&expected),
-            "{body}"
-        );
+        assert_eq!(read_json(body, &types::VM).as_ref(), Ok(&expected), "{body}");
     }
 }
 
 #[test]
 fn one_of_several_types_is_told_by_its_root() {
     let defs: &[&'static TypeDef] = &[&types::STORAGE_DOMAIN, &types::ACTION];
-    let root =
-        |body: &str, format| parse_any(body.as_bytes(), format, defs).map(|(def, _)| def.element);
+    let root = |body: &str, format| parse_any(body.as_bytes(), format, defs).map(|(def, _)| def.element);
     assert_eq!(root("<action/>", Format::Xml), Ok("action"));
     assert_eq!(root("<storage_domain/>", Format::Xml), Ok("storage_domain"));
-    assert_eq!(
-        root(r#"{"action":{"force":true}}"#, Format::Json),
-        Ok("action")
-    );
+    assert_eq!(root(r#"{"action":{"force":true}}"#, Format::Json), Ok("action"));
     assert_eq!(root("{}", Format::Json), Ok("storage_domain"));
     let wrong = root("<vm/>", Format::Xml).expect_err("a vm is neither");
-    assert_eq!(
-        wrong.to_string(),
-        "the root element is 'vm' where 'storage_domain|action' is expected"
-    );
+    assert_eq!(wrong.to_string(), "the root element is 'vm' where 'storage_domain|action' is expected");
 }
 
 #[test]
@@ -261,76 +202,33 @@ fn malformed_xml_is_refused() {
         "<!DOCTYPE vm [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><vm><name>&b;</name></vm>",
     ] {
         let error = read_xml(body, &types::VM);
-        assert!(
-            matches!(error, Err(ReadError::Malformed { .. })),
-            "{body}: {error:?}"
-        );
+        assert!(matches!(error, Err(ReadError::Malformed { .. })), "{body}: {error:?}");
     }
-    assert!(matches!(
-        parse(b"<vm>\xff</vm>", Format::Xml, &types::VM),
-        Err(ReadError::Malformed { position: 4, .. })
-    ));
+    assert!(matches!(parse(b"<vm>\xff</vm>", Format::Xml, &types::VM), Err(ReadError::Malformed { position: 4, .. })));
 }
 
 #[test]
 fn malformed_json_is_refused() {
-    for body in [
-        "",
-        "{",
-        "{\"name\":}",
-        "{} {}",
-        "{}x",
-        "{\"name\":\"a\u{1}\"}",
-        r#"{"name":"\u0001"}"#,
-        "{'a':1}",
-    ] {
+    for body in ["", "{", "{\"name\":}", "{} {}", "{}x", "{\"name\":\"a\u{1}\"}", r#"{"name":"\u0001"}"#, "{'a':1}"] {
         let error = read_json(body, &types::VM);
-        assert!(
-            matches!(error, Err(ReadError::Malformed { .. })),
-            "{body}: {error:?}"
-        );
+        assert!(matches!(error, Err(ReadError::Malformed { .. })), "{body}: {error:?}");
     }
-    assert!(matches!(
-        read_json("[]", &types::VM),
-        Err(ReadError::WrongRoot { .. })
-    ));
+    assert!(matches!(read_json("[]", &types::VM), Err(ReadError::WrongRoot { .. })));
     let at = read_json("{\n  \"name\": x}", &types::VM);
-    assert!(
-        matches!(at, Err(ReadError::Malformed { position: 12, .. })),
-        "{at:?}"
-    );
+    assert!(matches!(at, Err(ReadError::Malformed { position: 12, .. })), "{at:?}");
 }
 
 #[test]
 fn depth_and_size_are_bounded() {
-    let nested =
-        |levels: usize| format!("<vm>{}{}</vm>", "<a>".repeat(levels), "</a>".repeat(levels));
+    let nested = |levels: usize| format!("<vm>{}{}</vm>", "<a>".repeat(levels), "</a>".repeat(levels));
     assert_eq!(read_xml(&nested(MAX_DEPTH - 1), &types::VM), Ok(Doc::new()));
-    assert_eq!(
-        read_xml(&nested(MAX_DEPTH), &types::VM),
-        Err(ReadError::TooDeep)
-    );
-    assert!(
-        read_json(
-            &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)),
-            &types::VM
-        )
-        .is_err()
-    );
-    let tag = |levels: usize| {
-        format!(
-            "{}{{}}{}",
-            r#"{"parent":{"tag":"#.repeat(levels),
-            "}}".repeat(levels)
-        )
-    };
+    assert_eq!(read_xml(&nested(MAX_DEPTH), &types::VM), Err(ReadError::TooDeep));
+    assert!(read_json(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)), &types::VM).is_err());
+    let tag = |levels: usize| format!("{}{{}}{}", r#"{"parent":{"tag":"#.repeat(levels), "}}".repeat(levels));
     assert!(read_json(&tag(31), &types::TAG).is_ok());
     assert_eq!(read_json(&tag(32), &types::TAG), Err(ReadError::TooDeep));
     let large = vec![b' '; MAX_BODY + 1];
-    assert_eq!(
-        parse(&large, Format::Json, &types::VM),
-        Err(ReadError::TooLarge { size: MAX_BODY + 1 })
-    );
+    assert_eq!(parse(&large, Format::Json, &types::VM), Err(ReadError::TooLarge { size: MAX_BODY + 1 }));
 }
 
 #[test]
@@ -356,50 +254,24 @@ fn values_of_the_wrong_type_name_their_field() {
             r#"{"stateless":"maybe"}"#,
             "'maybe' is not true or false, as stateless must be",
         ),
-        (
-            "<vm><os><boot dev='tape'/></os></vm>",
-            r#"{"os":{"boot":[{"dev":"tape"}]}}"#,
-            "tape is not a member of BootDevice",
-        ),
-        (
-            "<vm><name>a</name><name>b</name></vm>",
-            r#"{"name":"a","name":"b"}"#,
-            "name is given more than once",
-        ),
-        (
-            "<vm><host id='1'><id>1</id></host></vm>",
-            r#"{"host":{"id":"1","id":"1"}}"#,
-            "host.id is given more than once",
-        ),
-        (
-            "<vm><cpu/><cpu/></vm>",
-            r#"{"cpu":{},"cpu":{}}"#,
-            "cpu is given more than once",
-        ),
+        ("<vm><os><boot dev='tape'/></os></vm>", r#"{"os":{"boot":[{"dev":"tape"}]}}"#, "tape is not a member of BootDevice"),
+        ("<vm><name>a</name><name>b</name></vm>", r#"{"name":"a","name":"b"}"#, "name is given more than once"),
+        ("<vm><host id='1'><id>1</id></host></vm>", r#"{"host":{"id":"1","id":"1"}}"#, "host.id is given more than once"),
+        ("<vm><cpu/><cpu/></vm>", r#"{"cpu":{},"cpu":{}}"#, "cpu is given more than once"),
     ] {
         assert_eq!(message(read_xml(xml, &types::VM)), expected);
         assert_eq!(message(read_json(json, &types::VM)), expected);
     }
-    assert_eq!(
-        message(read_json(r#"{"cpu":"fast"}"#, &types::VM)),
-        "'text' is not an object of class CPU, as cpu must be"
-    );
-    assert_eq!(
-        message(read_json(r#"{"name":{"a":1}}"#, &types::VM)),
-        "'object' is not text, as name must be"
-    );
+    assert_eq!(message(read_json(r#"{"cpu":"fast"}"#, &types::VM)), "'text' is not an object of class CPU, as cpu must be");
+    assert_eq!(message(read_json(r#"{"name":{"a":1}}"#, &types::VM)), "'object' is not text, as name must be");
 }
 
 #[test]
 fn a_name_outside_its_set_makes_the_fault_that_clients_know() {
-    let error =
-        read_xml("<disk><format>Qcow9</format></disk>", &types::DISK).expect_err("no such format");
+    let error = read_xml("<disk><format>Qcow9</format></disk>", &types::DISK).expect_err("no such format");
     assert_eq!(
         error.fault(),
-        Fault::new(
-            "Invalid value",
-            "Qcow9 is not a member of DiskFormat. Possible values for DiskFormat are: cow, raw"
-        )
+        Fault::new("Invalid value", "Qcow9 is not a member of DiskFormat. Possible values for DiskFormat are: cow, raw")
     );
     let cow = read_xml("<disk><format>COW</format></disk>", &types::DISK);
     assert_eq!(cow, Ok(Doc::new().set("format", "cow")));

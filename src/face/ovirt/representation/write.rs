@@ -85,12 +85,7 @@ struct Ordered<'a> {
 
 impl<'a> Ordered<'a> {
     fn new(def: &TypeDef, doc: &'a Doc) -> Self {
-        let mut ordered = Self {
-            def: def.fields,
-            doc,
-            pairs: [(0, 0); MAX_FIELDS],
-            len: 0,
-        };
+        let mut ordered = Self { def: def.fields, doc, pairs: [(0, 0); MAX_FIELDS], len: 0 };
         let mut hint = 0;
         let mut sorted = true;
         for (member, (name, value)) in doc.members().iter().enumerate().take(MAX_FIELDS) {
@@ -98,11 +93,7 @@ impl<'a> Ordered<'a> {
                 debug_assert!(false, "{} has no field {name}", def.class);
                 continue;
             };
-            debug_assert!(
-                fits(def.fields[field].kind, value),
-                "{}.{name} cannot hold {value:?}",
-                def.class
-            );
+            debug_assert!(fits(def.fields[field].kind, value), "{}.{name} cannot hold {value:?}", def.class);
             sorted &= field >= hint;
             hint = field + 1;
             ordered.pairs[ordered.len] = (field as u8, member as u8);
@@ -116,9 +107,7 @@ impl<'a> Ordered<'a> {
 
     fn iter(&self) -> impl Iterator<Item = (&'static FieldDef, &'a Value)> {
         let (fields, members) = (self.def, self.doc.members());
-        self.pairs[..self.len].iter().map(move |&(field, member)| {
-            (&fields[usize::from(field)], &members[usize::from(member)].1)
-        })
+        self.pairs[..self.len].iter().map(move |&(field, member)| (&fields[usize::from(field)], &members[usize::from(member)].1))
     }
 }
 
@@ -148,12 +137,7 @@ fn fraction(out: &mut Vec<u8>, fraction: f64) {
 }
 
 /// Copies text, putting what `escape` gives for the bytes that it minds in their place.
-fn escaped(
-    out: &mut Vec<u8>,
-    text: &str,
-    minded: &[bool; 256],
-    escape: impl Fn(u8) -> &'static str,
-) {
+fn escaped(out: &mut Vec<u8>, text: &str, minded: &[bool; 256], escape: impl Fn(u8) -> &'static str) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -162,11 +146,7 @@ fn escaped(
         }
         // The lead byte of U+FFFE and U+FFFF leads many harmless characters too.
         let (with, length) = match byte {
-            0xef if bytes[at..].starts_with(b"\xef\xbf\xbe")
-                || bytes[at..].starts_with(b"\xef\xbf\xbf") =>
-            {
-                (REPLACEMENT, 3)
-            }
+            0xef if bytes[at..].starts_with(b"\xef\xbf\xbe") || bytes[at..].starts_with(b"\xef\xbf\xbf") => (REPLACEMENT, 3),
             0xef => continue,
             _ => (escape(byte), 1),
         };
@@ -222,12 +202,8 @@ impl Xml {
 
     fn element(out: &mut Vec<u8>, field: &FieldDef, value: &Value) {
         match (value, field.kind) {
-            (Value::List(items), _) => items
-                .iter()
-                .for_each(|item| Self::element(out, field, item)),
-            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => {
-                Self::object(out, field.name, def, doc)
-            }
+            (Value::List(items), _) => items.iter().for_each(|item| Self::element(out, field, item)),
+            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => Self::object(out, field.name, def, doc),
             _ => {
                 open(out, field.name);
                 out.push(b'>');
@@ -254,10 +230,7 @@ impl Notation for Xml {
         let ordered = Ordered::new(def, doc);
         open(out, name);
         let mut attributes = 0;
-        for (field, value) in ordered
-            .iter()
-            .filter(|(field, _)| field.is(flags::ATTRIBUTE))
-        {
+        for (field, value) in ordered.iter().filter(|(field, _)| field.is(flags::ATTRIBUTE)) {
             out.push(b' ');
             out.extend_from_slice(field.name.as_bytes());
             out.extend_from_slice(b"=\"");
@@ -270,10 +243,7 @@ impl Notation for Xml {
             return;
         }
         out.push(b'>');
-        for (field, value) in ordered
-            .iter()
-            .filter(|(field, _)| !field.is(flags::ATTRIBUTE))
-        {
+        for (field, value) in ordered.iter().filter(|(field, _)| !field.is(flags::ATTRIBUTE)) {
             match field.is(flags::CONTENT) {
                 true => Self::scalar(out, value, false),
                 false => Self::element(out, field, value),
@@ -305,13 +275,9 @@ impl Json {
         match (value, field.kind) {
             (Value::Text(text), _) => Self::string(out, text),
             (Value::Int(value), _) => number(out, value),
-            (Value::Bool(truth), _) => {
-                out.extend_from_slice(if *truth { b"true" } else { b"false" })
-            }
+            (Value::Bool(truth), _) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
             (Value::Decimal(value), _) => fraction(out, *value),
-            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => {
-                Self::object(out, field.name, def, doc)
-            }
+            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => Self::object(out, field.name, def, doc),
             (Value::Doc(_), _) => out.extend_from_slice(b"null"),
             (Value::List(items), _) => {
                 out.push(b'[');

@@ -8,19 +8,14 @@ use super::super::description::{FieldDef, TypeDef, flags};
 use super::super::doc::Doc;
 use super::{Kind, MAX_DEPTH, ReadError, Value, carried, scalar, set_once, wrong_root, wrong_type};
 
-pub(super) fn parse(
-    body: &str,
-    defs: &[&'static TypeDef],
-) -> Result<(&'static TypeDef, Doc), ReadError> {
-    let tree: Tree = serde_json::from_str(body)
-        .map_err(|error| ReadError::malformed(offset(body, error.line(), error.column()), error))?;
+pub(super) fn parse(body: &str, defs: &[&'static TypeDef]) -> Result<(&'static TypeDef, Doc), ReadError> {
+    let tree: Tree =
+        serde_json::from_str(body).map_err(|error| ReadError::malformed(offset(body, error.line(), error.column()), error))?;
     let Tree::Object(mut members) = tree else {
         return Err(wrong_root(tree.noun(), defs));
     };
     let (def, members) = match (defs, members.as_mut_slice()) {
-        (_, [(name, Tree::Object(inner))]) if let Some(def) = wrapped(name, defs) => {
-            (def, std::mem::take(inner))
-        }
+        (_, [(name, Tree::Object(inner))]) if let Some(def) = wrapped(name, defs) => (def, std::mem::take(inner)),
         ([first, ..], _) => (*first, members),
         ([], _) => return Err(wrong_root("object", defs)),
     };
@@ -30,18 +25,12 @@ pub(super) fn parse(
 /// The type whose root element a sole member may be; a member of the first type is not a root.
 fn wrapped(name: &str, defs: &[&'static TypeDef]) -> Option<&'static TypeDef> {
     match defs.first() {
-        Some(first) if first.field(name).is_none() => {
-            defs.iter().find(|def| def.element == name).copied()
-        }
+        Some(first) if first.field(name).is_none() => defs.iter().find(|def| def.element == name).copied(),
         _ => None,
     }
 }
 
-fn object(
-    def: &'static TypeDef,
-    members: Vec<(String, Tree)>,
-    depth: usize,
-) -> Result<Doc, ReadError> {
+fn object(def: &'static TypeDef, members: Vec<(String, Tree)>, depth: usize) -> Result<Doc, ReadError> {
     if depth > MAX_DEPTH {
         return Err(ReadError::TooDeep);
     }
@@ -51,9 +40,7 @@ fn object(
             continue;
         };
         if doc.get(field.name).is_some() {
-            return Err(ReadError::GivenTwice {
-                field: field.name.to_owned(),
-            });
+            return Err(ReadError::GivenTwice { field: field.name.to_owned() });
         }
         if let Some(value) = value(field, tree, depth)? {
             set_once(&mut doc, field, value)?;
@@ -66,14 +53,10 @@ fn value(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Re
     match (field.kind, tree) {
         (_, Tree::Null) => Ok(None),
         (Kind::Texts | Kind::Groups(_), Tree::Array(items)) => {
-            let items = items
-                .into_iter()
-                .filter_map(|item| one(field, item, depth).transpose());
+            let items = items.into_iter().filter_map(|item| one(field, item, depth).transpose());
             Ok(Some(Value::List(items.collect::<Result<_, _>>()?)))
         }
-        (Kind::Texts | Kind::Groups(_), tree) => {
-            Ok(one(field, tree, depth)?.map(|item| Value::List(vec![item])))
-        }
+        (Kind::Texts | Kind::Groups(_), tree) => Ok(one(field, tree, depth)?.map(|item| Value::List(vec![item]))),
         (_, tree) => one(field, tree, depth),
     }
 }
@@ -90,8 +73,7 @@ fn one(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Read
             // The text between the tags may stand for the whole object.
             return match def.fields.iter().find(|field| field.is(flags::CONTENT)) {
                 Some(content) => {
-                    let held =
-                        one(content, tree, depth).map_err(|error| error.within(field.name))?;
+                    let held = one(content, tree, depth).map_err(|error| error.within(field.name))?;
                     Ok(held.map(|held| Doc::new().set(content.name, held).into()))
                 }
                 None => Err(wrong_type(field, tree.noun())),
@@ -100,9 +82,7 @@ fn one(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Read
         (_, Tree::Text(text)) => text,
         (_, Tree::Bool(truth)) => truth.to_string(),
         (_, Tree::Int(number)) => number.to_string(),
-        (Kind::Int(..), Tree::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
-            (number as i64).to_string()
-        }
+        (Kind::Int(..), Tree::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => (number as i64).to_string(),
         (_, Tree::Float(number)) => number.to_string(),
         (_, tree @ (Tree::Array(_) | Tree::Object(_))) => {
             return Err(wrong_type(field, tree.noun()));
@@ -113,11 +93,7 @@ fn one(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Read
 
 /// Where a line and column are, in bytes.
 fn offset(body: &str, line: usize, column: usize) -> usize {
-    let before: usize = body
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let before: usize = body.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (before + column.saturating_sub(1)).min(body.len())
 }
 

@@ -78,29 +78,20 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotAMember { value, of, .. } => Fault::invalid_value(value, of),
-            Self::WrongType { .. } | Self::GivenTwice { .. } => {
-                Fault::new("Invalid value", self.to_string())
+            Self::WrongType { .. } | Self::GivenTwice { .. } => Fault::new("Invalid value", self.to_string()),
+            Self::Malformed { .. } | Self::TooLarge { .. } | Self::TooDeep | Self::WrongRoot { .. } => {
+                Fault::new("Malformed request", self.to_string())
             }
-            Self::Malformed { .. }
-            | Self::TooLarge { .. }
-            | Self::TooDeep
-            | Self::WrongRoot { .. } => Fault::new("Malformed request", self.to_string()),
         }
     }
 
     fn malformed(position: usize, reason: impl ToString) -> Self {
-        Self::Malformed {
-            position,
-            reason: reason.to_string(),
-        }
+        Self::Malformed { position, reason: reason.to_string() }
     }
 
     /// The error as seen from one object further out.
     fn within(mut self, name: &str) -> Self {
-        if let Self::WrongType { field, .. }
-        | Self::GivenTwice { field }
-        | Self::NotAMember { field, .. } = &mut self
-        {
+        if let Self::WrongType { field, .. } | Self::GivenTwice { field } | Self::NotAMember { field, .. } = &mut self {
             field.insert(0, '.');
             field.insert_str(0, name);
         }
@@ -114,16 +105,11 @@ pub fn parse(body: &[u8], format: Format, def: &'static TypeDef) -> Result<Doc, 
 }
 
 /// Reads a document of one of these types: the root element says which. JSON that has no root is of the first.
-pub fn parse_any(
-    body: &[u8],
-    format: Format,
-    defs: &[&'static TypeDef],
-) -> Result<(&'static TypeDef, Doc), ReadError> {
+pub fn parse_any(body: &[u8], format: Format, defs: &[&'static TypeDef]) -> Result<(&'static TypeDef, Doc), ReadError> {
     if body.len() > MAX_BODY {
         return Err(ReadError::TooLarge { size: body.len() });
     }
-    let body = std::str::from_utf8(body)
-        .map_err(|error| ReadError::malformed(error.valid_up_to(), "not UTF-8"))?;
+    let body = std::str::from_utf8(body).map_err(|error| ReadError::malformed(error.valid_up_to(), "not UTF-8"))?;
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     if let Some(at) = body.find(|c| !carried(c)) {
         return Err(ReadError::malformed(at, "a control character"));
@@ -141,18 +127,13 @@ fn carried(c: char) -> bool {
 
 fn wrong_root(found: &str, defs: &[&'static TypeDef]) -> ReadError {
     let expected: Vec<_> = defs.iter().map(|def| def.element).collect();
-    ReadError::WrongRoot {
-        expected: expected.join("|"),
-        found: found.to_owned(),
-    }
+    ReadError::WrongRoot { expected: expected.join("|"), found: found.to_owned() }
 }
 
 /// Sets a field that there may be only one of.
 fn set_once(doc: &mut Doc, field: &FieldDef, value: Value) -> Result<(), ReadError> {
     if doc.get(field.name).is_some() {
-        return Err(ReadError::GivenTwice {
-            field: field.name.to_owned(),
-        });
+        return Err(ReadError::GivenTwice { field: field.name.to_owned() });
     }
     doc.put(field.name, value);
     Ok(())
@@ -169,10 +150,7 @@ fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
     }
     let value = match field.kind {
         Kind::Int(least, most) => {
-            let number = text
-                .parse::<i64>()
-                .ok()
-                .filter(|number| (least..=most).contains(number));
+            let number = text.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
             Value::Int(number.ok_or_else(|| wrong_type(field, text))?)
         }
         Kind::Decimal => {
@@ -186,18 +164,10 @@ fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
             _ if text.eq_ignore_ascii_case("false") => Value::Bool(false),
             _ => return Err(wrong_type(field, text)),
         },
-        Kind::Enum(of) => match of
-            .members
-            .iter()
-            .find(|member| member.eq_ignore_ascii_case(text))
-        {
+        Kind::Enum(of) => match of.members.iter().find(|member| member.eq_ignore_ascii_case(text)) {
             Some(member) => Value::fixed(member),
             None => {
-                return Err(ReadError::NotAMember {
-                    field: field.name.to_owned(),
-                    value: text.to_owned(),
-                    of,
-                });
+                return Err(ReadError::NotAMember { field: field.name.to_owned(), value: text.to_owned(), of });
             }
         },
         Kind::Date | Kind::Text | Kind::Texts => text.into(),
@@ -216,9 +186,5 @@ fn wrong_type(field: &FieldDef, value: &str) -> ReadError {
         Kind::Text | Kind::Texts => "text".to_owned(),
         Kind::Group(def) | Kind::Groups(def) => format!("an object of class {}", def.class),
     };
-    ReadError::WrongType {
-        field: field.name.to_owned(),
-        value: value.to_owned(),
-        expected,
-    }
+    ReadError::WrongType { field: field.name.to_owned(), value: value.to_owned(), expected }
 }

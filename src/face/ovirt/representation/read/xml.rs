@@ -9,22 +9,14 @@ use super::super::description::{FieldDef, TypeDef, flags};
 use super::super::doc::Doc;
 use super::{Kind, MAX_DEPTH, ReadError, carried, scalar, set_once, wrong_root};
 
-pub(super) fn parse(
-    body: &str,
-    defs: &[&'static TypeDef],
-) -> Result<(&'static TypeDef, Doc), ReadError> {
-    let mut reader = Xml {
-        reader: Reader::from_str(body),
-        depth: 0,
-    };
+pub(super) fn parse(body: &str, defs: &[&'static TypeDef]) -> Result<(&'static TypeDef, Doc), ReadError> {
+    let mut reader = Xml { reader: Reader::from_str(body), depth: 0 };
     let (def, doc) = loop {
         match reader.next()? {
             Event::Start(tag) => break reader.root(&tag, false, defs)?,
             Event::Empty(tag) => break reader.root(&tag, true, defs)?,
             Event::Decl(declaration) => match declaration.encoding() {
-                Some(Ok(encoding))
-                    if !["utf-8", "us-ascii"].contains(&encoding.to_ascii_lowercase().as_str()) =>
-                {
+                Some(Ok(encoding)) if !["utf-8", "us-ascii"].contains(&encoding.to_ascii_lowercase().as_str()) => {
                     return Err(reader.malformed(format!("the encoding is {encoding}, not UTF-8")));
                 }
                 Some(Err(error)) => return Err(reader.malformed(error)),
@@ -52,10 +44,7 @@ impl<'a> Xml<'a> {
             // A document type could declare entities that grow without bound; no client has a use for one.
             Ok(Event::DocType(_)) => Err(self.malformed("a document type declaration")),
             Ok(event) => Ok(event),
-            Err(error) => Err(ReadError::malformed(
-                position(self.reader.error_position()),
-                error,
-            )),
+            Err(error) => Err(ReadError::malformed(position(self.reader.error_position()), error)),
         }
     }
 
@@ -86,17 +75,10 @@ impl<'a> Xml<'a> {
     }
 
     /// Reads an object whose start tag has been read.
-    fn object(
-        &mut self,
-        tag: &BytesStart<'_>,
-        empty: bool,
-        def: &'static TypeDef,
-    ) -> Result<Doc, ReadError> {
+    fn object(&mut self, tag: &BytesStart<'_>, empty: bool, def: &'static TypeDef) -> Result<Doc, ReadError> {
         let mut doc = Doc::new();
         self.attributes(tag, |name, value| match def.field(name) {
-            Some(field)
-                if !matches!(field.kind, Kind::Group(_) | Kind::Groups(_) | Kind::Texts) =>
-            {
+            Some(field) if !matches!(field.kind, Kind::Group(_) | Kind::Groups(_) | Kind::Texts) => {
                 set_scalar(&mut doc, field, value)
             }
             _ => Ok(()),
@@ -123,27 +105,17 @@ impl<'a> Xml<'a> {
         Ok(doc)
     }
 
-    fn member(
-        &mut self,
-        doc: &mut Doc,
-        tag: &BytesStart<'_>,
-        empty: bool,
-        def: &'static TypeDef,
-    ) -> Result<(), ReadError> {
+    fn member(&mut self, doc: &mut Doc, tag: &BytesStart<'_>, empty: bool, def: &'static TypeDef) -> Result<(), ReadError> {
         let Some(field) = def.field(local(tag)) else {
             return self.text(tag, empty).map(drop);
         };
         match field.kind {
             Kind::Group(def) => {
-                let object = self
-                    .object(tag, empty, def)
-                    .map_err(|error| error.within(field.name))?;
+                let object = self.object(tag, empty, def).map_err(|error| error.within(field.name))?;
                 set_once(doc, field, object.into())
             }
             Kind::Groups(def) => {
-                let object = self
-                    .object(tag, empty, def)
-                    .map_err(|error| error.within(field.name))?;
+                let object = self.object(tag, empty, def).map_err(|error| error.within(field.name))?;
                 doc.push(field.name, object);
                 Ok(())
             }
@@ -206,18 +178,14 @@ impl<'a> Xml<'a> {
             _ => name
                 .strip_prefix('#')
                 .and_then(|number| match number.strip_prefix('x') {
-                    Some(hex) if hex.starts_with(|c: char| c.is_ascii_hexdigit()) => {
-                        u32::from_str_radix(hex, 16).ok()
-                    }
+                    Some(hex) if hex.starts_with(|c: char| c.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).ok(),
                     None if number.starts_with(|c: char| c.is_ascii_digit()) => number.parse().ok(),
                     _ => None,
                 })
                 .and_then(char::from_u32)
                 .filter(|c| carried(*c)),
         };
-        found.ok_or_else(|| {
-            self.malformed(format!("the reference &{name}; stands for nothing allowed"))
-        })
+        found.ok_or_else(|| self.malformed(format!("the reference &{name}; stands for nothing allowed")))
     }
 
     /// Hands on the attributes by name and meaning. Those of other namespaces are not ours to read.

@@ -9,9 +9,7 @@ use super::network::{HOST_NICS, NETWORK};
 use super::storage::{ISCSI_DETAILS, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM};
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{
-    TypeDef, boolean, group, int, member, text, texts, unsigned_int,
-};
+use crate::face::ovirt::representation::description::{TypeDef, boolean, group, int, member, text, texts, unsigned_int};
 
 /// An operation: what a client asks of it and what came of it: `<action>`.
 pub static ACTION: TypeDef = TypeDef {
@@ -64,9 +62,5 @@ pub static CREATION: TypeDef = TypeDef {
 };
 
 /// A password for a console, for a while: `<ticket>`.
-pub static TICKET: TypeDef = TypeDef {
-    element: "ticket",
-    plural: "",
-    class: "Ticket",
-    fields: fields![text("value"), unsigned_int("expiry")],
-};
+pub static TICKET: TypeDef =
+    TypeDef { element: "ticket", plural: "", class: "Ticket", fields: fields![text("value"), unsigned_int("expiry")] };

@@ -9,9 +9,7 @@ use super::identity::PERMITS;
 use super::network::NIC;
 use super::storage::STORAGE_DOMAIN;
 use super::{collection, fields, names, resource};
-use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, groups, text, texts, unsigned_short,
-};
+use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, group, groups, text, texts, unsigned_short};
 
 /// What the engine can do, by version: `<capabilities>`.
 pub static CAPABILITIES: TypeDef = TypeDef {
@@ -54,10 +52,7 @@ pub static VERSION_CAPS: TypeDef = TypeDef {
         group("creation_states", &CREATION_STATES),
         group("power_management_states", &POWER_MANAGEMENT_STATES),
         group("host_states", &HOST_STATES),
-        group(
-            "host_non_operational_details",
-            &HOST_NON_OPERATIONAL_DETAILS
-        ),
+        group("host_non_operational_details", &HOST_NON_OPERATIONAL_DETAILS),
         group("network_states", &NETWORK_STATES),
         group("storage_domain_states", &STORAGE_DOMAIN_STATES),
         group("template_states", &TEMPLATE_STATES),
@@ -92,12 +87,8 @@ pub static VERSION_CAPS: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static FEATURES: TypeDef = TypeDef {
-    element: "features",
-    plural: "",
-    class: "Features",
-    fields: fields![groups("feature", &FEATURE)],
-};
+pub(super) static FEATURES: TypeDef =
+    TypeDef { element: "features", plural: "", class: "Features", fields: fields![groups("feature", &FEATURE)] };
 
 pub(super) static FEATURE: TypeDef = TypeDef {
     element: "feature",

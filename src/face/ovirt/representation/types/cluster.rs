@@ -6,9 +6,7 @@ use super::identity::USERS;
 use super::storage::DISKS;
 use super::vm::VMS;
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, int, long, member, text,
-};
+use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, group, int, long, member, text};
 
 /// A data center: `<data_center>`.
 pub static DATA_CENTER: TypeDef = TypeDef {
@@ -51,12 +49,7 @@ pub static QUOTA: TypeDef = TypeDef {
     element: "quota",
     plural: "quotas",
     class: "Quota",
-    fields: resource![
-        group("data_center", &DATA_CENTER),
-        group("vms", &VMS),
-        group("disks", &DISKS),
-        group("users", &USERS),
-    ],
+    fields: resource![group("data_center", &DATA_CENTER), group("vms", &VMS), group("disks", &DISKS), group("users", &USERS),],
 };
 
 pub(super) static ERROR_HANDLING: TypeDef = TypeDef {
@@ -66,12 +59,8 @@ pub(super) static ERROR_HANDLING: TypeDef = TypeDef {
     fields: fields![member("on_error", &MIGRATE_ON_ERROR)],
 };
 
-pub(super) static MEMORY_OVER_COMMIT: TypeDef = TypeDef {
-    element: "memory_over_commit",
-    plural: "",
-    class: "MemoryOverCommit",
-    fields: fields![attribute(int("percent"))],
-};
+pub(super) static MEMORY_OVER_COMMIT: TypeDef =
+    TypeDef { element: "memory_over_commit", plural: "", class: "MemoryOverCommit", fields: fields![attribute(int("percent"))] };
 
 pub(super) static MEMORY_POLICY: TypeDef = TypeDef {
     element: "memory_policy",
@@ -89,19 +78,12 @@ pub(super) static SCHEDULING_POLICY_THRESHOLDS: TypeDef = TypeDef {
     element: "scheduling_policy_thresholds",
     plural: "",
     class: "SchedulingPolicyThresholds",
-    fields: fields![
-        attribute(int("low")),
-        attribute(int("high")),
-        attribute(int("duration")),
-    ],
+    fields: fields![attribute(int("low")), attribute(int("high")), attribute(int("duration")),],
 };
 
 pub(super) static SCHEDULING_POLICY: TypeDef = TypeDef {
     element: "scheduling_policy",
     plural: "",
     class: "SchedulingPolicy",
-    fields: fields![
-        text("policy"),
-        group("thresholds", &SCHEDULING_POLICY_THRESHOLDS),
-    ],
+    fields: fields![text("policy"), group("thresholds", &SCHEDULING_POLICY_THRESHOLDS),],
 };

@@ -3,8 +3,7 @@
 use super::enums::{BOOT_DEVICE, CPU_MODE, DISPLAY_TYPE};
 use super::{fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, decimal, group, groups, int, long, member, text, texts,
-    unsigned_short,
+    TypeDef, attribute, boolean, decimal, group, groups, int, long, member, text, texts, unsigned_short,
 };
 
 /// The members of every version number.
@@ -23,58 +22,29 @@ macro_rules! version {
 pub(super) use version;
 
 /// Why a request was refused: `<fault>`.
-pub static FAULT: TypeDef = TypeDef {
-    element: "fault",
-    plural: "",
-    class: "Fault",
-    fields: fields![text("reason"), text("detail")],
-};
+pub static FAULT: TypeDef =
+    TypeDef { element: "fault", plural: "", class: "Fault", fields: fields![text("reason"), text("detail")] };
 
 /// A link to another resource: `<link>`.
-pub static LINK: TypeDef = TypeDef {
-    element: "link",
-    plural: "",
-    class: "Link",
-    fields: fields![attribute(text("href")), attribute(text("rel"))],
-};
+pub static LINK: TypeDef =
+    TypeDef { element: "link", plural: "", class: "Link", fields: fields![attribute(text("href")), attribute(text("rel"))] };
 
-pub(super) static GRACE_PERIOD: TypeDef = TypeDef {
-    element: "grace_period",
-    plural: "",
-    class: "GracePeriod",
-    fields: fields![long("expiry")],
-};
+pub(super) static GRACE_PERIOD: TypeDef =
+    TypeDef { element: "grace_period", plural: "", class: "GracePeriod", fields: fields![long("expiry")] };
 
-pub(super) static ACTIONS: TypeDef = TypeDef {
-    element: "actions",
-    plural: "",
-    class: "Actions",
-    fields: fields![groups("link", &LINK)],
-};
+pub(super) static ACTIONS: TypeDef =
+    TypeDef { element: "actions", plural: "", class: "Actions", fields: fields![groups("link", &LINK)] };
 
-pub(super) static STATUS: TypeDef = TypeDef {
-    element: "status",
-    plural: "",
-    class: "Status",
-    fields: fields![text("state"), text("detail")],
-};
+pub(super) static STATUS: TypeDef =
+    TypeDef { element: "status", plural: "", class: "Status", fields: fields![text("state"), text("detail")] };
 
-pub(super) static USAGES: TypeDef = TypeDef {
-    element: "usages",
-    plural: "",
-    class: "Usages",
-    fields: fields![texts("usage")],
-};
+pub(super) static USAGES: TypeDef = TypeDef { element: "usages", plural: "", class: "Usages", fields: fields![texts("usage")] };
 
 pub(super) static CPU_TOPOLOGY: TypeDef = TypeDef {
     element: "cpu_topology",
     plural: "",
     class: "CpuTopology",
-    fields: fields![
-        attribute(int("sockets")),
-        attribute(int("cores")),
-        attribute(int("threads")),
-    ],
+    fields: fields![attribute(int("sockets")), attribute(int("cores")), attribute(int("threads")),],
 };
 
 pub(super) static VCPU_PIN: TypeDef = TypeDef {
@@ -84,12 +54,8 @@ pub(super) static VCPU_PIN: TypeDef = TypeDef {
     fields: fields![attribute(int("vcpu")), attribute(text("cpu_set"))],
 };
 
-pub(super) static CPU_TUNE: TypeDef = TypeDef {
-    element: "cpu_tune",
-    plural: "",
-    class: "CpuTune",
-    fields: fields![groups("vcpu_pin", &VCPU_PIN)],
-};
+pub(super) static CPU_TUNE: TypeDef =
+    TypeDef { element: "cpu_tune", plural: "", class: "CpuTune", fields: fields![groups("vcpu_pin", &VCPU_PIN)] };
 
 pub(super) static CPU: TypeDef = TypeDef {
     element: "cpu",
@@ -106,19 +72,9 @@ pub(super) static CPU: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static CPUS: TypeDef = TypeDef {
-    element: "cpus",
-    plural: "",
-    class: "CPUs",
-    fields: fields![groups("cpu", &CPU)],
-};
+pub(super) static CPUS: TypeDef = TypeDef { element: "cpus", plural: "", class: "CPUs", fields: fields![groups("cpu", &CPU)] };
 
-pub(super) static VERSION: TypeDef = TypeDef {
-    element: "system_version",
-    plural: "",
-    class: "Version",
-    fields: version![],
-};
+pub(super) static VERSION: TypeDef = TypeDef { element: "system_version", plural: "", class: "Version", fields: version![] };
 
 pub(super) static SUPPORTED_VERSIONS: TypeDef = TypeDef {
     element: "supported_versions",
@@ -131,47 +87,22 @@ pub(super) static OPTION: TypeDef = TypeDef {
     element: "option",
     plural: "",
     class: "Option",
-    fields: fields![
-        attribute(text("name")),
-        attribute(text("value")),
-        attribute(text("type")),
-    ],
+    fields: fields![attribute(text("name")), attribute(text("value")), attribute(text("type")),],
 };
 
-pub(super) static OPTIONS: TypeDef = TypeDef {
-    element: "options",
-    plural: "",
-    class: "Options",
-    fields: fields![groups("option", &OPTION)],
-};
+pub(super) static OPTIONS: TypeDef =
+    TypeDef { element: "options", plural: "", class: "Options", fields: fields![groups("option", &OPTION)] };
 
-pub(super) static KSM: TypeDef = TypeDef {
-    element: "ksm",
-    plural: "",
-    class: "KSM",
-    fields: fields![boolean("enabled")],
-};
+pub(super) static KSM: TypeDef = TypeDef { element: "ksm", plural: "", class: "KSM", fields: fields![boolean("enabled")] };
 
-pub(super) static TRANSPARENT_HUGE_PAGES: TypeDef = TypeDef {
-    element: "transparent_hugepages",
-    plural: "",
-    class: "TransparentHugePages",
-    fields: fields![boolean("enabled")],
-};
+pub(super) static TRANSPARENT_HUGE_PAGES: TypeDef =
+    TypeDef { element: "transparent_hugepages", plural: "", class: "TransparentHugePages", fields: fields![boolean("enabled")] };
 
-pub(super) static CERTIFICATE: TypeDef = TypeDef {
-    element: "certificate",
-    plural: "",
-    class: "Certificate",
-    fields: fields![text("organization"), text("subject")],
-};
+pub(super) static CERTIFICATE: TypeDef =
+    TypeDef { element: "certificate", plural: "", class: "Certificate", fields: fields![text("organization"), text("subject")] };
 
-pub(super) static BOOT: TypeDef = TypeDef {
-    element: "boot",
-    plural: "",
-    class: "Boot",
-    fields: fields![attribute(member("dev", &BOOT_DEVICE))],
-};
+pub(super) static BOOT: TypeDef =
+    TypeDef { element: "boot", plural: "", class: "Boot", fields: fields![attribute(member("dev", &BOOT_DEVICE))] };
 
 pub(super) static OPERATING_SYSTEM: TypeDef = TypeDef {
     element: "operating_system",
@@ -209,11 +140,7 @@ pub(super) static CUSTOM_PROPERTY: TypeDef = TypeDef {
     element: "custom_property",
     plural: "",
     class: "CustomProperty",
-    fields: fields![
-        attribute(text("name")),
-        attribute(text("value")),
-        attribute(text("regexp")),
-    ],
+    fields: fields![attribute(text("name")), attribute(text("value")), attribute(text("regexp")),],
 };
 
 pub(super) static CUSTOM_PROPERTIES: TypeDef = TypeDef {

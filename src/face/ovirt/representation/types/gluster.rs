@@ -5,9 +5,7 @@ use super::cluster::CLUSTER;
 use super::common::{OPTIONS, STATUS};
 use super::host::HOST;
 use super::{collection, fields, resource};
-use crate::face::ovirt::representation::description::{
-    TypeDef, group, groups, int, text, unsigned_short,
-};
+use crate::face::ovirt::representation::description::{TypeDef, group, groups, int, text, unsigned_short};
 
 /// A Gluster volume: `<gluster_volume>`.
 pub static GLUSTER_VOLUME: TypeDef = TypeDef {
@@ -70,11 +68,7 @@ pub static GLUSTER_BRICKS: TypeDef = TypeDef {
     element: "bricks",
     plural: "",
     class: "GlusterBricks",
-    fields: collection![
-        unsigned_short("replica_count"),
-        unsigned_short("stripe_count"),
-        groups("brick", &GLUSTER_BRICK),
-    ],
+    fields: collection![unsigned_short("replica_count"), unsigned_short("stripe_count"), groups("brick", &GLUSTER_BRICK),],
 };
 
 pub(super) static GLUSTER_VOLUMES: TypeDef = TypeDef {
@@ -88,12 +82,7 @@ pub(super) static GLUSTER_CLIENT: TypeDef = TypeDef {
     element: "gluster_client",
     plural: "",
     class: "GlusterClient",
-    fields: fields![
-        text("host_name"),
-        int("client_port"),
-        int("bytes_read"),
-        int("bytes_written"),
-    ],
+    fields: fields![text("host_name"), int("client_port"), int("bytes_read"), int("bytes_written"),],
 };
 
 pub(super) static GLUSTER_CLIENTS: TypeDef = TypeDef {
@@ -137,10 +126,5 @@ pub(super) static GLUSTER_SERVER_HOOK: TypeDef = TypeDef {
     element: "server_hook",
     plural: "",
     class: "GlusterServerHook",
-    fields: resource![
-        group("host", &HOST),
-        text("content_type"),
-        group("status", &STATUS),
-        text("checksum"),
-    ],
+    fields: resource![group("host", &HOST), text("content_type"), group("status", &STATUS), text("checksum"),],
 };

@@ -1,10 +1,7 @@
 //! Hosts.
 
 use super::cluster::CLUSTER;
-use super::common::{
-    CERTIFICATE, CPU, DISPLAY, KSM, OPERATING_SYSTEM, OPTIONS, STATUS, TRANSPARENT_HUGE_PAGES,
-    VERSION,
-};
+use super::common::{CERTIFICATE, CPU, DISPLAY, KSM, OPERATING_SYSTEM, OPTIONS, STATUS, TRANSPARENT_HUGE_PAGES, VERSION};
 use super::identity::USER;
 use super::monitoring::STATISTICS;
 use super::storage::ISCSI_DETAILS;
@@ -71,12 +68,8 @@ pub(super) static AGENT: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static AGENTS: TypeDef = TypeDef {
-    element: "agents",
-    plural: "",
-    class: "Agents",
-    fields: fields![groups("agent", &AGENT)],
-};
+pub(super) static AGENTS: TypeDef =
+    TypeDef { element: "agents", plural: "", class: "Agents", fields: fields![groups("agent", &AGENT)] };
 
 pub(super) static POWER_MANAGEMENT: TypeDef = TypeDef {
     element: "power_management",
@@ -113,10 +106,7 @@ pub(super) static STORAGE_MANAGER: TypeDef = TypeDef {
     element: "storage_manager",
     plural: "",
     class: "StorageManager",
-    fields: fields![
-        attribute(int("priority")),
-        boolean("value").with(flags::CONTENT),
-    ],
+    fields: fields![attribute(int("priority")), boolean("value").with(flags::CONTENT),],
 };
 
 pub(super) static VM_SUMMARY: TypeDef = TypeDef {
@@ -126,42 +116,21 @@ pub(super) static VM_SUMMARY: TypeDef = TypeDef {
     fields: fields![int("active"), int("migrating"), int("total")],
 };
 
-pub(super) static HOSTS: TypeDef = TypeDef {
-    element: "hosts",
-    plural: "",
-    class: "Hosts",
-    fields: collection![groups("host", &HOST)],
-};
+pub(super) static HOSTS: TypeDef =
+    TypeDef { element: "hosts", plural: "", class: "Hosts", fields: collection![groups("host", &HOST)] };
 
 pub(super) static SSH: TypeDef = TypeDef {
     element: "ssh",
     plural: "",
     class: "SSH",
-    fields: resource![
-        int("port"),
-        text("fingerprint"),
-        text("authentication_method"),
-        group("user", &USER),
-    ],
+    fields: resource![int("port"), text("fingerprint"), text("authentication_method"), group("user", &USER),],
 };
 
-pub(super) static HOOKS: TypeDef = TypeDef {
-    element: "hooks",
-    plural: "",
-    class: "Hooks",
-    fields: collection![groups("hook", &HOOK)],
-};
+pub(super) static HOOKS: TypeDef =
+    TypeDef { element: "hooks", plural: "", class: "Hooks", fields: collection![groups("hook", &HOOK)] };
 
-pub(super) static PM_PROXIES: TypeDef = TypeDef {
-    element: "pm_proxies",
-    plural: "",
-    class: "PmProxies",
-    fields: fields![groups("pm_proxy", &PM_PROXY)],
-};
+pub(super) static PM_PROXIES: TypeDef =
+    TypeDef { element: "pm_proxies", plural: "", class: "PmProxies", fields: fields![groups("pm_proxy", &PM_PROXY)] };
 
-pub(super) static PM_PROXY: TypeDef = TypeDef {
-    element: "pm_proxy",
-    plural: "",
-    class: "PmProxy",
-    fields: fields![text("type")],
-};
+pub(super) static PM_PROXY: TypeDef =
+    TypeDef { element: "pm_proxy", plural: "", class: "PmProxy", fields: fields![text("type")] };

@@ -48,24 +48,15 @@ pub static GROUP: TypeDef = TypeDef {
 };
 
 /// A directory domain: `<domain>`.
-pub static DOMAIN: TypeDef = TypeDef {
-    element: "domain",
-    plural: "domains",
-    class: "Domain",
-    fields: resource![group("user", &USER)],
-};
+pub static DOMAIN: TypeDef =
+    TypeDef { element: "domain", plural: "domains", class: "Domain", fields: resource![group("user", &USER)] };
 
 /// A role: a set of permits: `<role>`.
 pub static ROLE: TypeDef = TypeDef {
     element: "role",
     plural: "roles",
     class: "Role",
-    fields: resource![
-        boolean("mutable"),
-        boolean("administrative"),
-        group("user", &USER),
-        group("permits", &PERMITS),
-    ],
+    fields: resource![boolean("mutable"), boolean("administrative"), group("user", &USER), group("permits", &PERMITS),],
 };
 
 /// A permit: the right to do one thing: `<permit>`.
@@ -96,33 +87,17 @@ pub static PERMISSION: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static PERMITS: TypeDef = TypeDef {
-    element: "permits",
-    plural: "",
-    class: "Permits",
-    fields: collection![groups("permit", &PERMIT)],
-};
+pub(super) static PERMITS: TypeDef =
+    TypeDef { element: "permits", plural: "", class: "Permits", fields: collection![groups("permit", &PERMIT)] };
 
-pub(super) static ROLES: TypeDef = TypeDef {
-    element: "roles",
-    plural: "",
-    class: "Roles",
-    fields: collection![groups("role", &ROLE)],
-};
+pub(super) static ROLES: TypeDef =
+    TypeDef { element: "roles", plural: "", class: "Roles", fields: collection![groups("role", &ROLE)] };
 
-pub(super) static USERS: TypeDef = TypeDef {
-    element: "users",
-    plural: "",
-    class: "Users",
-    fields: collection![groups("user", &USER)],
-};
+pub(super) static USERS: TypeDef =
+    TypeDef { element: "users", plural: "", class: "Users", fields: collection![groups("user", &USER)] };
 
-pub(super) static GROUPS: TypeDef = TypeDef {
-    element: "groups",
-    plural: "",
-    class: "Groups",
-    fields: collection![groups("group", &GROUP)],
-};
+pub(super) static GROUPS: TypeDef =
+    TypeDef { element: "groups", plural: "", class: "Groups", fields: collection![groups("group", &GROUP)] };
 
 pub(super) static PERMISSIONS: TypeDef = TypeDef {
     element: "permissions",
@@ -131,16 +106,8 @@ pub(super) static PERMISSIONS: TypeDef = TypeDef {
     fields: collection![groups("permission", &PERMISSION), boolean("clone")],
 };
 
-pub(super) static TAG_PARENT: TypeDef = TypeDef {
-    element: "tag_parent",
-    plural: "",
-    class: "TagParent",
-    fields: fields![group("tag", &TAG)],
-};
+pub(super) static TAG_PARENT: TypeDef =
+    TypeDef { element: "tag_parent", plural: "", class: "TagParent", fields: fields![group("tag", &TAG)] };
 
-pub(super) static TAGS: TypeDef = TypeDef {
-    element: "tags",
-    plural: "",
-    class: "Tags",
-    fields: collection![groups("tag", &TAG)],
-};
+pub(super) static TAGS: TypeDef =
+    TypeDef { element: "tags", plural: "", class: "Tags", fields: collection![groups("tag", &TAG)] };

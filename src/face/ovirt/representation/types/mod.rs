@@ -29,9 +29,7 @@ pub use identity::{DOMAIN, GROUP, PERMISSION, PERMIT, ROLE, TAG, USER};
 pub use monitoring::{EVENT, JOB, STATISTIC, STEP};
 pub use network::{HOST_NIC, HOST_NICS, NETWORK, NIC, VNIC_PROFILE};
 pub use storage::{DISK, FILE, IMAGE, STORAGE, STORAGE_CONNECTION, STORAGE_DOMAIN};
-pub use vm::{
-    APPLICATION, CDROM, FLOPPY, REPORTED_DEVICE, SNAPSHOT, TEMPLATE, VM, VM_POOL, WATCHDOG,
-};
+pub use vm::{APPLICATION, CDROM, FLOPPY, REPORTED_DEVICE, SNAPSHOT, TEMPLATE, VM, VM_POOL, WATCHDOG};
 
 const HREF: FieldDef = attribute(description::text("href"));
 const ID: FieldDef = attribute(description::text("id")).with(flags::IMMUTABLE);
@@ -103,12 +101,8 @@ macro_rules! names {
 use {collection, device, fields, names, resource};
 
 /// What a collection says besides its items: the actions on it and its counters.
-pub(super) static COLLECTION: TypeDef = TypeDef {
-    element: "collection",
-    plural: "",
-    class: "BaseResources",
-    fields: collection![],
-};
+pub(super) static COLLECTION: TypeDef =
+    TypeDef { element: "collection", plural: "", class: "BaseResources", fields: collection![] };
 
 static ALL: &[&TypeDef] = &[
     &API,

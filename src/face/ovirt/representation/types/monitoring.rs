@@ -9,9 +9,7 @@ use super::network::{HOST_NIC, NIC};
 use super::storage::{DISK, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM};
 use super::{collection, fields, resource};
-use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, date, decimal, group, groups, int, text,
-};
+use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, date, decimal, group, groups, int, text};
 
 /// An event: `<event>`.
 pub static EVENT: TypeDef = TypeDef {
@@ -88,23 +86,10 @@ pub static STATISTIC: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static STATISTICS: TypeDef = TypeDef {
-    element: "statistics",
-    plural: "",
-    class: "Statistics",
-    fields: collection![groups("statistic", &STATISTIC)],
-};
+pub(super) static STATISTICS: TypeDef =
+    TypeDef { element: "statistics", plural: "", class: "Statistics", fields: collection![groups("statistic", &STATISTIC)] };
 
-pub(super) static VALUE: TypeDef = TypeDef {
-    element: "value",
-    plural: "",
-    class: "Value",
-    fields: fields![decimal("datum")],
-};
+pub(super) static VALUE: TypeDef = TypeDef { element: "value", plural: "", class: "Value", fields: fields![decimal("datum")] };
 
-pub(super) static VALUES: TypeDef = TypeDef {
-    element: "values",
-    plural: "",
-    class: "Values",
-    fields: fields![attribute(text("type")), groups("value", &VALUE)],
-};
+pub(super) static VALUES: TypeDef =
+    TypeDef { element: "values", plural: "", class: "Values", fields: fields![attribute(text("type")), groups("value", &VALUE)] };

@@ -36,11 +36,7 @@ pub static VNIC_PROFILE: TypeDef = TypeDef {
     element: "vnic_profile",
     plural: "vnic_profiles",
     class: "VnicProfile",
-    fields: resource![
-        group("network", &NETWORK),
-        boolean("port_mirroring"),
-        group("custom_properties", &CUSTOM_PROPERTIES),
-    ],
+    fields: resource![group("network", &NETWORK), boolean("port_mirroring"), group("custom_properties", &CUSTOM_PROPERTIES),],
 };
 
 /// A virtual network interface: `<nic>`.
@@ -89,12 +85,8 @@ pub static HOST_NIC: TypeDef = TypeDef {
 };
 
 /// Host interfaces that are set up together: `<host_nics>`.
-pub static HOST_NICS: TypeDef = TypeDef {
-    element: "host_nics",
-    plural: "",
-    class: "HostNics",
-    fields: collection![groups("host_nic", &HOST_NIC)],
-};
+pub static HOST_NICS: TypeDef =
+    TypeDef { element: "host_nics", plural: "", class: "HostNics", fields: collection![groups("host_nic", &HOST_NIC)] };
 
 pub(super) static IP: TypeDef = TypeDef {
     element: "ip",
@@ -108,54 +100,25 @@ pub(super) static IP: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static IPS: TypeDef = TypeDef {
-    element: "ips",
-    plural: "",
-    class: "IPs",
-    fields: collection![groups("ip", &IP)],
-};
+pub(super) static IPS: TypeDef = TypeDef { element: "ips", plural: "", class: "IPs", fields: collection![groups("ip", &IP)] };
 
-pub(super) static MAC: TypeDef = TypeDef {
-    element: "mac",
-    plural: "",
-    class: "MAC",
-    fields: fields![attribute(text("address"))],
-};
+pub(super) static MAC: TypeDef =
+    TypeDef { element: "mac", plural: "", class: "MAC", fields: fields![attribute(text("address"))] };
 
-pub(super) static VLAN: TypeDef = TypeDef {
-    element: "vlan",
-    plural: "",
-    class: "VLAN",
-    fields: fields![attribute(unsigned_short("id"))],
-};
+pub(super) static VLAN: TypeDef =
+    TypeDef { element: "vlan", plural: "", class: "VLAN", fields: fields![attribute(unsigned_short("id"))] };
 
-pub(super) static NETWORKS: TypeDef = TypeDef {
-    element: "networks",
-    plural: "",
-    class: "Networks",
-    fields: collection![groups("network", &NETWORK)],
-};
+pub(super) static NETWORKS: TypeDef =
+    TypeDef { element: "networks", plural: "", class: "Networks", fields: collection![groups("network", &NETWORK)] };
 
-pub(super) static PORT_MIRRORING: TypeDef = TypeDef {
-    element: "port_mirroring",
-    plural: "",
-    class: "PortMirroring",
-    fields: fields![group("networks", &NETWORKS)],
-};
+pub(super) static PORT_MIRRORING: TypeDef =
+    TypeDef { element: "port_mirroring", plural: "", class: "PortMirroring", fields: fields![group("networks", &NETWORKS)] };
 
-pub(super) static NICS: TypeDef = TypeDef {
-    element: "nics",
-    plural: "",
-    class: "Nics",
-    fields: collection![groups("nic", &NIC)],
-};
+pub(super) static NICS: TypeDef =
+    TypeDef { element: "nics", plural: "", class: "Nics", fields: collection![groups("nic", &NIC)] };
 
-pub(super) static SLAVES: TypeDef = TypeDef {
-    element: "slaves",
-    plural: "",
-    class: "Slaves",
-    fields: fields![groups("host_nic", &HOST_NIC)],
-};
+pub(super) static SLAVES: TypeDef =
+    TypeDef { element: "slaves", plural: "", class: "Slaves", fields: fields![groups("host_nic", &HOST_NIC)] };
 
 pub(super) static BONDING: TypeDef = TypeDef {
     element: "bonding",

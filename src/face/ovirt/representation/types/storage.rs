@@ -2,9 +2,7 @@
 
 use super::cluster::{DATA_CENTER, QUOTA};
 use super::common::STATUS;
-use super::enums::{
-    DISK_FORMAT, DISK_INTERFACE, SGIO, STORAGE_DOMAIN_TYPE, STORAGE_FORMAT, STORAGE_TYPE,
-};
+use super::enums::{DISK_FORMAT, DISK_INTERFACE, SGIO, STORAGE_DOMAIN_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
 use super::host::HOST;
 use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
@@ -119,20 +117,12 @@ pub static FILE: TypeDef = TypeDef {
     element: "file",
     plural: "files",
     class: "File",
-    fields: resource![
-        text("content"),
-        text("type"),
-        group("storage_domain", &STORAGE_DOMAIN),
-    ],
+    fields: resource![text("content"), text("type"), group("storage_domain", &STORAGE_DOMAIN),],
 };
 
 /// An image of an image domain: `<image>`.
-pub static IMAGE: TypeDef = TypeDef {
-    element: "image",
-    plural: "images",
-    class: "Image",
-    fields: resource![group("storage_domain", &STORAGE_DOMAIN)],
-};
+pub static IMAGE: TypeDef =
+    TypeDef { element: "image", plural: "images", class: "Image", fields: resource![group("storage_domain", &STORAGE_DOMAIN)] };
 
 pub(super) static ISCSI_DETAILS: TypeDef = TypeDef {
     element: "iscsi_details",
@@ -159,12 +149,8 @@ pub(super) static ISCSI_DETAILS: TypeDef = TypeDef {
     ],
 };
 
-pub(super) static FILES: TypeDef = TypeDef {
-    element: "files",
-    plural: "",
-    class: "Files",
-    fields: collection![groups("file", &FILE)],
-};
+pub(super) static FILES: TypeDef =
+    TypeDef { element: "files", plural: "", class: "Files", fields: collection![groups("file", &FILE)] };
 
 pub(super) static LOGICAL_UNIT: TypeDef = TypeDef {
     element: "logical_unit",
@@ -195,11 +181,7 @@ pub(super) static VOLUME_GROUP: TypeDef = TypeDef {
     element: "volume_group",
     plural: "",
     class: "VolumeGroup",
-    fields: fields![
-        attribute(text("id")),
-        text("name"),
-        groups("logical_unit", &LOGICAL_UNIT),
-    ],
+    fields: fields![attribute(text("id")), text("name"), groups("logical_unit", &LOGICAL_UNIT),],
 };
 
 pub(super) static STORAGE_DOMAINS: TypeDef = TypeDef {
@@ -213,9 +195,5 @@ pub(super) static DISKS: TypeDef = TypeDef {
     element: "disks",
     plural: "",
     class: "Disks",
-    fields: collection![
-        groups("disk", &DISK),
-        boolean("clone"),
-        boolean("detach_only"),
-    ],
+    fields: collection![groups("disk", &DISK), boolean("clone"), boolean("detach_only"),],
 };

@@ -64,24 +64,14 @@ macro_rules! machine {
 }
 
 /// A virtual machine: `<vm>`.
-pub static VM: TypeDef = TypeDef {
-    element: "vm",
-    plural: "vms",
-    class: "VM",
-    fields: machine![],
-};
+pub static VM: TypeDef = TypeDef { element: "vm", plural: "vms", class: "VM", fields: machine![] };
 
 /// A virtual machine as it was at some time: `<snapshot>`.
 pub static SNAPSHOT: TypeDef = TypeDef {
     element: "snapshot",
     plural: "snapshots",
     class: "Snapshot",
-    fields: machine![
-        group("vm", &VM),
-        date("date"),
-        text("snapshot_status"),
-        boolean("persist_memorystate"),
-    ],
+    fields: machine![group("vm", &VM), date("date"), text("snapshot_status"), boolean("persist_memorystate"),],
 };
 
 /// A template: `<template>`.
@@ -130,73 +120,40 @@ pub static VM_POOL: TypeDef = TypeDef {
 };
 
 /// A CD drive: `<cdrom>`.
-pub static CDROM: TypeDef = TypeDef {
-    element: "cdrom",
-    plural: "cdroms",
-    class: "CdRom",
-    fields: device![group("file", &FILE)],
-};
+pub static CDROM: TypeDef = TypeDef { element: "cdrom", plural: "cdroms", class: "CdRom", fields: device![group("file", &FILE)] };
 
 /// A floppy drive: `<floppy>`.
-pub static FLOPPY: TypeDef = TypeDef {
-    element: "floppy",
-    plural: "floppies",
-    class: "Floppy",
-    fields: device![group("file", &FILE)],
-};
+pub static FLOPPY: TypeDef =
+    TypeDef { element: "floppy", plural: "floppies", class: "Floppy", fields: device![group("file", &FILE)] };
 
 /// A watchdog card: `<watchdog>`.
 pub static WATCHDOG: TypeDef = TypeDef {
     element: "watchdog",
     plural: "watchdogs",
     class: "WatchDog",
-    fields: device![
-        member("model", &WATCHDOG_MODEL),
-        member("action", &WATCHDOG_ACTION),
-    ],
+    fields: device![member("model", &WATCHDOG_MODEL), member("action", &WATCHDOG_ACTION),],
 };
 
 /// An application that the guest agent reports: `<application>`.
-pub static APPLICATION: TypeDef = TypeDef {
-    element: "application",
-    plural: "applications",
-    class: "Application",
-    fields: resource![group("vm", &VM)],
-};
+pub static APPLICATION: TypeDef =
+    TypeDef { element: "application", plural: "applications", class: "Application", fields: resource![group("vm", &VM)] };
 
 /// A device that the guest agent reports: `<reported_device>`.
 pub static REPORTED_DEVICE: TypeDef = TypeDef {
     element: "reported_device",
     plural: "reported_devices",
     class: "ReportedDevice",
-    fields: resource![
-        text("type"),
-        group("mac", &MAC),
-        group("ips", &IPS),
-        group("vm", &VM),
-    ],
+    fields: resource![text("type"), group("mac", &MAC), group("ips", &IPS), group("vm", &VM),],
 };
 
-pub(super) static WATCHDOGS: TypeDef = TypeDef {
-    element: "watchdogs",
-    plural: "",
-    class: "WatchDogs",
-    fields: collection![groups("watchdog", &WATCHDOG)],
-};
+pub(super) static WATCHDOGS: TypeDef =
+    TypeDef { element: "watchdogs", plural: "", class: "WatchDogs", fields: collection![groups("watchdog", &WATCHDOG)] };
 
-pub(super) static CONSOLE: TypeDef = TypeDef {
-    element: "console",
-    plural: "",
-    class: "Console",
-    fields: fields![attribute(boolean("enabled"))],
-};
+pub(super) static CONSOLE: TypeDef =
+    TypeDef { element: "console", plural: "", class: "Console", fields: fields![attribute(boolean("enabled"))] };
 
-pub(super) static VIRTIO_SCSI: TypeDef = TypeDef {
-    element: "virtio_scsi",
-    plural: "",
-    class: "VirtIO_SCSI",
-    fields: fields![attribute(boolean("enabled"))],
-};
+pub(super) static VIRTIO_SCSI: TypeDef =
+    TypeDef { element: "virtio_scsi", plural: "", class: "VirtIO_SCSI", fields: fields![attribute(boolean("enabled"))] };
 
 pub(super) static HIGH_AVAILABILITY: TypeDef = TypeDef {
     element: "high_availability",
@@ -205,39 +162,24 @@ pub(super) static HIGH_AVAILABILITY: TypeDef = TypeDef {
     fields: fields![boolean("enabled"), int("priority")],
 };
 
-pub(super) static PAYLOADS: TypeDef = TypeDef {
-    element: "payloads",
-    plural: "",
-    class: "Payloads",
-    fields: fields![groups("payload", &PAYLOAD)],
-};
+pub(super) static PAYLOADS: TypeDef =
+    TypeDef { element: "payloads", plural: "", class: "Payloads", fields: fields![groups("payload", &PAYLOAD)] };
 
 pub(super) static PAYLOAD: TypeDef = TypeDef {
     element: "payload",
     plural: "",
     class: "Payload",
-    fields: fields![
-        attribute(text("type")),
-        group("files", &FILES),
-        text("volume_id"),
-    ],
+    fields: fields![attribute(text("type")), group("files", &FILES), text("volume_id"),],
 };
 
-pub(super) static CONFIGURATION: TypeDef = TypeDef {
-    element: "configuration",
-    plural: "",
-    class: "Configuration",
-    fields: fields![text("type"), text("data")],
-};
+pub(super) static CONFIGURATION: TypeDef =
+    TypeDef { element: "configuration", plural: "", class: "Configuration", fields: fields![text("type"), text("data")] };
 
 pub(super) static INITIALIZATION: TypeDef = TypeDef {
     element: "initialization",
     plural: "",
     class: "Initialization",
-    fields: fields![
-        group("configuration", &CONFIGURATION),
-        group("cloud_init", &CLOUD_INIT),
-    ],
+    fields: fields![group("configuration", &CONFIGURATION), group("cloud_init", &CLOUD_INIT),],
 };
 
 pub(super) static DNS: TypeDef = TypeDef {
@@ -290,19 +232,10 @@ pub(super) static VM_PLACEMENT_POLICY: TypeDef = TypeDef {
     fields: fields![group("host", &HOST), member("affinity", &VM_AFFINITY)],
 };
 
-pub(super) static GUEST_INFO: TypeDef = TypeDef {
-    element: "guest_info",
-    plural: "",
-    class: "GuestInfo",
-    fields: fields![group("ips", &IPS), text("fqdn")],
-};
+pub(super) static GUEST_INFO: TypeDef =
+    TypeDef { element: "guest_info", plural: "", class: "GuestInfo", fields: fields![group("ips", &IPS), text("fqdn")] };
 
-pub(super) static VMS: TypeDef = TypeDef {
-    element: "vms",
-    plural: "",
-    class: "VMs",
-    fields: collection![groups("vm", &VM)],
-};
+pub(super) static VMS: TypeDef = TypeDef { element: "vms", plural: "", class: "VMs", fields: collection![groups("vm", &VM)] };
 
 pub(super) static REPORTED_DEVICES: TypeDef = TypeDef {
     element: "reported_devices",
@@ -311,19 +244,11 @@ pub(super) static REPORTED_DEVICES: TypeDef = TypeDef {
     fields: collection![groups("reported_device", &REPORTED_DEVICE)],
 };
 
-pub(super) static CDROMS: TypeDef = TypeDef {
-    element: "cdroms",
-    plural: "",
-    class: "CdRoms",
-    fields: collection![groups("cdrom", &CDROM)],
-};
+pub(super) static CDROMS: TypeDef =
+    TypeDef { element: "cdroms", plural: "", class: "CdRoms", fields: collection![groups("cdrom", &CDROM)] };
 
-pub(super) static FLOPPIES: TypeDef = TypeDef {
-    element: "floppies",
-    plural: "",
-    class: "Floppies",
-    fields: collection![groups("floppy", &FLOPPY)],
-};
+pub(super) static FLOPPIES: TypeDef =
+    TypeDef { element: "floppies", plural: "", class: "Floppies", fields: collection![groups("floppy", &FLOPPY)] };
 
 pub(super) static SNAPSHOTS: TypeDef = TypeDef {
     element: "snapshots",
@@ -332,9 +257,5 @@ pub(super) static SNAPSHOTS: TypeDef = TypeDef {
     fields: collection![groups("snapshot", &SNAPSHOT), boolean("collapse_snapshots")],
 };
 
-pub(super) static USB: TypeDef = TypeDef {
-    element: "usb",
-    plural: "",
-    class: "Usb",
-    fields: fields![boolean("enabled"), text("type")],
-};
+pub(super) static USB: TypeDef =
+    TypeDef { element: "usb", plural: "", class: "Usb", fields: fields![boolean("enabled"), text("type")] };

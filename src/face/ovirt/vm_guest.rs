@@ -1,0 +1,71 @@
+//! What hangs below a virtual machine and is only read: what its guest reports, and collections that stay empty so far.
+
+use std::sync::Arc;
+
+use evirt_domain::vm::{Nic, Vm};
+use uuid::Uuid;
+
+use super::answer::Handled;
+use super::parts::{listed, shown};
+use super::representation::Doc;
+use super::representation::types::{APPLICATION, REPORTED_DEVICE, SNAPSHOT, WATCHDOG};
+use super::request::Call;
+use super::route::routes;
+use super::vms::vm;
+
+routes! { ROUTES:
+    "vms/{}/reporteddevices" => GET list_devices;
+    "vms/{}/reporteddevices/{}" => GET get_device;
+    "vms/{}/applications" => GET list_applications;
+    "vms/{}/snapshots" => GET list_snapshots;
+    "vms/{}/watchdogs" => GET list_watchdogs;
+}
+
+/// What tells a reported device's identifier from that of the interface behind it.
+const REPORTED: u128 = 0x7265_706f_7274_6564;
+
+/// The device that the guest reports for an interface: it tells its addresses without saying whose they are, so the first has them.
+fn device(call: &Call, vm: &Vm, nic: &Nic, ips: &[String]) -> Doc {
+    let vm_href = format!("{}/vms/{}", call.base, vm.id);
+    let id = Uuid::from_u128(nic.id.0.as_u128() ^ REPORTED);
+    let ips: Vec<Doc> = ips.iter().map(|ip| Doc::new().set("address", ip)).collect();
+    Doc::new()
+        .set("id", id.to_string())
+        .set("href", format!("{vm_href}/reporteddevices/{id}"))
+        .set("name", &nic.name)
+        .set("type", "network")
+        .set_path("mac.address", &nic.mac)
+        .set("ips", Doc::new().set("ip", ips))
+        .reference("vm", vm.id.to_string(), vm_href)
+}
+
+fn devices(call: &Call) -> Result<Vec<Doc>, super::answer::Answer> {
+    let vm = vm(call, &call.world)?;
+    let Some(run) = vm.run.as_ref().filter(|run| !run.ips.is_empty()) else { return Ok(Vec::new()) };
+    let plugged = vm.nics.iter().filter(|nic| nic.plugged).enumerate();
+    Ok(plugged.map(|(n, nic)| device(call, vm, nic, if n == 0 { &run.ips } else { &[] })).collect())
+}
+
+async fn list_devices(call: Arc<Call>) -> Handled {
+    listed(&call, &REPORTED_DEVICE, devices(&call)?)
+}
+
+async fn get_device(call: Arc<Call>) -> Handled {
+    let found = devices(&call)?.into_iter().find(|doc| doc.text("id") == Some(call.segment(3)));
+    shown(&call, &REPORTED_DEVICE, &call.found(found, 3)?)
+}
+
+macro_rules! empty {
+    ($($handler:ident $of:ident;)*) => {$(
+        async fn $handler(call: Arc<Call>) -> Handled {
+            vm(&call, &call.world)?;
+            listed(&call, &$of, [])
+        }
+    )*};
+}
+
+empty! {
+    list_applications APPLICATION;
+    list_snapshots SNAPSHOT;
+    list_watchdogs WATCHDOG;
+}
