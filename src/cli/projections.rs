@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, progress, table};
 use super::{Data, FAILURE, idle_engine};
-use crate::engine::refold::{Refold, newest_snapshot};
+use crate::engine::refold::{Computed, Refold, newest_snapshot};
 use crate::log::{AuditEntry, AuditQuery, EventLog, SqliteLog, snapshot};
 
 /// How many entries of the audit log are read in one go.
@@ -130,6 +130,7 @@ async fn rebuild_audit(log: &SqliteLog) -> Result<()> {
     loop {
         let after = refold.world().position;
         let Some(entries) = refold.advance(log, head).await? else { break };
+        let entries: Vec<_> = entries.into_iter().filter(|computed| !computed.left_out).map(|computed| computed.entry).collect();
         written += entries.len();
         log.replace_audit(after, refold.world().position, entries).await?;
         bar.set_position(refold.world().position);
@@ -150,7 +151,7 @@ impl Check {
         // The snapshot is compared on the way, at its own position.
         for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
             while let Some(computed) = refold.advance(&log, until).await? {
-                entries += computed.len();
+                entries += computed.iter().filter(|computed| !computed.left_out).count();
                 differences.extend(stored.compare(computed, refold.world().position).await?);
                 bar.set_position(refold.world().position);
             }
@@ -181,19 +182,33 @@ struct Stored<'a> {
 
 impl Stored<'_> {
     /// The first difference between what was computed for some positions, up to `until`, and what is kept.
-    async fn compare(&mut self, computed: Vec<AuditEntry>, until: u64) -> Result<Option<String>> {
-        let mut computed = computed.into_iter();
+    async fn compare(&mut self, computed: Vec<Computed>, until: u64) -> Result<Option<String>> {
         let mut difference = None;
-        loop {
-            let (expected, kept) = (computed.next(), self.next(until).await?);
-            let id = match (&expected, &kept) {
-                (None, None) => return Ok(difference),
-                (Some(expected), Some(kept)) if expected == kept => continue,
-                (Some(expected), Some(kept)) => expected.id.min(kept.id),
-                (Some(entry), None) | (None, Some(entry)) => entry.id,
-            };
+        let mut differs = |id| {
             difference.get_or_insert_with(|| format!("audit: the entry at position {id} is not what the event leads to"));
+        };
+        let mut kept = self.next(until).await?;
+        for computed in computed {
+            while let Some(entry) = kept.take_if(|entry| entry.id < computed.entry.id) {
+                differs(entry.id);
+                kept = self.next(until).await?;
+            }
+            match kept.take_if(|entry| entry.id == computed.entry.id) {
+                Some(entry) => {
+                    if entry != computed.entry {
+                        differs(entry.id);
+                    }
+                    kept = self.next(until).await?;
+                }
+                None if computed.repeatable => {}
+                None => differs(computed.entry.id),
+            }
         }
+        while let Some(entry) = kept {
+            differs(entry.id);
+            kept = self.next(until).await?;
+        }
+        Ok(difference)
     }
 
     async fn next(&mut self, until: u64) -> Result<Option<AuditEntry>> {

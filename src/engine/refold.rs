@@ -4,9 +4,11 @@ use std::path::Path;
 
 use evirt_domain::ids::Position;
 use evirt_domain::world::World;
+use evirt_projections::audit;
 
+use super::audit::Auditor;
 use super::codec::Decoder;
-use super::{audit, snapshot};
+use super::snapshot;
 use crate::log::{AuditEntry, EventLog, SqliteLog};
 
 /// How many records are read at once.
@@ -17,7 +19,19 @@ const CHUNK: u64 = 8_192;
 pub struct Refold {
     world: World,
     decoder: Decoder,
-    auditor: audit::Auditor,
+    auditor: Auditor,
+}
+
+/// What the audit log says of an event, computed again.
+#[derive(Debug)]
+pub struct Computed {
+    /// The entry.
+    pub entry: AuditEntry,
+    /// Whether it repeats an earlier one too soon and is left out.
+    pub left_out: bool,
+    /// Whether it could be left out at all. An engine forgets at its start what it has told, so that which of several repetitions it kept
+    /// depends on when it was started.
+    pub repeatable: bool,
 }
 
 impl Refold {
@@ -27,7 +41,7 @@ impl Refold {
     }
 
     /// Folds some more events, up to a position at most; gives what the audit log says of them. None where the position is reached.
-    pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Vec<AuditEntry>>> {
+    pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Vec<Computed>>> {
         let after = self.world.position;
         let most = usize::try_from(until.saturating_sub(after).min(CHUNK))?;
         if most == 0 {
@@ -44,9 +58,13 @@ impl Refold {
             let recorded = self.decoder.event(&record.link)?;
             let before = self.world.clone();
             self.world.evolve(&recorded);
-            if let Some(row) = self.auditor.row(&before, &self.world, &recorded) {
+            let told = self.auditor.row(&before, &self.world, &recorded);
+            let left_out = told.is_none();
+            if let Some(row) = told.or_else(|| Auditor::default().row(&before, &self.world, &recorded)) {
+                let repeatable = audit::entry(&before, &self.world, &recorded).is_some_and(|entry| entry.flood_key.is_some());
                 let (id, recorded_at) = (recorded.position, recorded.recorded_at);
-                entries.push(AuditEntry { id, recorded_at, correlation_id: recorded.correlation_id, row });
+                let entry = AuditEntry { id, recorded_at, correlation_id: recorded.correlation_id, row };
+                entries.push(Computed { entry, left_out, repeatable });
             }
         }
         Ok(Some(entries))

@@ -49,7 +49,7 @@ fn creation() {
         (NetworkConfig { vlan: Some(7), ..config("red") }, VlanInUse),
         (NetworkConfig { vlan: Some(0), ..config("red") }, OutOfRange),
         (NetworkConfig { vlan: Some(4095), ..config("red") }, OutOfRange),
-        (NetworkConfig { mtu: 9001, ..config("red") }, OutOfRange),
+        (NetworkConfig { mtu: 65_536, ..config("red") }, OutOfRange),
     ] {
         story.when(create(config)).refused(expected);
     }

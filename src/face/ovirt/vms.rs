@@ -243,11 +243,11 @@ fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
     Some(bytes)
 }
 
-/// Makes a part of a VM that is a collection of its own.
-type Part = fn(&Call, &Vm) -> Doc;
+/// A part of a VM that is shown within it where a client asks for it: its name, and the list that holds it.
+type Detail = (&'static str, fn(&Call, &Vm) -> Doc);
 
 /// What a client may have shown within a VM.
-const DETAILS: &[(&str, Part)] = &[
+const DETAILS: &[Detail] = &[
     ("disks", |call, vm| Doc::new().set("disk", vm_disks::views(call, vm))),
     ("nics", |call, vm| Doc::new().set("nic", vm_nics::views(call, vm))),
     ("tags", |call, vm| Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(call, vm, *tag)).collect::<Vec<_>>())),
