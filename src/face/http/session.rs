@@ -65,10 +65,15 @@ pub enum SessionEffect {
 }
 
 impl SessionEffect {
-    /// Writes the answer's headers. `path` is the base that the client used (`/api`, `/ovirt-engine/api`): old clients believe that they are
-    /// logged in only by a cookie for exactly that. `secure` is whether the request came by https.
+    /// Writes the answer's headers. `path` is the base that the client used (`/api`, `/ovirt-engine/api`), which the cookie is for.
+    /// `secure` is whether the request came by https.
+    ///
+    /// SDK 3.3 always asks below `/api`, but looks for its cookies below the URL that it was given, `/ovirt-engine/api/api` say. There it
+    /// finds none for `/api`, and yet sends no credentials any more because it has one. It keeps the last cookie of an answer
+    /// only: so under `/api` the last one is for all paths.
     pub fn write(&self, path: &str, secure: bool, headers: &mut HeaderMap) {
         let secure = if secure { "; Secure" } else { "" };
+        let paths = std::iter::once(path).chain((path == "/api").then_some("/"));
         let mut put = |name: HeaderName, value: &str| {
             // Base64 and a path are always fit for a header.
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -79,10 +84,16 @@ impl SessionEffect {
             Self::None => {}
             Self::Kept(token) => put(SESSION_HEADER, token),
             Self::Opened(token) => {
-                put(header::SET_COOKIE, &format!("{COOKIE}={token}; Path={path}; HttpOnly{secure}"));
+                for path in paths {
+                    put(header::SET_COOKIE, &format!("{COOKIE}={token}; Path={path}; HttpOnly{secure}"));
+                }
                 put(SESSION_HEADER, token);
             }
-            Self::Closed => put(header::SET_COOKIE, &format!("{COOKIE}=; Path={path}; Max-Age=0; HttpOnly{secure}")),
+            Self::Closed => {
+                for path in paths {
+                    put(header::SET_COOKIE, &format!("{COOKIE}=; Path={path}; Max-Age=0; HttpOnly{secure}"));
+                }
+            }
         }
     }
 }

@@ -256,7 +256,8 @@ async fn the_filter_header_is_a_boolean_of_any_case() {
 fn the_cookie_is_for_the_base_that_the_client_used() {
     let mut headers = HeaderMap::new();
     SessionEffect::Opened("abc".into()).write("/api", false, &mut headers);
-    assert_eq!(headers[header::SET_COOKIE], "JSESSIONID=abc; Path=/api; HttpOnly");
+    let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+    assert_eq!(cookies, ["JSESSIONID=abc; Path=/api; HttpOnly", "JSESSIONID=abc; Path=/; HttpOnly"]);
     assert_eq!(headers["jsessionid"], "abc");
     let mut headers = HeaderMap::new();
     SessionEffect::Opened("abc".into()).write("/ovirt-engine/api", true, &mut headers);

@@ -9,6 +9,16 @@ use super::super::description::{FieldDef, TypeDef, flags};
 use super::super::doc::Doc;
 use super::{Kind, MAX_DEPTH, ReadError, carried, scalar, set_once, wrong_root};
 
+/// Elements of a type that another element usually stands for. A client that looks the root element up by its type, as SDK 3.3 does, may
+/// find either.
+const SAME_TYPE: [(&str, &str); 5] = [
+    ("preview_vm", "vm"),
+    ("base_template", "template"),
+    ("owner", "user"),
+    ("management_network", "network"),
+    ("parent_step", "step"),
+];
+
 pub(super) fn parse(body: &str, defs: &[&'static TypeDef]) -> Result<(&'static TypeDef, Doc), ReadError> {
     let mut reader = Xml { reader: Reader::from_str(body), depth: 0 };
     let (def, doc) = loop {
@@ -68,7 +78,8 @@ impl<'a> Xml<'a> {
         defs: &[&'static TypeDef],
     ) -> Result<(&'static TypeDef, Doc), ReadError> {
         let name = local(tag);
-        match defs.iter().find(|def| def.element == name) {
+        let usual = SAME_TYPE.iter().find(|(other, _)| *other == name).map_or(name, |(_, usual)| usual);
+        match defs.iter().find(|def| def.element == usual) {
             Some(def) => Ok((def, self.object(tag, empty, def)?)),
             None => Err(wrong_root(name, defs)),
         }
