@@ -7,7 +7,7 @@ use evirt_domain::Class;
 use evirt_domain::cluster::{ClusterConfig, CreateCluster};
 use evirt_domain::context::Context;
 use evirt_domain::event::Event;
-use evirt_domain::host::{AddHost, HostConfig, HostStatus, PowerManagement, ProbeFailure};
+use evirt_domain::host::{ActivateHost, AddHost, DeactivateHost, HostConfig, HostStatus, PowerManagement, ProbeFailure};
 use evirt_domain::ids::VmId;
 use evirt_domain::install::{DEFAULT_CLUSTER, Install};
 use evirt_domain::job::Task;
@@ -295,6 +295,20 @@ async fn a_job_is_finished_once_wherever_the_engine_crashed() {
         lab.is_in(vm, VmState::Up).await;
         assert_eq!(lab.count("VmUp").await, ups + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_activation_failed_for_the_moment_comes_up_by_itself() {
+    let lab = Lab::with_host().await;
+    let host = lab.engine.world().hosts.values().map(|host| host.id).next().unwrap();
+    let is = |status| move |world: &World| (world.hosts.get(&host)?.status == status).then_some(());
+    lab.engine.submit(&request(), DeactivateHost { host }).await.unwrap();
+    soon(lab.engine.until(is(HostStatus::Maintenance))).await;
+    lab.driver.fail_next(crate::hypervisor::CallKind::Connect, DriverError::Failed { message: "not now".into() });
+    let activated = lab.engine.submit(&request(), ActivateHost { host }).await.unwrap();
+    let ended = soon(lab.engine.settle(opened(&activated))).await;
+    assert!(matches!(ended, Some(JobStatus::Failed(why)) if why.contains("not now")));
+    soon(lab.engine.until(is(HostStatus::Up))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,7 +121,7 @@ impl Reactor {
     }
 
     /// A host that is heard of again: connect to it, and see what it runs.
-    async fn welcome(&self, id: HostId) {
+    pub(super) async fn welcome(&self, id: HostId) {
         let world = self.engine.world();
         let Some(host) = world.hosts.get(&id) else { return };
         if matches!(host.status, HostStatus::PendingApproval | HostStatus::Installing | HostStatus::Maintenance) {

@@ -1,6 +1,6 @@
 //! What is due: restarts of highly available VMs, fencing of hosts that are not heard of, a pool manager, old jobs, load samples.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use evirt_domain::World;
@@ -9,6 +9,7 @@ use evirt_domain::host::{FenceHost, FenceType, HostStatus};
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, Task, open_job};
 use evirt_domain::vm_run::StartVm;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Reactor;
@@ -25,6 +26,9 @@ struct Memory {
     silent: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
     managers: BTreeMap<DataCenterId, HostId>,
+    /// The silent hosts that are being asked whether they answer again.
+    asked: HashSet<HostId>,
+    asking: JoinSet<HostId>,
 }
 
 impl Reactor {
@@ -37,6 +41,7 @@ impl Reactor {
             self.sample(&world);
             self.restart(&about, &world).await;
             self.fence_silent(&about, &world, &mut memory).await;
+            self.ask_silent(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
                 let _ = self.submit(&about, ClearJobs).await;
@@ -78,6 +83,24 @@ impl Reactor {
             if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
                 memory.silent.insert(host.id, Instant::now());
                 let _ = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await;
+            }
+        }
+    }
+
+    /// Asks hosts that were not heard of whether they answer again, one question at a time for each: one that could not be connected
+    /// to for a reason that has passed says nothing of itself.
+    fn ask_silent(&self, world: &World, memory: &mut Memory) {
+        while let Some(Ok(host)) = memory.asking.try_join_next() {
+            memory.asked.remove(&host);
+        }
+        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonResponsive) {
+            if memory.asked.insert(host.id) {
+                let (reactor, id) = (self.clone(), host.id);
+                memory.asking.spawn(async move {
+                    reactor.welcome(id).await;
+                    tokio::time::sleep(reactor.pace.retry).await;
+                    id
+                });
             }
         }
     }

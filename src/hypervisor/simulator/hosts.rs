@@ -98,7 +98,6 @@ impl Machine {
         self.world.down.retain(|report| report.host != id);
         if let Some(host) = self.world.hosts.get_mut(&entry.name) {
             host.id = None;
-            host.installed &= !entry.registers;
             host.domains.clear();
             host.targets.clear();
             host.networks.clear();

@@ -214,6 +214,16 @@ async fn a_node_registers_itself_until_it_is_approved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_was_let_go_is_connected_again_without_an_installation() {
+    let mut lab = Lab::empty();
+    let address = "192.168.0.5".to_owned();
+    lab.does(Call::Install { host: HOST1, address: address.clone(), root_password: None }).await;
+    lab.does(Call::Disconnect { host: HOST1 }).await;
+    lab.does(Call::Connect { host: HOST1, address }).await;
+    assert_eq!(lab.vms_of(HOST1).await, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vm_powers_up_and_shuts_down_by_itself() {
     let mut lab = Lab::ready().await;
     lab.does(launch(HOST1, spec(VM))).await;
