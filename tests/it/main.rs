@@ -2,5 +2,6 @@
 
 mod auth;
 mod cli;
+mod crash;
 mod engine;
 mod server;
