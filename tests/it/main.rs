@@ -2,5 +2,7 @@
 
 mod auth;
 mod cli;
+mod conditions;
 mod engine;
+mod external;
 mod server;

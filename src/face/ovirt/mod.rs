@@ -8,6 +8,7 @@ mod cache;
 mod capabilities;
 mod clusters;
 mod collection;
+mod condition;
 mod datacenters;
 mod disks;
 mod entry;
@@ -18,6 +19,7 @@ mod networks;
 mod parts;
 mod permissions;
 mod probe;
+mod repeat;
 pub mod representation;
 pub mod request;
 mod roles;
@@ -43,9 +45,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
-use self::answer::Answer;
+use self::answer::{Answer, Handled};
+use self::condition::Conditions;
 use self::representation::{Fault, Format};
-use self::request::{Call, Target};
+use self::request::{Call, Handler, Target};
 use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
@@ -130,17 +133,26 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
             Some(handler) => {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let call = Call { app, caller, method, base, secure, target, headers, body, output, world };
-                match permitted(&call) {
-                    Ok(()) => handler(Arc::new(call)).await.unwrap_or_else(|failed| failed),
-                    Err(refused) => refused,
-                }
+                let conditions = Conditions::default();
+                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions };
+                carry_out(Arc::new(call), route, handler).await.unwrap_or_else(|failed| failed)
             }
         },
     };
     let mut response = answer.with(super::http::CORRELATION_ID, &correlation_id).into_response();
     effect.write(base, secure, response.headers_mut());
     response
+}
+
+/// Asks a handler, on the conditions that the request names.
+async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
+    permitted(&call)?;
+    if matches!(call.method, Method::GET | Method::HEAD) {
+        return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
+    }
+    condition::check(&call, route).await?;
+    repeat::check(&call, route).await?;
+    handler(call).await
 }
 
 /// What can be refused of any request before its handler sees it: reading what is hidden, and parameters that make no sense, which

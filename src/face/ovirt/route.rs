@@ -63,6 +63,11 @@ impl Route {
         self.methods.iter().find(|(m, _)| m == wanted).map(|(_, handler)| *handler)
     }
 
+    /// Whether it is an action: what can only be posted to.
+    pub fn is_action(&self) -> bool {
+        self.methods.iter().all(|(method, _)| *method == Method::POST)
+    }
+
     /// The value of the Allow header.
     pub fn allow(&self) -> String {
         let mut names: Vec<&str> = self.methods.iter().map(|(m, _)| m.as_str()).collect();

@@ -57,8 +57,7 @@ fn operation(base: &str, path: &str, method: &Method) -> Doc {
 
 /// Whether a path ends in an action: its last segment follows a variable, and the path answers nothing but POST.
 fn is_action(path: &str) -> bool {
-    let route = route::all().find(|route| route.path == path);
-    route.is_some_and(|route| route.methods.iter().all(|(method, _)| *method == Method::POST))
+    route::all().find(|route| route.path == path).is_some_and(route::Route::is_action)
 }
 
 #[cfg(test)]
