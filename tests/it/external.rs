@@ -22,7 +22,7 @@ async fn an_external_event_is_listed_found_and_removed() {
     engine.restart().await;
     let path = made.header("location").to_owned();
     assert_eq!(engine.admin().get(&path).await.body, made.body);
-    let search = "/api/events?search=event_origin%3Dnagios%20or%20custom_id%3D7";
+    let search = "/api/events?search=origin%3Dnagios%20or%20custom_event_id%3D7";
     assert_eq!(text(&engine.admin().get(search).await.body, "origin"), "nagios");
     assert_eq!(engine.admin().ask(Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
     assert_eq!(engine.admin().get(&path).await.status, StatusCode::NOT_FOUND);
