@@ -101,8 +101,7 @@ fn kind_of(collection: &str) -> Option<StreamKind> {
 
 /// Whether a representation holds values that change by themselves.
 fn is_live(call: &Call) -> bool {
-    let asks = ["all-content"].iter().any(|name| call.headers.contains_key(*name));
-    asks || call.details().next().is_some() || call.target.segments.iter().any(|segment| segment == "statistics")
+    call.all_content() || call.details().next().is_some() || call.target.segments.iter().any(|segment| segment == "statistics")
 }
 
 /// The tags that a header lists, `*` among them as none.
@@ -130,10 +129,6 @@ pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
 /// Holds a change against its `If-Match`, and makes it a condition of the decision.
 pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     let Some(wanted) = listed(call, &header::IF_MATCH) else { return Ok(()) };
-    let refused = |answer: Answer| match route.is_action() {
-        true => answer.in_action(call.action().unwrap_or_default(), call.output),
-        false => answer,
-    };
     let mut segments = call.target.segments.clone();
     if route.is_action() {
         segments.pop();
@@ -143,7 +138,7 @@ pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     }
     let mut found = Vec::new();
     for output in [Format::Xml, Format::Json] {
-        let seen = call.look(segments.clone(), output).await.map_err(refused)?;
+        let seen = call.look(segments.clone(), output).await?;
         found.push(Tag::of(&call.world, &segments, &seen.body, false));
     }
     let fits = |wanted: &Tag| match wanted.weak {
@@ -152,7 +147,7 @@ pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     };
     if !wanted.iter().any(|tag| tag.as_ref().is_none_or(fits)) {
         let fault = Fault::failed("The resource has changed since it was read: If-Match names another version");
-        return Err(refused(Answer::fault(412, &fault, call.output)));
+        return Err(Answer::fault(412, &fault, call.output));
     }
     if wanted.iter().all(Option::is_some) {
         call.conditions.add(|condition| condition.versions = streams(&call.world, &segments));

@@ -268,8 +268,10 @@ async fn delete(call: Arc<Call>) -> Handled {
 
 static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal", "warning", "error", "alert"] };
 
+type Maker = fn(Uuid) -> Object;
+
 /// What an external event may be about: the member of its document, and what an identifier there names.
-const ABOUT: &[(&str, fn(Uuid) -> Object)] = &[
+const ABOUT: &[(&str, Maker)] = &[
     ("vm", |id| Object::Vm(id.into())),
     ("host", |id| Object::Host(id.into())),
     ("storage_domain", |id| Object::StorageDomain(id.into())),

@@ -10,6 +10,7 @@ mod clusters;
 mod collection;
 mod condition;
 mod datacenters;
+mod details;
 mod disks;
 mod entry;
 mod events;
@@ -144,15 +145,21 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
     response
 }
 
-/// Asks a handler, on the conditions that the request names.
+/// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
     permitted(&call)?;
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
     }
-    condition::check(&call, route).await?;
-    repeat::check(&call, route).await?;
-    handler(call).await
+    let changed = async {
+        condition::check(&call, route).await?;
+        repeat::check(&call, route).await?;
+        handler(call.clone()).await
+    };
+    match changed.await {
+        Err(refused) if route.is_action() => Err(refused.in_action(call.action().unwrap_or_default(), call.output)),
+        answer => answer,
+    }
 }
 
 /// What can be refused of any request before its handler sees it: reading what is hidden, and parameters that make no sense, which
@@ -218,7 +225,10 @@ mod tests {
         assert_eq!(find("vms/1"), Some("vms/{}"));
         assert_eq!(find("vms/1/start"), Some("vms/{}/start"));
         assert_eq!(find("vms/1/suspend/2"), Some("vms/{}/suspend/{}"));
+        assert_eq!(find("vms/1/start/2"), Some("{}/action/{}"));
+        assert_eq!(find("hosts/1/creation_status/2"), Some("{}/creation_status/{}"));
         assert_eq!(find("vms/1/nothing"), None);
+        assert_eq!(find("vms/1/start/2/3"), None);
         assert_eq!(find("vms/1/nics/2/activate"), Some("vms/{}/nics/{}/activate"));
         let start = route::find(&["vms".into(), "1".into(), "start".into()]).unwrap();
         assert!(start.handler(&Method::GET).is_none());

@@ -215,7 +215,17 @@ impl Call {
 
     /// Whether the client wants these parts of a resource within it.
     pub fn wants_detail(&self, part: &str) -> bool {
-        self.details().any(|word| word.eq_ignore_ascii_case(part))
+        self.all_content() || self.details().any(|word| word.eq_ignore_ascii_case(part))
+    }
+
+    /// Whether the client wants a resource with all that is within it.
+    pub fn all_content(&self) -> bool {
+        self.headers.get("all-content").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+    }
+
+    /// Whether the client does not want to wait for what goes on: by `;async`, `<async>true</async>` or `Expect: 202-accepted`.
+    pub fn goes_on(&self, sent: &Doc) -> Result<bool, Answer> {
+        Ok(self.flag("async")? || sent.bool("async") == Some(true) || self.expects("202-accepted"))
     }
 
     /// What the caller's GET of a path would be answered, in the World that this request saw.
@@ -283,6 +293,11 @@ impl Call {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
+    /// The action that came with a deletion; nothing where another document came, or none.
+    pub fn deletion(&self) -> Doc {
+        self.action().unwrap_or_default()
+    }
+
     /// Submits a command as the caller; the first of a request on the request's conditions.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         let request =
@@ -311,9 +326,12 @@ impl Call {
 
     /// Whether the client wants to wait until what it creates is ready.
     pub fn wants_to_wait(&self) -> bool {
-        ["expect", "x-ovirt-expect"].iter().any(|name| {
-            self.headers.get(*name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.eq_ignore_ascii_case("201-created"))
-        })
+        self.expects("201-created")
+    }
+
+    fn expects(&self, what: &str) -> bool {
+        let given = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        ["expect", "x-ovirt-expect"].into_iter().filter_map(given).any(|value| value.trim().eq_ignore_ascii_case(what))
     }
 
     /// The identifier that a reference in a body means: by id, or by name.
