@@ -18,7 +18,7 @@ use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
-use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -329,7 +329,6 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // The installation is told by what it leaves behind, and facts, sizes and file lists are no news to anybody.
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
-        Event::StorageDomainSpaceReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         Event::GroupAdded(_) => return None,
         // Jobs are listed on their own; the VM's states on the way up say nothing that the start's end does not.
@@ -384,6 +383,20 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRemoved(e) => at.draft(44).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
+        Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
+        // Connections have no codes: what they lead to has.
+        Event::StorageConnectionAdded(_) | Event::StorageConnectionUpdated(_) | Event::StorageConnectionRemoved(_) => {
+            return None;
+        }
+        Event::StorageConnectionAttached(_) | Event::StorageConnectionDetached(_) => return None,
+        Event::StorageDomainSpaceReported(e) => {
+            let code = match at.storage_domain(e.domain)?.space_level() {
+                SpaceLevel::Enough => return None,
+                SpaceLevel::Low => 26,
+                SpaceLevel::Critical => 201,
+            };
+            at.draft(code).storage_domain(e.domain).with("DiskSpace", (e.available >> 30).to_string())
+        }
         // A removal that failed is undone, which the end of its job tells.
         Event::StorageDomainCreated(e)
             if at.before.storage_domains.get(&e.domain).is_some_and(|domain| domain.state == DomainState::Removing) =>
@@ -398,6 +411,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // An attachment that failed is undone, which the end of its job tells.
         Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
         Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
         Event::DiskAdded(e) => at.draft(2020).disk(e.disk),

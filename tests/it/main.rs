@@ -4,3 +4,4 @@ mod auth;
 mod cli;
 mod engine;
 mod server;
+mod storage;

@@ -12,6 +12,7 @@ use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
@@ -117,6 +118,51 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     }
 }
 
+/// Any command about storage beyond the plain ones.
+fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
+    let connection = dice.of(&world.storage_connections, |c| c.id);
+    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
+    let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
+    let way = lun(&name, &name);
+    match dice.below(8) {
+        0 => Box::new(AddStorageConnection { config: nfs_server(&format!("/{name}")), host: None, reach: Ok(()) }),
+        1 => {
+            let config = way.luns[0].portal.clone().expect("a portal");
+            Box::new(AddStorageConnection { config, host: Some(host), reach: dice.outcome(()) })
+        }
+        2 => {
+            let changes = ConnectionPatch { address: Some(name), ..ConnectionPatch::default() };
+            Box::new(UpdateStorageConnection { connection, changes, host: None, reach: Ok(()) })
+        }
+        3 => Box::new(RemoveStorageConnection { connection }),
+        4 => {
+            let other = world
+                .storage_connections
+                .values()
+                .find(|c| c.config.kind == StorageKind::Iscsi && san.is_some_and(|d| !d.storage.connections.contains(&c.id)));
+            Box::new(AttachStorageConnection { domain, connection: other.map_or(connection, |c| c.id) })
+        }
+        5 => {
+            let own = san.and_then(|d| d.storage.connections.last().copied());
+            Box::new(DetachStorageConnection { domain, connection: own.unwrap_or(connection) })
+        }
+        6 => Box::new(CreateStorageDomain { storage: way, ..create_domain(host, &name, DomainClass::Data) }),
+        _ => {
+            let config = StorageDomainConfig { name: name.clone(), description: String::new(), comment: String::new() };
+            let found = FoundDomain {
+                id: StorageDomainId(uuid::Uuid::from_u128(dice.below(1000) as u128)),
+                name: name.clone(),
+                class: DomainClass::Iso,
+                format: StorageFormat::V1,
+                available: GIB,
+                used: GIB,
+            };
+            let found = Ok(Some(found));
+            Box::new(ImportStorageDomain { config, class: DomainClass::Iso, storage: nfs(&name), host, found })
+        }
+    }
+}
+
 /// Any command, about things that exist, mostly.
 #[allow(clippy::too_many_lines)]
 fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
@@ -142,7 +188,8 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
-    match dice.below(97) {
+    match dice.below(105) {
+        97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
         16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
         22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),

@@ -16,6 +16,15 @@ fn data_center(story: &Story) -> &DataCenter {
     story.world.data_centers.get(&DEFAULT_DATA_CENTER).expect("Default")
 }
 
+/// The storage domain that was added last.
+fn added(story: &Story) -> StorageDomainId {
+    let added = story.log.iter().rev().find_map(|r| match &r.event {
+        evirt_domain::Event::StorageDomainAdded(e) => Some(e.domain),
+        _ => None,
+    });
+    added.expect("added")
+}
+
 fn attach(domain: StorageDomainId) -> AttachStorageDomain {
     AttachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }
 }
@@ -63,20 +72,20 @@ fn creation() {
     let host = story.host("alpha");
     let create = |name: &str| create_domain(host, name, DomainClass::Data);
     story.does(create("data"));
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.when(attach(domain)).refused(DomainStatusIllegal);
     story.when(RemoveStorageDomain { domain, host: None, format: false, destroy: true }).refused(DomainStatusIllegal);
     story.when(create("data")).refused(StorageDomainNameInUse);
     story.when(create(&"x".repeat(51))).refused(NameTooLong);
     story.when(create("dotted.name")).refused(NameSpecialCharacters);
-    let same = CreateStorageDomain { storage: Storage { path: "/exports/data/".into(), ..nfs("data") }, ..create("other") };
+    let same = CreateStorageDomain { storage: Storage::files(nfs_server("/exports/data/")), ..create("other") };
     story.when(same).refused(StorageConnectionExists);
     story.when(CreateStorageDomain { mount: Err("access denied".into()), ..create("other") }).refused(StorageMountFailed);
     story.when(CreateStorageDomain { host: nowhere(), ..create("other") }).refused(EntityNotFound);
     let mut failed = story.clone();
     failed.does(FinishStorageDomainCreation { job, domain, outcome: Err("read only".into()) });
     assert!(failed.world.storage_domains.is_empty());
-    failed.when(create("data")).then(&["StorageDomainAdded", "JobOpened"]);
+    failed.when(create("data")).then(&["StorageDomainAdded", "StorageConnectionAdded", "JobOpened"]);
     story.host_is(host, HostStatus::Maintenance);
     story.when(create("other")).refused(HostNotUpForStorage);
 }
@@ -85,7 +94,7 @@ fn creation() {
 fn formats() {
     let mut story = Story::installed();
     let host = story.host("alpha");
-    let iscsi = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    let iscsi = lun("3600", "iqn.a");
     for (class, storage, format, fits) in [
         (DomainClass::Data, nfs("a"), StorageFormat::V1, true),
         (DomainClass::Data, nfs("a"), StorageFormat::V2, false),
@@ -133,9 +142,9 @@ fn attachment() {
         story.finish_storage(first);
         story.when(attach(second)).refused(key);
     }
-    let lun = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    let lun = lun("3600", "iqn.a");
     story.does(CreateStorageDomain { storage: lun, ..create_domain(host, "lun", DomainClass::Data) });
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.when(attach(domain)).refused(DomainTypeMismatch);
     let more = story.domain(host, "more", DomainClass::Data);
@@ -149,7 +158,7 @@ fn the_format_of_a_domain_rises_to_the_data_centers() {
     let host = story.host("alpha");
     story.active_domain(host, "master", DomainClass::Data);
     story.does(CreateStorageDomain { format: Some(StorageFormat::V1), ..create_domain(host, "old", DomainClass::Data) });
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.does(attach(domain));
     assert_eq!(story.world.storage_domains.get(&domain).map(|d| d.format), Some(StorageFormat::V3));
@@ -247,8 +256,8 @@ fn removal() {
     let domain = story.domain(host, "loose", DomainClass::Data);
     let remove = |domain, host, destroy| RemoveStorageDomain { domain, host, format: true, destroy };
     story.when(remove(attached, Some(host), false)).refused(DomainAttached);
-    story.when(remove(attached, None, true)).refused(DomainAttached);
-    story.when(remove(domain, None, true)).then(&["StorageDomainRemoved"]);
+    story.when(remove(attached, None, true)).refused(DomainStatusIllegal);
+    story.when(remove(domain, None, true)).then(&["StorageDomainRemoved", "StorageConnectionRemoved"]);
     story.when(remove(domain, Some(host), false)).then(&["StorageDomainRemovalStarted", "JobOpened"]);
     story.does(remove(domain, Some(host), false));
     story.when(attach(domain)).refused(DomainStatusIllegal);

@@ -140,6 +140,7 @@ pub const FACTS: &[Fact] = &[
     error(18, "VDS_ACTIVATE_FAILED", "Host ${VdsName} could not be activated[ by ${UserName}][: ${Reason}].").once_in(60),
     normal(20, "USER_VDS_START", "Host ${VdsName} was powered on[ by ${UserName}]."),
     normal(21, "USER_VDS_STOP", "Host ${VdsName} was powered off[ by ${UserName}]."),
+    warning(26, "IRS_DISK_SPACE_LOW", "Storage domain ${StorageDomainName} runs low on space: ${DiskSpace} GB are free.").once_in(43_200),
     normal(30, "USER_VDC_LOGIN", "User ${UserName} logged in.").once_in(5),
     normal(31, "USER_VDC_LOGOUT", "User ${UserName} logged out."),
     normal(32, "USER_RUN_VM", "VM ${VmName} runs on host ${VdsName}."),
@@ -230,6 +231,12 @@ pub const FACTS: &[Fact] = &[
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
     normal(183, "USER_ATTACH_TAG_TO_TEMPLATE", "Tag ${TagName} was put on template ${VmTemplateName}[ by ${UserName}]."),
     normal(185, "USER_DETACH_TEMPLATE_FROM_TAG", "Tag ${TagName} was taken off template ${VmTemplateName}[ by ${UserName}]."),
+    error(
+        201,
+        "IRS_DISK_SPACE_LOW_ERROR",
+        "Storage domain ${StorageDomainName} has critically little space: ${DiskSpace} GB are free. No disk is created there any more.",
+    )
+    .once_in(900),
     normal(
         204,
         "IRS_HOSTED_ON_VDS",
@@ -373,6 +380,11 @@ pub const FACTS: &[Fact] = &[
         "The system deactivated storage domain ${StorageDomainName}[ in data center ${StoragePoolName}][: ${Reason}].",
     )
     .once_in(60),
+    normal(
+        981,
+        "USER_FORCE_REMOVE_STORAGE_DOMAIN",
+        "Storage domain ${StorageDomainName} was destroyed: it is forgotten with all that it held[, as ${UserName} wanted].",
+    ),
     warning(
         986,
         "SYSTEM_CHANGE_STORAGE_POOL_STATUS_PROBLEMATIC_SEARCHING_NEW_SPM",
