@@ -420,6 +420,13 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
         }
         Event::DiskUpdated(e) => at.draft(88).disk(e.disk),
+        // That it is asked for shows in the jobs; what comes of it is told.
+        Event::DiskExtensionStarted(_) => return None,
+        Event::DiskExtended(e) => {
+            let gib = (e.size >> 30).to_string();
+            at.report(371, extends(e.disk)).disk(e.disk).with("NewSize", gib)
+        }
+        Event::DiskExtensionFailed(e) => at.report(370, extends(e.disk)).disk(e.disk).reason(&e.reason),
         Event::DiskRemoved(e) => {
             at.report(2014, |task| matches!(task, Task::RemoveDisk { disk } if *disk == e.disk)).disk(e.disk)
         }
@@ -682,12 +689,17 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         | Task::EvacuateHost { .. }
         | Task::FenceHost { .. }
         | Task::CreateStorageDomain { .. }
-        | Task::CreateDisk { .. } => return None,
+        | Task::CreateDisk { .. }
+        | Task::ExtendDisk { .. } => return None,
     })
 }
 
 fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
     move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ExtendDisk { disk: own, .. } if *own == disk)
 }
 
 /// The code for a disk of a VM, or that for a floating one.

@@ -59,6 +59,7 @@ impl Work<'_> {
             Task::DetachStorageDomain { domain } => self.detach_domain(world, *domain).await,
             Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
             Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
+            Task::ExtendDisk { disk, size } => self.extend_disk(world, *disk, *size).await,
             Task::RemoveDisk { disk } => {
                 let outcome = self.delete_disks(world, &[*disk]).await;
                 self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;

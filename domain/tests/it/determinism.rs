@@ -104,6 +104,7 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
         Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
@@ -231,7 +232,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         52 => Box::new(UpdateDiskAttachment { vm, disk: attached, interface: None, bootable: None, active: Some(coin) }),
         53 => Box::new(DetachDisk { vm, disk: attached }),
         54 => Box::new(RemoveDisk { disk }),
-        55 => Box::new(UpdateDisk { disk, changes: DiskPatch { size: Some(20 * GIB), ..DiskPatch::default() } }),
+        55 => Box::new(UpdateDisk {
+            disk,
+            changes: DiskPatch { size: Some(20 * GIB), description: on.map(|_| name), ..DiskPatch::default() },
+        }),
         56 | 57 => Box::new(AddHost {
             config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
             sealed_password: "sealed".into(),
@@ -287,7 +291,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         78 if coin => Box::new(AssignNetwork { cluster, network: ClusterNetwork { network, required: coin, display: coin } }),
         78 => Box::new(UnassignNetwork { cluster, network }),
         79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
-        79 => Box::new(UpdateTag { tag, changes: TagPatch { parent: Some(on.map(|_| tag)), ..TagPatch::default() } }),
+        79 => Box::new(UpdateTag {
+            tag,
+            changes: TagPatch { name: Some(name), parent: Some(on.map(|_| tag)), ..TagPatch::default() },
+        }),
         80 if coin => Box::new(AttachTag { tag, to: tagged }),
         80 => Box::new(RemoveTag { tag }),
         81 if coin => Box::new(AddUser { name, password: "hash".into(), role: Some(role) }),

@@ -244,6 +244,8 @@ pub const FACTS: &[Fact] = &[
     ),
     normal(325, "USER_REMOVE_ADUSER", "User ${AdUserName} was removed[ by ${UserName}]."),
     normal(346, "USER_PASSWORD_CHANGED", "The password of user ${ChangedUserName} was changed[ by ${UserName}]."),
+    error(370, "USER_EXTEND_DISK_SIZE_FAILURE", "Disk ${DiskAlias} could not be extended[ for ${UserName}][: ${Reason}]."),
+    normal(371, "USER_EXTEND_DISK_SIZE_SUCCESS", "Disk ${DiskAlias} was extended to ${NewSize} GB[ by ${UserName}]."),
     normal(430, "USER_UPDATE_TAG", "Tag ${TagName} was changed[ by ${UserName}]."),
     normal(432, "USER_ADD_TAG", "Tag ${TagName} was created[ by ${UserName}]."),
     normal(434, "USER_REMOVE_TAG", "Tag ${TagName} was removed[ by ${UserName}]."),

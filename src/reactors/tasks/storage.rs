@@ -175,6 +175,18 @@ impl Work<'_> {
         self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
     }
 
+    pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            match self.ask(Call::ExtendVolume { volume: speak::volume(disk), size_bytes: size as u64 }).await? {
+                Reply::Volume(facts) => Ok((facts.size_bytes as i64, facts.actual_bytes as i64)),
+                other => Err(format!("the driver answered {other:?}")),
+            }
+        }
+        .await;
+        self.submit(disk::FinishDiskExtension { job: self.job, disk: id, outcome }).await;
+    }
+
     /// Deletes the volumes of disks; one that is gone already is as good as deleted.
     pub(super) async fn delete_disks(&self, world: &World, disks: &[DiskId]) -> Result<(), String> {
         for disk in disks.iter().filter_map(|id| world.disks.get(id)) {
