@@ -338,7 +338,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 
         Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
         Event::DataCenterUpdated(e) => at.draft(952).data_center(e.data_center),
-        Event::DataCenterRemoved(e) => at.draft(954).data_center(e.data_center),
+        Event::DataCenterRemoved(e) => at.draft(if e.forced { 918 } else { 954 }).data_center(e.data_center),
         Event::SpmSelected(e) => match e.host {
             Some(host) => {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();

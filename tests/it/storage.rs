@@ -199,3 +199,59 @@ async fn what_lies_on_storage_is_imported() {
     lab.create(&format!("/api/datacenters/{DEFAULT}/storagedomains"), "<storage_domain><name>export1</name></storage_domain>")
         .await;
 }
+
+#[tokio::test]
+async fn a_disk_grows_on_its_storage() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let vm = "<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template></vm>";
+    let vm = lab.create("/api/vms", vm).await;
+    let disk = "<disk><size>10737418240</size><interface>virtio</interface><format>raw</format><sparse>false</sparse></disk>";
+    let waiting = lab.engine.admin().with("expect", "201-created");
+    let made = waiting.post(&format!("/api/vms/{vm}/disks"), disk).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let disk = format!("/api/vms/{vm}/disks/{}", made.id());
+    let sized = |gib: i64| format!("<disk><provisioned_size>{}</provisioned_size></disk>", gib << 30);
+    lab.refused(Method::PUT, &disk, &sized(5), 400, "smaller").await;
+    lab.refused(Method::PUT, &disk, &sized(1 << 20), 400, "provisioned_size").await;
+    lab.refused(Method::PUT, &disk, &sized(500), 409, "free space").await;
+    let before = lab.json(&format!("/api/storagedomains/{domain}")).await["available"].as_i64().unwrap();
+    lab.ok(Method::PUT, &disk, &sized(20)).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.disks.values().all(|d| d.config.size == 20 << 30).then_some(())).await;
+    running.until(|world| world.storage_domains.values().find(|d| d.available == before - (10 << 30)).map(drop)).await;
+    assert_eq!(lab.json(&disk).await["provisioned_size"], 20_i64 << 30);
+    assert!(lab.codes().await.contains(&371));
+}
+
+#[tokio::test]
+async fn clusters_are_reached_through_their_data_center() {
+    let lab = Lab::start().await;
+    let all = format!("/api/datacenters/{DEFAULT}/clusters");
+    lab.refused(Method::POST, &all, "<cluster/>", 400, "[name] required for add").await;
+    let id = lab.create(&all, "<cluster><name>edge</name><cpu id=\"Intel Nehalem Family\"/></cluster>").await;
+    assert_eq!(lab.json(&format!("/api/clusters/{id}")).await["data_center"]["id"], DEFAULT);
+    let one = format!("{all}/{id}");
+    assert!(lab.ok(Method::PUT, &one, "<cluster><description>far</description></cluster>").await.body.contains("far"));
+    assert_eq!(lab.json(&format!("{one}/networks")).await["network"][0]["name"], "rhevm");
+    lab.json(&format!("{one}/permissions")).await;
+    let other = "<data_center><name>other</name><storage_type>nfs</storage_type><version major=\"3\" minor=\"2\"/></data_center>";
+    let other = lab.create("/api/datacenters", other).await;
+    for path in ["", "/networks", "/permissions"] {
+        let answer = lab.admin.get(&format!("/api/datacenters/{other}/clusters/{id}{path}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "it is no cluster of that data center");
+    }
+    assert_eq!(lab.admin.ask(Method::DELETE, &one, None).await.status, StatusCode::NO_CONTENT);
+    let patch = |fields: &str| format!("<data_center>{fields}</data_center>");
+    let other = format!("/api/datacenters/{other}");
+    lab.refused(Method::PUT, &other, &patch("<version major=\"3\" minor=\"1\"/>"), 400, "version").await;
+    lab.refused(Method::PUT, &other, &patch("<version major=\"9\" minor=\"1\"/>"), 400, "version").await;
+    lab.refused(Method::PUT, &other, &patch("<storage_type>tape</storage_type>"), 400, "tape").await;
+    lab.refused(Method::PUT, &other, &patch("<storage_type>glusterfs</storage_type>"), 400, "storage_type").await;
+    lab.refused(Method::PUT, &other, &patch("<name>Default</name>"), 409, "name").await;
+    lab.refused(Method::POST, "/api/datacenters", &patch("<name>x</name>"), 400, "[storageType] required for add").await;
+    lab.ok(Method::PUT, &other, &patch("<version major=\"3\" minor=\"3\"/>")).await;
+    lab.refused(Method::DELETE, &other, "<action><force>maybe</force></action>", 400, "force").await;
+    lab.ok(Method::DELETE, &other, "<action><force>true</force></action>").await;
+    assert!(lab.codes().await.contains(&918));
+}

@@ -211,6 +211,9 @@ impl Decide for DetachStorageDomain {
         if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
+        if domain.storage.kind == StorageKind::Localfs {
+            return Err(act.no(Key::LocalNoDetach));
+        }
         if domain.is_master(world) {
             return Err(act.no(Key::DomainLast));
         }

@@ -26,7 +26,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..13;
+const SEEDS: std::ops::Range<u64> = 1..19;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -266,7 +266,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 quota_mode: QuotaMode::Disabled,
             },
         }),
-        74 => Box::new(RemoveDataCenter { data_center }),
+        74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
             Box::new(CreateCluster { config: ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() } })
         }

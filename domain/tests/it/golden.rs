@@ -238,7 +238,7 @@ fn samples() -> Vec<Event> {
         SystemInstalled { version: "0.1.0".into() }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
-        DataCenterRemoved { data_center: id(1), name: name() }.into(),
+        DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),

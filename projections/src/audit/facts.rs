@@ -290,6 +290,11 @@ pub const FACTS: &[Fact] = &[
         "The role ${RoleName} on the system was taken from ${SubjectName}[ by ${UserName}].",
     ),
     normal(
+        918,
+        "USER_FORCE_REMOVE_STORAGE_POOL",
+        "Data center ${StoragePoolName} was removed by force, with all that its data domains held[, by ${UserName}].",
+    ),
+    normal(
         930,
         "NETWORK_REMOVE_VM_INTERFACE",
         "Network interface ${InterfaceName} of VM ${VmName} was removed[ by ${UserName}].",

@@ -18,7 +18,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("SystemInstalled", &[]),
     ("DataCenterCreated", &[950]),
     ("DataCenterUpdated", &[952]),
-    ("DataCenterRemoved", &[954]),
+    ("DataCenterRemoved", &[918, 954]),
     ("SpmSelected", &[204, 986]),
     ("ClusterCreated", &[809]),
     ("ClusterUpdated", &[811]),

@@ -19,7 +19,8 @@ use super::request::Call;
 use super::route::routes;
 use super::storageconnections as connections;
 use super::work::removed_after;
-use crate::reactors::found_domain;
+use crate::hypervisor::Reply;
+use crate::reactors::{domain_files, found_domain};
 
 routes! { ROUTES:
     "storagedomains" => GET list, POST add;
@@ -254,8 +255,18 @@ fn files<'a>(call: &Call, world: &'a World) -> Result<(&'a StorageDomain, &'a [D
     call.found((domain.class == DomainClass::Iso).then_some((&**domain, domain.files.as_slice())), 1)
 }
 
+/// Lists the files that are there now: those of an active domain are looked up anew.
 async fn list_files(call: Arc<Call>) -> Handled {
-    let (domain, files) = files(&call, &call.world)?;
+    let (known, _) = files(&call, &call.world)?;
+    let mut world = call.world.clone();
+    if known.is_in(AttachmentStatus::Active)
+        && let Ok(Reply::Files(found)) =
+            probe::ask(&**call.engine().driver(), crate::hypervisor::Call::ListFiles { domain: known.id.0 }).await
+    {
+        let report = ReportDomainFiles { domain: known.id, files: domain_files(found) };
+        world = call.submit(report).await?.world;
+    }
+    let (domain, files) = files(&call, &world)?;
     listed(&call, &FILE, files.iter().map(|file| file_view(call.base, domain, file)))
 }
 
