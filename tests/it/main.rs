@@ -8,3 +8,4 @@ mod crash;
 mod engine;
 mod external;
 mod server;
+mod storage;
