@@ -121,6 +121,7 @@ impl Call {
             headers: self.headers.clone(),
             body: self.body.clone(),
             world: self.world.clone(),
+            conditions: self.conditions.clone(),
             target,
             ..*self
         }
