@@ -1,6 +1,8 @@
 //! Black-box tests: they start a server of their own on free ports, or the binary itself, and speak HTTP or the command line.
 
+mod access;
 mod auth;
 mod cli;
 mod engine;
+mod ldap;
 mod server;

@@ -31,7 +31,7 @@ fn lab() -> Lab {
     lab.admin(&AttachTag { tag: prod, to: Tagged::Vm(db1) });
     lab.admin(&AttachTag { tag: web, to: Tagged::Vm(web1) });
     lab.disk(db1, "db1_Disk1");
-    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), role: None });
+    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
     let ann = user(&lab, "ann");
     let role = RoleId(lab.world.exactly_named(NameKind::Role, "UserRole").expect("it is built in"));
     lab.admin(&GrantPermission { holder: Holder::User(ann), role, object: Object::Vm(web1) });
@@ -284,13 +284,13 @@ fn a_list_can_be_cut_to_what_a_user_may_see() {
     let ann = user(&lab, "ann");
     let plan = plan(view, Entity::Vm, "");
     let seen = |user| {
-        let visible = Visible::to(&lab.world, user);
+        let visible = Visible::to(&lab.world, user, false);
         let found = list_where::<Vm>(view, &plan, Page::default(), |vm| visible.contains(&lab.world, Object::Vm(vm.id)));
         found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(seen(ann), ["web1"]);
     assert_eq!(seen(ADMIN).len(), 5);
-    assert!(Visible::to(&lab.world, ADMIN).is_everything());
+    assert!(Visible::to(&lab.world, ADMIN, false).is_everything());
     assert!(!may_see(&lab.world, ann, Object::Cluster(DEFAULT_CLUSTER)));
     assert!(may_see(&lab.world, ann, Object::Template(evirt_domain::template::BLANK)), "Everyone counts");
     assert!(!may_see(&lab.world, UserId(Uuid::max()), Object::Template(evirt_domain::template::BLANK)));

@@ -11,9 +11,8 @@ use evirt_domain::{Event, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::networks;
-use super::parts::{given, number, sent_version, text, version};
+use super::parts::{given, listed, number, sent_version, text, version};
 use super::representation::check::require;
-use super::representation::render_fragment;
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
 use super::request::Call;
@@ -112,11 +111,7 @@ fn cluster<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Cluster>, Answer
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Cluster>()?;
-    Ok(Answer::collection(
-        &CLUSTER,
-        found.iter().map(|c| render_fragment(&CLUSTER, &view(call.base, c), call.output)),
-        call.output,
-    ))
+    listed(&call, &CLUSTER, found.iter().map(|c| view(call.base, c)))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
@@ -167,7 +162,7 @@ fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkI
 async fn list_networks(call: Arc<Call>) -> Handled {
     let cluster = cluster(&call, &call.world)?;
     let views = cluster.networks.iter().filter_map(|n| network_view(&call, &call.world, cluster, n.network));
-    Ok(Answer::collection(&NETWORK, views.map(|doc| render_fragment(&NETWORK, &doc, call.output)), call.output))
+    listed(&call, &NETWORK, views)
 }
 
 async fn get_network(call: Arc<Call>) -> Handled {

@@ -1,10 +1,11 @@
 //! A request as the collections see it: path and parameters taken apart, the body read, the caller known.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use evirt_domain::World;
+use evirt_domain::access::Owned;
 use evirt_domain::context::Actor;
 use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
@@ -103,6 +104,8 @@ pub struct Call {
     pub output: Format,
     /// The World when the request came.
     pub world: Arc<World>,
+    /// What the caller may see of it, once that was asked for.
+    pub seen: OnceLock<Visible>,
 }
 
 impl Call {
@@ -182,22 +185,17 @@ impl Call {
 
     /// The World as searches look at it.
     pub fn view(&self) -> View<'_> {
-        View::new(&self.world, now())
+        View { visible: Some(self.visible()), ..View::new(&self.world, now()) }
     }
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        let (plan, visible) = (self.plan::<T>()?, self.visible());
-        let page = Page::of(self.max()?);
-        if visible.is_everything() {
-            return Ok(inventory::list(self.view(), &plan, page));
-        }
-        Ok(inventory::list_where(self.view(), &plan, page, |item: &T| visible::shows(self, &visible, item)))
+        Ok(inventory::list(self.view(), &self.plan::<T>()?, Page::of(self.max()?)))
     }
 
     /// What the caller may see.
-    pub fn visible(&self) -> Visible {
-        Visible::to(&self.world, self.caller.user)
+    pub fn visible(&self) -> &Visible {
+        self.seen.get_or_init(|| Visible::to(&self.world, self.caller.user, self.caller.filter))
     }
 
     /// Whether the client wants these parts of a resource within it: `Accept: application/xml; detail=disks+nics`.
@@ -244,11 +242,15 @@ impl Call {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
-    /// Submits a command as the caller.
+    /// Submits a command as the caller; by the user-level API the caller owns what it creates.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         let request =
             Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
-        self.engine().submit(&request, command).await.map_err(|rejection| Answer::refusal(&rejection, self.output))
+        let submitted = match self.caller.filter {
+            true => self.engine().submit(&request, Owned(command)).await,
+            false => self.engine().submit(&request, command).await,
+        };
+        submitted.map_err(|rejection| Answer::refusal(&rejection, self.output))
     }
 
     /// Waits for the job that a command opened; a failed one is a refusal.
@@ -276,7 +278,12 @@ impl Call {
             return Ok(Some(T::from(id)));
         }
         let Some(name) = doc.text("name").filter(|name| !name.is_empty()) else { return Ok(None) };
-        match self.engine().world().resolve(kind, name) {
+        let world = self.engine().world();
+        let visible = |id: &Uuid| {
+            let object = visible::object_of(kind, *id);
+            self.visible().is_everything() || object.is_none_or(|object| self.visible().contains(&world, object))
+        };
+        match world.resolve(kind, name).filter(visible) {
             Some(id) => Ok(Some(T::from(id))),
             None => Err(self.missing(format!("{class}: name={name}"))),
         }

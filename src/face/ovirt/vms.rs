@@ -21,7 +21,7 @@ use super::request::Call;
 use super::route::routes;
 use super::tags;
 use super::work::removed_after;
-use super::{vm_disks, vm_nics};
+use super::{visible, vm_disks, vm_nics};
 use crate::hypervisor;
 
 routes! { ROUTES:
@@ -231,9 +231,10 @@ async fn list(call: Arc<Call>) -> Handled {
     Ok(Answer::bytes(200, body, call.output))
 }
 
-/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state.
+/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state,
+/// or may not see all that it refers to.
 fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
-    if DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
+    if visible::is_restricted() || DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
         return None;
     }
     let filtered = call.caller.filter;
@@ -264,7 +265,7 @@ fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
     for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
         doc.put(part, make(call, vm));
     }
-    render_fragment(&VM, &doc, call.output)
+    render_fragment(&VM, &visible::redacted(&doc), call.output)
 }
 
 async fn get(call: Arc<Call>) -> Handled {
