@@ -9,7 +9,7 @@ use evirt_domain::storage::DeactivateStorageDomain;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{CreateVm, RemoveVm, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{MigrateVm, SetTicket, StartVm};
-use evirt_domain::{Actor, Event};
+use evirt_domain::{Actor, Decide, Event};
 
 use crate::harness::*;
 
@@ -329,4 +329,60 @@ fn a_locked_user_stays_so_for_a_while() {
     assert_eq!(story.world.users.get(&ADMIN).and_then(|user| user.locked_until), Some(until));
     story.does(LockUser { user: ADMIN, seconds: 0 });
     story.when(LockUser { user: ADMIN, seconds: 0 }).then(&[]);
+}
+
+#[test]
+fn what_reaches_two_objects_needs_a_permit_on_each() {
+    use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface};
+    use evirt_domain::vm::{AddNic, AttachDisk, DiskAttachment, NicConfig, NicInterface};
+    let estate = estate();
+    let (vm, disk, host) = (estate.vm, estate.disk, estate.host);
+    let profile = estate.world.vnic_profiles.values().next().expect("the management network's").id;
+    let needs = |command: &dyn Decide| {
+        let world = &estate.world;
+        command.permit(world).into_iter().chain(command.further_permits(world)).collect::<Vec<_>>()
+    };
+    let on_vm = |permit| (permit, Object::Vm(vm));
+    let create = |changes| CreateVm { cluster: DEFAULT_CLUSTER, template: BLANK, changes };
+    let (cluster, blank) = (Object::Cluster(DEFAULT_CLUSTER), Object::Template(BLANK));
+    assert_eq!(needs(&create(VmPatch::default())), [(Permit::CreateVm, cluster), (Permit::CreateVm, blank)]);
+    let pinned =
+        VmPatch { pinned_host: Some(Some(host)), custom_properties: Some(vec![("a".into(), "b".into())]), ..VmPatch::default() };
+    assert_eq!(
+        needs(&create(pinned.clone()))[2..],
+        [(Permit::ChangeVmCustomProperties, cluster), (Permit::EditAdminVmProperties, cluster)]
+    );
+    assert_eq!(
+        needs(&UpdateVm { vm, changes: pinned })[1..],
+        [on_vm(Permit::ChangeVmCustomProperties), on_vm(Permit::EditAdminVmProperties)]
+    );
+    let moved = UpdateVm { vm, changes: VmPatch { cluster: Some(nowhere()), ..VmPatch::default() } };
+    assert_eq!(needs(&moved)[1..], [(Permit::CreateVm, Object::Cluster(nowhere()))]);
+    let same = UpdateVm { vm, changes: VmPatch { cluster: Some(DEFAULT_CLUSTER), ..VmPatch::default() } };
+    assert_eq!(needs(&same), [on_vm(Permit::EditVmProperties)]);
+    assert_eq!(
+        needs(&StartVm { vm, host: Some(host), ..StartVm::default() }),
+        [on_vm(Permit::VmBasicOperations), on_vm(Permit::EditAdminVmProperties)]
+    );
+    let config = NicConfig {
+        name: "nic1".into(),
+        interface: NicInterface::Virtio,
+        profile: Some(profile),
+        mac: String::new(),
+        linked: true,
+        plugged: true,
+    };
+    assert_eq!(
+        needs(&AddNic { vm, config }),
+        [on_vm(Permit::ConfigureVmNetwork), (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))]
+    );
+    let attachment = DiskAttachment { disk, interface: DiskInterface::Virtio, bootable: false, active: true };
+    assert_eq!(
+        needs(&AttachDisk { vm, attachment }),
+        [(Permit::AttachDisk, Object::Disk(disk)), on_vm(Permit::ConfigureVmStorage)]
+    );
+    let config: DiskConfig = estate.world.disks.get(&disk).expect("a disk").config.clone();
+    let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
+    let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach };
+    assert_eq!(needs(&add), [(Permit::CreateDisk, Object::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
 }
