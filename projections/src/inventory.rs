@@ -231,7 +231,11 @@ pub fn list_where<T: Resource>(view: View<'_>, plan: &Plan, page: Page, keep: im
     let candidates = seek::candidates::<T>(view.world, &hints, many);
     if let Some(candidates) = candidates.or_else(|| seen.map(BTreeSet::from_iter)) {
         let table = T::table(view.world);
-        return lister.sorted(candidates.iter().filter_map(|id| table.get(id)));
+        let rows = candidates.iter().filter_map(|id| table.get(id));
+        return match T::NAMES {
+            Some((_, field)) if ordered => lister.sorted_by_name(rows, field),
+            _ => lister.sorted(rows),
+        };
     }
     match T::NAMES {
         Some((kind, field)) if ordered => lister.walk(kind, seek::prefix(&hints, field).unwrap_or_default()),
@@ -300,6 +304,22 @@ impl<'a, K> Lister<'a, '_, K> {
         }
         best.sort_unstable_by(|one, other| self.compare(one, other));
         best.into_iter().take(wanted).skip(self.page.start).cloned().collect()
+    }
+
+    /// The page of a few rows that match, in the order of the index of names: each name is looked at once.
+    fn sorted_by_name<T: Resource>(&self, rows: impl Iterator<Item = &'a Arc<T>>, field: &'static str) -> Vec<Arc<T>>
+    where
+        K: Fn(&T) -> bool,
+    {
+        let mut found: Vec<&'a Arc<T>> = rows.filter(|row| self.matches(row)).collect();
+        found.sort_by_cached_key(|row| {
+            let name = match row.field(self.view, field) {
+                Value::Text(name) => name.into_owned(),
+                _ => String::new(),
+            };
+            (name.to_lowercase(), name, row.id())
+        });
+        found.into_iter().take(self.page.end).skip(self.page.start).cloned().collect()
     }
 
     /// The page of the rows that match, found by walking the names from a prefix on.
