@@ -32,18 +32,21 @@ dn: uid=ann,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: ann\nc
 dn: cn=staff,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: staff\nmember: uid=joe,ou=people,dc=example,dc=org\n\
 member: cn=reader,dc=example,dc=org\n";
 
-/// A server that ends with the test.
-struct Slapd {
-    process: Child,
-    directory: TempDir,
-    port: u16,
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-impl Drop for Slapd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A server of the directory.
+struct Slapd {
+    _process: Process,
+    directory: TempDir,
+    port: u16,
 }
 
 impl Slapd {
@@ -79,7 +82,7 @@ impl Slapd {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let slapd = Self { process, directory, port };
+        let slapd = Self { _process: Process(process), directory, port };
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             assert!(begun.elapsed() < PATIENCE, "slapd does not listen");
@@ -203,4 +206,67 @@ async fn the_server_proves_itself_by_the_authority_of_the_settings() {
     fs::write(&wrong, other).unwrap();
     let engine = Engine::start_with(slapd.options(|options| (options.start_tls, options.ca_file) = (true, Some(wrong)))).await;
     assert_eq!(engine.admin().post("/api/users", import).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_directory_stands_in_the_file_of_settings_and_no_password_reaches_the_log() {
+    let slapd = Slapd::start().await;
+    let path = |name: &str| slapd.directory.path().join(name);
+    let settings = format!(
+        "login-failures = 3\n\n[[directory]]\ndomain = \"example.org\"\nurl = \"ldap://localhost:{}\"\n\
+         bind-dn = \"cn=reader,{BASE}\"\nbind-password-file = \"password\"\nbase = \"{BASE}\"\n",
+        slapd.port
+    );
+    fs::write(path("evirt.toml"), settings).unwrap();
+    let (said, logged) = (path("stdout"), path("stderr"));
+    let server = Command::new(env!("CARGO_BIN_EXE_evirt"))
+        .args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--log", "trace", "--data"])
+        .args([path("data"), "--config".into(), path("evirt.toml")])
+        .env("EVIRT_ADMIN_PASSWORD", "adm1n-s3cret")
+        .stdout(fs::File::create(&said).unwrap())
+        .stderr(fs::File::create(&logged).unwrap())
+        .spawn()
+        .unwrap();
+    let mut server = Process(server);
+    let begun = Instant::now();
+    let http = loop {
+        let text = fs::read_to_string(&said).unwrap();
+        if text.contains("CA certificate:") {
+            break text.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{}", fs::read_to_string(&logged).unwrap());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let ask = async |user: &str, password: &str| {
+        let request = client.get(format!("http://{http}/api/vms")).basic_auth(user, Some(password));
+        request.header("prefer", "persistent-auth").send().await.unwrap().status()
+    };
+    assert_eq!(ask("admin@internal", "adm1n-s3cret").await, StatusCode::OK);
+    let import = "<user><user_name>joe@example.org</user_name><roles><role><name>UserRole</name></role></roles></user>";
+    let import = client.post(format!("http://{http}/api/users")).header("content-type", "application/xml").body(import);
+    assert_eq!(import.basic_auth("admin@internal", Some("adm1n-s3cret")).send().await.unwrap().status(), StatusCode::CREATED);
+    let eve = "<user><user_name>eve@internal</user_name><password>ev3s-own</password></user>";
+    let eve = client.post(format!("http://{http}/api/users")).header("content-type", "application/xml").body(eve);
+    assert_eq!(eve.basic_auth("admin@internal", Some("adm1n-s3cret")).send().await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(ask("joe@example.org", "j0es").await, StatusCode::BAD_REQUEST, "let in, but no administrator");
+    for (user, password) in [("joe@example.org", "wr0ng-one"), ("admin@internal", "wr0ng-one"), ("joe", "wr0ng-one")] {
+        assert_eq!(ask(user, password).await, StatusCode::UNAUTHORIZED);
+    }
+    assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
+    assert!(server.0.wait().unwrap().success());
+    let log = fs::read_to_string(&logged).unwrap();
+    assert!(log.contains("a login was refused"), "{log}");
+    for secret in ["j0es", "wr0ng-one", "adm1n-s3cret", "r34ds", "ev3s-own"] {
+        for text in [secret.to_owned(), base64(secret)] {
+            assert!(!log.contains(&text), "{secret} is in the log");
+        }
+    }
+}
+
+/// How a password may stand in a header.
+fn base64(text: &str) -> String {
+    use ::base64::Engine as _;
+    ::base64::prelude::BASE64_STANDARD_NO_PAD.encode(text)
 }
