@@ -86,6 +86,7 @@ impl Committer {
         published: Arc<Published>,
         options: Options,
         last_recorded_at: Micros,
+        auditor: Auditor,
         snapshot_at: Position,
     ) -> Self {
         let world = World::clone(&published.world.load());
@@ -95,7 +96,7 @@ impl Committer {
             options,
             world,
             last_recorded_at,
-            auditor: Auditor::default(),
+            auditor,
             gathered: Gathered::default(),
             appending: None,
             snapshot_at,

@@ -198,7 +198,9 @@ impl Engine {
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
-        let committer = Committer::new(log.clone(), published.clone(), options, replayed.last_recorded_at, snapshot_at);
+        let last = replayed.last_recorded_at;
+        let auditor = audit::Auditor::remember(&log, last).await.context("reading the audit log")?;
+        let committer = Committer::new(log.clone(), published.clone(), options, last, auditor, snapshot_at);
         let committer = tokio::spawn(committer.run(submissions, stop.subscribe()));
         Ok(Engine(Arc::new(Shared { log, driver, queue, published, stop, committer: Mutex::new(Some(committer)) })))
     }

@@ -21,7 +21,7 @@ use crate::engine::{Engine, Outcome, Request};
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
-pub use speak::{host_facts, storage_spec};
+pub use speak::{domain_files, found_domain, host_facts, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
 /// hundred guests that are slow to shut down would keep everything else from being done.

@@ -236,7 +236,12 @@ pub(super) fn revocations_of(world: &World, holder: Holder) -> impl Iterator<Ite
 
 /// Carries a command out for a user of the user-level API, who becomes the owner of what it creates.
 #[derive(Debug)]
-pub struct Owned<C>(pub C);
+pub struct Owned<C> {
+    /// The command.
+    pub command: C,
+    /// Whether the caller is to own what it creates; an administrator does not.
+    pub owned: bool,
+}
 
 /// What the owner of a new object gets: UserVmManager, DiskOperator or TemplateOwner.
 fn ownership(event: &Event) -> Option<(Object, RoleId)> {
@@ -251,8 +256,8 @@ fn ownership(event: &Event) -> Option<(Object, RoleId)> {
 
 impl<C: Decide> Decide for Owned<C> {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events = self.0.decide(world, cx)?;
-        let Actor::User(user) = cx.actor else { return Ok(events) };
+        let mut events = self.command.decide(world, cx)?;
+        let (Actor::User(user), true) = (cx.actor, self.owned) else { return Ok(events) };
         let owned: Vec<_> = events.iter().filter_map(ownership).collect();
         // Counted from the far end, so that they are not what the command itself derives.
         events.extend((0..).zip(owned).map(|(n, (object, role))| {
@@ -263,10 +268,10 @@ impl<C: Decide> Decide for Owned<C> {
     }
 
     fn permit(&self, world: &World) -> Option<(Permit, Object)> {
-        self.0.permit(world)
+        self.command.permit(world)
     }
 
     fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
-        self.0.further_permits(world)
+        self.command.further_permits(world)
     }
 }

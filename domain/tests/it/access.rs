@@ -316,7 +316,7 @@ fn who_creates_something_by_the_user_level_api_owns_it() {
         template: BLANK,
         changes: VmPatch { name: Some("vm".into()), ..VmPatch::default() },
     };
-    let events = story.when_by(Actor::User(eve), Owned(create)).accepted();
+    let events = story.when_by(Actor::User(eve), Owned { command: create, owned: true }).accepted();
     let Some(Event::PermissionGranted(granted)) = events.last() else { panic!("{events:?}") };
     assert_eq!((granted.permission.holder, granted.permission.role), (Holder::User(eve), role(&story, "UserVmManager")));
 }
@@ -333,6 +333,8 @@ fn a_locked_user_stays_so_for_a_while() {
 
 #[test]
 fn what_reaches_two_objects_needs_a_permit_on_each() {
+    use evirt_domain::command::Expecting;
+    use evirt_domain::creation::Keyed;
     use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface};
     use evirt_domain::vm::{AddNic, AttachDisk, DiskAttachment, NicConfig, NicInterface};
     let estate = estate();
@@ -383,6 +385,8 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
     );
     let config: DiskConfig = estate.world.disks.get(&disk).expect("a disk").config.clone();
     let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
+    let wrapped = Expecting { command: Owned { command: create(VmPatch::default()), owned: true }, versions: Vec::new() };
+    assert_eq!(needs(&Keyed { command: wrapped, key: "k".into(), digest: "d".into() }).len(), 2, "wrappers ask for the same");
     let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach };
     assert_eq!(needs(&add), [(Permit::CreateDisk, Object::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
 }
