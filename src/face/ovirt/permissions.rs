@@ -22,8 +22,6 @@ routes! { ROUTES:
     "permissions/{}" => GET get, DELETE delete;
     "clusters/{}/permissions" => GET list, POST add;
     "clusters/{}/permissions/{}" => GET get, DELETE delete;
-    "datacenters/{}/clusters/{}/permissions" => GET list, POST add;
-    "datacenters/{}/clusters/{}/permissions/{}" => GET get, DELETE delete;
     "datacenters/{}/permissions" => GET list, POST add;
     "datacenters/{}/permissions/{}" => GET get, DELETE delete;
     "disks/{}/permissions" => GET list, POST add;
@@ -55,36 +53,20 @@ enum Scope {
     Of(Holder),
 }
 
-/// What the path names before its permissions, if that exists.
+/// What the path's first two segments name, if that exists.
 fn scope(call: &Call) -> Result<Scope, Answer> {
     let world: &World = &call.world;
-    let n = depth(call);
-    let (scope, there) = match call.segment(n.saturating_sub(2)) {
+    let (scope, there) = match call.segment(0) {
         "permissions" => return Ok(Scope::On(Object::System)),
         "groups" => call.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
         "users" => call.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
         collection => {
             let make = OBJECTS.iter().find(|(name, _)| *name == collection).map(|(_, make)| make);
-            let object = call.found(make, 0)?(call.id(n - 1)?);
-            (Scope::On(object), object.exists(world) && is_there(call, object))
+            let object = call.found(make, 0)?(call.id(1)?);
+            (Scope::On(object), object.exists(world))
         }
     };
-    call.found(there.then_some(scope), n.saturating_sub(1))
-}
-
-/// How many segments stand before the permissions.
-fn depth(call: &Call) -> usize {
-    call.target.segments.iter().rposition(|segment| segment == "permissions").unwrap_or_default()
-}
-
-/// Whether a cluster below a data center is one of it.
-fn is_there(call: &Call, object: Object) -> bool {
-    match (call.segment(0), object) {
-        ("datacenters", Object::Cluster(id)) => {
-            call.world.data_center_of(id).is_some_and(|data_center| data_center.id.to_string() == call.segment(1).to_lowercase())
-        }
-        _ => true,
-    }
+    call.found(there.then_some(scope), 1)
 }
 
 impl Scope {
@@ -106,8 +88,10 @@ impl Scope {
 
 /// What the permissions of a path stand below, such as `/api/vms/{id}`.
 fn parent(call: &Call) -> String {
-    let before = call.target.segments[..depth(call)].iter();
-    before.fold(call.base.to_owned(), |path, segment| format!("{path}/{segment}"))
+    match call.segment(0) {
+        "permissions" => call.base.to_owned(),
+        collection => format!("{}/{collection}/{}", call.base, call.segment(1)),
+    }
 }
 
 /// Where the API shows an object: the member of a permission, the collection and the id.
