@@ -98,11 +98,13 @@ pub async fn for_caller<F: Future>(call: &Call, answer: F) -> F::Output {
 }
 
 impl Restricted {
+    fn hidden(&self, object: Object) -> bool {
+        object.exists(&self.world) && !self.visible.contains(&self.world, object)
+    }
+
     /// Whether a link leads to or through something hidden.
     fn hides(&self, href: &str) -> bool {
-        let Some(path) = BASES.iter().find_map(|base| href.strip_prefix(base)) else { return false };
-        let hidden = |object: Object| object.exists(&self.world) && !self.visible.contains(&self.world, object);
-        objects(path.split(['/', ';', '?']).skip(1)).any(hidden)
+        led_to(href).any(|object| self.hidden(object))
     }
 
     fn hides_doc(&self, doc: &Doc) -> bool {
@@ -134,9 +136,42 @@ pub fn shows(doc: &Doc) -> bool {
     RESTRICTED.try_with(|caller| !caller.hides_doc(doc)).unwrap_or(true)
 }
 
-/// Whether the answer is for somebody who does not see everything.
-pub fn is_restricted() -> bool {
-    RESTRICTED.try_with(|_| ()).is_ok()
+/// What is cut out of a document: a bit for each of the objects that it refers to, and the highest for whom anything may be.
+pub type Cut = u64;
+
+/// What is cut out of a document that refers to these objects; none where they are too many to say.
+pub fn cut(refers: &[Object]) -> Option<Cut> {
+    let bits = |caller: &Restricted| {
+        let hidden = refers.iter().map(|object| caller.hidden(*object));
+        hidden.enumerate().fold(1 << 63, |cut: Cut, (n, hidden)| cut | Cut::from(hidden) << n)
+    };
+    (refers.len() < 63).then(|| RESTRICTED.try_with(bits).unwrap_or(0))
+}
+
+/// The objects that the references in a document lead to or through, each once.
+pub fn referred(doc: &Doc) -> Vec<Object> {
+    let mut found = Vec::new();
+    collect(doc, &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn collect(doc: &Doc, found: &mut Vec<Object>) {
+    found.extend(doc.text("href").into_iter().flat_map(led_to));
+    for (_, value) in doc.members() {
+        match value {
+            Value::Doc(child) => collect(child, found),
+            Value::List(items) => items.iter().filter_map(Value::as_doc).for_each(|item| collect(item, found)),
+            _ => {}
+        }
+    }
+}
+
+/// The objects that a link leads to or through.
+fn led_to(href: &str) -> impl Iterator<Item = Object> {
+    let path = BASES.iter().find_map(|base| href.strip_prefix(base));
+    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1)))
 }
 
 /// A document without references to what its reader may not see.

@@ -231,16 +231,13 @@ async fn list(call: Arc<Call>) -> Handled {
     Ok(Answer::bytes(200, body, call.output))
 }
 
-/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state,
-/// or may not see all that it refers to.
+/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state.
 fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
-    if visible::is_restricted() || DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
+    if DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
         return None;
     }
     let filtered = call.caller.filter;
-    let bytes = rendered((vm.id.0, vm.version), call.base, call.output, filtered, || {
-        render_fragment(&VM, &view(call.base, vm, filtered), call.output)
-    });
+    let bytes = rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered));
     Some(bytes)
 }
 
