@@ -264,8 +264,12 @@ impl Decide for AddDisk {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateDisk, self.storage_domain.map_or(Object::System, Object::StorageDomain)))
+    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateDisk, self.domain(world).map_or(Object::System, |domain| Object::StorageDomain(domain.id))))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.attach.iter().map(|to| (Permit::ConfigureVmStorage, Object::Vm(to.vm))).collect()
     }
 }
 

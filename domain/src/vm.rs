@@ -508,6 +508,13 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
     Ok(())
 }
 
+/// What it takes to say something of a VM that is not for its users to say: where it runs, and its custom properties.
+fn administrative(changes: &VmPatch, on: Object) -> impl Iterator<Item = (Permit, Object)> {
+    let custom = changes.custom_properties.as_ref().map(|_| (Permit::ChangeVmCustomProperties, on));
+    let place = changes.pinned_host.flatten().map(|_| (Permit::EditAdminVmProperties, on));
+    custom.into_iter().chain(place)
+}
+
 /// Creates a VM from a template: what the request does not say comes from there.
 #[derive(Clone, Debug)]
 pub struct CreateVm {
@@ -536,6 +543,11 @@ impl Decide for CreateVm {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::CreateVm, Object::Cluster(self.cluster)))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        let template = (Permit::CreateVm, Object::Template(self.template));
+        std::iter::once(template).chain(administrative(&self.changes, Object::Cluster(self.cluster))).collect()
     }
 }
 
@@ -598,6 +610,13 @@ impl Decide for UpdateVm {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::EditVmProperties, Object::Vm(self.vm)))
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        let Some(vm) = world.vms.get(&self.vm) else { return Vec::new() };
+        let changes = self.changes.clone().reduce(&vm.config);
+        let moved = changes.cluster.map(|cluster| (Permit::CreateVm, Object::Cluster(cluster)));
+        moved.into_iter().chain(administrative(&changes, Object::Vm(self.vm))).collect()
     }
 }
 
@@ -769,6 +788,10 @@ impl Decide for AddNic {
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
     }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.config.profile.iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(*profile))).collect()
+    }
 }
 
 fn nic_of(vm: &Vm, nic: NicId) -> Result<&Nic, Rejection> {
@@ -814,6 +837,13 @@ impl Decide for UpdateNic {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        let nics = world.vms.get(&self.vm).into_iter().flat_map(|vm| vm.nics.iter());
+        let old = nics.filter(|nic| nic.id == self.nic).find_map(|nic| nic.profile);
+        let new = self.changes.profile.flatten().filter(|new| Some(*new) != old);
+        new.into_iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))).collect()
     }
 }
 
@@ -873,6 +903,10 @@ impl Decide for AttachDisk {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::AttachDisk, Object::Disk(self.attachment.disk)))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        vec![(Permit::ConfigureVmStorage, Object::Vm(self.vm))]
     }
 }
 

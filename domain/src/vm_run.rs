@@ -496,6 +496,10 @@ impl Decide for StartVm {
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         basic(self.vm)
     }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.host.iter().map(|_| (Permit::EditAdminVmProperties, Object::Vm(self.vm))).collect()
+    }
 }
 
 /// A paused VM goes on: the same job as a start, whose launch the driver takes as a resume.

@@ -102,13 +102,23 @@ const TOLD: &[(&str, &[u32])] = &[
     ("TagCreated", &[432]),
     ("TagUpdated", &[430, 555]),
     ("TagRemoved", &[434]),
-    ("TagAttached", &[436, 440, 442]),
-    ("TagDetached", &[444, 446, 448]),
+    ("TagAttached", &[436, 438, 440, 442]),
+    ("TagDetached", &[444, 446, 448, 450]),
     ("UserAdded", &[149]),
     ("UserPasswordChanged", &[346]),
     ("UserRemoved", &[325]),
-    ("GroupAdded", &[]),
-    ("RoleCreated", &[854]),
+    ("UserRefreshed", &[]),
+    ("UserLocked", &[160]),
+    ("UserUnlocked", &[20_003]),
+    ("GroupAdded", &[149]),
+    ("GroupRemoved", &[408]),
+    ("GroupMemberAdded", &[20_001]),
+    ("GroupMemberRemoved", &[20_002]),
+    ("RoleUpdated", &[856]),
+    ("RoleRemoved", &[858]),
+    ("RolePermitAdded", &[860]),
+    ("RolePermitRemoved", &[862]),
+    ("RoleCreated", &[864]),
     ("PermissionGranted", &[850, 866]),
     ("PermissionRevoked", &[852, 868]),
     ("SessionOpened", &[30]),
@@ -188,7 +198,7 @@ fn life() -> Lab {
     lab.admin(&ActivateStorageDomain { domain });
     let job = lab.job();
     lab.system(&FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
-    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), role: Some(SUPER_USER) });
+    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: vec![SUPER_USER] });
     lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
     lab
 }
