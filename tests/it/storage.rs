@@ -255,3 +255,102 @@ async fn clusters_are_reached_through_their_data_center() {
     lab.ok(Method::DELETE, &other, "<action><force>true</force></action>").await;
     assert!(lab.codes().await.contains(&918));
 }
+
+#[tokio::test]
+async fn disks_are_reached_through_their_storage() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let other = lab.active("data2", "data", "/data2").await;
+    let below = format!("/api/storagedomains/{domain}/disks");
+    let within = format!("/api/datacenters/{DEFAULT}/storagedomains/{domain}/disks");
+    lab.refused(Method::POST, &below, "<disk/>", 400, "[format, interface] required").await;
+    let disk = "<disk><alias>floating</alias><size>1073741824</size><interface>virtio</interface><format>cow</format></disk>";
+    let id = lab.create(&below, disk).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.open_jobs.is_empty().then_some(())).await;
+    for place in [&below, &within] {
+        let shown = lab.json(&format!("{place}/{id}")).await;
+        assert_eq!(shown["href"], format!("{place}/{id}"));
+        assert_eq!(lab.json(&format!("{place}?search=alias%3Dfloating")).await["disk"].as_array().map(Vec::len), Some(1));
+        assert!(lab.json(&format!("{place}?search=alias%3Dnothing")).await["disk"].as_array().is_none_or(Vec::is_empty));
+    }
+    assert_eq!(lab.admin.get(&format!("/api/storagedomains/{other}/disks/{id}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(lab.admin.ask(Method::DELETE, &format!("{within}/{id}"), None).await.status, StatusCode::NO_CONTENT);
+    running.until(|world| world.disks.is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn quotas_warn_and_then_refuse() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let center = format!("/api/datacenters/{DEFAULT}");
+    let all = format!("{center}/quotas");
+    let quota = |fields: &str| format!("<quota>{fields}</quota>");
+    lab.refused(
+        Method::POST,
+        &all,
+        &quota("<description>My new quota for virtual machines</description>"),
+        400,
+        "[name] required for add",
+    )
+    .await;
+    lab.refused(Method::POST, &all, &quota("<name>a!</name>"), 400, "name").await;
+    lab.refused(
+        Method::POST,
+        &all,
+        &quota("<name>a</name><storage_soft_limit_pct>101</storage_soft_limit_pct>"),
+        400,
+        "storage_soft_limit_pct",
+    )
+    .await;
+    let guide = "<name>VMQuota</name><description>My new quota for virtual machines</description>";
+    let id = lab.create(&all, &quota(guide)).await;
+    lab.refused(Method::POST, &all, &quota(guide), 409, "name").await;
+    let one = format!("{all}/{id}");
+    assert_eq!(lab.json(&one).await["data_center"]["id"], DEFAULT);
+    assert!(lab.ok(Method::PUT, &one, &quota("<description>changed</description>")).await.body.contains("changed"));
+
+    let limits = format!("{one}/quotastoragelimits");
+    let limit = |fields: &str| format!("<storage_quota_limit>{fields}</storage_quota_limit>");
+    lab.refused(Method::POST, &limits, &limit(""), 400, "[limit] required for add").await;
+    lab.refused(Method::POST, &limits, &limit("<limit>-5</limit>"), 400, "limit").await;
+    lab.refused(
+        Method::POST,
+        &limits,
+        &limit("<limit>5</limit><storage_domain><name>ghost</name></storage_domain>"),
+        404,
+        "ghost",
+    )
+    .await;
+    lab.create(&limits, &limit(&format!("<limit>10</limit><storage_domain id=\"{domain}\"/>"))).await;
+    lab.refused(Method::POST, &limits, &limit("<limit>5</limit>"), 409, "everything").await;
+    let cluster = "<cluster_quota_limit><memory_limit>0.5</memory_limit><vcpu_limit>4</vcpu_limit></cluster_quota_limit>";
+    lab.create(&format!("{one}/quotaclusterlimits"), cluster).await;
+
+    lab.refused(Method::PUT, &center, "<data_center><quota_mode>strict</quota_mode></data_center>", 400, "strict").await;
+    assert!(!lab.admin.get(&center).await.body.contains("quota_mode"));
+    lab.ok(Method::PUT, &center, "<data_center><quota_mode>audit</quota_mode></data_center>").await;
+    let disk = |gib: i64, quota: &str| {
+        format!("<disk><alias>d</alias><size>{}</size><interface>virtio</interface><format>cow</format>{quota}</disk>", gib << 30)
+    };
+    let own = format!("<quota id=\"{id}\"/>");
+    let disks = format!("/api/storagedomains/{domain}/disks");
+    lab.create(&disks, &disk(1, "")).await;
+    lab.create(&disks, &disk(13, &own)).await;
+    let codes = lab.codes().await;
+    assert!(codes.contains(&3013) && codes.contains(&3016), "{codes:?}");
+    assert_eq!(lab.json(&format!("{limits}/{domain}")).await["usage"].as_f64(), Some(13.0));
+    lab.ok(Method::PUT, &center, "<data_center><quota_mode>enabled</quota_mode></data_center>").await;
+    lab.refused(Method::POST, &disks, &disk(1, ""), 400, "quota").await;
+    lab.refused(Method::POST, &disks, &disk(1, &own), 409, "VMQuota").await;
+    let ghost = "<quota id=\"00000000-0000-0000-0000-00000000dead\"/>";
+    lab.refused(Method::POST, &disks, &disk(1, ghost), 400, "quota").await;
+    let vm =
+        format!("<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>{own}</vm>");
+    let vm = lab.create("/api/vms", &vm).await;
+    let start =
+        lab.admin.post(&format!("/api/vms/{vm}/start"), "<action><vm><os><boot dev=\"network\"/></os></vm></action>").await;
+    assert_eq!(start.status, StatusCode::CONFLICT, "{start:?}");
+    lab.refused(Method::DELETE, &one, "", 409, "consume").await;
+    assert_eq!(lab.admin.ask(Method::DELETE, &format!("{limits}/{domain}"), None).await.status, StatusCode::NO_CONTENT);
+}

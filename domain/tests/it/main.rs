@@ -10,6 +10,7 @@ mod harness;
 mod hosts;
 mod jobs;
 mod networks;
+mod quotas;
 mod schedule;
 mod storage;
 mod storage_connections;

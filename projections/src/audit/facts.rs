@@ -441,5 +441,45 @@ pub const FACTS: &[Fact] = &[
     normal(2020, "USER_ADD_DISK", "Disk ${DiskAlias} is being added[ by ${UserName}]."),
     normal(2021, "USER_ADD_DISK_FINISHED_SUCCESS", "Disk ${DiskAlias} was added."),
     error(2022, "USER_ADD_DISK_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added[: ${Reason}]."),
+    normal(3000, "USER_ADD_QUOTA", "Quota ${QuotaName} was created[ by ${UserName}]."),
+    normal(3002, "USER_UPDATE_QUOTA", "Quota ${QuotaName} was changed[ by ${UserName}]."),
+    normal(3004, "USER_DELETE_QUOTA", "Quota ${QuotaName} was removed[ by ${UserName}]."),
+    warning(
+        3007,
+        "USER_EXCEEDED_QUOTA_VDS_GROUP_LIMIT",
+        "The cluster limit of quota ${QuotaName} is exceeded: ${Utilization}% are consumed[ by ${UserName}].",
+    ),
+    warning(
+        3008,
+        "USER_EXCEEDED_QUOTA_VDS_GROUP_THRESHOLD",
+        "The cluster limit of quota ${QuotaName} is near: ${Utilization}% are consumed[ by ${UserName}].",
+    ),
+    warning(
+        3010,
+        "USER_EXCEEDED_QUOTA_STORAGE_LIMIT",
+        "The storage limit of quota ${QuotaName} is exceeded: ${CurrentStorage}% are consumed[ by ${UserName}].",
+    ),
+    warning(
+        3011,
+        "USER_EXCEEDED_QUOTA_STORAGE_THRESHOLD",
+        "The storage limit of quota ${QuotaName} is near: ${CurrentStorage}% are consumed[ by ${UserName}].",
+    ),
+    warning(
+        3012,
+        "QUOTA_STORAGE_RESIZE_LOWER_THEN_CONSUMPTION",
+        "A storage limit of quota ${QuotaName} is lower than what is consumed already.",
+    ),
+    warning(3013, "MISSING_QUOTA_STORAGE_PARAMETERS_PERMISSIVE_MODE", "Storage is consumed without a quota[ by ${UserName}]."),
+    warning(3014, "MISSING_QUOTA_CLUSTER_PARAMETERS_PERMISSIVE_MODE", "VM ${VmName} runs without a quota[, started by ${UserName}]."),
+    warning(
+        3015,
+        "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT_PERMISSIVE_MODE",
+        "The cluster limit of quota ${QuotaName} is exceeded beyond what is allowed: ${Utilization}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+    ),
+    warning(
+        3016,
+        "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT_PERMISSIVE_MODE",
+        "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed: ${CurrentStorage}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+    ),
     alert(9002, "VDS_ALERT_FENCE_OPERATION_FAILED", "Power management of host ${VdsName} failed[: ${Reason}]."),
 ];

@@ -18,6 +18,7 @@ mod networks;
 mod parts;
 mod permissions;
 mod probe;
+mod quotas;
 pub mod representation;
 pub mod request;
 mod roles;
@@ -62,6 +63,7 @@ const COLLECTIONS: &[&[Route]] = &[
     jobs::ROUTES,
     networks::ROUTES,
     permissions::ROUTES,
+    quotas::ROUTES,
     roles::ROUTES,
     storageconnections::ROUTES,
     storagedomains::ROUTES,
