@@ -225,6 +225,7 @@ macro_rules! event_kinds {
 
 event_kinds! {
     install::SystemInstalled 1,
+    creation::CreationKeyed 1,
     data_center::DataCenterCreated 1,
     data_center::DataCenterUpdated 1,
     data_center::DataCenterRemoved 1,
@@ -332,4 +333,11 @@ event_kinds! {
     job::JobStepFinished 1,
     job::JobEnded 1,
     job::JobsCleared 1,
+    external::ExternalEventReported 1,
+    external::ExternalEventRemoved 1,
+    external::ExternalJobAdded 1,
+    external::ExternalStepAdded 1,
+    external::ExternalStepEnded 1,
+    external::ExternalJobEnded 1,
+    external::ExternalJobsCleared 1,
 }

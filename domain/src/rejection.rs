@@ -15,6 +15,8 @@ pub enum Class {
     Forbidden,
     /// Something that the engine depends on failed.
     Unavailable,
+    /// What it was decided on is not as the caller last saw it.
+    Stale,
 }
 
 /// A refused command.
@@ -287,7 +289,17 @@ keys! {
     PermissionLastAdmin "ERROR_CANNOT_REMOVE_LAST_SUPER_USER" Conflict "Cannot ${action} Permission. It is what makes admin@internal a SuperUser.",
     RoleBuiltIn "ACTION_TYPE_FAILED_ROLE_IS_READ_ONLY" Conflict "Cannot ${action} Role. It is built in.",
     JobEnded "ACTION_TYPE_FAILED_JOB_ENDED" Conflict "Cannot ${action} Job. It has ended.",
+    DescriptionEmpty "ACTION_TYPE_EMPTY_DESCRIPTION" BadParameters "Cannot ${action} ${type}. The description must not be empty.",
+    ExternalOrigin "ACTION_TYPE_FAILED_EXTERNAL_EVENT_ILLEGAL_ORIGIN" BadParameters "Cannot ${action} ${type}. The origin has to be that of a system outside.",
+    ExternalEventExists "ACTION_TYPE_FAILED_EXTERNAL_EVENT_EXISTS" Conflict "Cannot ${action} ${type}. ${origin} has reported the event with custom_id ${id} already.",
+    NotExternal "ACTION_TYPE_NOT_EXTERNAL" BadParameters "Cannot ${action} ${type}. The job is the engine's own.",
+    StepUnknown "ACTION_TYPE_NO_STEP" NotFound "Cannot ${action} ${type}. The job has no such step.",
+    StepWithoutParent "ACTION_TYPE_NO_PARENT" BadParameters "Cannot ${action} ${type}. The step that it is to be part of is not there, or has ended.",
+    TooMany "ACTION_TYPE_FAILED_TOO_MANY" Conflict "Cannot ${action} ${type}. There must not be more than ${limit}.",
     LogUnavailable "EVENT_LOG_UNAVAILABLE" Unavailable "The event log cannot be written: ${detail}.",
+    VersionStale "PRECONDITION_FAILED" Stale "Cannot change what has changed since it was read: ${what} is at version ${found}, not ${expected}.",
+    CreationRepeated "IDEMPOTENCY_KEY_USED" Conflict "The Idempotency-Key ${key} was used before.",
+    CreationKeyReused "IDEMPOTENCY_KEY_REUSED" Conflict "The Idempotency-Key ${key} was used before with another request.",
     StateMoved "ACTION_TYPE_FAILED_OBJECT_LOCKED" Conflict "Related operation is currently in progress. Please try again later.",
 }
 

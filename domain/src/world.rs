@@ -169,6 +169,12 @@ pub struct World {
     pub sessions: Table<SessionId, Session>,
     /// Jobs.
     pub jobs: Table<JobId, Job>,
+    /// Jobs of systems outside.
+    pub external_jobs: Table<JobId, crate::external::ExternalJob>,
+    /// Events that systems outside reported.
+    pub external_events: crate::external::ExternalEvents,
+    /// Keys under which clients created things.
+    pub creations: crate::creation::Creations,
     /// VMs that have a place on a host: (host, VM). What scheduling and evacuation walk.
     pub placed: imbl::OrdSet<(HostId, VmId)>,
     /// VMs of a cluster: (cluster, VM).

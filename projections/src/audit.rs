@@ -51,6 +51,12 @@ pub struct AuditEntry {
     pub data_center: Option<DataCenterId>,
     /// The storage domain that it is about.
     pub storage_domain: Option<StorageDomainId>,
+    /// Which system outside reports it; empty where it is the engine's own.
+    pub origin: String,
+    /// The number that a system outside gave it.
+    pub custom_id: Option<i64>,
+    /// After how many seconds that number may be given again.
+    pub flood_rate: Option<i64>,
     /// What must not be repeated too soon, where there is such a thing.
     pub flood_key: Option<FloodKey>,
 }
@@ -64,6 +70,15 @@ pub struct FloodKey {
     pub about: Vec<uuid::Uuid>,
     /// For how many seconds after an entry no other is written.
     pub seconds: u32,
+}
+
+impl FloodKey {
+    /// The key of an entry about a user, a VM, a host, a template, a cluster, a data center and a storage domain, where it has one.
+    pub fn of(code: u32, about: [Option<uuid::Uuid>; 7]) -> Option<Self> {
+        let seconds = fact(code)?.flood_seconds;
+        let about = about.into_iter().map(Option::unwrap_or_default).collect();
+        (seconds > 0).then_some(Self { code, about, seconds })
+    }
 }
 
 /// The entry that an event raises. `before` and `after` are the World without and with it.
@@ -311,22 +326,16 @@ impl Draft<'_> {
         let mut entry = self.entry;
         entry.severity = fact.severity;
         entry.message = fact.render(value);
-        entry.flood_key = (fact.flood_seconds > 0).then(|| FloodKey {
-            code: fact.code,
-            about: [
-                entry.user.map(|id| id.0),
-                entry.vm.map(|id| id.0),
-                entry.host.map(|id| id.0),
-                entry.template.map(|id| id.0),
-                entry.cluster.map(|id| id.0),
-                entry.data_center.map(|id| id.0),
-                entry.storage_domain.map(|id| id.0),
-            ]
-            .into_iter()
-            .map(Option::unwrap_or_default)
-            .collect(),
-            seconds: fact.flood_seconds,
-        });
+        let about = [
+            entry.user.map(|id| id.0),
+            entry.vm.map(|id| id.0),
+            entry.host.map(|id| id.0),
+            entry.template.map(|id| id.0),
+            entry.cluster.map(|id| id.0),
+            entry.data_center.map(|id| id.0),
+            entry.storage_domain.map(|id| id.0),
+        ];
+        entry.flood_key = FloodKey::of(fact.code, about);
         Some(entry)
     }
 }
@@ -340,6 +349,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         Event::GroupAdded(_) => return None,
+        // What was removed is not shown; of external jobs their beginning is told.
+        Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,
+        Event::ExternalStepAdded(_) | Event::ExternalStepEnded(_) | Event::ExternalJobEnded(_) => return None,
+        // A key is for the next request of its client.
+        Event::CreationKeyed(_) => return None,
         // Jobs are listed on their own; the VM's states on the way up say nothing that the start's end does not.
         Event::JobOpened(_) | Event::JobStepFinished(_) | Event::JobsCleared(_) => return None,
         Event::VmPoweringUp(_) | Event::VmRemovalStarted(_) => return None,
@@ -604,8 +618,27 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             }
         }
 
+        Event::ExternalEventReported(e) => external(at, &e.0),
+        Event::ExternalJobAdded(e) => at.draft(11_000).with("description", e.description.clone()),
         Event::JobEnded(e) => return failed(at, at.before.jobs.get(&e.job)?, e.failure.as_deref()?),
     })
+}
+
+/// What a system outside reports, in its own words.
+fn external<'a>(at: Scene<'a>, what: &evirt_domain::external::Report) -> Draft<'a> {
+    use evirt_domain::external::EventSeverity;
+    let code = match what.severity {
+        EventSeverity::Normal => 9801,
+        EventSeverity::Warning => 9802,
+        EventSeverity::Error => 9803,
+        EventSeverity::Alert => 9804,
+    };
+    let mut draft = at.draft(code).with("description", what.description.clone());
+    draft.entry.origin = what.origin.clone();
+    draft.entry.custom_id = Some(what.custom_id);
+    draft.entry.flood_rate = what.flood_rate;
+    draft.entry.user = what.user;
+    what.about.iter().fold(draft, |draft, object| draft.object(*object))
 }
 
 /// What a host's change of state says.

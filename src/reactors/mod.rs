@@ -87,10 +87,10 @@ impl Reactors {
 impl Reactor {
     /// Takes up every job that is open and not taken up yet, as the World moves on.
     async fn follow_jobs(self) {
-        let mut head = self.engine.subscribe();
+        let mut jobs = self.engine.subscribe_jobs();
         let mut running = tokio::task::JoinSet::new();
         loop {
-            head.mark_unchanged();
+            jobs.mark_unchanged();
             let world = self.engine.world();
             let fresh: Vec<JobId> = {
                 let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +102,7 @@ impl Reactor {
                 running.spawn(async move { reactor.perform(job).await });
             }
             while running.try_join_next().is_some() {}
-            if head.changed().await.is_err() {
+            if jobs.changed().await.is_err() {
                 return;
             }
         }

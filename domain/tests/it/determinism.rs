@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
+use evirt_domain::creation::Keyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::external::*;
 use evirt_domain::host::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
@@ -213,7 +215,8 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
-    match dice.below(105) {
+    match dice.below(109) {
+        105.. => outside(dice, world),
         97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
         16..=21 => {
@@ -229,7 +232,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
             Box::new(SuspendVm { vm: up })
         }
-        32 | 33 => Box::new(MigrateVm { vm, host: on, force: coin }),
+        32 | 33 => {
+            let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
+            Box::new(MigrateVm { vm: up, host: on.filter(|_| dice.coin()), force: true })
+        }
         34 => Box::new(CancelMigration { vm }),
         35 => Box::new(SetTicket { vm, expires_s: 60 }),
         36..=38 => {
@@ -296,7 +302,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }),
         74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
-            Box::new(CreateCluster { config: ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() } })
+            let key = name.as_str().into();
+            let config = ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() };
+            Box::new(Keyed { command: CreateCluster { config }, key, digest: "00ff".into() })
         }
         75 => Box::new(RemoveCluster { cluster }),
         76 => {
@@ -359,6 +367,31 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }
         _ if coin => Box::new(OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 }),
         _ => Box::new(ChangePassword { user, password: "new".into() }),
+    }
+}
+
+/// What a system outside does.
+fn outside(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
+    let job = dice.of(&world.external_jobs, |j| j.id);
+    let step = world.external_jobs.get(&job).and_then(|j| j.steps.last()).map(|s| s.id);
+    let (status, description) = (WorkStatus::Finished, "backup".to_owned());
+    match dice.below(10) {
+        0 => Box::new(AddExternalJob { description, auto_cleared: dice.coin() }),
+        1 | 2 => Box::new(AddExternalStep { job, parent: step, kind: "executing".into(), description }),
+        3 => Box::new(EndExternalStep { job, step: step.unwrap_or_default(), status }),
+        4 => Box::new(EndExternalJob { job, status, force: dice.coin() }),
+        5 if dice.coin() => Box::new(ClearExternalJob { job }),
+        6 => Box::new(RemoveExternalEvent { event: world.external_events.newest().unwrap_or_default() }),
+        _ => Box::new(ReportExternalEvent(Report {
+            severity: EventSeverity::Warning,
+            description,
+            origin: "backup".into(),
+            custom_id: dice.below(1000) as i64,
+            flood_rate: None,
+            custom_data: String::new(),
+            about: Vec::new(),
+            user: None,
+        })),
     }
 }
 

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
+use evirt_domain::creation::CreationKeyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::external::*;
 use evirt_domain::host::*;
 use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
@@ -239,6 +241,7 @@ fn samples() -> Vec<Event> {
     let guest = Guest { ips: vec!["192.0.2.50".into()], fqdn: "guest.example.org".into(), display: display() };
     vec![
         SystemInstalled { version: "0.1.0".into() }.into(),
+        CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2 }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
         DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
@@ -397,6 +400,30 @@ fn samples() -> Vec<Event> {
         JobStepFinished { job: id(17), done: 1 }.into(),
         JobEnded { job: id(17), failure: Some(reason()) }.into(),
         JobsCleared { jobs: vec![id(17), id(21)] }.into(),
+        ExternalEventReported(Report {
+            severity: EventSeverity::Warning,
+            description: "A backup took long".into(),
+            origin: "backup".into(),
+            custom_id: 7,
+            flood_rate: Some(60),
+            custom_data: "d".into(),
+            about: vec![Object::Vm(id(12))],
+            user: Some(id(6)),
+        })
+        .into(),
+        ExternalEventRemoved { event: 5 }.into(),
+        ExternalJobAdded { job: id(22), description: "Backup".into(), auto_cleared: false }.into(),
+        ExternalStepAdded {
+            job: id(22),
+            step: id(23),
+            parent: Some(id(24)),
+            kind: "executing".into(),
+            description: "Copying".into(),
+        }
+        .into(),
+        ExternalStepEnded { job: id(22), step: id(23), status: WorkStatus::Finished }.into(),
+        ExternalJobEnded { job: id(22), status: WorkStatus::Failed, auto_cleared: true }.into(),
+        ExternalJobsCleared { jobs: vec![id(22)] }.into(),
     ]
 }
 

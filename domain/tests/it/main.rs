@@ -3,8 +3,10 @@
 mod access;
 mod clusters;
 mod crate_graph;
+mod creations;
 mod determinism;
 mod disks;
+mod external;
 mod golden;
 mod harness;
 mod hosts;

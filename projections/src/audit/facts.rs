@@ -482,4 +482,9 @@ pub const FACTS: &[Fact] = &[
         "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed: ${CurrentStorage}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
     ),
     alert(9002, "VDS_ALERT_FENCE_OPERATION_FAILED", "Power management of host ${VdsName} failed[: ${Reason}]."),
+    normal(9801, "EXTERNAL_EVENT_NORMAL", "${description}"),
+    warning(9802, "EXTERNAL_EVENT_WARNING", "${description}"),
+    error(9803, "EXTERNAL_EVENT_ERROR", "${description}"),
+    alert(9804, "EXTERNAL_ALERT", "${description}"),
+    normal(11_000, "USER_ADD_EXTERNAL_JOB", "External job ${description} was added[ by ${UserName}]."),
 ];

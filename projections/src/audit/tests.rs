@@ -119,10 +119,18 @@ const TOLD: &[(&str, &[u32])] = &[
     ("SessionOpened", &[30]),
     ("SessionClosed", &[31]),
     ("LoginFailed", &[114]),
+    ("CreationKeyed", &[]),
     ("JobOpened", &[]),
     ("JobStepFinished", &[]),
     ("JobEnded", &[18, 56, 59, 74, 158, 502, 961, 963, 965, 967, 969, 2015]),
     ("JobsCleared", &[]),
+    ("ExternalEventReported", &[9801, 9802, 9803, 9804]),
+    ("ExternalEventRemoved", &[]),
+    ("ExternalJobAdded", &[11_000]),
+    ("ExternalStepAdded", &[]),
+    ("ExternalStepEnded", &[]),
+    ("ExternalJobEnded", &[]),
+    ("ExternalJobsCleared", &[]),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use crate::face::ovirt::representation::description::EnumDef;
 
 macro_rules! enums {
     ($($name:ident = $class:literal: $($member:literal)*;)*) => {
-        $(pub(super) static $name: EnumDef = EnumDef { class: $class, members: &[$($member),*] };)*
+        $(pub(in crate::face::ovirt) static $name: EnumDef = EnumDef { class: $class, members: &[$($member),*] };)*
     };
 }
 
@@ -20,6 +20,7 @@ enums! {
     VM_AFFINITY = "VmAffinity": "migratable" "user_migratable" "pinned";
     BOOT_PROTOCOL = "BootProtocol": "dhcp" "static" "none";
     MIGRATE_ON_ERROR = "MigrateOnError": "migrate" "do_not_migrate" "migrate_highly_available";
+    SCHEDULING_POLICY_TYPE = "SchedulingPolicyType": "none" "evenly_distributed" "power_saving";
     FENCE_TYPE = "FenceType": "manual" "restart" "start" "stop" "status";
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";
     SGIO = "ScsiGenericIO": "filtered" "unfiltered";
