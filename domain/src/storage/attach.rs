@@ -124,6 +124,9 @@ impl Decide for ActivateStorageDomain {
         if matches!(attachment.status, AttachmentStatus::Active | AttachmentStatus::Locked) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
+        if domain.state != DomainState::Ready {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
+        }
         let master = world.data_center(attachment.data_center)?.master.and_then(|id| world.storage_domains.get(&id));
         if master.is_some_and(|m| m.id != self.domain && !m.is_in(AttachmentStatus::Active)) {
             return Err(act.no(Key::MasterNotActive));

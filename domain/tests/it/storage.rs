@@ -413,7 +413,16 @@ fn local_storage_is_one_hosts() {
     story.finish_storage(domain);
     story.when(DetachStorageDomain { domain }).refused(LocalNoDetach);
     let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
-    story.when(remove).then(&["StorageDomainDetached", "StorageDomainRemovalStarted", "JobOpened"]);
+    story.does(remove.clone());
+    story.when(remove).refused(DomainStatusIllegal);
+    story.when(ActivateStorageDomain { domain }).refused(DomainStatusIllegal);
+    let job = story.job();
+    story.when(FinishStorageDomainRemoval { job, domain, outcome: Ok(()) }).then(&[
+        "StorageDomainDetached",
+        "StorageDomainRemoved",
+        "StorageConnectionRemoved",
+        "JobEnded",
+    ]);
 }
 
 #[test]
