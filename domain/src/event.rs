@@ -258,6 +258,7 @@ event_kinds! {
     storage::StorageDomainUpdated 1,
     storage::StorageDomainAttached 1,
     storage::StorageDomainStatusChanged 1,
+    storage::StorageDomainReachChanged 1,
     storage::StorageDomainDetached 1,
     storage::StorageDomainSpaceReported 1,
     storage::StorageDomainFilesListed 1,

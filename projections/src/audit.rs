@@ -348,6 +348,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
+        // What one host alone does not reach is told by what becomes of the domain.
+        Event::StorageDomainReachChanged(_) => return None,
         Event::GroupAdded(_) => return None,
         // What was removed is not shown; of external jobs their beginning is told.
         Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,

@@ -150,7 +150,11 @@ fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -
     let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(11) {
+    match dice.below(12) {
+        11 => {
+            let domain = world.storage_domains.values().find(|d| d.is_in(AttachmentStatus::Active)).map_or(domain, |d| d.id);
+            Box::new(ReportDomainReach { domain, host, reachable: dice.coin() })
+        }
         8..=10 => quota_command(dice, world, name),
         0 => Box::new(AddStorageConnection { config: nfs_server(&format!("/{name}")), host: None, reach: Ok(()) }),
         1 => {

@@ -304,6 +304,7 @@ fn samples() -> Vec<Event> {
             reason: reason(),
         }
         .into(),
+        StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),

@@ -53,6 +53,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("StorageDomainUpdated", &[958]),
     ("StorageDomainAttached", &[962]),
     ("StorageDomainStatusChanged", &[966, 968, 970]),
+    ("StorageDomainReachChanged", &[]),
     ("StorageDomainDetached", &[964]),
     ("StorageDomainSpaceReported", &[26, 201]),
     ("StorageDomainFilesListed", &[]),
