@@ -29,7 +29,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..17;
+const SEEDS: std::ops::Range<u64> = 20..38;
 
 /// SplitMix64.
 struct Dice(u64);

@@ -112,22 +112,18 @@ pub struct Call {
 }
 
 impl Call {
-    /// The same request, asked at another place; its conditions go with it.
+    /// The same request, asked at another place.
     pub fn at(&self, target: Target) -> Self {
-        let (carried, conditions) = (self.conditions.take(), Conditions::default());
-        conditions.add(|condition| *condition = carried);
         Self {
             app: self.app.clone(),
             caller: self.caller.clone(),
             method: self.method.clone(),
-            base: self.base,
-            secure: self.secure,
-            target,
             headers: self.headers.clone(),
             body: self.body.clone(),
-            output: self.output,
             world: self.world.clone(),
-            conditions,
+            conditions: self.conditions.clone(),
+            target,
+            ..*self
         }
     }
 
