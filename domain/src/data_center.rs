@@ -361,6 +361,7 @@ impl Decide for RemoveDataCenter {
         for network in world.networks.values().filter(|n| n.data_center == self.data_center) {
             events.extend(crate::network::removal(world, network));
         }
+        events.extend(crate::quota::gone(world, data_center));
         events.push(DataCenterRemoved { data_center, name, forced: self.force }.into());
         Ok(events)
     }

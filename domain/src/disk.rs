@@ -13,6 +13,7 @@ use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
 use crate::permit::Permit;
+use crate::quota;
 use crate::rejection::{Key, Rejection};
 use crate::storage::{AttachmentStatus, DomainClass, StorageDomain};
 use crate::vm::{DiskAttached, DiskAttachment, DiskDetached, check_attachment, named};
@@ -48,6 +49,8 @@ patchable! {
         pub shareable: bool,
         pub wipe_after_delete: bool,
         pub propagate_errors: bool,
+        /// The quota that it consumes.
+        pub quota: Option<QuotaId>,
     }
 }
 
@@ -251,6 +254,7 @@ impl Decide for AddDisk {
         if domain.available - needed < CRITICAL_SPACE {
             return Err(ADD.no(Key::DiskSpaceLow).with("name", &domain.config.name));
         }
+        let strained = quota::consume_storage(ADD, world, cx, config.quota, domain, config.size)?;
         let disk: DiskId = cx.fresh(0);
         let description = format!("Adding Disk {}", config.alias);
         let added = DiskAdded { disk, config, format: self.format, sparse, storage_domain: domain.id, image: cx.fresh(1) };
@@ -261,6 +265,7 @@ impl Decide for AddDisk {
             events.push(DiskAttached { vm: to.vm, attachment }.into());
         }
         events.push(JobOpened { job: cx.fresh(2), description, task: Task::CreateDisk { disk } }.into());
+        events.extend(strained);
         Ok(events)
     }
 
@@ -363,6 +368,12 @@ impl Decide for UpdateDisk {
             return Err(act.no(Key::DiskInUse));
         }
         let mut events: Vec<Event> = Vec::new();
+        let grown = wanted.size - disk.config.size;
+        if changes.quota.is_some() || grown > 0 {
+            let more = if changes.quota.is_some() { wanted.size } else { grown };
+            let domain = world.storage_domain(disk.storage_domain)?;
+            events.extend(quota::consume_storage(act, world, cx, wanted.quota, domain, more)?);
+        }
         if let Some(size) = changes.size.take() {
             events.extend(extend(act, world, cx, disk, size)?);
         }

@@ -22,6 +22,7 @@ pub enum StreamKind {
     Host,
     StorageDomain,
     StorageConnection,
+    Quota,
     Disk,
     Vm,
     Template,
@@ -36,7 +37,7 @@ pub enum StreamKind {
 
 impl StreamKind {
     /// Every kind.
-    pub const ALL: [StreamKind; 18] = [
+    pub const ALL: [StreamKind; 19] = [
         Self::System,
         Self::DataCenter,
         Self::Cluster,
@@ -45,6 +46,7 @@ impl StreamKind {
         Self::Host,
         Self::StorageDomain,
         Self::StorageConnection,
+        Self::Quota,
         Self::Disk,
         Self::Vm,
         Self::Template,
@@ -68,6 +70,7 @@ impl StreamKind {
             Self::Host => "host",
             Self::StorageDomain => "storage_domain",
             Self::StorageConnection => "storage_connection",
+            Self::Quota => "quota",
             Self::Disk => "disk",
             Self::Vm => "vm",
             Self::Template => "template",
@@ -255,6 +258,7 @@ event_kinds! {
     storage::StorageDomainUpdated 1,
     storage::StorageDomainAttached 1,
     storage::StorageDomainStatusChanged 1,
+    storage::StorageDomainReachChanged 1,
     storage::StorageDomainDetached 1,
     storage::StorageDomainSpaceReported 1,
     storage::StorageDomainFilesListed 1,
@@ -265,6 +269,11 @@ event_kinds! {
     storage_connection::StorageConnectionRemoved 1,
     storage_connection::StorageConnectionAttached 1,
     storage_connection::StorageConnectionDetached 1,
+    quota::QuotaCreated 1,
+    quota::QuotaUpdated 1,
+    quota::QuotaLimitsSet 1,
+    quota::QuotaRemoved 1,
+    quota::QuotaStrained 1,
     disk::DiskAdded 1,
     disk::DiskCreated 1,
     disk::DiskCreationFailed 1,

@@ -47,6 +47,8 @@ ids! {
     StorageDomainId,
     /// A way to storage.
     StorageConnectionId,
+    /// A quota of a data center.
+    QuotaId,
     /// A disk.
     DiskId,
     /// A virtual machine.

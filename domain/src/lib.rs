@@ -21,6 +21,7 @@ pub mod job;
 pub mod network;
 mod patch;
 pub mod permit;
+pub mod quota;
 pub mod rejection;
 pub mod schedule;
 pub mod storage;

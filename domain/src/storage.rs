@@ -155,6 +155,9 @@ pub struct StorageDomain {
     /// In bytes.
     pub used: i64,
     pub files: Vec<DomainFile>,
+    /// The hosts that do not reach it.
+    #[serde(default)]
+    pub unreachable_from: Vec<HostId>,
 }
 
 impl StorageDomain {
@@ -193,7 +196,7 @@ fold!(StorageDomainAdded, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Creating, attachment: None, available: 0, used: 0, files: Vec::new(),
+        format: e.format, state: DomainState::Creating, attachment: None, available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -216,7 +219,7 @@ fold!(StorageDomainImported, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Ready, attachment: None, available: e.available, used: e.used, files: Vec::new(),
+        format: e.format, state: DomainState::Ready, attachment: None, available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -312,11 +315,35 @@ pub struct StorageDomainStatusChanged {
 }
 
 fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
-    touch(world, e.domain, at, |d| if let Some(a) = &mut d.attachment { a.status = e.to });
+    touch(world, e.domain, at, |d| {
+        if e.to == AttachmentStatus::Active {
+            d.unreachable_from.clear();
+        }
+        if let Some(a) = &mut d.attachment {
+            a.status = e.to;
+        }
+    });
     let data_center = world.storage_domains.get(&e.domain).and_then(|d| d.attachment).map(|a| a.data_center);
     if let (Some(data_center), Some(master)) = (data_center, e.new_master) {
         world.data_centers.update(&data_center, |dc| dc.master = Some(master));
     }
+});
+
+/// A host does not reach a storage domain any more, or reaches it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StorageDomainReachChanged {
+    pub domain: StorageDomainId,
+    pub host: HostId,
+    pub reachable: bool,
+}
+
+fold!(StorageDomainReachChanged, StorageDomain domain, |e, world, at| {
+    touch(world, e.domain, at, |d| {
+        d.unreachable_from.retain(|host| *host != e.host);
+        if !e.reachable {
+            d.unreachable_from.push(e.host);
+        }
+    });
 });
 
 /// A storage domain was detached.

@@ -141,6 +141,8 @@ patchable! {
         pub priority: i32,
         pub stateless: bool,
         pub delete_protected: bool,
+        /// The quota that it consumes.
+        pub quota: Option<QuotaId>,
         pub affinity: Affinity,
         pub pinned_host: Option<HostId>,
         pub timezone: String,
@@ -182,6 +184,7 @@ impl Default for VmConfig {
             priority: 0,
             stateless: false,
             delete_protected: false,
+            quota: None,
             affinity: Affinity::Migratable,
             pinned_host: None,
             timezone: String::new(),
@@ -501,6 +504,8 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
     }
     check::range(act, "display.monitors", config.monitors.into(), 1, 4)?;
     check::range(act, "high_availability.priority", config.priority.into(), 0, 100)?;
+    let data_center = world.data_center_of(config.cluster).map(|dc| dc.id);
+    crate::quota::check_named(act, world, config.quota, data_center)?;
     check::range(act, "cpu_shares", config.cpu_shares.into(), 0, 1_000_000)?;
     if config.stateless && config.highly_available {
         return Err(act.no(Key::VmStatelessHa));
@@ -585,6 +590,7 @@ impl Decide for UpdateVm {
                 description: changes.description.clone(),
                 comment: changes.comment.clone(),
                 delete_protected: changes.delete_protected,
+                quota: changes.quota,
                 priority: changes.priority,
                 highly_available: changes.highly_available,
                 os: changes.os.clone(),

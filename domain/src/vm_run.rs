@@ -488,9 +488,10 @@ impl Decide for StartVm {
         }
         let host = schedule::place(world, cx, act, vm, Wish { host: self.host, except: &[] })?;
         let (job, opened) = open(cx, 0, format!("Launching VM {}", vm.config.name), Task::StartVm { vm: self.vm });
+        let strained = crate::quota::consume_cluster(act, world, cx, vm)?;
         let only_there = self.host.is_some();
         let requested = VmStartRequested { vm: self.vm, host, job, overrides: self.overrides.clone(), restore, only_there };
-        Ok(vec![requested.into(), opened])
+        Ok([requested.into(), opened].into_iter().chain(strained).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::ids::*;
 use crate::job::Job;
 use crate::network::{Network, VnicProfile};
+use crate::quota::Quota;
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
 use crate::storage_connection::StorageConnection;
@@ -145,6 +146,9 @@ pub struct World {
     /// Storage connections.
     #[serde(default)]
     pub storage_connections: Table<StorageConnectionId, StorageConnection>,
+    /// Quotas.
+    #[serde(default)]
+    pub quotas: Table<QuotaId, Quota>,
     /// Disks.
     pub disks: Table<DiskId, Disk>,
     /// Virtual machines.
@@ -208,6 +212,7 @@ expect! {
     host hosts HostId => Host, "Host";
     storage_domain storage_domains StorageDomainId => StorageDomain, "StorageDomain";
     storage_connection storage_connections StorageConnectionId => StorageConnection, "StorageConnection";
+    quota quotas QuotaId => Quota, "Quota";
     disk disks DiskId => Disk, "Disk";
     vm vms VmId => Vm, "VM";
     template templates TemplateId => Template, "Template";

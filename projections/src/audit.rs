@@ -19,6 +19,7 @@ use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
+use evirt_domain::quota::{Quota, QuotaStrained, Resource, Strain};
 use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
@@ -118,6 +119,7 @@ impl<'a> Scene<'a> {
         disk disks DiskId => Disk;
         network networks NetworkId => Network;
         vnic_profile vnic_profiles VnicProfileId => VnicProfile;
+        quota quotas QuotaId => Quota;
         tag tags TagId => Tag;
         user users UserId => User;
         group groups GroupId => Group;
@@ -246,6 +248,13 @@ impl Draft<'_> {
         }
     }
 
+    /// About a quota, and with it its data center.
+    fn quota(self, id: QuotaId) -> Self {
+        let Some(quota) = self.scene.quota(id) else { return self };
+        let data_center = quota.data_center;
+        self.with("QuotaName", quota.config.name.clone()).data_center(data_center)
+    }
+
     /// About a network, and with it its data center.
     fn network(self, id: NetworkId) -> Self {
         let Some(network) = self.scene.network(id) else { return self };
@@ -358,6 +367,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
+        // What one host alone does not reach is told by what becomes of the domain.
+        Event::StorageDomainReachChanged(_) => return None,
         // What was removed is not shown; of external jobs their beginning is told.
         Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,
         Event::ExternalStepAdded(_) | Event::ExternalStepEnded(_) | Event::ExternalJobEnded(_) => return None,
@@ -452,6 +463,15 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
         }
         Event::DiskUpdated(e) => at.draft(88).disk(e.disk),
+        Event::QuotaCreated(e) => at.draft(3000).quota(e.quota).data_center(e.data_center),
+        Event::QuotaUpdated(e) => at.draft(3002).quota(e.quota),
+        Event::QuotaLimitsSet(e) => {
+            // A limit below what is consumed already takes nothing away, and is warned of.
+            let code = if at.after.quotas.get(&e.quota).is_some_and(|q| q.is_below_consumption(at.after)) { 3012 } else { 3002 };
+            at.draft(code).quota(e.quota)
+        }
+        Event::QuotaRemoved(e) => at.draft(3004).quota(e.quota),
+        Event::QuotaStrained(e) => return Some(quota_strained(at, e)),
         // That it is asked for shows in the jobs; what comes of it is told.
         Event::DiskExtensionStarted(_) => return None,
         Event::DiskExtended(e) => {
@@ -742,6 +762,36 @@ fn fenced<'a>(at: Scene<'a>, e: &evirt_domain::host::HostFenced) -> Option<Draft
         (FenceType::Restart, Some(_), Actor::System) => 122,
     };
     Some(at.draft(code).by(asker).host(e.host).reason(e.failure.as_deref().unwrap_or_default()))
+}
+
+/// What consuming a quota says.
+fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
+    let code = match (e.resource, e.strain) {
+        (Resource::Cluster, Strain::Missing) => 3014,
+        (Resource::Cluster, Strain::Threshold) => 3008,
+        (Resource::Cluster, Strain::Exceeded) => 3007,
+        (Resource::Cluster, Strain::GraceExceeded) => 3015,
+        (Resource::Storage, Strain::Missing) => 3013,
+        (Resource::Storage, Strain::Threshold) => 3011,
+        (Resource::Storage, Strain::Exceeded) => 3010,
+        (Resource::Storage, Strain::GraceExceeded) => 3016,
+    };
+    let draft = at.draft(code).data_center(e.data_center);
+    let draft = match e.quota {
+        Some(quota) => draft.quota(quota),
+        None => draft,
+    };
+    let draft = match e.vm {
+        Some(vm) => draft.vm(vm),
+        None => draft,
+    };
+    let used = match e.resource {
+        Resource::Storage => "CurrentStorage",
+        Resource::Cluster => "Utilization",
+    };
+    draft
+        .with(used, (e.used_percent.saturating_add(e.requested_percent)).to_string())
+        .with("Requested", e.requested_percent.to_string())
 }
 
 /// What a job that came to nothing says, where no other event says it.

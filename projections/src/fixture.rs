@@ -169,6 +169,7 @@ impl Lab {
             shareable: false,
             wipe_after_delete: false,
             propagate_errors: false,
+            quota: None,
         };
         let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
         self.admin(&AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach });

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
 use evirt_domain::ids::*;
-use evirt_domain::storage::ReportDomainSpace;
+use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
 use evirt_domain::{Class, Decide, Rejection};
 use tokio::task::JoinSet;
@@ -105,11 +105,11 @@ impl Reactor {
             }
             Observation::DomainUnreachable { host, domain } => {
                 tracing::warn!(%host, %domain, "a host cannot reach a storage domain");
-                None
+                self.tell(ReportDomainReach { domain: StorageDomainId(domain), host: HostId(host), reachable: false })
             }
             Observation::DomainReachable { host, domain } => {
                 tracing::info!(%host, %domain, "a host can reach a storage domain again");
-                None
+                self.tell(ReportDomainReach { domain: StorageDomainId(domain), host: HostId(host), reachable: true })
             }
         }
     }

@@ -255,3 +255,218 @@ async fn clusters_are_reached_through_their_data_center() {
     lab.ok(Method::DELETE, &other, "<action><force>true</force></action>").await;
     assert!(lab.codes().await.contains(&918));
 }
+
+#[tokio::test]
+async fn disks_are_reached_through_their_storage() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let other = lab.active("data2", "data", "/data2").await;
+    let below = format!("/api/storagedomains/{domain}/disks");
+    let within = format!("/api/datacenters/{DEFAULT}/storagedomains/{domain}/disks");
+    lab.refused(Method::POST, &below, "<disk/>", 400, "[format, interface] required").await;
+    let disk = "<disk><alias>floating</alias><size>1073741824</size><interface>virtio</interface><format>cow</format></disk>";
+    let id = lab.create(&below, disk).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.open_jobs.is_empty().then_some(())).await;
+    for place in [&below, &within] {
+        let shown = lab.json(&format!("{place}/{id}")).await;
+        assert_eq!(shown["href"], format!("{place}/{id}"));
+        assert_eq!(lab.json(&format!("{place}?search=alias%3Dfloating")).await["disk"].as_array().map(Vec::len), Some(1));
+        assert!(lab.json(&format!("{place}?search=alias%3Dnothing")).await["disk"].as_array().is_none_or(Vec::is_empty));
+    }
+    assert_eq!(lab.admin.get(&format!("/api/storagedomains/{other}/disks/{id}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(lab.admin.ask(Method::DELETE, &format!("{within}/{id}"), None).await.status, StatusCode::NO_CONTENT);
+    running.until(|world| world.disks.is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn quotas_warn_and_then_refuse() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let center = format!("/api/datacenters/{DEFAULT}");
+    let all = format!("{center}/quotas");
+    let quota = |fields: &str| format!("<quota>{fields}</quota>");
+    lab.refused(
+        Method::POST,
+        &all,
+        &quota("<description>My new quota for virtual machines</description>"),
+        400,
+        "[name] required for add",
+    )
+    .await;
+    lab.refused(Method::POST, &all, &quota("<name>a!</name>"), 400, "name").await;
+    lab.refused(
+        Method::POST,
+        &all,
+        &quota("<name>a</name><storage_soft_limit_pct>101</storage_soft_limit_pct>"),
+        400,
+        "storage_soft_limit_pct",
+    )
+    .await;
+    let guide = "<name>VMQuota</name><description>My new quota for virtual machines</description>";
+    let id = lab.create(&all, &quota(guide)).await;
+    lab.refused(Method::POST, &all, &quota(guide), 409, "name").await;
+    let one = format!("{all}/{id}");
+    assert_eq!(lab.json(&one).await["data_center"]["id"], DEFAULT);
+    assert!(lab.ok(Method::PUT, &one, &quota("<description>changed</description>")).await.body.contains("changed"));
+
+    let limits = format!("{one}/quotastoragelimits");
+    let limit = |fields: &str| format!("<storage_quota_limit>{fields}</storage_quota_limit>");
+    lab.refused(Method::POST, &limits, &limit(""), 400, "[limit] required for add").await;
+    lab.refused(Method::POST, &limits, &limit("<limit>-5</limit>"), 400, "limit").await;
+    lab.refused(
+        Method::POST,
+        &limits,
+        &limit("<limit>5</limit><storage_domain><name>ghost</name></storage_domain>"),
+        404,
+        "ghost",
+    )
+    .await;
+    lab.create(&limits, &limit(&format!("<limit>10</limit><storage_domain id=\"{domain}\"/>"))).await;
+    lab.refused(Method::POST, &limits, &limit("<limit>5</limit>"), 409, "everything").await;
+    let cluster = "<cluster_quota_limit><memory_limit>0.5</memory_limit><vcpu_limit>4</vcpu_limit></cluster_quota_limit>";
+    lab.create(&format!("{one}/quotaclusterlimits"), cluster).await;
+
+    lab.refused(Method::PUT, &center, "<data_center><quota_mode>strict</quota_mode></data_center>", 400, "strict").await;
+    assert!(!lab.admin.get(&center).await.body.contains("quota_mode"));
+    lab.ok(Method::PUT, &center, "<data_center><quota_mode>audit</quota_mode></data_center>").await;
+    let disk = |gib: i64, quota: &str| {
+        format!("<disk><alias>d</alias><size>{}</size><interface>virtio</interface><format>cow</format>{quota}</disk>", gib << 30)
+    };
+    let own = format!("<quota id=\"{id}\"/>");
+    let disks = format!("/api/storagedomains/{domain}/disks");
+    lab.create(&disks, &disk(1, "")).await;
+    lab.create(&disks, &disk(13, &own)).await;
+    let codes = lab.codes().await;
+    assert!(codes.contains(&3013) && codes.contains(&3016), "{codes:?}");
+    assert_eq!(lab.json(&format!("{limits}/{domain}")).await["usage"].as_f64(), Some(13.0));
+    lab.ok(Method::PUT, &center, "<data_center><quota_mode>enabled</quota_mode></data_center>").await;
+    lab.refused(Method::POST, &disks, &disk(1, ""), 400, "quota").await;
+    lab.refused(Method::POST, &disks, &disk(1, &own), 409, "VMQuota").await;
+    let ghost = "<quota id=\"00000000-0000-0000-0000-00000000dead\"/>";
+    lab.refused(Method::POST, &disks, &disk(1, ghost), 400, "quota").await;
+    let vm =
+        format!("<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>{own}</vm>");
+    let vm = lab.create("/api/vms", &vm).await;
+    let start =
+        lab.admin.post(&format!("/api/vms/{vm}/start"), "<action><vm><os><boot dev=\"network\"/></os></vm></action>").await;
+    assert_eq!(start.status, StatusCode::CONFLICT, "{start:?}");
+    lab.refused(Method::DELETE, &one, "", 409, "consume").await;
+    assert_eq!(lab.admin.ask(Method::DELETE, &format!("{limits}/{domain}"), None).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn what_a_storage_domain_has_to_say() {
+    let lab = Lab::start().await;
+    let all = "/api/storagedomains";
+    let post = |fields: &str| format!("<storage_domain>{fields}</storage_domain>");
+    let data = format!("<name>data</name><type>data</type>{NODE}");
+    let long = "x".repeat(51);
+    for (fields, status, word) in [
+        (String::new(), 400, "[host.id|name, type, storage] required for add"),
+        (format!("{data}<storage/>"), 400, "[storage.type] required for add"),
+        (format!("{data}<storage><type>tape</type></storage>"), 400, "tape"),
+        (format!("{data}<storage><type>nfs</type></storage>"), 400, "[path] required for add"),
+        (format!("{data}<storage><type>nfs</type><path>/data1</path></storage>"), 400, "[address] required for add"),
+        (format!("{data}<storage><type>posixfs</type><path>/posix1</path></storage>"), 400, "[vfsType] required for add"),
+        (format!("{data}<storage><type>iscsi</type><logical_unit/></storage>"), 400, "LogicalUnit [id] required for getLunIds"),
+        (format!("{data}<storage><type>iscsi</type></storage>"), 400, "logical_unit"),
+        (format!("{data}<storage><type>fcp</type><logical_unit id=\"nowhere\"/></storage>"), 409, "nowhere"),
+        (format!("{data}<storage><type>localfs</type><path>/data/local</path></storage>"), 400, "no local storage"),
+        (format!("{data}<storage id=\"00000000-0000-0000-0000-00000000dead\"/>"), 404, "dead"),
+        (format!("{data}{}", nfs("/nowhere")), 409, "/nowhere"),
+        (format!("{data}{}", nfs("data1")), 400, "path"),
+        (format!("{data}<storage_format>v2</storage_format>{}", nfs("/data1")), 409, "format v2"),
+        (format!("{data}<storage_format>v9</storage_format>{}", nfs("/data1")), 400, "v9"),
+        (format!("{}{}", data.replace(">data<", ">a b<"), nfs("/data1")).replace("<type>a b", "<type>data"), 400, "name"),
+        (format!("{}{}", data.replace("<name>data", &format!("<name>{long}")), nfs("/data1")), 400, "name"),
+        (format!("{}{}", data.replace("<type>data", "<type>tape"), nfs("/data1")), 400, "tape"),
+        (format!("{}{}", data.replace("<type>data", "<type>image"), nfs("/data1")), 400, "type"),
+        (format!("{}{}", data.replace("hypervisor", "ghost"), nfs("/data1")), 404, "ghost"),
+    ] {
+        lab.refused(Method::POST, all, &post(&fields), status, word).await;
+    }
+    lab.domain("data1", "data", &nfs("/data1")).await;
+    lab.refused(
+        Method::POST,
+        all,
+        &post(&format!("{}{}", data.replace("<name>data", "<name>data1"), nfs("/data2"))),
+        409,
+        "name",
+    )
+    .await;
+    lab.refused(Method::POST, all, &post(&format!("{data}{}", nfs("/data1/"))), 409, "data1").await;
+}
+
+/// The guide's own requests, with the addresses of the estate.
+#[tokio::test]
+async fn the_guides_examples() {
+    let lab = Lab::start().await;
+    let id = |text: &str| text.to_owned();
+    // 9.2, 9.3
+    let center =
+        "<data_center><name>NewDatacenter</name><storage_type>nfs</storage_type><version minor=\"1\" major=\"3\"/></data_center>";
+    let center = lab.create("/api/datacenters", center).await;
+    let update = "<data_center><name>UpdatedName</name><description>An updated description for the data center</description></data_center>";
+    lab.ok(Method::PUT, &format!("/api/datacenters/{center}"), update).await;
+    // 12.2, 12.3
+    let data1 = lab.domain("data1", "data", &nfs("/data1")).await;
+    let renamed = "<storage_domain><name>images0</name></storage_domain>";
+    lab.ok(Method::PUT, &format!("/api/storagedomains/{data1}"), renamed).await;
+    // 9.5 to 9.8
+    let attached = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    let made = lab.ok(Method::POST, &attached, &format!("<storage_domain id=\"{data1}\"/>")).await;
+    assert_eq!((made.status, made.header("location")), (StatusCode::CREATED, format!("{attached}/{data1}").as_str()));
+    for part in ["<master>true</master>", "<type>nfs</type>", "rel=\"activate\"", "rel=\"deactivate\"", "<data_center href="] {
+        assert!(made.body.contains(part), "{part} is not in {}", made.body);
+    }
+    let center_up = || async { lab.json(&format!("/api/datacenters/{DEFAULT}")).await["status"]["state"].clone() };
+    assert_eq!(center_up().await, "up");
+    let iso = lab.active("iso1", "iso", "/iso1").await;
+    lab.ok(Method::POST, &format!("{attached}/{iso}/deactivate"), "<action/>").await;
+    lab.refused(Method::POST, &format!("{attached}/{iso}/deactivate"), "<action/>", 409, "maintenance").await;
+    lab.ok(Method::POST, &format!("{attached}/{iso}/activate"), "<action/>").await;
+    // 12.11
+    let files = lab.admin.get(&format!("/api/storagedomains/{iso}/files")).await.body;
+    assert!(files.contains("<name>en_winxp_pro_with_sp2.iso</name>") && files.contains("<type>vfd</type>"), "{files}");
+    // 9.6
+    lab.ok(Method::POST, &format!("{attached}/{iso}/deactivate"), "<action/>").await;
+    lab.refused(
+        Method::DELETE,
+        &format!("/api/storagedomains/{iso}"),
+        &format!("<storage_domain>{NODE}</storage_domain>"),
+        409,
+        "attached",
+    )
+    .await;
+    lab.ok(Method::DELETE, &format!("{attached}/{iso}"), "<action><async>true</async></action>").await;
+    let running = &lab.engine.server().app.engine;
+    running
+        .until(|world| world.storage_domains.values().find(|d| d.config.name == "iso1" && d.attachment.is_none()).map(drop))
+        .await;
+    // 12.13, 12.14
+    let one = format!("/api/storagedomains/{iso}");
+    lab.refused(Method::DELETE, &one, "", 400, "storage-domain parameter is missing").await;
+    lab.refused(Method::DELETE, &one, "<storage_domain/>", 400, "[host.id|name] required for remove").await;
+    lab.ok(Method::DELETE, &one, &format!("<storage_domain>{NODE}<format>true</format></storage_domain>")).await;
+    let export = lab.domain("export1", "export", &nfs("/export1")).await;
+    let destroy = format!("<storage_domain>{NODE}<destroy>true</destroy></storage_domain>");
+    lab.ok(Method::DELETE, &format!("/api/storagedomains/{export}"), &destroy).await;
+    // 12.12
+    let import = format!("<storage_domain><type>export</type>{}{NODE}</storage_domain>", nfs("/export1"));
+    assert_eq!(lab.create("/api/storagedomains", &import).await, export);
+    // 13.2 to 13.4, 13.5
+    let new = format!(
+        "<storage_connection><type>nfs</type><address>192.168.0.10</address><path>/data2</path>{NODE}</storage_connection>"
+    );
+    let connection = lab.create("/api/storageconnections", &new).await;
+    let updated = format!("<storage_connection><address>storage.example.com</address>{NODE}</storage_connection>");
+    lab.ok(Method::PUT, &format!("/api/storageconnections/{connection}"), &updated).await;
+    let on_it =
+        format!("<storage_domain><name>New_Domain</name><type>data</type><storage id=\"{connection}\"/>{NODE}</storage_domain>");
+    let domain = lab.create("/api/storagedomains", &on_it).await;
+    lab.ok(Method::DELETE, &format!("/api/storagedomains/{domain}"), &format!("<storage_domain>{NODE}</storage_domain>")).await;
+    assert_eq!(lab.admin.get(&format!("/api/storageconnections/{connection}")).await.status, StatusCode::NOT_FOUND);
+    let again = lab.create("/api/storageconnections", &new).await;
+    lab.ok(Method::DELETE, &format!("/api/storageconnections/{again}"), &id("<host><name>hypervisor</name></host>")).await;
+}

@@ -124,6 +124,9 @@ impl Decide for ActivateStorageDomain {
         if matches!(attachment.status, AttachmentStatus::Active | AttachmentStatus::Locked) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
+        if domain.state != DomainState::Ready {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
+        }
         let master = world.data_center(attachment.data_center)?.master.and_then(|id| world.storage_domains.get(&id));
         if master.is_some_and(|m| m.id != self.domain && !m.is_in(AttachmentStatus::Active)) {
             return Err(act.no(Key::MasterNotActive));
@@ -273,6 +276,47 @@ impl Decide for FinishStorageTask {
             (_, Err(_)) => {}
         }
         events.push(end);
+        Ok(events)
+    }
+}
+
+/// A host does not reach a storage domain any more, or reaches it again, as a driver observed it.
+///
+/// A domain that no host of its data center reaches becomes inactive, and another takes the master's part where it was the master; it is
+/// active again as soon as one host reaches it.
+#[derive(Clone, Debug)]
+pub struct ReportDomainReach {
+    pub domain: StorageDomainId,
+    pub host: HostId,
+    pub reachable: bool,
+}
+
+impl Decide for ReportDomainReach {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(Vec::new()) };
+        let Some(attachment) = domain.attachment.filter(|_| world.hosts.contains(&self.host)) else { return Ok(Vec::new()) };
+        if domain.unreachable_from.contains(&self.host) != self.reachable {
+            return Ok(Vec::new());
+        }
+        let reached = |with: bool| {
+            let up = world.hosts_in(attachment.data_center).filter(|h| h.status == HostStatus::Up);
+            up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
+        };
+        let (before, after) = (reached(!self.reachable), reached(self.reachable));
+        let change = |to, new_master, reason: &str| -> Event {
+            let (domain, from, reason) = (self.domain, attachment.status, reason.to_owned());
+            StorageDomainStatusChanged { domain, from, to, new_master, reason }.into()
+        };
+        let mut events =
+            vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
+        match attachment.status {
+            AttachmentStatus::Active if before && !after => {
+                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
+                events.push(change(AttachmentStatus::Inactive, new_master, "no host of the data center reaches it"));
+            }
+            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, None, "")),
+            _ => {}
+        }
         Ok(events)
     }
 }

@@ -391,10 +391,11 @@ impl Decide for RemoveStorageDomain {
         };
         up(world, act, host)?;
         let task = Task::RemoveStorageDomain { domain: self.domain, host, format: self.format };
-        let mut events = detached;
-        events.push(StorageDomainRemovalStarted { domain: self.domain }.into());
-        events.push(opened(cx, 0, format!("Removing Storage Domain {}", domain.config.name), task));
-        Ok(events)
+        // What is attached stays so until the host is done.
+        Ok(vec![
+            StorageDomainRemovalStarted { domain: self.domain }.into(),
+            opened(cx, 0, format!("Removing Storage Domain {}", domain.config.name), task),
+        ])
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -415,7 +416,11 @@ impl Decide for FinishStorageDomainRemoval {
         let mut events: Vec<Event> = Vec::new();
         if let Some(domain) = world.storage_domains.get(&self.domain) {
             match &self.outcome {
-                Ok(()) => events.extend(gone(world, domain, false)),
+                Ok(()) => {
+                    let detached = |a: Attachment| StorageDomainDetached { domain: self.domain, data_center: a.data_center };
+                    events.extend(domain.attachment.map(|a| Event::from(detached(a))));
+                    events.extend(gone(world, domain, false));
+                }
                 Err(_) => {
                     let (available, used) = (domain.available, domain.used);
                     events.push(StorageDomainCreated { domain: self.domain, available, used }.into());

@@ -16,6 +16,7 @@ use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
+use evirt_domain::quota::*;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
@@ -161,13 +162,40 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
     }
 }
 
+/// Any command about quotas.
+fn quota_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide> {
+    let data_center = dice.of(&world.data_centers, |d| d.id);
+    let quota = dice.of(&world.quotas, |q| q.id);
+    let disk = dice.of(&world.disks, |d| d.id);
+    match dice.below(6) {
+        0 => Box::new(CreateQuota { data_center, config: QuotaConfig::named(name) }),
+        1 => Box::new(UpdateQuota { quota, changes: QuotaPatch { name: Some(name), ..QuotaPatch::default() } }),
+        2 => {
+            let limit = StorageLimit { domain: None, gib: 1 + dice.below(50) as i64 };
+            Box::new(ChangeQuotaLimit { quota, change: LimitChange::Storage(limit) })
+        }
+        3 => Box::new(RemoveQuota { quota }),
+        4 => {
+            let mode = dice.pick(&[QuotaMode::Audit, QuotaMode::Disabled]);
+            let changes = DataCenterPatch { quota_mode: Some(mode), ..DataCenterPatch::default() };
+            Box::new(UpdateDataCenter { data_center, changes })
+        }
+        _ => Box::new(UpdateDisk { disk, changes: DiskPatch { quota: Some(Some(quota)), ..DiskPatch::default() } }),
+    }
+}
+
 /// Any command about storage beyond the plain ones.
 fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
     let connection = dice.of(&world.storage_connections, |c| c.id);
     let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(8) {
+    match dice.below(12) {
+        11 => {
+            let domain = world.storage_domains.values().find(|d| d.is_in(AttachmentStatus::Active)).map_or(domain, |d| d.id);
+            Box::new(ReportDomainReach { domain, host, reachable: dice.coin() })
+        }
+        8..=10 => quota_command(dice, world, name),
         0 => Box::new(AddStorageConnection { config: nfs_server(&format!("/{name}")), host: None, reach: Ok(()) }),
         1 => {
             let config = way.luns[0].portal.clone().expect("a portal");
@@ -238,7 +266,11 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         105.. => outside(dice, world),
         97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
-        16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+        16..=21 => {
+            let migrating = world.vms.values().find(|v| v.state == VmState::Migrating).filter(|_| dice.coin());
+            let vm = migrating.map_or(vm, |v| v.id);
+            Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) })
+        }
         22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),
         28 => Box::new(StopVm { vm }),
         29 => Box::new(ShutdownVm { vm }),
@@ -247,7 +279,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
             Box::new(SuspendVm { vm: up })
         }
-        32 | 33 => Box::new(MigrateVm { vm, host: on, force: coin }),
+        32 | 33 => {
+            let up = world.vms.values().find(|v| v.state == VmState::Up).map_or(vm, |v| v.id);
+            Box::new(MigrateVm { vm: up, host: on.filter(|_| dice.coin()), force: true })
+        }
         34 => Box::new(CancelMigration { vm }),
         35 => Box::new(SetTicket { vm, expires_s: 60 }),
         36..=38 => {

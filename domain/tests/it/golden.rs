@@ -17,6 +17,7 @@ use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
+use evirt_domain::quota::*;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
@@ -138,6 +139,7 @@ fn disk() -> DiskConfig {
         shareable: true,
         wipe_after_delete: true,
         propagate_errors: true,
+        quota: Some(id(19)),
     }
 }
 
@@ -161,6 +163,7 @@ fn vm() -> VmConfig {
         keyboard_layout: "de".into(),
         highly_available: true,
         priority: 50,
+        quota: Some(id(19)),
         affinity: Affinity::UserMigratable,
         pinned_host: Some(id(3)),
         timezone: "GMT".into(),
@@ -311,6 +314,7 @@ fn samples() -> Vec<Event> {
             reason: reason(),
         }
         .into(),
+        StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
@@ -321,6 +325,25 @@ fn samples() -> Vec<Event> {
         StorageConnectionRemoved { connection: id(17) }.into(),
         StorageConnectionAttached { domain: id(14), connection: id(18) }.into(),
         StorageConnectionDetached { domain: id(14), connection: id(18) }.into(),
+        QuotaCreated { quota: id(19), data_center: id(1), config: QuotaConfig::named("gold".into()) }.into(),
+        QuotaUpdated { quota: id(19), changes: patch(&QuotaConfig::named("gold".into())) }.into(),
+        QuotaLimitsSet {
+            quota: id(19),
+            storage: vec![StorageLimit { domain: Some(id(14)), gib: 100 }],
+            clusters: vec![ClusterLimit { cluster: None, memory_mib: UNLIMITED, vcpus: 8 }],
+        }
+        .into(),
+        QuotaRemoved { quota: id(19), name: name() }.into(),
+        QuotaStrained {
+            data_center: id(1),
+            quota: Some(id(19)),
+            resource: Resource::Cluster,
+            strain: Strain::Threshold,
+            used_percent: 70,
+            requested_percent: 20,
+            vm: Some(id(12)),
+        }
+        .into(),
         DiskAdded { disk: id(5), config: disk(), format: DiskFormat::Raw, sparse: true, storage_domain: id(14), image: id(16) }
             .into(),
         DiskCreated { disk: id(5), actual_size: GIB }.into(),

@@ -443,6 +443,7 @@ pub fn disk_config(alias: &str) -> DiskConfig {
         shareable: false,
         wipe_after_delete: false,
         propagate_errors: false,
+        quota: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod hosts;
 mod hotplug;
 mod jobs;
 mod networks;
+mod quotas;
 mod schedule;
 mod storage;
 mod storage_connections;

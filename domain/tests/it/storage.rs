@@ -326,6 +326,30 @@ fn a_data_center_goes_by_force_with_all_that_it_has() {
 }
 
 #[test]
+fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
+    let mut estate = estate();
+    let (host, other, master) = (estate.host, estate.other, estate.domain);
+    let second = estate.active_domain(host, "second", DomainClass::Data);
+    let report = |domain, host, reachable| ReportDomainReach { domain, host, reachable };
+    estate.when(report(master, host, true)).then(&[]);
+    estate.when(report(nowhere(), host, false)).then(&[]);
+    estate.when(report(master, nowhere(), false)).then(&[]);
+    estate.when(report(master, host, false)).then(&["StorageDomainReachChanged"]);
+    estate.does(report(master, host, false));
+    estate.when(report(master, host, false)).then(&[]);
+    estate.when(report(master, other, false)).then(&["StorageDomainReachChanged", "StorageDomainStatusChanged"]);
+    estate.does(report(master, other, false));
+    assert_eq!((is(&estate, master), data_center(&estate).master), (Some(Inactive), Some(second)));
+    estate.does(report(second, host, false));
+    estate.does(report(second, other, false));
+    assert_eq!(data_center(&estate).status(&estate.world), DataCenterStatus::Problematic);
+    estate.does(report(second, other, true));
+    assert_eq!((is(&estate, second), data_center(&estate).status(&estate.world)), (Some(Active), DataCenterStatus::Up));
+    estate.does(report(master, host, true));
+    assert_eq!(is(&estate, master), Some(Active));
+}
+
+#[test]
 fn a_domain_is_destroyed_with_what_it_held() {
     let mut estate = estate();
     let (host, vm) = (estate.host, estate.vm);
@@ -413,7 +437,16 @@ fn local_storage_is_one_hosts() {
     story.finish_storage(domain);
     story.when(DetachStorageDomain { domain }).refused(LocalNoDetach);
     let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
-    story.when(remove).then(&["StorageDomainDetached", "StorageDomainRemovalStarted", "JobOpened"]);
+    story.does(remove.clone());
+    story.when(remove).refused(DomainStatusIllegal);
+    story.when(ActivateStorageDomain { domain }).refused(DomainStatusIllegal);
+    let job = story.job();
+    story.when(FinishStorageDomainRemoval { job, domain, outcome: Ok(()) }).then(&[
+        "StorageDomainDetached",
+        "StorageDomainRemoved",
+        "StorageConnectionRemoved",
+        "JobEnded",
+    ]);
 }
 
 #[test]

@@ -37,11 +37,13 @@ const ON_ERROR: &[(OnError, &str)] = &[
     (OnError::MigrateHighlyAvailable, "migrate_highly_available"),
 ];
 
-fn name_of<T: PartialEq + Copy>(table: &[(T, &'static str)], value: T) -> &'static str {
+/// The name of a value.
+pub fn name_of<T: PartialEq + Copy>(table: &[(T, &'static str)], value: T) -> &'static str {
     table.iter().find(|(v, _)| *v == value).map_or("", |(_, name)| name)
 }
 
-fn value_of<T: Copy>(table: &[(T, &str)], name: Option<&str>) -> Option<T> {
+/// The value of a name.
+pub fn value_of<T: Copy>(table: &[(T, &str)], name: Option<&str>) -> Option<T> {
     table.iter().find(|(_, n)| Some(*n) == name).map(|(v, _)| *v)
 }
 

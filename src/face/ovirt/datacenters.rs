@@ -10,7 +10,7 @@ use evirt_domain::storage::*;
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::clusters;
+use super::clusters::{self, name_of, value_of};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
@@ -73,11 +73,17 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .set("version", version(dc.config.version))
         .set("supported_versions", Doc::new().set("version", versions))
         .set_path("status.state", status_name(dc.status(world)))
+        .opt("quota_mode", Some(dc.config.quota_mode).filter(|m| *m != QuotaMode::Disabled).map(|m| name_of(QUOTA_MODES, m)))
         .link("storagedomains", format!("{href}/storagedomains"))
         .link("clusters", format!("{href}/clusters"))
+        .link("quotas", format!("{href}/quotas"))
         .link("permissions", format!("{href}/permissions"))
         .set("href", href)
 }
+
+/// The names of quota modes in later versions of the API; the guide has none.
+const QUOTA_MODES: &[(QuotaMode, &str)] =
+    &[(QuotaMode::Disabled, "disabled"), (QuotaMode::Audit, "audit"), (QuotaMode::Enabled, "enabled")];
 
 /// What a request says of a data center that is to be changed.
 fn patch(sent: &Doc) -> DataCenterPatch {
@@ -87,7 +93,7 @@ fn patch(sent: &Doc) -> DataCenterPatch {
         comment: given(sent, "comment"),
         storage_type: sent.text("storage_type").and_then(StorageKind::from_name),
         version: sent_version(sent),
-        quota_mode: None,
+        quota_mode: value_of(QUOTA_MODES, sent.text("quota_mode")),
     }
 }
 
@@ -105,7 +111,8 @@ fn config(sent: &Doc) -> DataCenterConfig {
     config
 }
 
-fn center<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<DataCenter>, Answer> {
+/// The data center that the path names.
+pub fn center<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<DataCenter>, Answer> {
     call.found(world.data_centers.get(&call.id(1)?), 1)
 }
 
@@ -175,7 +182,7 @@ async fn in_cluster(call: Arc<Call>) -> Handled {
 }
 
 /// The storage domain that the path names, where it is attached to the data center that the path names.
-fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+pub fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
     let data_center = center(call, world)?.id;
     let domain = world.storage_domains.get(&call.id(3)?);
     call.found(domain.filter(|d| d.attachment.is_some_and(|a| a.data_center == data_center)), 3)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use evirt_domain::World;
 use evirt_domain::disk::*;
 use evirt_domain::ids::StorageDomainId;
+use evirt_domain::storage::StorageDomain;
 use evirt_domain::world::NameKind;
+use evirt_projections::inventory::{Page, list_where};
 
 use super::answer::{Answer, Handled};
 use super::collection::{creating, creation_status, remove};
@@ -21,6 +23,12 @@ routes! { ROUTES:
     "disks" => GET list, POST add;
     "disks/{}" => GET get, DELETE delete;
     "disks/{}/creation_status/{}" => GET creation_status;
+    "storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
+    "storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
+    "datacenters/{}/storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "datacenters/{}/storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
+    "datacenters/{}/storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
     "disks/{}/statistics" => GET list_statistics;
     "disks/{}/statistics/{}" => GET get_statistic;
 }
@@ -62,6 +70,7 @@ pub fn common(base: &str, disk: &Disk) -> Doc {
         .set("shareable", config.shareable)
         .set("wipe_after_delete", config.wipe_after_delete)
         .set("propagate_errors", config.propagate_errors)
+        .opt_path("quota.id", config.quota.map(|id| id.to_string()))
 }
 
 /// What is measured of a disk.
@@ -79,16 +88,17 @@ pub fn complete(sent: &Doc) -> Result<(), Fault> {
 }
 
 /// What a request says of a new disk; an empty alias is the domain's to fill.
-pub fn config(sent: &Doc) -> DiskConfig {
+pub fn config(call: &Call, sent: &Doc) -> Result<DiskConfig, Answer> {
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
-    DiskConfig {
+    Ok(DiskConfig {
         alias: given(sent, "alias").or_else(|| given(sent, "name")).unwrap_or_default(),
         description: given(sent, "description").unwrap_or_default(),
         size: sent.int("provisioned_size").or_else(|| sent.int("size")).unwrap_or_default(),
         shareable: yes("shareable"),
         wipe_after_delete: yes("wipe_after_delete"),
         propagate_errors: yes("propagate_errors"),
-    }
+        quota: super::quotas::named(call, sent)?.flatten(),
+    })
 }
 
 /// The format that a request gives.
@@ -118,16 +128,71 @@ async fn get(call: Arc<Call>) -> Handled {
 
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&DISK)?;
-    complete(&sent).map_err(|fault| call.bad(&fault))?;
+    let storage_domain = storage_domain(&call, &sent)?;
+    make(&call, &sent, storage_domain, view).await
+}
+
+/// Makes a floating disk.
+async fn make(
+    call: &Call,
+    sent: &Doc,
+    storage_domain: Option<StorageDomainId>,
+    view: impl Fn(&World, &str, &Disk) -> Doc,
+) -> Handled {
+    complete(sent).map_err(|fault| call.bad(&fault))?;
     if sent.has("lun_storage") {
         let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
         return Err(call.bad(&fault));
     }
-    let storage_domain = storage_domain(&call, &sent)?;
-    let (format, sparse) = (format(&sent), sent.bool("sparse"));
-    let outcome = call.submit(AddDisk { config: config(&sent), format, sparse, storage_domain, attach: None }).await?;
+    let (format, sparse) = (format(sent), sent.bool("sparse"));
+    let outcome = call.submit(AddDisk { config: config(call, sent)?, format, sparse, storage_domain, attach: None }).await?;
     let id = first_id(&outcome).unwrap_or_default();
-    creating(&call, &DISK, &outcome, |world| world.disks.get(&id).map(|disk| view(world, call.base, disk))).await
+    creating(call, &DISK, &outcome, |world| world.disks.get(&id).map(|disk| view(world, call.base, disk))).await
+}
+
+/// The storage domain that the path goes through, and the segment that names the disk.
+fn on_domain(call: &Call) -> Result<(Arc<StorageDomain>, usize), Answer> {
+    let found = match call.segment(0) {
+        "storagedomains" => (super::storagedomains::domain(call, &call.world)?.clone(), 3),
+        _ => (super::datacenters::attached(call, &call.world)?.clone(), 5),
+    };
+    Ok(found)
+}
+
+/// The disk as the API shows it below what the path's first `n` segments name.
+fn view_below(call: &Call, n: usize, world: &World, disk: &Disk) -> Doc {
+    let above = call.target.segments[..n].join("/");
+    view(world, call.base, disk).set("href", format!("{}/{above}/{}", call.base, disk.id))
+}
+
+async fn list_on_domain(call: Arc<Call>) -> Handled {
+    let (domain, n) = on_domain(&call)?;
+    let found =
+        list_where(call.view(), &call.plan::<Disk>()?, Page::of(call.max()?), |disk: &Disk| disk.storage_domain == domain.id);
+    listed(&call, &DISK, found.iter().map(|disk| view_below(&call, n, &call.world, disk)))
+}
+
+/// The disk that the path names, where it is on the storage domain that the path names.
+fn disk_on_domain(call: &Call) -> Result<(Arc<Disk>, usize), Answer> {
+    let (domain, n) = on_domain(call)?;
+    let disk = call.world.disks.get(&call.id(n)?).filter(|disk| disk.storage_domain == domain.id);
+    Ok((call.found(disk, n)?.clone(), n))
+}
+
+async fn get_on_domain(call: Arc<Call>) -> Handled {
+    let (disk, n) = disk_on_domain(&call)?;
+    shown(&call, &DISK, &view_below(&call, n, &call.world, &disk))
+}
+
+async fn add_on_domain(call: Arc<Call>) -> Handled {
+    let (domain, n) = on_domain(&call)?;
+    let sent = call.body(&DISK)?;
+    make(&call, &sent, Some(domain.id), |world, _, disk| view_below(&call, n, world, disk)).await
+}
+
+async fn delete_on_domain(call: Arc<Call>) -> Handled {
+    let (disk, _) = disk_on_domain(&call)?;
+    remove(&call, RemoveDisk { disk: disk.id }).await
 }
 
 async fn delete(call: Arc<Call>) -> Handled {

@@ -22,6 +22,7 @@ mod networks;
 mod parts;
 mod permissions;
 mod probe;
+mod quotas;
 mod repeat;
 pub mod representation;
 pub mod request;
@@ -70,6 +71,7 @@ const COLLECTIONS: &[&[Route]] = &[
     jobs::ROUTES,
     networks::ROUTES,
     permissions::ROUTES,
+    quotas::ROUTES,
     roles::ROUTES,
     storageconnections::ROUTES,
     storagedomains::ROUTES,

@@ -38,8 +38,10 @@ pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
     };
     let mut links = vec!["permissions", "storageconnections"];
-    if domain.class == DomainClass::Iso {
-        links.push("files");
+    match domain.class {
+        DomainClass::Iso => links.push("files"),
+        DomainClass::Data => links.push("disks"),
+        DomainClass::Export | DomainClass::Image => {}
     }
     let doc = common(world, domain).opt_path("status.state", state);
     links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
@@ -55,6 +57,7 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
     common(world, domain)
         .set_path("status.state", attachment.status.name())
         .reference("data_center", attachment.data_center.to_string(), center)
+        .link("disks", format!("{href}/disks"))
         .action("activate", format!("{href}/activate"))
         .action("deactivate", format!("{href}/deactivate"))
         .set("href", href)

@@ -84,7 +84,7 @@ async fn add(call: Arc<Call>) -> Handled {
     }
     disks::complete(&sent).map_err(|fault| call.bad(&fault))?;
     let command = AddDisk {
-        config: disks::config(&sent),
+        config: disks::config(&call, &sent)?,
         format: disks::format(&sent),
         sparse: sent.bool("sparse"),
         storage_domain: disks::storage_domain(&call, &sent)?,
@@ -112,6 +112,7 @@ async fn update(call: Arc<Call>) -> Handled {
         shareable: sent.bool("shareable"),
         wipe_after_delete: sent.bool("wipe_after_delete"),
         propagate_errors: sent.bool("propagate_errors"),
+        quota: super::quotas::named(&call, &sent)?,
     };
     call.submit(UpdateDisk { disk: current.disk, changes }).await?;
     let command = UpdateDiskAttachment {

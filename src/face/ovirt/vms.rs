@@ -106,6 +106,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .opt_path("usb.type", config.usb.then_some("native"))
         .opt("timezone", text(&config.timezone))
         .opt("tunnel_migration", config.tunnel_migration)
+        .opt_path("quota.id", config.quota.map(|id| id.to_string()))
         .opt("start_time", vm.started_at.map(date));
     if !config.domain.is_empty() {
         doc = doc.set_path("domain.name", config.domain.as_str());
@@ -198,6 +199,7 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         priority: number(sent, "high_availability.priority"),
         stateless: sent.bool("stateless"),
         delete_protected: sent.bool("delete_protected"),
+        quota: super::quotas::named(call, sent)?,
         affinity: placed.text("affinity").and_then(Affinity::from_name),
         pinned_host: pinned,
         timezone: given(sent, "timezone"),

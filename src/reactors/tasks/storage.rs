@@ -148,11 +148,20 @@ impl Work<'_> {
         self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
     }
 
+    /// Lets a host wipe a domain, or only let go of it. What is still attached is detached first.
     pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
-        let outcome = match format {
-            true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
-            false => Ok(()),
+        let outcome = async {
+            let world = self.reactor.engine.world();
+            if let Some(attachment) = world.storage_domains.get(&id).and_then(|d| d.attachment) {
+                let call = Call::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
+                self.ask(call).await?;
+            }
+            match format {
+                true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
+                false => Ok(()),
+            }
         };
+        let outcome = outcome.await;
         self.submit(FinishStorageDomainRemoval { job: self.job, domain: id, outcome }).await;
     }
 

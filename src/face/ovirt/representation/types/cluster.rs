@@ -1,12 +1,12 @@
 //! Data centers, clusters and quotas.
 
 use super::common::{CPU, STATUS, SUPPORTED_VERSIONS, TRANSPARENT_HUGE_PAGES, VERSION};
-use super::enums::{MIGRATE_ON_ERROR, SCHEDULING_POLICY_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
+use super::enums::{MIGRATE_ON_ERROR, QUOTA_MODE, SCHEDULING_POLICY_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
 use super::identity::USERS;
-use super::storage::DISKS;
+use super::storage::{DISKS, STORAGE_DOMAIN};
 use super::vm::VMS;
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, group, int, long, member};
+use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, decimal, group, int, long, member};
 
 /// A data center: `<data_center>`.
 pub static DATA_CENTER: TypeDef = TypeDef {
@@ -19,6 +19,8 @@ pub static DATA_CENTER: TypeDef = TypeDef {
         group("version", &VERSION),
         group("supported_versions", &SUPPORTED_VERSIONS),
         group("status", &STATUS),
+        // Of later versions: shown only where it is not the usual.
+        member("quota_mode", &QUOTA_MODE),
     ],
 };
 
@@ -49,7 +51,40 @@ pub static QUOTA: TypeDef = TypeDef {
     element: "quota",
     plural: "quotas",
     class: "Quota",
-    fields: resource![group("data_center", &DATA_CENTER), group("vms", &VMS), group("disks", &DISKS), group("users", &USERS),],
+    fields: resource![
+        group("data_center", &DATA_CENTER),
+        group("vms", &VMS),
+        group("disks", &DISKS),
+        group("users", &USERS),
+        // Of later versions: shown only where they are not the usual.
+        int("cluster_soft_limit_pct"),
+        int("cluster_hard_limit_pct"),
+        int("storage_soft_limit_pct"),
+        int("storage_hard_limit_pct"),
+    ],
+};
+
+/// A quota's limit on storage, of later versions: `<storage_quota_limit>`.
+pub static STORAGE_QUOTA_LIMIT: TypeDef = TypeDef {
+    element: "storage_quota_limit",
+    plural: "storage_quota_limits",
+    class: "QuotaStorageLimit",
+    fields: resource![group("quota", &QUOTA), group("storage_domain", &STORAGE_DOMAIN), long("limit"), decimal("usage"),],
+};
+
+/// A quota's limit on clusters, of later versions: `<cluster_quota_limit>`.
+pub static CLUSTER_QUOTA_LIMIT: TypeDef = TypeDef {
+    element: "cluster_quota_limit",
+    plural: "cluster_quota_limits",
+    class: "QuotaClusterLimit",
+    fields: resource![
+        group("quota", &QUOTA),
+        group("cluster", &CLUSTER),
+        int("vcpu_limit"),
+        int("vcpu_usage"),
+        decimal("memory_limit"),
+        decimal("memory_usage"),
+    ],
 };
 
 pub(super) static ERROR_HANDLING: TypeDef = TypeDef {

@@ -25,6 +25,7 @@ enums! {
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";
     SGIO = "ScsiGenericIO": "filtered" "unfiltered";
     STORAGE_FORMAT = "StorageFormat": "v1" "v2" "v3";
+    QUOTA_MODE = "QuotaModeType": "disabled" "audit" "enabled";
     WATCHDOG_MODEL = "WatchdogModel": "i6300esb";
     WATCHDOG_ACTION = "WatchdogAction": "none" "reset" "poweroff" "dump" "pause";
 }

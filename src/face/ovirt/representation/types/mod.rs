@@ -21,7 +21,7 @@ use super::description::{self, FieldDef, TypeDef, attribute, flags};
 pub use action::{ACTION, CREATION, TICKET};
 pub use api::{API, RSDL};
 pub use capabilities::{CAPABILITIES, VERSION_CAPS};
-pub use cluster::{CLUSTER, DATA_CENTER, QUOTA};
+pub use cluster::{CLUSTER, CLUSTER_QUOTA_LIMIT, DATA_CENTER, QUOTA, STORAGE_QUOTA_LIMIT};
 pub use common::{FAULT, LINK};
 pub use gluster::{GLUSTER_BRICK, GLUSTER_BRICKS, GLUSTER_HOOK, GLUSTER_VOLUME};
 pub use host::{HOOK, HOST};
@@ -116,6 +116,8 @@ static ALL: &[&TypeDef] = &[
     &DATA_CENTER,
     &CLUSTER,
     &QUOTA,
+    &STORAGE_QUOTA_LIMIT,
+    &CLUSTER_QUOTA_LIMIT,
     &NETWORK,
     &VNIC_PROFILE,
     &NIC,
