@@ -215,6 +215,20 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     ] {
         assert_eq!(eve.get(&path).await.status, status, "{path}");
     }
+    let gone = "6efc0cfa-8495-4a96-93e5-ee490328cf48";
+    for below in ["", "/nics", "/permissions"] {
+        let hidden = eve.get(&format!("/api/vms/{other}{below}")).await.body;
+        assert_eq!(
+            hidden.replace(&other, gone),
+            eve.get(&format!("/api/vms/{gone}{below}")).await.body,
+            "as if it did not exist"
+        );
+    }
+    is(
+        &eve.post(&format!("/api/vms/{mine}/permissions"), "<permission><role><name>SuperUser</name></role></permission>").await,
+        400,
+        &[],
+    );
     lacks(&eve.get("/api").await, &["<summary>"]);
     let json =
         engine.caller("eve@internal", "pw").with("filter", "true").with("accept", "application/json").get("/api/vms").await;

@@ -49,12 +49,12 @@ pub fn object_of(kind: NameKind, id: Uuid) -> Option<Object> {
     })
 }
 
-/// The objects that a path below the base goes through.
-fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = Object> {
+/// The objects that a path below the base goes through, each with the segment that names it.
+fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, Object)> {
     let pairs = segments.clone().zip(segments.skip(1));
     pairs.filter_map(|(collection, id)| {
         let (_, make) = OBJECTS.iter().find(|(name, _)| *name == collection)?;
-        Uuid::parse_str(id).ok().map(make)
+        Uuid::parse_str(id).ok().map(|parsed| (id, make(parsed)))
     })
 }
 
@@ -69,9 +69,10 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
         return Err(call.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
-    let hidden = |object: &Object| object.exists(&call.world) && !visible.contains(&call.world, *object);
+    let hidden = |(_, object): &(&str, Object)| object.exists(&call.world) && !visible.contains(&call.world, *object);
     match objects(call.target.segments.iter().map(String::as_str)).find(hidden) {
-        Some(_) => Err(call.missing(call.target.segments.last().map_or("", String::as_str))),
+        // In the words of what does not exist.
+        Some((id, _)) => Err(call.missing(id)),
         None => Ok(()),
     }
 }
@@ -171,7 +172,7 @@ fn collect(doc: &Doc, found: &mut Vec<Object>) {
 /// The objects that a link leads to or through.
 fn led_to(href: &str) -> impl Iterator<Item = Object> {
     let path = BASES.iter().find_map(|base| href.strip_prefix(base));
-    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1)))
+    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1))).map(|(_, object)| object)
 }
 
 /// A document without references to what its reader may not see.
