@@ -260,6 +260,8 @@ keys! {
     DiskShareableCow "SHAREABLE_DISK_IS_NOT_SUPPORTED_BY_VOLUME_FORMAT" Conflict "Cannot ${action} ${type}. Only raw disks can be shared.",
     DiskBootInUse "ACTION_TYPE_FAILED_DISK_BOOT_IN_USE" Conflict "Cannot ${action} ${type}. The VM has a bootable disk already.",
     DiskAttachedAlready "ACTION_TYPE_FAILED_DISK_ALREADY_ATTACHED" Conflict "Cannot ${action} ${type}. The disk is attached already.",
+    HotUpdate "CANNOT_PERFORM_HOT_UPDATE" Conflict "Cannot ${action} ${type}. The model and the MAC address of an interface that is plugged into a running machine do not change; unplug it first.",
+    HotPlugNotVirtio "HOT_PLUG_DISK_IS_NOT_VIRTIO" Conflict "Cannot ${action} ${type}. Only a VirtIO disk is plugged while the machine runs.",
     DiskNotShareable "ACTION_TYPE_FAILED_NOT_SHAREABLE_DISK_ALREADY_ATTACHED" Conflict "Cannot ${action} ${type}. The disk is attached to another VM and is not shareable.",
     DiskElsewhere "ACTION_TYPE_FAILED_STORAGE_POOL_NOT_MATCH" Conflict "Cannot ${action} ${type}. The disk is in another data center.",
     DiskLocked "ACTION_TYPE_FAILED_DISKS_LOCKED" Conflict "Cannot ${action} ${type}. Disk ${disk} is locked.",

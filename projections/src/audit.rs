@@ -15,6 +15,7 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
@@ -469,7 +470,12 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::NicUpdated(e) => {
             let vm = at.vm(e.vm)?;
             let config = &vm.nics.iter().find(|nic| nic.id == e.nic)?.config;
-            let draft = nic(at.draft(934).vm(e.vm), config);
+            let code = match e.changes.plugged.filter(|_| !vm.is_down()) {
+                Some(true) => 1012,
+                Some(false) => 1014,
+                None => 934,
+            };
+            let draft = nic(at.draft(code).vm(e.vm), config);
             match e.changes.linked {
                 Some(linked) => draft.with("LinkState", if linked { "up" } else { "down" }),
                 None => draft,
@@ -750,6 +756,18 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::RebootVm { vm } => by(158).vm(vm),
         Task::SuspendVm { vm } => by(502).vm(vm),
         Task::RemoveVm { vm } => by(59).vm(vm),
+        Task::ChangeDevice { vm, device, change } => match (device, change) {
+            (Device::Nic(id), change) => {
+                let code = match change {
+                    DeviceChange::Plug => 1013,
+                    DeviceChange::Unplug => 1015,
+                    DeviceChange::Rewire => 935,
+                };
+                nic(by(code).vm(vm), &at.vm(vm)?.nics.iter().find(|nic| nic.id == id)?.config)
+            }
+            (Device::Disk(disk), DeviceChange::Unplug) => by(2003).vm(vm).disk(disk),
+            (Device::Disk(disk), _) => by(2001).vm(vm).disk(disk),
+        },
         Task::ActivateHost { host } => by(18).host(host),
         Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
         Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),

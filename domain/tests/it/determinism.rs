@@ -10,6 +10,7 @@ use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::external::*;
 use evirt_domain::host::*;
+use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::job::*;
@@ -111,6 +112,9 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
+        Task::ChangeDevice { vm, device, change } => {
+            Box::new(FinishDeviceChange { job, vm, device, change, outcome: dice.outcome(()) })
+        }
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
         Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
         Task::MigrateVm { vm } if dice.below(4) == 0 => {

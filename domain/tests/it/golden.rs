@@ -342,7 +342,7 @@ fn samples() -> Vec<Event> {
         DiskAttachmentUpdated { vm: id(12), attachment: attachment() }.into(),
         DiskDetached { vm: id(12), disk: id(5) }.into(),
         CdRomChanged { vm: id(12), file: "rhel.iso".into(), current: true }.into(),
-        VmStartRequested { vm: id(12), host: id(3), job: id(17), overrides, restore: true }.into(),
+        VmStartRequested { vm: id(12), host: id(3), job: id(17), overrides, restore: true, only_there: true }.into(),
         VmRelocated { vm: id(12), from: id(3), to: id(19), reason: reason() }.into(),
         VmPoweringUp { vm: id(12), display: display() }.into(),
         VmUp { vm: id(12), host: id(3), started: true, started_by: actor, guest }.into(),

@@ -322,6 +322,11 @@ pub const FACTS: &[Fact] = &[
         "NETWORK_UPDATE_VM_INTERFACE",
         "Network interface ${InterfaceName} (${InterfaceType}) of VM ${VmName} was changed[ by ${UserName}][; its link is ${LinkState}].",
     ),
+    error(
+        935,
+        "NETWORK_UPDATE_VM_INTERFACE_FAILED",
+        "Network interface ${InterfaceName} (${InterfaceType}) of VM ${VmName} could not be changed[ for ${UserName}][: ${Reason}].",
+    ),
     normal(942, "NETWORK_ADD_NETWORK", "Network ${NetworkName} was created in data center ${StoragePoolName}[ by ${UserName}]."),
     normal(
         944,
@@ -412,6 +417,26 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(60),
     normal(
+        1012,
+        "NETWORK_ACTIVATE_VM_INTERFACE_SUCCESS",
+        "Network interface ${InterfaceName} (${InterfaceType}) was plugged into VM ${VmName}[ by ${UserName}].",
+    ),
+    error(
+        1013,
+        "NETWORK_ACTIVATE_VM_INTERFACE_FAILURE",
+        "Network interface ${InterfaceName} (${InterfaceType}) could not be plugged into VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        1014,
+        "NETWORK_DEACTIVATE_VM_INTERFACE_SUCCESS",
+        "Network interface ${InterfaceName} (${InterfaceType}) was unplugged from VM ${VmName}[ by ${UserName}].",
+    ),
+    error(
+        1015,
+        "NETWORK_DEACTIVATE_VM_INTERFACE_FAILURE",
+        "Network interface ${InterfaceName} (${InterfaceType}) could not be unplugged from VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
         1100,
         "NETWORK_UPDATE_DISPLAY_TO_VDS_GROUP",
         "Network ${NetworkName} is the display network of cluster ${VdsGroupName} now[, set by ${UserName}].",
@@ -438,7 +463,17 @@ pub const FACTS: &[Fact] = &[
         "vNIC profile ${VnicProfileName} of network ${NetworkName} was removed[ by ${UserName}].",
     ),
     normal(2000, "USER_HOTPLUG_DISK", "Disk ${DiskAlias} was plugged into VM ${VmName}[ by ${UserName}]."),
+    error(
+        2001,
+        "USER_FAILED_HOTPLUG_DISK",
+        "Disk ${DiskAlias} could not be plugged into VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(2002, "USER_HOTUNPLUG_DISK", "Disk ${DiskAlias} was unplugged from VM ${VmName}[ by ${UserName}]."),
+    error(
+        2003,
+        "USER_FAILED_HOTUNPLUG_DISK",
+        "Disk ${DiskAlias} could not be unplugged from VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(
         2014,
         "USER_FINISHED_REMOVE_DISK",
