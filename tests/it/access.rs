@@ -240,6 +240,10 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     is(&eve.put(&format!("/api/vms/{mine}"), "<vm><comment>c</comment></vm>").await, 400, &["not authorized"]);
     is(&add_vm(&eve, "third").await, 400, &["not authorized"]);
 
+    let host = "<host><name>h</name><address>192.168.0.11</address><root_password>x</root_password></host>";
+    is(&eve.post("/api/hosts", host).await, 400, &["not authorized"]);
+    is(&admin.post("/api/hosts", host).await, 409, &["password"]);
+
     // What only lets create shows the cluster and nothing in it; what is created is owned.
     grant(&admin, &format!("/api/clusters/{CLUSTER}"), VM_CREATOR, &eve_id).await;
     is(&eve.get("/api/clusters").await, 200, &[CLUSTER]);

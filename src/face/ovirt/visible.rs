@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use evirt_domain::World;
-use evirt_domain::access::Object;
+use axum::http::Method;
+use evirt_domain::access::{Object, allowed_somewhere};
+use evirt_domain::permit::Permit;
 use evirt_domain::world::NameKind;
+use evirt_domain::{Key, World};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
@@ -74,6 +76,23 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
         // In the words of what does not exist.
         Some((id, _)) => Err(call.missing(id)),
         None => Ok(()),
+    }
+}
+
+/// Collections whose changes have a host or storage asked before they are decided, and what it takes at least.
+const PROBED: &[(&str, Permit)] = &[
+    ("hosts", Permit::CreateHost),
+    ("storagedomains", Permit::CreateStorageDomain),
+    ("storageconnections", Permit::CreateStorageDomain),
+];
+
+/// Refuses who could not carry the change out on anything, before anybody outside is asked on behalf of it.
+pub fn check_probe(call: &Call) -> Result<(), Answer> {
+    let creates = call.method == Method::POST && call.target.segments.len() == 1;
+    let needed = PROBED.iter().find(|(name, _)| creates && *name == call.segment(0)).map(|(_, permit)| *permit);
+    match needed.is_none_or(|permit| allowed_somewhere(&call.world, call.caller.user, permit)) {
+        true => Ok(()),
+        false => Err(Answer::refusal(&Key::NotAuthorized.into(), call.output)),
     }
 }
 
