@@ -287,7 +287,7 @@ keys! {
     UserIsSelf "USER_CANNOT_REMOVE_HIMSELF" Conflict "Cannot ${action} User. It is the caller's own.",
     UserExists "USER_ALREADY_EXISTS" Conflict "Cannot ${action} User. ${name} exists already.",
     UserLoginName "VALIDATION_USER_LOGIN_NAME" BadParameters "Cannot ${action} User. The login name is empty, too long, or holds characters that it must not.",
-    PermissionAdminOnly "PERMISSION_ADD_FAILED_ONLY_SYSTEM_SUPER_USER_CAN_GIVE_ADMIN_ROLES" Conflict "Cannot ${action} Permission. Only a SuperUser on the system may grant administrative roles.",
+    PermissionAdminOnly "PERMISSION_ADD_FAILED_ONLY_SYSTEM_SUPER_USER_CAN_GIVE_ADMIN_ROLES" Forbidden "Cannot ${action} Permission. Only a SuperUser on the system may grant administrative roles.",
     PermissionRemoveAdminOnly "PERMISSION_REMOVE_FAILED_ONLY_SYSTEM_SUPER_USER_CAN_REMOVE_ADMIN_ROLES" Forbidden "Cannot ${action} Permission. Only a SuperUser on the system may take administrative roles away.",
     PermissionObject "PERMISSION_ADD_FAILED_INVALID_OBJECT_ID" BadParameters "Cannot ${action} Permission. The object does not exist.",
     GroupIsEveryone "ACTION_TYPE_FAILED_CANNOT_REMOVE_BUILTIN_GROUP_EVERYONE" Conflict "Cannot ${action} Group. Everyone is built in.",

@@ -215,6 +215,20 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     ] {
         assert_eq!(eve.get(&path).await.status, status, "{path}");
     }
+    let gone = "6efc0cfa-8495-4a96-93e5-ee490328cf48";
+    for below in ["", "/nics", "/permissions"] {
+        let hidden = eve.get(&format!("/api/vms/{other}{below}")).await.body;
+        assert_eq!(
+            hidden.replace(&other, gone),
+            eve.get(&format!("/api/vms/{gone}{below}")).await.body,
+            "as if it did not exist"
+        );
+    }
+    is(
+        &eve.post(&format!("/api/vms/{mine}/permissions"), "<permission><role><name>SuperUser</name></role></permission>").await,
+        400,
+        &[],
+    );
     lacks(&eve.get("/api").await, &["<summary>"]);
     let json =
         engine.caller("eve@internal", "pw").with("filter", "true").with("accept", "application/json").get("/api/vms").await;
@@ -225,6 +239,10 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     assert_eq!(eve.delete(&format!("/api/vms/{other}")).await.status, StatusCode::NOT_FOUND);
     is(&eve.put(&format!("/api/vms/{mine}"), "<vm><comment>c</comment></vm>").await, 400, &["not authorized"]);
     is(&add_vm(&eve, "third").await, 400, &["not authorized"]);
+
+    let host = "<host><name>h</name><address>192.168.0.11</address><root_password>x</root_password></host>";
+    is(&eve.post("/api/hosts", host).await, 400, &["not authorized"]);
+    is(&admin.post("/api/hosts", host).await, 409, &["password"]);
 
     // What only lets create shows the cluster and nothing in it; what is created is owned.
     grant(&admin, &format!("/api/clusters/{CLUSTER}"), VM_CREATOR, &eve_id).await;

@@ -49,6 +49,12 @@ pub fn allowed(world: &World, user: UserId, permit: Permit, object: Object) -> b
     })
 }
 
+/// Whether a user holds a permit on anything at all: what it takes for a question to be asked before a command is decided.
+pub fn allowed_somewhere(world: &World, user: UserId, permit: Permit) -> bool {
+    let allows = |role: RoleId| world.roles.get(&role).is_some_and(|role| role.permits.contains(&permit));
+    holders(world, user).any(|holder| world.held_by(holder).any(|permission| allows(permission.role)))
+}
+
 /// Whether a user holds an administrative role on anything, also as one of a group: who does not has only the user-level API.
 pub fn is_administrator(world: &World, user: UserId) -> bool {
     let administrative = |role: RoleId| world.roles.get(&role).is_some_and(|role| role.administrative);

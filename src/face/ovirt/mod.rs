@@ -172,7 +172,8 @@ async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> 
 /// must not be found out after a command was carried out.
 fn permitted(call: &Call) -> Result<(), Answer> {
     call.flag("async")?;
-    visible::check(call, matches!(call.method, Method::GET | Method::HEAD))
+    visible::check(call, matches!(call.method, Method::GET | Method::HEAD))?;
+    visible::check_probe(call)
 }
 
 /// The format that the client accepts most: XML where it does not care, none where it takes neither.

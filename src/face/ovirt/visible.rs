@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use evirt_domain::World;
-use evirt_domain::access::Object;
+use axum::http::Method;
+use evirt_domain::access::{Object, allowed_somewhere};
+use evirt_domain::permit::Permit;
 use evirt_domain::world::NameKind;
+use evirt_domain::{Key, World};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
@@ -49,12 +51,12 @@ pub fn object_of(kind: NameKind, id: Uuid) -> Option<Object> {
     })
 }
 
-/// The objects that a path below the base goes through.
-fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = Object> {
+/// The objects that a path below the base goes through, each with the segment that names it.
+fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, Object)> {
     let pairs = segments.clone().zip(segments.skip(1));
     pairs.filter_map(|(collection, id)| {
         let (_, make) = OBJECTS.iter().find(|(name, _)| *name == collection)?;
-        Uuid::parse_str(id).ok().map(make)
+        Uuid::parse_str(id).ok().map(|parsed| (id, make(parsed)))
     })
 }
 
@@ -69,10 +71,28 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
         return Err(call.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
-    let hidden = |object: &Object| object.exists(&call.world) && !visible.contains(&call.world, *object);
+    let hidden = |(_, object): &(&str, Object)| object.exists(&call.world) && !visible.contains(&call.world, *object);
     match objects(call.target.segments.iter().map(String::as_str)).find(hidden) {
-        Some(_) => Err(call.missing(call.target.segments.last().map_or("", String::as_str))),
+        // In the words of what does not exist.
+        Some((id, _)) => Err(call.missing(id)),
         None => Ok(()),
+    }
+}
+
+/// Collections whose changes have a host or storage asked before they are decided, and what it takes at least.
+const PROBED: &[(&str, Permit)] = &[
+    ("hosts", Permit::CreateHost),
+    ("storagedomains", Permit::CreateStorageDomain),
+    ("storageconnections", Permit::CreateStorageDomain),
+];
+
+/// Refuses who could not carry the change out on anything, before anybody outside is asked on behalf of it.
+pub fn check_probe(call: &Call) -> Result<(), Answer> {
+    let creates = call.method == Method::POST && call.target.segments.len() == 1;
+    let needed = PROBED.iter().find(|(name, _)| creates && *name == call.segment(0)).map(|(_, permit)| *permit);
+    match needed.is_none_or(|permit| allowed_somewhere(&call.world, call.caller.user, permit)) {
+        true => Ok(()),
+        false => Err(Answer::refusal(&Key::NotAuthorized.into(), call.output)),
     }
 }
 
@@ -171,7 +191,7 @@ fn collect(doc: &Doc, found: &mut Vec<Object>) {
 /// The objects that a link leads to or through.
 fn led_to(href: &str) -> impl Iterator<Item = Object> {
     let path = BASES.iter().find_map(|base| href.strip_prefix(base));
-    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1)))
+    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1))).map(|(_, object)| object)
 }
 
 /// A document without references to what its reader may not see.
