@@ -142,7 +142,7 @@ fn who_may_not_consume_is_refused_where_quotas_are_enforced() {
     estate.does(storage(quota, None, 100));
     mode(&mut estate, QuotaMode::Enabled);
     let creator = estate.world.roles.values().find(|r| r.name == "DiskCreator").map(|r| r.id);
-    estate.does(AddUser { name: "eve".into(), password: "hash".into(), role: creator });
+    estate.does(AddUser { name: "eve".into(), password: "hash".into(), roles: creator.into_iter().collect() });
     let eve = estate.world.users.values().find(|u| u.name == "eve").expect("eve").id;
     let everyones: Vec<_> = estate
         .world
