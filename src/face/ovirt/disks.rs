@@ -17,7 +17,6 @@ use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
-use super::visible;
 use crate::hypervisor::DiskStatistics;
 
 routes! { ROUTES:
@@ -168,8 +167,8 @@ fn view_below(call: &Call, n: usize, world: &World, disk: &Disk) -> Doc {
 
 async fn list_on_domain(call: Arc<Call>) -> Handled {
     let (domain, n) = on_domain(&call)?;
-    let (plan, visible) = (call.plan::<Disk>()?, call.visible());
-    let wanted = |disk: &Disk| disk.storage_domain == domain.id && visible::shows(&call, &visible, disk);
+    let plan = call.plan::<Disk>()?;
+    let wanted = |disk: &Disk| disk.storage_domain == domain.id;
     let found = list_where(call.view(), &plan, Page::of(call.max()?), wanted);
     listed(&call, &DISK, found.iter().map(|disk| view_below(&call, n, &call.world, disk)))
 }
