@@ -261,6 +261,7 @@ event_kinds! {
     storage::StorageDomainReachChanged 1,
     storage::StorageDomainDetached 1,
     storage::StorageDomainSpaceReported 1,
+    storage::StorageDomainExtended 1,
     storage::StorageDomainFilesListed 1,
     storage::StorageDomainRemovalStarted 1,
     storage::StorageDomainRemoved 1,

@@ -376,6 +376,29 @@ fold!(StorageDomainSpaceReported, StorageDomain domain, |e, world, at| {
     touch(world, e.domain, at, |d| { d.available = e.available; d.used = e.used; });
 });
 
+/// A storage domain lies upon further logical units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StorageDomainExtended {
+    pub domain: StorageDomainId,
+    pub luns: Vec<DomainLun>,
+    /// In bytes.
+    pub available: i64,
+    /// In bytes.
+    pub used: i64,
+}
+
+fold!(StorageDomainExtended, StorageDomain domain, |e, world, at| {
+    touch(world, e.domain, at, |d| {
+        for lun in &e.luns {
+            let new = lun.connection.filter(|c| !d.storage.connections.contains(c));
+            d.storage.connections.extend(new);
+        }
+        d.storage.luns.extend(e.luns.iter().cloned());
+        d.available = e.available;
+        d.used = e.used;
+    });
+});
+
 /// The files of an ISO domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainFilesListed {

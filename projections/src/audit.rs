@@ -426,6 +426,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRemoved(e) => at.draft(44).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
+        Event::StorageDomainExtended(e) => at.report(972, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
         // Connections have no codes: what they lead to has.
         Event::StorageConnectionAdded(_) | Event::StorageConnectionUpdated(_) | Event::StorageConnectionRemoved(_) => {
@@ -735,6 +736,7 @@ fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
         | Task::ActivateStorageDomain { domain }
         | Task::DeactivateStorageDomain { domain }
         | Task::DetachStorageDomain { domain }
+        | Task::ExtendStorageDomain { domain, .. }
         | Task::RemoveStorageDomain { domain, .. } => *domain == id,
         _ => false,
     }
@@ -823,6 +825,7 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
         Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),
         Task::DetachStorageDomain { domain } => by(965).storage_domain(domain),
+        Task::ExtendStorageDomain { domain, .. } => by(973).storage_domain(domain),
         Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
         Task::RemoveDisk { disk } => by(2015).disk(disk),
         Task::StartVm { .. }

@@ -108,6 +108,15 @@ pub enum Call {
         /// The domain.
         domain: Uuid,
     },
+    /// Lays a storage domain upon further logical units that are empty. Answers [`Reply::Space`].
+    ExtendDomain {
+        /// The host that writes.
+        host: Uuid,
+        /// The domain.
+        domain: Uuid,
+        /// All its storage, the new units behind the old ones.
+        storage: StorageSpec,
+    },
     /// Wipes a detached storage domain: its storage is empty again. Answers [`Reply::Done`].
     FormatDomain {
         /// The host that writes.
@@ -391,6 +400,7 @@ pub enum CallKind {
     DetachDomain,
     ActivateDomain,
     DeactivateDomain,
+    ExtendDomain,
     FormatDomain,
     DomainSpace,
     ListFiles,
@@ -477,6 +487,7 @@ impl Call {
                 (Kind::ActivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
             Call::DeactivateDomain { domain } => (Kind::DeactivateDomain, *domain, NO_HOST),
+            Call::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
             Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
             Call::ListFiles { domain } => (Kind::ListFiles, *domain, NO_HOST),

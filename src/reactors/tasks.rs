@@ -58,6 +58,7 @@ impl Work<'_> {
                 self.finish_storage(*domain, outcome).await;
             }
             Task::DetachStorageDomain { domain } => self.detach_domain(world, *domain).await,
+            Task::ExtendStorageDomain { domain, host, luns } => self.extend_domain(world, *domain, *host, luns).await,
             Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
             Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
             Task::ExtendDisk { disk, size } => self.extend_disk(world, *disk, *size).await,

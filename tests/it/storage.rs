@@ -470,3 +470,32 @@ async fn the_guides_examples() {
     let again = lab.create("/api/storageconnections", &new).await;
     lab.ok(Method::DELETE, &format!("/api/storageconnections/{again}"), &id("<host><name>hypervisor</name></host>")).await;
 }
+
+#[tokio::test]
+async fn an_iscsi_domain_grows_by_logical_units() {
+    let lab = Lab::start().await;
+    let center = format!("/api/datacenters/{DEFAULT}");
+    lab.ok(Method::PUT, &center, "<data_center><storage_type>iscsi</storage_type></data_center>").await;
+    let unit = |n: u32| {
+        format!(
+            "<logical_unit id=\"3600144f09dbd05000000{}\"><address>192.168.0.20</address><port>3260</port>\
+             <target>iqn.2013-04.com.example:target{}</target></logical_unit>",
+            "4e190000000".to_owned() + &n.to_string(),
+            if n < 3 { 1 } else { 2 }
+        )
+    };
+    let storage = |units: &str| format!("<storage><type>iscsi</type>{units}</storage>");
+    let domain = lab.domain("san", "data", &storage(&unit(1))).await;
+    let one = format!("/api/storagedomains/{domain}");
+    let put = |units: &str, host: &str| format!("<storage_domain>{}{host}</storage_domain>", storage(units));
+    lab.refused(Method::PUT, &one, &put(&unit(2), ""), 400, "[host.id|name] required for extendStorageDomain").await;
+    lab.refused(Method::PUT, &one, &put(&unit(2), NODE), 409, "unattached").await;
+    lab.create(&format!("{center}/storagedomains"), &format!("<storage_domain id=\"{domain}\"/>")).await;
+    let before = lab.json(&one).await["available"].as_i64().unwrap();
+    lab.ok(Method::PUT, &one, &put(&(unit(1) + &unit(3)), NODE)).await;
+    let after = lab.json(&one).await;
+    assert_eq!(after["available"].as_i64().unwrap() - before, 322_122_547_200);
+    assert_eq!(after["storage"]["volume_group"]["logical_unit"].as_array().unwrap().len(), 2);
+    assert_eq!(lab.json(&format!("{one}/storageconnections")).await["storage_connection"].as_array().unwrap().len(), 2);
+    assert!(lab.codes().await.contains(&972));
+}

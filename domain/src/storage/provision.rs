@@ -8,7 +8,7 @@ use crate::disk::DiskRemoved;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
-use crate::job::{JobEnded, JobOpened, Task};
+use crate::job::{JobEnded, JobOpened, Task, open_job};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::storage::*;
@@ -84,12 +84,26 @@ fn settle(
     if asked.luns.is_empty() {
         return Err(act.no(Key::DomainWithoutLuns));
     }
-    check::range(act, "storage.logical_unit", asked.luns.len() as i64, 1, MAX_LUNS as i64)?;
-    for lun in &asked.luns {
+    units(act, world, cx, domain, kind, &asked.luns)
+}
+
+/// The logical units that a domain gets, with the connections that have to be made for them.
+fn units(
+    act: Act,
+    world: &World,
+    cx: &Context,
+    domain: StorageDomainId,
+    kind: StorageKind,
+    luns: &[Lun],
+) -> Result<(DomainStorage, Vec<Event>), Rejection> {
+    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut made: Vec<StorageConnectionAdded> = Vec::new();
+    check::range(act, "storage.logical_unit", luns.len() as i64, 1, MAX_LUNS as i64)?;
+    for lun in luns {
         check::text(act, "storage.logical_unit.id", &lun.id, check::MAX_DESCRIPTION)?;
         let has = |d: &&std::sync::Arc<StorageDomain>| d.storage.luns.iter().any(|own| own.id == lun.id);
         if let Some(by) = world.storage_domains.values().find(has) {
-            return Err(in_use(by));
+            return Err(act.no(Key::StorageConnectionExists).with("name", &by.config.name));
         }
         let mut connection = None;
         if let Some(portal) = lun.portal.as_ref().filter(|_| kind == StorageKind::Iscsi) {
@@ -338,6 +352,78 @@ impl Decide for UpdateStorageDomain {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::EditStorageDomainConfiguration, Object::StorageDomain(self.domain)))
+    }
+}
+
+/// Lays an active domain of block storage upon further logical units.
+#[derive(Clone, Debug)]
+pub struct ExtendStorageDomain {
+    pub domain: StorageDomainId,
+    /// The host that does it.
+    pub host: HostId,
+    /// Those that it gets in addition.
+    pub luns: Vec<Lun>,
+}
+
+impl Decide for ExtendStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("extend", "Storage");
+        let domain = world.storage_domain(self.domain)?;
+        let kind = domain.storage.kind;
+        if !kind.is_block() {
+            return Err(act.no(Key::DomainTypeIllegal).with("class", kind.name()));
+        }
+        up(world, act, self.host)?;
+        if !domain.is_in(AttachmentStatus::Active) {
+            let status = domain.attachment.map_or("unattached", |a| a.status.name());
+            return Err(act.no(Key::DomainStatusIllegal).with("status", status));
+        }
+        if open_job(world, |task| matches!(task, Task::ExtendStorageDomain { domain, .. } if *domain == self.domain)).is_some() {
+            return Err(Key::StateMoved.into());
+        }
+        let count = domain.storage.luns.len() + self.luns.len();
+        check::range(act, "storage.logical_unit", count as i64, 1, MAX_LUNS as i64)?;
+        let (more, mut events) = units(act, world, cx, self.domain, kind, &self.luns)?;
+        let task = Task::ExtendStorageDomain { domain: self.domain, host: self.host, luns: more.luns };
+        events.push(opened(cx, 0, format!("Extending Storage Domain {}", domain.config.name), task));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::EditStorageDomainConfiguration, Object::StorageDomain(self.domain)))
+    }
+}
+
+/// A domain lies upon further logical units, with its available and used space, or could not be laid there.
+#[derive(Clone, Debug)]
+pub struct FinishStorageDomainExtension {
+    pub job: JobId,
+    pub domain: StorageDomainId,
+    pub luns: Vec<DomainLun>,
+    pub outcome: Result<(i64, i64), String>,
+}
+
+impl Decide for FinishStorageDomainExtension {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        match &self.outcome {
+            Ok((available, used)) if world.storage_domains.contains(&self.domain) => {
+                let (domain, luns, available, used) = (self.domain, self.luns.clone(), *available, *used);
+                events.push(StorageDomainExtended { domain, luns, available, used }.into());
+            }
+            _ => {
+                let mut made: Vec<StorageConnectionId> = self.luns.iter().filter_map(|lun| lun.connection).collect();
+                made.sort();
+                made.dedup();
+                let unused = |id: &&StorageConnectionId| {
+                    world.storage_connections.get(id).is_some_and(|c| c.made_for == Some(self.domain))
+                        && storage_connection::users(world, **id).next().is_none()
+                };
+                events.extend(made.iter().filter(unused).map(removal));
+            }
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
     }
 }
 

@@ -110,6 +110,9 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
         Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::ExtendStorageDomain { domain, luns, .. } => {
+            Box::new(FinishStorageDomainExtension { job, domain, luns, outcome: dice.outcome((500 * GIB, GIB)) })
+        }
         Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
@@ -190,7 +193,21 @@ fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -
     let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(12) {
+    match dice.below(14) {
+        13 => {
+            // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
+            let luns = vec![DomainLun { id: name, connection: None }];
+            Box::new(FinishStorageDomainExtension { job: nowhere(), domain, luns, outcome: Ok((500 * GIB, GIB)) })
+        }
+        12 => {
+            let active = world
+                .storage_domains
+                .values()
+                .find(|d| d.storage.kind == StorageKind::Iscsi && d.is_in(AttachmentStatus::Active));
+            let up = world.hosts.values().find(|h| h.status == HostStatus::Up).map_or(host, |h| h.id);
+            let luns = lun(&format!("more-{name}"), "iqn.more").luns;
+            Box::new(ExtendStorageDomain { domain: active.map_or(domain, |d| d.id), host: up, luns })
+        }
         11 => {
             let domain = world.storage_domains.values().find(|d| d.is_in(AttachmentStatus::Active)).map_or(domain, |d| d.id);
             Box::new(ReportDomainReach { domain, host, reachable: dice.coin() })

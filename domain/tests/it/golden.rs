@@ -317,6 +317,7 @@ fn samples() -> Vec<Event> {
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
+        StorageDomainExtended { domain: id(14), luns: domain_storage().luns, available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
         StorageDomainRemoved { domain: id(14), name: name(), destroyed: true }.into(),

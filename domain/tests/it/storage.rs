@@ -350,6 +350,37 @@ fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
 }
 
 #[test]
+fn block_storage_grows_by_logical_units() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let changes = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
+    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes });
+    story.does(CreateStorageDomain { storage: lun("1", "iqn.a"), ..create_domain(host, "san", DomainClass::Data) });
+    let (job, domain) = (story.job(), added(&story));
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
+    let extend = |id: &str, target: &str| ExtendStorageDomain { domain, host, luns: lun(id, target).luns };
+    story.when(extend("2", "iqn.a")).refused(DomainStatusIllegal);
+    story.does(attach(domain));
+    story.finish_storage(domain);
+    story.when(extend("1", "iqn.a")).refused(StorageConnectionExists);
+    story.when(extend("2", "iqn.a")).then(&["JobOpened"]);
+    story.when(extend("2", "iqn.b")).then(&["StorageConnectionAdded", "JobOpened"]);
+    let files = story.domain(host, "files", DomainClass::Iso);
+    story.when(ExtendStorageDomain { domain: files, ..extend("2", "iqn.a") }).refused(DomainTypeIllegal);
+    for (outcome, units, ways) in [(Err("no such unit".to_owned()), 1, 1), (Ok((3 * GIB, GIB)), 2, 2)] {
+        story.does(extend("2", "iqn.b"));
+        story.when(extend("3", "iqn.a")).refused(StateMoved);
+        let job = story.job();
+        let evirt_domain::job::Task::ExtendStorageDomain { luns, .. } = story.world.job(job).expect("a job").task.clone() else {
+            panic!("another job");
+        };
+        story.does(FinishStorageDomainExtension { job, domain, luns, outcome });
+        let storage = &story.world.storage_domains.get(&domain).expect("san").storage;
+        assert_eq!((storage.luns.len(), storage.connections.len()), (units, ways));
+    }
+}
+
+#[test]
 fn a_domain_is_destroyed_with_what_it_held() {
     let mut estate = estate();
     let (host, vm) = (estate.host, estate.vm);

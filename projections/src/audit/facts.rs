@@ -405,6 +405,12 @@ pub const FACTS: &[Fact] = &[
         "The system deactivated storage domain ${StorageDomainName}[ in data center ${StoragePoolName}][: ${Reason}].",
     )
     .once_in(60),
+    normal(972, "USER_EXTENDED_STORAGE_DOMAIN", "Storage domain ${StorageDomainName} was extended[ by ${UserName}]."),
+    error(
+        973,
+        "USER_EXTENDED_STORAGE_DOMAIN_FAILED",
+        "Storage domain ${StorageDomainName} could not be extended[ for ${UserName}][: ${Reason}].",
+    ),
     normal(
         981,
         "USER_FORCE_REMOVE_STORAGE_DOMAIN",

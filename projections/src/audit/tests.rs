@@ -56,6 +56,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("StorageDomainReachChanged", &[]),
     ("StorageDomainDetached", &[964]),
     ("StorageDomainSpaceReported", &[26, 201]),
+    ("StorageDomainExtended", &[972]),
     ("StorageDomainFilesListed", &[]),
     ("StorageDomainRemovalStarted", &[]),
     ("StorageDomainRemoved", &[960, 981]),

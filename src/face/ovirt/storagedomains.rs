@@ -234,8 +234,23 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = domain(&call, &call.world)?;
     let sent = call.body(&STORAGE_DOMAIN)?;
     check_immutable(&call, &STORAGE_DOMAIN, &view(&call.world, call.base, current), &sent)?;
-    let outcome = call.submit(UpdateStorageDomain { domain: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &STORAGE_DOMAIN, &view(&outcome.world, call.base, domain(&call, &outcome.world)?))
+    let storage = sent.doc("storage").cloned().unwrap_or_default();
+    let kind = current.storage.kind;
+    let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));
+    let luns = units(&storage).filter(new).map(|unit| lun(&call, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
+    let host: Option<HostId> = match luns.is_empty() {
+        true => None,
+        false => {
+            require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+            call.reference(&sent, "host", NameKind::Host, "Host")?
+        }
+    };
+    let mut world = call.submit(UpdateStorageDomain { domain: current.id, changes: patch(&sent) }).await?.world;
+    if let Some(host) = host {
+        let outcome = call.submit(ExtendStorageDomain { domain: current.id, host, luns }).await?;
+        world = call.settle(&outcome).await?;
+    }
+    shown(&call, &STORAGE_DOMAIN, &view(&world, call.base, domain(&call, &world)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {

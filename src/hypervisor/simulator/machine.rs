@@ -202,7 +202,7 @@ impl Machine {
             Call::Install { .. } => times.install_ms,
             Call::Fence { action: FenceAction::Status, .. } => times.call_ms,
             Call::Fence { .. } => times.fence_ms,
-            Call::CreateDomain { .. } | Call::FormatDomain { .. } => times.create_domain_ms,
+            Call::CreateDomain { .. } | Call::ExtendDomain { .. } | Call::FormatDomain { .. } => times.create_domain_ms,
             Call::ActivateDomain { .. } | Call::DeactivateDomain { .. } => times.activate_domain_ms,
             Call::StartSpm { .. } => times.start_spm_ms,
             Call::CreateVolume { .. }
@@ -242,6 +242,7 @@ impl Machine {
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
             Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
             Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
+            Call::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),
             Call::ListFiles { domain } => self.files(domain).map(Reply::Files),

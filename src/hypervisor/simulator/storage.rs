@@ -123,6 +123,26 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    pub(super) fn extend_domain(&mut self, host: Uuid, id: Uuid, storage: &StorageSpec) -> Outcome {
+        let places = self.locate(host, storage)?;
+        let known = self.live_domain(id)?.places.clone();
+        if !places.starts_with(&known) {
+            return Err(not_found("storage domain", id));
+        }
+        if self.domain_upon(&places[known.len()..]).is_some() {
+            return Err(DriverError::Refused(Refusal::StorageInUse));
+        }
+        let Some(domain) = self.world.domains.get_mut(&id) else {
+            return Err(not_found("storage domain", id));
+        };
+        domain.places = places;
+        let space = space(domain);
+        if domain.places.len() > known.len() {
+            self.tell(Observation::DomainSpace { domain: id, space });
+        }
+        Ok(Reply::Space(space))
+    }
+
     pub(super) fn format_domain(&mut self, host: Uuid, id: Uuid) -> Outcome {
         self.running(host)?;
         if self.live_domain(id)?.facts.pool.is_some() {

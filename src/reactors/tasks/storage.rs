@@ -148,6 +148,24 @@ impl Work<'_> {
         self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
     }
 
+    /// Logs the hosts in to where the new logical units are, and lays the domain upon them.
+    pub(super) async fn extend_domain(&self, world: &World, id: StorageDomainId, host: HostId, luns: &[DomainLun]) {
+        let outcome = async {
+            let mut domain = StorageDomain::clone(world.storage_domains.get(&id).ok_or("the domain is gone")?);
+            domain.storage.luns.extend(luns.iter().cloned());
+            domain.storage.connections = luns.iter().filter_map(|lun| lun.connection).collect();
+            let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+            self.reactor.login(self.operation, world, &domain, &hosts).await?;
+            let storage = speak::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
+            match self.ask(Call::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
+                Reply::Space(space) => Ok((space.available_bytes as i64, space.used_bytes as i64)),
+                other => Err(format!("the driver answered {other:?}")),
+            }
+        }
+        .await;
+        self.submit(FinishStorageDomainExtension { job: self.job, domain: id, luns: luns.to_vec(), outcome }).await;
+    }
+
     /// Lets a host wipe a domain, or only let go of it. What is still attached is detached first.
     pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
         let outcome = async {
