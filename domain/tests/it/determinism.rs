@@ -242,7 +242,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(CreateNetwork { data_center, config })
         }
         77 => Box::new(RemoveNetwork { network }),
-        78 if coin => Box::new(AssignNetwork { cluster, network: ClusterNetwork { network, required: coin, display: coin } }),
+        78 if coin => Box::new(AssignNetwork {
+            cluster,
+            network: ClusterNetwork { network, required: coin, display: coin, migration: !coin },
+        }),
         78 => Box::new(UnassignNetwork { cluster, network }),
         79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
         79 => Box::new(UpdateTag { tag, changes: TagPatch { parent: Some(on.map(|_| tag)), ..TagPatch::default() } }),
