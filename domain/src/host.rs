@@ -379,6 +379,7 @@ fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
 
 fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig) -> Result<(), Rejection> {
     check::name(act, &config.name, check::HOST_NAME)?;
+    crate::data_center::check_local_host(act, world, id, config.cluster)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
     if world.exactly_named(NameKind::Host, &config.name).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::NameAlreadyUsed));
@@ -495,6 +496,7 @@ impl Decide for ApproveHost {
         }
         let cluster = self.cluster.unwrap_or(host.config.cluster);
         world.cluster(cluster)?;
+        crate::data_center::check_local_host(act, world, Some(self.host), cluster)?;
         let description = format!("Approving Host {}", host.config.name);
         let approved = HostApproved { host: self.host, cluster };
         Ok(vec![approved.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])

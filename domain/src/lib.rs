@@ -23,6 +23,7 @@ pub mod permit;
 pub mod rejection;
 pub mod schedule;
 pub mod storage;
+pub mod storage_connection;
 pub mod tag;
 pub mod template;
 pub mod vm;

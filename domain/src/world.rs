@@ -17,6 +17,7 @@ use crate::job::Job;
 use crate::network::{Network, VnicProfile};
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
+use crate::storage_connection::StorageConnection;
 use crate::tag::Tag;
 use crate::template::Template;
 use crate::vm::Vm;
@@ -141,6 +142,9 @@ pub struct World {
     pub hosts: Table<HostId, Host>,
     /// Storage domains.
     pub storage_domains: Table<StorageDomainId, StorageDomain>,
+    /// Storage connections.
+    #[serde(default)]
+    pub storage_connections: Table<StorageConnectionId, StorageConnection>,
     /// Disks.
     pub disks: Table<DiskId, Disk>,
     /// Virtual machines.
@@ -199,6 +203,7 @@ expect! {
     vnic_profile vnic_profiles VnicProfileId => VnicProfile, "VnicProfile";
     host hosts HostId => Host, "Host";
     storage_domain storage_domains StorageDomainId => StorageDomain, "StorageDomain";
+    storage_connection storage_connections StorageConnectionId => StorageConnection, "StorageConnection";
     disk disks DiskId => Disk, "Disk";
     vm vms VmId => Vm, "VM";
     template templates TemplateId => Template, "Template";

@@ -18,7 +18,7 @@ use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
-use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -338,7 +338,6 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // The installation is told by what it leaves behind, and facts, sizes and file lists are no news to anybody.
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
-        Event::StorageDomainSpaceReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         Event::GroupAdded(_) => return None,
         // What was removed is not shown; of external jobs their beginning is told.
@@ -353,7 +352,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 
         Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
         Event::DataCenterUpdated(e) => at.draft(952).data_center(e.data_center),
-        Event::DataCenterRemoved(e) => at.draft(954).data_center(e.data_center),
+        Event::DataCenterRemoved(e) => at.draft(if e.forced { 918 } else { 954 }).data_center(e.data_center),
         Event::SpmSelected(e) => match e.host {
             Some(host) => {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
@@ -398,6 +397,20 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRemoved(e) => at.draft(44).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
+        Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
+        // Connections have no codes: what they lead to has.
+        Event::StorageConnectionAdded(_) | Event::StorageConnectionUpdated(_) | Event::StorageConnectionRemoved(_) => {
+            return None;
+        }
+        Event::StorageConnectionAttached(_) | Event::StorageConnectionDetached(_) => return None,
+        Event::StorageDomainSpaceReported(e) => {
+            let code = match at.storage_domain(e.domain)?.space_level() {
+                SpaceLevel::Enough => return None,
+                SpaceLevel::Low => 26,
+                SpaceLevel::Critical => 201,
+            };
+            at.draft(code).storage_domain(e.domain).with("DiskSpace", (e.available >> 30).to_string())
+        }
         // A removal that failed is undone, which the end of its job tells.
         Event::StorageDomainCreated(e)
             if at.before.storage_domains.get(&e.domain).is_some_and(|domain| domain.state == DomainState::Removing) =>
@@ -412,6 +425,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // An attachment that failed is undone, which the end of its job tells.
         Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
         Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
         Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
@@ -420,6 +434,13 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
         }
         Event::DiskUpdated(e) => at.draft(88).disk(e.disk),
+        // That it is asked for shows in the jobs; what comes of it is told.
+        Event::DiskExtensionStarted(_) => return None,
+        Event::DiskExtended(e) => {
+            let gib = (e.size >> 30).to_string();
+            at.report(371, extends(e.disk)).disk(e.disk).with("NewSize", gib)
+        }
+        Event::DiskExtensionFailed(e) => at.report(370, extends(e.disk)).disk(e.disk).reason(&e.reason),
         Event::DiskRemoved(e) => {
             at.report(2014, |task| matches!(task, Task::RemoveDisk { disk } if *disk == e.disk)).disk(e.disk)
         }
@@ -701,12 +722,17 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         | Task::EvacuateHost { .. }
         | Task::FenceHost { .. }
         | Task::CreateStorageDomain { .. }
-        | Task::CreateDisk { .. } => return None,
+        | Task::CreateDisk { .. }
+        | Task::ExtendDisk { .. } => return None,
     })
 }
 
 fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
     move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ExtendDisk { disk: own, .. } if *own == disk)
 }
 
 /// The code for a disk of a VM, or that for a floating one.

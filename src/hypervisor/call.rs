@@ -481,7 +481,9 @@ impl Call {
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
             Call::ListFiles { domain } => (Kind::ListFiles, *domain, NO_HOST),
             Call::DiscoverTargets { host, .. } => (Kind::DiscoverTargets, *host, *host),
-            Call::LoginTarget { host, .. } => (Kind::LoginTarget, *host, *host),
+            Call::LoginTarget { host, portal, target, .. } => {
+                (Kind::LoginTarget, named(&format!("{}:{}/{target}", portal.address, portal.port)), *host)
+            }
             Call::ListLuns { host } => (Kind::ListLuns, *host, *host),
             Call::StartSpm { host, pool } => (Kind::StartSpm, *pool, *host),
             Call::StopSpm { host, pool } => (Kind::StopSpm, *pool, *host),
@@ -518,6 +520,13 @@ impl Call {
         };
         Step { kind, subject, host }
     }
+}
+
+/// An identifier made from a name, for what has none: FNV-1a, 128 bits wide, the same on every machine.
+fn named(name: &str) -> Uuid {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    Uuid::from_u128(name.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
 }
 
 /// The answer to a call that went well; each call says which it gets.

@@ -4,6 +4,8 @@ mod asynchronous;
 mod auth;
 mod cli;
 mod conditions;
+mod crash;
 mod engine;
 mod external;
 mod server;
+mod storage;

@@ -14,6 +14,7 @@ use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
@@ -27,7 +28,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..13;
+const SEEDS: std::ops::Range<u64> = 1..19;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -105,6 +106,7 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
         Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
@@ -116,6 +118,51 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         | Task::RebootVm { vm }
         | Task::SuspendVm { vm }
         | Task::MigrateVm { vm } => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+    }
+}
+
+/// Any command about storage beyond the plain ones.
+fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
+    let connection = dice.of(&world.storage_connections, |c| c.id);
+    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
+    let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
+    let way = lun(&name, &name);
+    match dice.below(8) {
+        0 => Box::new(AddStorageConnection { config: nfs_server(&format!("/{name}")), host: None, reach: Ok(()) }),
+        1 => {
+            let config = way.luns[0].portal.clone().expect("a portal");
+            Box::new(AddStorageConnection { config, host: Some(host), reach: dice.outcome(()) })
+        }
+        2 => {
+            let changes = ConnectionPatch { address: Some(name), ..ConnectionPatch::default() };
+            Box::new(UpdateStorageConnection { connection, changes, host: None, reach: Ok(()) })
+        }
+        3 => Box::new(RemoveStorageConnection { connection }),
+        4 => {
+            let other = world
+                .storage_connections
+                .values()
+                .find(|c| c.config.kind == StorageKind::Iscsi && san.is_some_and(|d| !d.storage.connections.contains(&c.id)));
+            Box::new(AttachStorageConnection { domain, connection: other.map_or(connection, |c| c.id) })
+        }
+        5 => {
+            let own = san.and_then(|d| d.storage.connections.last().copied());
+            Box::new(DetachStorageConnection { domain, connection: own.unwrap_or(connection) })
+        }
+        6 => Box::new(CreateStorageDomain { storage: way, ..create_domain(host, &name, DomainClass::Data) }),
+        _ => {
+            let config = StorageDomainConfig { name: name.clone(), description: String::new(), comment: String::new() };
+            let found = FoundDomain {
+                id: StorageDomainId(uuid::Uuid::from_u128(dice.below(1000) as u128)),
+                name: name.clone(),
+                class: DomainClass::Iso,
+                format: StorageFormat::V1,
+                available: GIB,
+                used: GIB,
+            };
+            let found = Ok(Some(found));
+            Box::new(ImportStorageDomain { config, class: DomainClass::Iso, storage: nfs(&name), host, found })
+        }
     }
 }
 
@@ -144,8 +191,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
-    match dice.below(101) {
-        97.. => outside(dice, world),
+    match dice.below(109) {
+        105.. => outside(dice, world),
+        97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
         16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
         22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),
@@ -187,7 +235,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         52 => Box::new(UpdateDiskAttachment { vm, disk: attached, interface: None, bootable: None, active: Some(coin) }),
         53 => Box::new(DetachDisk { vm, disk: attached }),
         54 => Box::new(RemoveDisk { disk }),
-        55 => Box::new(UpdateDisk { disk, changes: DiskPatch { size: Some(20 * GIB), ..DiskPatch::default() } }),
+        55 => Box::new(UpdateDisk {
+            disk,
+            changes: DiskPatch { size: Some(20 * GIB), description: on.map(|_| name), ..DiskPatch::default() },
+        }),
         56 | 57 => Box::new(AddHost {
             config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
             sealed_password: "sealed".into(),
@@ -218,7 +269,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 quota_mode: QuotaMode::Disabled,
             },
         }),
-        74 => Box::new(RemoveDataCenter { data_center }),
+        74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
             let key = name.as_str().into();
             let config = ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() };
@@ -248,7 +299,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }),
         78 => Box::new(UnassignNetwork { cluster, network }),
         79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
-        79 => Box::new(UpdateTag { tag, changes: TagPatch { parent: Some(on.map(|_| tag)), ..TagPatch::default() } }),
+        79 => Box::new(UpdateTag {
+            tag,
+            changes: TagPatch { name: Some(name), parent: Some(on.map(|_| tag)), ..TagPatch::default() },
+        }),
         80 if coin => Box::new(AttachTag { tag, to: tagged }),
         80 => Box::new(RemoveTag { tag }),
         81 if coin => Box::new(AddUser { name, password: "hash".into(), role: Some(role) }),

@@ -18,6 +18,7 @@ use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::TemplateCreated;
 use evirt_domain::vm::*;
@@ -27,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::harness::{GIB, facts, host_config, nfs};
+use crate::harness::{GIB, facts, host_config};
 
 /// The same id for the same number, and another type each time.
 fn id<T: From<Uuid>>(n: u128) -> T {
@@ -104,6 +105,29 @@ fn host() -> HostConfig {
 
 fn domain() -> StorageDomainConfig {
     StorageDomainConfig { name: "data".into(), description: "d".into(), comment: "c".into() }
+}
+
+fn domain_storage() -> DomainStorage {
+    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)) }];
+    DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns }
+}
+
+fn connection() -> ConnectionConfig {
+    ConnectionConfig {
+        kind: StorageKind::Nfs,
+        address: "nfs.example.org".into(),
+        path: "/exports/data".into(),
+        mount_options: "sync".into(),
+        vfs_type: "nfs".into(),
+        nfs_version: "v3".into(),
+        nfs_timeo: Some(600),
+        nfs_retrans: Some(6),
+        port: 3260,
+        target: "iqn.a".into(),
+        username: "chap".into(),
+        password: "sealed".into(),
+        host: Some(id(3)),
+    }
 }
 
 fn disk() -> DiskConfig {
@@ -217,7 +241,7 @@ fn samples() -> Vec<Event> {
         CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2 }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
-        DataCenterRemoved { data_center: id(1), name: name() }.into(),
+        DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
@@ -254,17 +278,19 @@ fn samples() -> Vec<Event> {
             domain: id(14),
             config: domain(),
             class: DomainClass::Export,
-            storage: Storage {
-                kind: StorageKind::Posixfs,
-                port: 3260,
-                target: "iqn.2014-01".into(),
-                luns: vec!["3600".into()],
-                vfs_type: "ext4".into(),
-                mount_options: "ro".into(),
-                ..nfs("data")
-            },
+            storage: domain_storage(),
             format: StorageFormat::V2,
             host: id(3),
+        }
+        .into(),
+        StorageDomainImported {
+            domain: id(14),
+            config: domain(),
+            class: DomainClass::Export,
+            storage: domain_storage(),
+            format: StorageFormat::V1,
+            available: 500 * GIB,
+            used: 10 * GIB,
         }
         .into(),
         StorageDomainCreated { domain: id(14), available: 500 * GIB, used: 10 * GIB }.into(),
@@ -283,12 +309,20 @@ fn samples() -> Vec<Event> {
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
-        StorageDomainRemoved { domain: id(14), name: name() }.into(),
+        StorageDomainRemoved { domain: id(14), name: name(), destroyed: true }.into(),
+        StorageConnectionAdded { connection: id(17), config: connection(), made_for: Some(id(14)) }.into(),
+        StorageConnectionUpdated { connection: id(17), changes: patch(&connection()) }.into(),
+        StorageConnectionRemoved { connection: id(17) }.into(),
+        StorageConnectionAttached { domain: id(14), connection: id(18) }.into(),
+        StorageConnectionDetached { domain: id(14), connection: id(18) }.into(),
         DiskAdded { disk: id(5), config: disk(), format: DiskFormat::Raw, sparse: true, storage_domain: id(14), image: id(16) }
             .into(),
         DiskCreated { disk: id(5), actual_size: GIB }.into(),
         DiskCreationFailed { disk: id(5), reason: reason() }.into(),
         DiskUpdated { disk: id(5), changes: patch(&disk()) }.into(),
+        DiskExtensionStarted { disk: id(5), size: 20 * GIB }.into(),
+        DiskExtended { disk: id(5), size: 20 * GIB, actual_size: GIB }.into(),
+        DiskExtensionFailed { disk: id(5), reason: reason() }.into(),
         DiskRemovalStarted { disk: id(5) }.into(),
         DiskRemoved { disk: id(5), alias: "guest_Disk1".into() }.into(),
         VmCreated { vm: id(12), config: vm() }.into(),

@@ -14,6 +14,7 @@ mod jobs;
 mod networks;
 mod schedule;
 mod storage;
+mod storage_connections;
 mod tags;
 mod vm_config;
 mod vm_runs;

@@ -136,8 +136,13 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&CLUSTER)?;
     require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
+    create(&call, &sent).await
+}
+
+/// Creates a cluster of which all that is needed is said.
+pub async fn create(call: &Arc<Call>, sent: &Doc) -> Handled {
     let mut config = ClusterConfig::default();
-    config.apply(&patch(&call, &sent)?);
+    config.apply(&patch(call, sent)?);
     if config.version > CURRENT_VERSION {
         return Err(call.bad(&Fault::operation_failed(["Cannot add Cluster. The compatibility version is not supported."])));
     }
@@ -146,7 +151,7 @@ async fn add(call: Arc<Call>) -> Handled {
         Event::ClusterCreated(e) => Some(e.cluster),
         _ => None,
     });
-    created(&call, &CLUSTER, &view(call.base, call.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
+    created(call, &CLUSTER, &view(call.base, call.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
 }
 
 async fn update(call: Arc<Call>) -> Handled {

@@ -18,8 +18,8 @@ use super::request::Call;
 use super::route::Route;
 
 /// What the first command of a request is decided on; a second one finds that the first has changed it.
-#[derive(Debug, Default)]
-pub struct Conditions(Mutex<Condition>);
+#[derive(Clone, Debug, Default)]
+pub struct Conditions(Arc<Mutex<Condition>>);
 
 /// The versions that must not have changed, and the key that a creation comes under.
 #[derive(Debug, Default)]

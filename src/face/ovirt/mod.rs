@@ -27,6 +27,7 @@ mod roles;
 pub mod route;
 mod rsdl;
 mod schema;
+mod storageconnections;
 mod storagedomains;
 mod tags;
 mod templates;
@@ -66,6 +67,7 @@ const COLLECTIONS: &[&[Route]] = &[
     networks::ROUTES,
     permissions::ROUTES,
     roles::ROUTES,
+    storageconnections::ROUTES,
     storagedomains::ROUTES,
     tags::ROUTES,
     templates::ROUTES,

@@ -112,6 +112,23 @@ pub struct Call {
 }
 
 impl Call {
+    /// The same request, asked at another place.
+    pub fn at(&self, target: Target) -> Self {
+        Self {
+            app: self.app.clone(),
+            caller: self.caller.clone(),
+            method: self.method.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            world: self.world.clone(),
+            target,
+            base: self.base,
+            secure: self.secure,
+            output: self.output,
+            conditions: self.conditions.clone(),
+        }
+    }
+
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.app.engine
