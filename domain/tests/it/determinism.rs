@@ -28,7 +28,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..19;
+const SEEDS: std::ops::Range<u64> = 1..17;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -111,6 +111,10 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
         Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
+        Task::MigrateVm { vm } if dice.coin() => {
+            let observed = Observed::MigrationFailed { cancelled: dice.coin(), message: "no route".into() };
+            Box::new(ReportVm { vm, generation: None, observed })
+        }
         Task::SuspendVm { vm } if dice.coin() => Box::new(ReportVm { vm, generation: None, observed: Observed::Saved }),
         Task::StartVm { vm }
         | Task::StopVm { vm }
