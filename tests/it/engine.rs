@@ -139,6 +139,17 @@ impl Caller {
         self.ask(Method::POST, path, Some(body.into())).await
     }
 
+    /// Sends a body of some kind.
+    pub async fn send(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        let response = request.header("content-type", kind).body(body).send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
     /// Sends a request.
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());

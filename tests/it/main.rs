@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod auth;
+mod bad_input;
 mod cli;
 mod conditions;
 mod crash;

@@ -49,7 +49,7 @@ use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
-use self::representation::{Fault, Format};
+use self::representation::{Fault, Format, TypeDef, types};
 use self::request::{Call, Handler, Target};
 use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
@@ -147,11 +147,18 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
     response
 }
 
+/// What may come with a deletion.
+const DELETIONS: &[&TypeDef] = &[&types::ACTION, &types::STORAGE_DOMAIN, &types::HOST, &types::VM, &types::GLUSTER_BRICKS];
+
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
     permitted(&call)?;
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
+    }
+    if call.method == Method::DELETE {
+        // What comes with a deletion is an action, or the like; a malformed one is refused even where nothing of it is read.
+        call.optional_body(DELETIONS)?;
     }
     let changed = async {
         condition::check(&call, route).await?;
