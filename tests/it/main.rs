@@ -8,5 +8,6 @@ mod conditions;
 mod crash;
 mod engine;
 mod external;
+mod searches;
 mod server;
 mod storage;

@@ -16,6 +16,7 @@ mod entry;
 mod events;
 mod hosts;
 mod jobs;
+mod live;
 mod networks;
 mod parts;
 mod permissions;
@@ -40,7 +41,7 @@ mod vms;
 mod vnicprofiles;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -137,7 +138,12 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
                 let conditions = Conditions::default();
-                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions };
+                let told = None;
+                let mut call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, told };
+                match live::told(&call).await {
+                    Ok(told) => call.told = told.map(Arc::new),
+                    Err(failed) => return failed.into_response(),
+                }
                 carry_out(Arc::new(call), route, handler).await.unwrap_or_else(|failed| failed)
             }
         },
@@ -147,8 +153,9 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
     response
 }
 
-/// What may come with a deletion.
-const DELETIONS: &[&TypeDef] = &[&types::ACTION, &types::STORAGE_DOMAIN, &types::HOST, &types::VM, &types::GLUSTER_BRICKS];
+/// What may come with a deletion: an action, or what clients send of the resource itself.
+static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
+    LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
 
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
@@ -158,7 +165,7 @@ async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> 
     }
     if call.method == Method::DELETE {
         // What comes with a deletion is an action, or the like; a malformed one is refused even where nothing of it is read.
-        call.optional_body(DELETIONS)?;
+        call.optional_body(&DELETIONS)?;
     }
     let changed = async {
         condition::check(&call, route).await?;

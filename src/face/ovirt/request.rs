@@ -12,13 +12,14 @@ use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, Event, Key};
-use evirt_projections::inventory::{self, Page, Resource, View};
+use evirt_projections::inventory::{self, Events, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::condition::{Condition, Conditions};
+use super::live::Told;
 use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
@@ -109,6 +110,8 @@ pub struct Call {
     pub world: Arc<World>,
     /// What its first command is decided on.
     pub conditions: Conditions,
+    /// What the audit log tells, where its search refers to that.
+    pub told: Option<Arc<Told>>,
 }
 
 impl Call {
@@ -126,6 +129,7 @@ impl Call {
             secure: self.secure,
             output: self.output,
             conditions: self.conditions.clone(),
+            told: self.told.clone(),
         }
     }
 
@@ -205,7 +209,8 @@ impl Call {
 
     /// The World as searches look at it.
     pub fn view(&self) -> View<'_> {
-        View::new(&self.world, now())
+        let events = self.told.as_deref().map(|told| told as &dyn Events);
+        View { live: Some(self.engine()), events, ..View::new(&self.world, now()) }
     }
 
     /// A page of a collection, as searched for, of what the caller may see.
@@ -268,6 +273,7 @@ impl Call {
             output,
             world,
             conditions: Conditions::default(),
+            told: None,
         };
         visible::check(&call, &call.visible())?;
         handler(Arc::new(call)).await
