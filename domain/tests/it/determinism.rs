@@ -386,6 +386,10 @@ fn check_invariants(world: &World) {
         }
     }
     assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    let states: BTreeSet<_> = world.vms.values().map(|vm| (vm.state as u8, vm.id)).collect();
+    assert_eq!(world.vm_states.iter().copied().collect::<BTreeSet<_>>(), states);
+    let tagged: BTreeSet<_> = world.vms.values().flat_map(|vm| vm.tags.iter().map(|tag| (*tag, vm.id))).collect();
+    assert_eq!(world.tagged_vms.iter().copied().collect::<BTreeSet<_>>(), tagged);
     assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
     assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);
