@@ -92,6 +92,8 @@ impl Lab {
     async fn crash(&mut self) {
         self.reactors = None;
         self.engine.abort();
+        // A process that has ended holds no lock of the file.
+        self.engine.log().close().await;
         self.engine = start(self.data.path(), self.driver.clone(), Options::default()).await;
     }
 

@@ -124,11 +124,11 @@ impl Call {
             headers: self.headers.clone(),
             body: self.body.clone(),
             world: self.world.clone(),
+            conditions: self.conditions.clone(),
             target,
             base: self.base,
             secure: self.secure,
             output: self.output,
-            conditions: self.conditions.clone(),
             told: self.told.clone(),
         }
     }
