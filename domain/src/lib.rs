@@ -14,6 +14,7 @@ pub mod disk;
 pub mod event;
 pub mod external;
 pub mod host;
+pub mod hotplug;
 pub mod ids;
 pub mod install;
 pub mod job;

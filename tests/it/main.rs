@@ -1,5 +1,6 @@
 //! Black-box tests: they start a server of their own on free ports, or the binary itself, and speak HTTP or the command line.
 
+mod access;
 mod asynchronous;
 mod auth;
 mod bad_input;
@@ -8,6 +9,7 @@ mod conditions;
 mod crash;
 mod engine;
 mod external;
+mod ldap;
 mod searches;
 mod server;
 mod storage;

@@ -10,6 +10,7 @@ mod external;
 mod golden;
 mod harness;
 mod hosts;
+mod hotplug;
 mod jobs;
 mod networks;
 mod schedule;

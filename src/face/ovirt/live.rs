@@ -63,7 +63,7 @@ impl Events for Told {
 /// The entries that a request's search may refer to; none where it refers to no events.
 pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
     let search = call.parameter("search").unwrap_or_default().to_lowercase();
-    if call.method != Method::GET || call.segment(0) == "events" || !search.contains("event") {
+    if call.method != Method::GET || call.segment(0) == "events" || !search.contains("event") || !call.visible().is_everything() {
         return Ok(None);
     }
     let entries = call.engine().log().audit(AuditQuery::newest(MAX_EVENTS_SEARCHED)).await;
