@@ -9,10 +9,12 @@ use crate::context::Context;
 use crate::data_center::{SUPPORTED_VERSIONS, Version};
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::host::HostStatus;
 use crate::ids::*;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
+use crate::vm_run::VmState;
 use crate::world::{NameKind, World};
 
 /// Where VMs go.
@@ -60,6 +62,8 @@ patchable! {
         pub gluster_service: bool,
         pub threads_as_cores: bool,
         pub ballooning: bool,
+        /// Whether migrations go through a tunnel of the hypervisors' own.
+        pub tunnel_migration: bool,
     }
 }
 
@@ -83,6 +87,7 @@ impl Default for ClusterConfig {
             gluster_service: false,
             threads_as_cores: false,
             ballooning: false,
+            tunnel_migration: false,
         }
     }
 }
@@ -95,6 +100,8 @@ pub struct ClusterNetwork {
     pub required: bool,
     /// Whether consoles are reached through it.
     pub display: bool,
+    /// Whether migrations go through it.
+    pub migration: bool,
 }
 
 /// A cluster.
@@ -176,12 +183,15 @@ pub struct NetworkAssigned {
 }
 
 fold!(NetworkAssigned, Cluster cluster, |e, world, at| {
+    let management = management_of(world, e.cluster);
     world.clusters.update(&e.cluster, |c| {
         c.networks.retain(|n| n.network != e.network.network);
-        if e.network.display {
-            c.networks.iter_mut().for_each(|n| n.display = false);
-        }
+        c.networks.iter_mut().for_each(|n| {
+            n.display &= !e.network.display;
+            n.migration &= !e.network.migration;
+        });
         c.networks.push(e.network);
+        c.fall_back_to(management);
         c.version = at.version;
     });
 });
@@ -194,11 +204,30 @@ pub struct NetworkUnassigned {
 }
 
 fold!(NetworkUnassigned, Cluster cluster, |e, world, at| {
+    let management = management_of(world, e.cluster);
     world.clusters.update(&e.cluster, |c| {
         c.networks.retain(|n| n.network != e.network);
+        c.fall_back_to(management);
         c.version = at.version;
     });
 });
+
+/// The management network of a cluster's data center.
+fn management_of(world: &World, cluster: ClusterId) -> Option<NetworkId> {
+    let data_center = world.clusters.get(&cluster)?.config.data_center?;
+    world.networks.values().find(|n| n.data_center == data_center && n.management).map(|n| n.id)
+}
+
+impl Cluster {
+    /// Gives the uses that no network has to the management network.
+    fn fall_back_to(&mut self, management: Option<NetworkId>) {
+        let (display, migration) = (self.networks.iter().any(|n| n.display), self.networks.iter().any(|n| n.migration));
+        if let Some(network) = self.networks.iter_mut().find(|n| Some(n.network) == management) {
+            network.display |= !display;
+            network.migration |= !migration;
+        }
+    }
+}
 
 fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig) -> Result<(), Rejection> {
     check::name(act, &config.name, check::SHORT_NAME)?;
@@ -218,13 +247,49 @@ fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig)
     if !SUPPORTED_VERSIONS.contains(&config.version) || config.version < lowest {
         return Err(act.no(Key::VersionUnsupported));
     }
-    check::range(act, "memory_policy.overcommit.percent", config.overcommit_percent.into(), 100, 1000)
+    check::range(act, "memory_policy.overcommit.percent", config.overcommit_percent.into(), 100, 1000)?;
+    for (field, percent) in [("low", config.policy_low), ("high", config.policy_high)] {
+        if percent > 100 {
+            return Err(act.no(Key::UtilizationOutOfRange).with("field", field));
+        }
+    }
+    check::range(act, "scheduling_policy.thresholds.duration", config.policy_duration_s.into(), 0, MAX_DURATION_S.into())?;
+    match config.policy {
+        SchedulingPolicy::None => {}
+        _ if config.policy_high == 0 => return Err(act.no(Key::UtilizationHighMissing)),
+        SchedulingPolicy::PowerSaving if config.policy_low == 0 => return Err(act.no(Key::UtilizationLowMissing)),
+        _ if config.policy_low >= config.policy_high => return Err(act.no(Key::UtilizationLowNotLower)),
+        _ => {}
+    }
+    if !config.virt_service && !config.gluster_service {
+        return Err(act.no(Key::ClusterWithoutService));
+    }
+    Ok(())
+}
+
+/// The longest that a host may be out of bounds before VMs move, in seconds.
+pub const MAX_DURATION_S: u32 = 24 * 60 * 60;
+/// Below this share of its CPU a host has too little to do, in percent, where nothing else is said.
+pub const DEFAULT_LOW: u32 = 20;
+/// Above this share of its CPU a host has too much to do, in percent, where nothing else is said.
+pub const DEFAULT_HIGH: u32 = 80;
+/// How long a host is out of bounds before VMs move, in seconds, where nothing else is said.
+pub const DEFAULT_DURATION_S: u32 = 120;
+
+/// The bounds of a policy that comes without any.
+fn bounds(config: &ClusterConfig) -> ClusterPatch {
+    if config.policy == SchedulingPolicy::None || config.policy_high != 0 || config.policy_low != 0 {
+        return ClusterPatch::default();
+    }
+    let low = (config.policy == SchedulingPolicy::PowerSaving).then_some(DEFAULT_LOW);
+    let duration = (config.policy_duration_s == 0).then_some(DEFAULT_DURATION_S);
+    ClusterPatch { policy_low: low, policy_high: Some(DEFAULT_HIGH), policy_duration_s: duration, ..ClusterPatch::default() }
 }
 
 /// The management network that a cluster gets with its data center.
 fn join(world: &World, cluster: ClusterId, data_center: Option<DataCenterId>) -> Option<Event> {
     let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management)?;
-    let network = ClusterNetwork { network: management.id, required: true, display: true };
+    let network = ClusterNetwork { network: management.id, required: true, display: true, migration: true };
     Some(NetworkAssigned { cluster, network }.into())
 }
 
@@ -236,15 +301,29 @@ pub struct CreateCluster {
 
 impl Decide for CreateCluster {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        check(Act("add", "Cluster"), world, None, &self.config)?;
+        let mut config = self.config.clone();
+        config.apply(&bounds(&config));
+        check(Act("add", "Cluster"), world, None, &config)?;
         let cluster: ClusterId = cx.fresh(0);
-        let created = ClusterCreated { cluster, config: self.config.clone() };
+        let created = ClusterCreated { cluster, config };
         Ok(std::iter::once(created.into()).chain(join(world, cluster, self.config.data_center)).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::CreateCluster, self.config.data_center.map_or(Object::System, Object::DataCenter)))
     }
+}
+
+/// Whether a cluster may take another CPU family: no host that is up may be below it, and no VM may wait to go on with the old.
+fn check_cpu(act: Act, world: &World, cluster: ClusterId, cpu: &str) -> Result<(), Rejection> {
+    let hosts = world.hosts.values().filter(|h| h.config.cluster == cluster && h.status == HostStatus::Up);
+    if hosts.into_iter().any(|h| !cpu_fits(&h.facts.cpu_family, cpu)) {
+        return Err(act.no(Key::CpuAboveHosts));
+    }
+    if world.vms_in(cluster).any(|vm| vm.state == VmState::Suspended) {
+        return Err(act.no(Key::CpuWithSuspendedVms));
+    }
+    Ok(())
 }
 
 /// Changes a cluster.
@@ -258,13 +337,29 @@ impl Decide for UpdateCluster {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "Cluster");
         let current = world.cluster(self.cluster)?;
-        let changes = self.changes.clone().reduce(&current.config);
+        let mut wanted = current.config.clone();
+        wanted.apply(&self.changes);
+        let bounds = bounds(&wanted);
+        let begins_to_save = self.changes.policy == Some(SchedulingPolicy::PowerSaving) && wanted.policy_low == 0;
+        let low = begins_to_save.then_some(DEFAULT_LOW);
+        let changes = ClusterPatch {
+            policy_low: bounds.policy_low.or(self.changes.policy_low).or(low),
+            policy_high: bounds.policy_high.or(self.changes.policy_high),
+            policy_duration_s: bounds.policy_duration_s.or(self.changes.policy_duration_s),
+            ..self.changes.clone()
+        };
+        let changes = changes.reduce(&current.config);
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let mut wanted = current.config.clone();
         wanted.apply(&changes);
         check(act, world, Some(self.cluster), &wanted)?;
+        if let Some(cpu) = &changes.cpu {
+            check_cpu(act, world, self.cluster, cpu)?;
+        }
+        if changes.virt_service == Some(false) && world.vms_in(self.cluster).next().is_some() {
+            return Err(act.no(Key::ClusterVirtInUse));
+        }
         if wanted.version < current.config.version && world.hosts.values().any(|h| h.config.cluster == self.cluster) {
             return Err(act.no(Key::VersionDecrease));
         }
@@ -299,6 +394,9 @@ impl Decide for RemoveCluster {
         if world.vms_in(self.cluster).next().is_some() {
             return Err(act.no(Key::ClusterHasVms));
         }
+        if world.templates.values().any(|t| t.config.cluster == self.cluster) {
+            return Err(act.no(Key::ClusterHasTemplates));
+        }
         Ok(vec![ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() }.into()])
     }
 
@@ -320,6 +418,12 @@ impl Decide for AssignNetwork {
         let network = world.network(self.network.network)?;
         if cluster.config.data_center != Some(network.data_center) {
             return Err(crate::rejection::not_found(format_args!("Network: id={}", network.id)));
+        }
+        if network.management && !self.network.required {
+            return Err(Act("edit", "Network").no(Key::ManagementRequired).with("NetworkName", &network.config.name));
+        }
+        if self.network.display && !network.config.vm_network && !network.management {
+            return Err(Act("edit", "Network").no(Key::DisplayNotForVms));
         }
         if cluster.networks.contains(&self.network) {
             return Ok(Vec::new());

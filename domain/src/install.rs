@@ -95,7 +95,7 @@ impl Decide for Install {
             ..ClusterConfig::default()
         };
         events.push(ClusterCreated { cluster: DEFAULT_CLUSTER, config: cluster }.into());
-        let network = ClusterNetwork { network: MANAGEMENT_NETWORK, required: true, display: true };
+        let network = ClusterNetwork { network: MANAGEMENT_NETWORK, required: true, display: true, migration: true };
         events.push(NetworkAssigned { cluster: DEFAULT_CLUSTER, network }.into());
         let blank = VmConfig { name: "Blank".into(), description: "Blank template".into(), ..VmConfig::default() };
         events.push(TemplateCreated { template: BLANK, config: blank }.into());

@@ -10,7 +10,7 @@ use crate::access::{Group, Holder, Object, Permission, Role, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::Disk;
-use crate::event::{Recorded, Stamp, Stream, StreamKind};
+use crate::event::{Event, Recorded, Stamp, Stream, StreamKind};
 use crate::host::Host;
 use crate::ids::*;
 use crate::job::Job;
@@ -19,9 +19,10 @@ use crate::quota::Quota;
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
 use crate::storage_connection::StorageConnection;
-use crate::tag::Tag;
+use crate::tag::{Tag, TagAttached, TagDetached, Tagged};
 use crate::template::Template;
 use crate::vm::Vm;
+use crate::vm_run::VmState;
 
 /// Aggregates of one type by id, structurally shared between copies.
 #[derive(Debug, Serialize, Deserialize)]
@@ -179,6 +180,10 @@ pub struct World {
     pub placed: imbl::OrdSet<(HostId, VmId)>,
     /// VMs of a cluster: (cluster, VM).
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
+    /// VMs by their states: (state, VM).
+    pub vm_states: imbl::OrdSet<(u8, VmId)>,
+    /// VMs by their tags: (tag, VM).
+    pub tagged_vms: imbl::OrdSet<(TagId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
     pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
     /// Highly available VMs that went down by themselves and are to be started again.
@@ -236,13 +241,59 @@ impl World {
         };
         self.position = recorded.position;
         self.streams.insert(recorded.stream, recorded.version);
+        let vm = match (&recorded.event, recorded.stream.kind) {
+            (_, StreamKind::Vm) => Some(VmId(recorded.stream.id)),
+            (Event::TagAttached(TagAttached { to: Tagged::Vm(id), .. }), _) => Some(*id),
+            (Event::TagDetached(TagDetached { to: Tagged::Vm(id), .. }), _) => Some(*id),
+            _ => None,
+        };
+        let before = vm.and_then(|id| self.vm_keys(id));
         recorded.event.as_fold().fold(self, &stamp);
+        if let Some(id) = vm {
+            self.index_vm(id, before);
+        }
         // Whatever ended an aggregate's stream, the permissions on it end with it.
         if !self.streams.contains_key(&recorded.stream)
             && let Some(object) = Object::of(&recorded.stream)
         {
             self.forget_permissions_on(object);
         }
+    }
+
+    /// What a VM is indexed by.
+    fn vm_keys(&self, id: VmId) -> Option<(u8, Vec<TagId>)> {
+        self.vms.get(&id).map(|vm| (vm.state as u8, vm.tags.clone()))
+    }
+
+    /// Moves a VM in the indices from what it was to what it is.
+    fn index_vm(&mut self, id: VmId, before: Option<(u8, Vec<TagId>)>) {
+        let after = self.vm_keys(id);
+        if before == after {
+            return;
+        }
+        if let Some((state, tags)) = before {
+            self.vm_states.remove(&(state, id));
+            for tag in tags {
+                self.tagged_vms.remove(&(tag, id));
+            }
+        }
+        if let Some((state, tags)) = after {
+            self.vm_states.insert((state, id));
+            for tag in tags {
+                self.tagged_vms.insert((tag, id));
+            }
+        }
+    }
+
+    /// The VMs in a state.
+    pub fn vms_in_state(&self, state: VmState) -> impl Iterator<Item = VmId> + '_ {
+        let key = state as u8;
+        self.vm_states.range((key, VmId(Uuid::nil()))..=(key, VmId(Uuid::max()))).map(|(_, vm)| *vm)
+    }
+
+    /// The VMs with a tag, not counting those with one below it.
+    pub fn vms_tagged(&self, tag: TagId) -> impl Iterator<Item = VmId> + '_ {
+        self.tagged_vms.range((tag, VmId(Uuid::nil()))..=(tag, VmId(Uuid::max()))).map(|(_, vm)| *vm)
     }
 
     /// The version of a stream; 0 where it has no event.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use evirt_domain::Class;
-use evirt_domain::cluster::{ClusterConfig, CreateCluster};
+use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, SchedulingPolicy, UpdateCluster};
 use evirt_domain::context::Context;
 use evirt_domain::event::Event;
 use evirt_domain::host::{ActivateHost, AddHost, DeactivateHost, HostConfig, HostStatus, PowerManagement, ProbeFailure};
@@ -49,10 +49,17 @@ impl Lab {
     async fn with_host() -> Lab {
         let mut lab = Lab::new().await;
         lab.react();
+        lab.add_host("host1", "192.168.0.11").await;
+        lab
+    }
+
+    /// Adds a host of the estate, and waits until it is up.
+    async fn add_host(&self, name: &str, address: &str) -> HostId {
+        let lab = self;
         let config = HostConfig {
-            name: "host1".into(),
+            name: name.into(),
             comment: String::new(),
-            address: "192.168.0.11".into(),
+            address: address.into(),
             port: evirt_domain::host::DEFAULT_PORT,
             cluster: DEFAULT_CLUSTER,
             spm_priority: evirt_domain::host::DEFAULT_SPM_PRIORITY,
@@ -67,8 +74,8 @@ impl Lab {
             other => Err(ProbeFailure::Unreachable(format!("{other:?}"))),
         };
         lab.engine.submit(&request(), AddHost { config, sealed_password, probe }).await.unwrap();
-        soon(lab.engine.until(|world| world.hosts.values().find(|h| h.status == HostStatus::Up).map(drop))).await;
-        lab
+        let up = |world: &World| world.hosts.values().find(|h| h.config.name == name && h.status == HostStatus::Up).map(|h| h.id);
+        soon(lab.engine.until(up)).await
     }
 
     fn sealer(&self) -> Arc<Sealer> {
@@ -364,6 +371,54 @@ async fn a_launch_that_fails_everywhere_ends_the_job_and_gives_the_place_back() 
     let world = lab.engine.world();
     assert!(world.vms.get(&vm).unwrap().is_down() && world.placed.is_empty());
     assert!(world.jobs.values().all(|job| matches!(job.task, Task::InstallHost { .. } | Task::StartVm { .. })));
+}
+
+/// A cluster's policy with its bounds, which host starts with the VMs, the load of both, and which then has how many.
+#[tokio::test(flavor = "multi_thread")]
+async fn vms_move_as_the_policy_wants_it_and_not_to_and_fro() {
+    let lab = Lab::with_host().await;
+    let one = lab.engine.world().hosts.values().find(|host| host.status == HostStatus::Up).unwrap().id;
+    let other = lab.add_host("host2", "192.168.0.12").await;
+    let mut vms = Vec::new();
+    for name in ["vm1", "vm2"] {
+        let vm = lab.create_vm(name).await;
+        lab.engine.submit(&request(), StartVm { vm, host: Some(one), ..StartVm::default() }).await.unwrap();
+        lab.is_in(vm, VmState::Up).await;
+        vms.push(vm);
+    }
+    let policy = async |policy| {
+        let changes = ClusterPatch { policy: Some(policy), policy_duration_s: Some(60), ..ClusterPatch::default() };
+        lab.engine.submit(&request(), UpdateCluster { cluster: DEFAULT_CLUSTER, changes }).await.unwrap();
+    };
+    let settled = || async {
+        let up = |world: &World| vms.iter().all(|vm| world.vms.get(vm).is_some_and(|vm| vm.state == VmState::Up)).then_some(());
+        soon(lab.engine.until(up)).await;
+        let world = lab.engine.world();
+        (world.vms_on(one).count(), world.vms_on(other).count())
+    };
+    let load = |first, second| BTreeMap::from([(one, first), (other, second)]);
+    let mut balance = crate::reactors::Balance::default();
+    let mut now = std::time::Instant::now();
+    policy(SchedulingPolicy::EvenlyDistributed).await;
+    balance.round(&lab.engine, &load(90, 5), now).await;
+    assert_eq!(settled().await, (2, 0), "not long enough");
+    now += Duration::from_secs(60);
+    balance.round(&lab.engine, &load(90, 70), now).await;
+    assert_eq!(settled().await, (2, 0), "the other would be overloaded");
+    balance.round(&lab.engine, &load(90, 5), now).await;
+    assert_eq!(settled().await, (1, 1));
+    balance.round(&lab.engine, &load(90, 5), now).await;
+    assert_eq!(settled().await, (1, 1), "the time begins anew");
+    policy(SchedulingPolicy::PowerSaving).await;
+    balance.round(&lab.engine, &load(10, 15), now).await;
+    now += Duration::from_secs(60);
+    balance.round(&lab.engine, &load(10, 15), now).await;
+    assert_eq!(settled().await, (0, 2));
+    now += Duration::from_secs(60);
+    balance.round(&lab.engine, &load(1, 15), now).await;
+    now += Duration::from_secs(60);
+    balance.round(&lab.engine, &load(1, 15), now).await;
+    assert_eq!(settled().await, (0, 2), "nobody goes to an empty host");
 }
 
 /// How fast the log is folded and how fast commands are committed; run with `--release -- --ignored --nocapture`.

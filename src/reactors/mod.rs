@@ -3,6 +3,7 @@
 //! A job is taken up from the World and not from memory: after a crash every open job is carried out again from behind its last
 //! finished step, under the same operation id, so that the driver does nothing twice. What a reactor learns it submits as a command.
 
+mod balance;
 mod observe;
 mod speak;
 mod tasks;
@@ -21,6 +22,8 @@ use crate::engine::{Engine, Outcome, Request};
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
+#[cfg(test)]
+pub use balance::Balance;
 pub use speak::{domain_files, found_domain, host_facts, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
@@ -87,6 +90,7 @@ impl Reactors {
         Self(vec![
             tokio::spawn(reactor.clone().follow_jobs()),
             tokio::spawn(reactor.clone().follow_driver()),
+            tokio::spawn(reactor.clone().keep_balance()),
             tokio::spawn(reactor.keep_time()),
         ])
     }

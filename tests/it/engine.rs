@@ -146,6 +146,17 @@ impl Caller {
         self.ask(Method::POST, path, Some(body.into())).await
     }
 
+    /// Sends a body of some kind.
+    pub async fn send(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        let response = request.header("content-type", kind).body(body).send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
     /// PUTs a document.
     pub async fn put(&self, path: &str, body: impl Into<String>) -> Answer {
         self.ask(Method::PUT, path, Some(body.into())).await

@@ -3,11 +3,13 @@
 mod access;
 mod asynchronous;
 mod auth;
+mod bad_input;
 mod cli;
 mod conditions;
 mod crash;
 mod engine;
 mod external;
 mod ldap;
+mod searches;
 mod server;
 mod storage;

@@ -105,3 +105,72 @@ fn installing_twice_is_refused() {
     let story = Story::installed();
     story.when(evirt_domain::install::Install { admin_password: "hash".into() }).refused(StateMoved);
 }
+
+#[test]
+fn a_policy_has_its_bounds() {
+    let story = Story::installed();
+    let policy = |policy, low, high| ClusterConfig { policy, policy_low: low, policy_high: high, ..cluster("c") };
+    for (config, expected) in [
+        (policy(SchedulingPolicy::PowerSaving, 0, 80), UtilizationLowMissing),
+        (policy(SchedulingPolicy::PowerSaving, 80, 80), UtilizationLowNotLower),
+        (policy(SchedulingPolicy::EvenlyDistributed, 20, 0), UtilizationHighMissing),
+        (policy(SchedulingPolicy::EvenlyDistributed, 0, 101), UtilizationOutOfRange),
+        (ClusterConfig { policy_duration_s: MAX_DURATION_S + 1, ..cluster("c") }, OutOfRange),
+        (ClusterConfig { virt_service: false, ..cluster("c") }, ClusterWithoutService),
+    ] {
+        story.when(CreateCluster { config }).refused(expected);
+    }
+    let update = |policy| {
+        let changes = ClusterPatch { policy: Some(policy), ..ClusterPatch::default() };
+        let events = story.when(UpdateCluster { cluster: DEFAULT_CLUSTER, changes }).then(&["ClusterUpdated"]);
+        let evirt_domain::Event::ClusterUpdated(e) = &events[0] else { panic!() };
+        (e.changes.policy_low, e.changes.policy_high, e.changes.policy_duration_s)
+    };
+    assert_eq!(update(SchedulingPolicy::EvenlyDistributed), (None, Some(DEFAULT_HIGH), Some(DEFAULT_DURATION_S)));
+    assert_eq!(update(SchedulingPolicy::PowerSaving), (Some(DEFAULT_LOW), Some(DEFAULT_HIGH), Some(DEFAULT_DURATION_S)));
+}
+
+#[test]
+fn the_cpu_of_a_cluster_stays_within_its_hosts() {
+    let mut estate = estate();
+    let cpu = |cpu: &str| UpdateCluster {
+        cluster: DEFAULT_CLUSTER,
+        changes: ClusterPatch { cpu: Some(cpu.into()), ..ClusterPatch::default() },
+    };
+    let family = estate.world.hosts.values().next().unwrap().facts.cpu_family.clone();
+    estate.when(cpu("Intel Haswell")).refused(CpuAboveHosts);
+    estate.when(cpu("Intel Conroe Family")).accepted();
+    let vm = estate.vm;
+    estate.bring(vm, evirt_domain::vm_run::VmState::Suspended);
+    let lower = if family == "Intel Conroe Family" { "Intel Penryn Family" } else { "Intel Conroe Family" };
+    estate.when(cpu(lower)).refused(CpuWithSuspendedVms);
+    estate
+        .when(UpdateCluster {
+            cluster: DEFAULT_CLUSTER,
+            changes: ClusterPatch { virt_service: Some(false), gluster_service: Some(true), ..ClusterPatch::default() },
+        })
+        .refused(ClusterVirtInUse);
+}
+
+#[test]
+fn consoles_and_migrations_have_one_network() {
+    let mut story = Story::installed();
+    let config = evirt_domain::network::NetworkConfig { name: "blue".into(), vm_network: true, ..Default::default() };
+    let created = story.does(evirt_domain::network::CreateNetwork { data_center: DEFAULT_DATA_CENTER, config });
+    let blue = NetworkId(created[0].as_fold().stream().id);
+    let assign = |network, required, display| AssignNetwork {
+        cluster: DEFAULT_CLUSTER,
+        network: ClusterNetwork { network, required, display, migration: display },
+    };
+    let uses = |story: &Story| -> Vec<(bool, bool)> {
+        let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).unwrap();
+        let of = |id| cluster.networks.iter().find(|n| n.network == id).map(|n| (n.display, n.migration));
+        [of(evirt_domain::install::MANAGEMENT_NETWORK), of(blue)].into_iter().flatten().collect()
+    };
+    story.does(assign(blue, false, true));
+    assert_eq!(uses(&story), [(false, false), (true, true)]);
+    story.does(UnassignNetwork { cluster: DEFAULT_CLUSTER, network: blue });
+    assert_eq!(uses(&story), [(true, true)]);
+    let management = evirt_domain::install::MANAGEMENT_NETWORK;
+    story.when(assign(management, false, true)).refused(ManagementRequired);
+}

@@ -32,7 +32,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 20..38;
+const SEEDS: std::ops::Range<u64> = 1..17;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -121,7 +121,7 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
         Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
-        Task::MigrateVm { vm } if dice.below(4) == 0 => {
+        Task::MigrateVm { vm } if dice.coin() => {
             let observed = Observed::MigrationFailed { cancelled: dice.coin(), message: "no route".into() };
             Box::new(ReportVm { vm, generation: None, observed })
         }
@@ -388,7 +388,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(CreateNetwork { data_center, config })
         }
         77 => Box::new(RemoveNetwork { network }),
-        78 if coin => Box::new(AssignNetwork { cluster, network: ClusterNetwork { network, required: coin, display: coin } }),
+        78 if coin => Box::new(AssignNetwork {
+            cluster,
+            network: ClusterNetwork { network, required: coin, display: coin, migration: !coin },
+        }),
         78 => Box::new(UnassignNetwork { cluster, network }),
         79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
         79 => Box::new(UpdateTag {
@@ -474,6 +477,10 @@ fn check_invariants(world: &World) {
         }
     }
     assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    let states: BTreeSet<_> = world.vms.values().map(|vm| (vm.state as u8, vm.id)).collect();
+    assert_eq!(world.vm_states.iter().copied().collect::<BTreeSet<_>>(), states);
+    let tagged: BTreeSet<_> = world.vms.values().flat_map(|vm| vm.tags.iter().map(|tag| (*tag, vm.id))).collect();
+    assert_eq!(world.tagged_vms.iter().copied().collect::<BTreeSet<_>>(), tagged);
     assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
     assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);

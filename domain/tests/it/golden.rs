@@ -259,7 +259,11 @@ fn samples() -> Vec<Event> {
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
         ClusterRemoved { cluster: id(2), name: name() }.into(),
-        NetworkAssigned { cluster: id(2), network: ClusterNetwork { network: id(13), required: true, display: false } }.into(),
+        NetworkAssigned {
+            cluster: id(2),
+            network: ClusterNetwork { network: id(13), required: true, display: false, migration: false },
+        }
+        .into(),
         NetworkUnassigned { cluster: id(2), network: id(13) }.into(),
         NetworkCreated { network: id(13), data_center: id(1), config: network(), management: false }.into(),
         NetworkUpdated { network: id(13), changes: NetworkPatch { vlan: Some(None), ..patch(&network()) } }.into(),

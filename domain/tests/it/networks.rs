@@ -32,7 +32,7 @@ fn network(story: &mut Story, config: NetworkConfig) -> NetworkId {
 }
 
 fn use_of(network: NetworkId) -> ClusterNetwork {
-    ClusterNetwork { network, required: false, display: false }
+    ClusterNetwork { network, required: false, display: false, migration: false }
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn each_filter_says_why() {
     };
     let blue =
         NetworkId(story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config: network })[0].as_fold().stream().id);
-    let network = ClusterNetwork { network: blue, required: false, display: false };
+    let network = ClusterNetwork { network: blue, required: false, display: false, migration: false };
     story.does(AssignNetwork { cluster: DEFAULT_CLUSTER, network });
     let d = VmPatch::default;
     let pinned = VmPatch { affinity: Some(Affinity::Pinned), pinned_host: Some(Some(other)), ..d() };

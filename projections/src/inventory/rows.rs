@@ -242,6 +242,8 @@ impl Resource for Vm {
     fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, VmId> {
         match hint.reference {
             None if hint.field == "cluster" => seek::vms_of_clusters(world, hint),
+            None if hint.field == "status" => seek::vms_in_states(world, hint),
+            None if hint.field == "tag" => seek::vms_tagged(world, hint),
             Some(Entity::Host) => seek::vms_of_hosts(world, hint),
             Some(Entity::User) => seek::vms_of_users(world, hint),
             _ => None,

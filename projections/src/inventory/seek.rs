@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use evirt_domain::World;
 use evirt_domain::access::{Object, holders};
 use evirt_domain::ids::*;
+use evirt_domain::vm_run::VmState;
 use evirt_domain::world::NameKind;
 use uuid::Uuid;
 
@@ -85,6 +86,19 @@ pub(super) fn vms_of_hosts<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn 
 pub(super) fn vms_of_clusters<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = VmId> + 'w>> {
     let clusters = meant(world, NameKind::Cluster, hint)?;
     Some(Box::new(clusters.into_iter().flat_map(|cluster| world.vms_in(ClusterId(cluster))).map(|vm| vm.id)))
+}
+
+/// The VMs in the states that a hint names.
+pub(super) fn vms_in_states<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = VmId> + 'w>> {
+    let names = texts(hint)?;
+    let states = VmState::ALL.iter().filter(|state| names.iter().any(|name| name == state.name())).copied();
+    Some(Box::new(states.collect::<Vec<_>>().into_iter().flat_map(|state| world.vms_in_state(state))))
+}
+
+/// The VMs with the tags that a hint names; those below are named in it as well.
+pub(super) fn vms_tagged<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = VmId> + 'w>> {
+    let tags: Vec<Uuid> = texts(hint)?.iter().flat_map(|name| world.named(NameKind::Tag, name)).map(|key| key.id).collect();
+    Some(Box::new(tags.into_iter().flat_map(|tag| world.vms_tagged(TagId(tag)))))
 }
 
 /// The VMs on which the users that a hint means hold a permission. Costs a walk over users.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use evirt_domain::cluster::*;
-use evirt_domain::data_center::CURRENT_VERSION;
+use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
+use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::*;
+use evirt_domain::network::NetworkConfig;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
 
@@ -13,6 +15,7 @@ use super::collection::{check_immutable, created, remove};
 use super::networks;
 use super::parts::{given, listed, number, sent_version, shown, text, version};
 use super::representation::check::require;
+use super::representation::description::EnumDef;
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
 use super::request::Call;
@@ -67,10 +70,13 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
         .set_path("memory_policy.transparent_hugepages.enabled", config.transparent_hugepages)
         .set("scheduling_policy", policy)
         .set("version", version(config.version))
+        .set("supported_versions", Doc::new().set("version", supported(config.version)))
         .set_path("error_handling.on_error", name_of(ON_ERROR, config.on_error))
         .set("virt_service", config.virt_service)
         .set("gluster_service", config.gluster_service)
         .set("threads_as_cores", config.threads_as_cores)
+        .set("tunnel_migration", config.tunnel_migration)
+        .set("trusted_service", false)
         .set("ballooning_enabled", config.ballooning)
         .link("networks", format!("{href}/networks"))
         .link("permissions", format!("{href}/permissions"));
@@ -83,8 +89,16 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
     doc.set("href", href)
 }
 
+/// The versions that a cluster of a version may have next.
+fn supported(current: Version) -> Vec<Doc> {
+    SUPPORTED_VERSIONS.into_iter().filter(|v| *v >= current).map(version).collect()
+}
+
 /// What a request says of a cluster that is to be changed.
 fn patch(call: &Call, sent: &Doc) -> Result<ClusterPatch, Answer> {
+    if sent.bool("trusted_service") == Some(true) {
+        return Err(call.bad(&Fault::operation_failed(["There is no attestation server that could vouch for trusted hosts."])));
+    }
     let data_center = call.reference(sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     Ok(ClusterPatch {
         name: given(sent, "name"),
@@ -104,6 +118,7 @@ fn patch(call: &Call, sent: &Doc) -> Result<ClusterPatch, Answer> {
         gluster_service: sent.bool("gluster_service"),
         threads_as_cores: sent.bool("threads_as_cores"),
         ballooning: sent.bool("ballooning_enabled"),
+        tunnel_migration: sent.bool("tunnel_migration"),
     })
 }
 
@@ -158,12 +173,31 @@ async fn delete(call: Arc<Call>) -> Handled {
 fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkId) -> Option<Doc> {
     let used = cluster.networks.iter().find(|n| n.network == network)?;
     let href = format!("{}/clusters/{}", call.base, cluster.id);
-    let doc = networks::view(call.base, world.networks.get(&network)?)
+    let found = world.networks.get(&network)?;
+    let lacks = |host: &Arc<Host>| {
+        host.config.cluster == cluster.id && host.status == HostStatus::Up && !host.networks.contains(&network)
+    };
+    let missing = !found.management && world.hosts.values().any(lacks);
+    let doc = networks::view(call.base, found)
+        .set_path("status.state", if missing { "non_operational" } else { "operational" })
         .set("href", format!("{href}/networks/{network}"))
         .set("required", used.required)
         .set("display", used.display)
+        .set("usages", Doc::new().set("usage", usages(used, &found.config)))
         .reference("cluster", cluster.id.to_string(), href);
     Some(doc)
+}
+
+/// What a network is used for in a cluster.
+fn usages(used: &ClusterNetwork, config: &NetworkConfig) -> Vec<&'static str> {
+    let uses = [(config.vm_network, "VM"), (used.display, "DISPLAY"), (used.migration, "MIGRATION")];
+    uses.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect()
+}
+
+/// Whether a request gives a network a use, where it speaks of that at all.
+fn use_of(sent: &Doc, usage: &str) -> Option<bool> {
+    let listed = || sent.list("usages.usage").iter().any(|u| u.as_text().is_some_and(|u| u.eq_ignore_ascii_case(usage)));
+    sent.has("usages").then(listed)
 }
 
 async fn list_networks(call: Arc<Call>) -> Handled {
@@ -176,13 +210,20 @@ async fn get_network(call: Arc<Call>) -> Handled {
     shown(&call, &NETWORK, &call.found(doc, 3)?)
 }
 
+static USAGES: EnumDef = EnumDef { class: "NetworkUsage", members: &["display", "vm", "migration"] };
+
 async fn assign(call: Arc<Call>, network: NetworkId, sent: &Doc) -> Result<Doc, Answer> {
+    let unknown = |usage: &&str| !USAGES.members.iter().any(|known| known.eq_ignore_ascii_case(usage));
+    if let Some(usage) = sent.list("usages.usage").iter().filter_map(|usage| usage.as_text()).find(unknown) {
+        return Err(call.bad(&Fault::invalid_value(usage, &USAGES)));
+    }
     let current = cluster(&call, &call.world)?;
     let old = current.networks.iter().find(|n| n.network == network);
     let network = ClusterNetwork {
         network,
         required: sent.bool("required").or(old.map(|o| o.required)).unwrap_or(true),
-        display: sent.bool("display").or(old.map(|o| o.display)).unwrap_or(false),
+        display: use_of(sent, "display").or(sent.bool("display")).or(old.map(|o| o.display)).unwrap_or(false),
+        migration: use_of(sent, "migration").or(old.map(|o| o.migration)).unwrap_or(false),
     };
     let outcome = call.submit(AssignNetwork { cluster: current.id, network }).await?;
     call.found(network_view(&call, &outcome.world, cluster(&call, &outcome.world)?, network.network), 1)

@@ -71,7 +71,7 @@ pub fn view(world: &World, base: &str, entry: &AuditEntry) -> Doc {
 }
 
 /// Whether an entry is still shown: one that a system outside reported may have been removed since.
-fn is_shown(world: &World, entry: &AuditEntry) -> bool {
+pub fn is_shown(world: &World, entry: &AuditEntry) -> bool {
     entry.row.custom_id.is_none() || world.external_events.get(entry.id).is_some()
 }
 
@@ -214,7 +214,7 @@ fn concerning(world: &World, field: &str, text: &str) -> Option<AuditFilter> {
 }
 
 /// The entry as searches see it.
-fn record(entry: &AuditEntry) -> AuditRecord {
+pub fn record(entry: &AuditEntry) -> AuditRecord {
     let (row, of) = (&entry.row, &entry.row.references);
     AuditRecord {
         id: entry.id,

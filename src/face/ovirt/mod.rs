@@ -18,6 +18,7 @@ mod events;
 mod groups;
 mod hosts;
 mod jobs;
+mod live;
 mod networks;
 mod parts;
 mod permissions;
@@ -43,7 +44,7 @@ mod vms;
 mod vnicprofiles;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -52,7 +53,7 @@ use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
-use self::representation::{Fault, Format};
+use self::representation::{Fault, Format, TypeDef, types};
 use self::request::{Call, Handler, Target};
 use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
@@ -139,8 +140,13 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
             Some(handler) => {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let (conditions, seen) = (Conditions::default(), std::sync::OnceLock::new());
-                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, seen };
+                let (conditions, seen, told) = (Conditions::default(), std::sync::OnceLock::new(), None);
+                let mut call =
+                    Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, seen, told };
+                match live::told(&call).await {
+                    Ok(told) => call.told = told.map(Arc::new),
+                    Err(failed) => return failed.into_response(),
+                }
                 let call = Arc::new(call);
                 visible::for_caller(&call, carry_out(call.clone(), route, handler)).await.unwrap_or_else(|failed| failed)
             }
@@ -151,11 +157,19 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
     response
 }
 
+/// What may come with a deletion: an action, or what clients send of the resource itself.
+static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
+    LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
+
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
     permitted(&call)?;
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
+    }
+    if call.method == Method::DELETE {
+        // What comes with a deletion is an action, or the like; a malformed one is refused even where nothing of it is read.
+        call.optional_body(&DELETIONS)?;
     }
     let changed = async {
         condition::check(&call, route).await?;

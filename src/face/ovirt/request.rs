@@ -13,13 +13,14 @@ use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, Event, Key};
-use evirt_projections::inventory::{self, Page, Resource, View};
+use evirt_projections::inventory::{self, Events, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::condition::{Condition, Conditions};
+use super::live::Told;
 use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
@@ -110,6 +111,8 @@ pub struct Call {
     pub world: Arc<World>,
     /// What its first command is decided on.
     pub conditions: Conditions,
+    /// What the audit log tells, where its search refers to that.
+    pub told: Option<Arc<Told>>,
     /// What the caller may see of it, once that was asked for.
     pub seen: OnceLock<Visible>,
 }
@@ -127,7 +130,10 @@ impl Call {
             conditions: self.conditions.clone(),
             seen: self.seen.clone(),
             target,
-            ..*self
+            base: self.base,
+            secure: self.secure,
+            output: self.output,
+            told: self.told.clone(),
         }
     }
 
@@ -207,7 +213,8 @@ impl Call {
 
     /// The World as searches look at it.
     pub fn view(&self) -> View<'_> {
-        View { visible: Some(self.visible()), ..View::new(&self.world, now()) }
+        let events = self.told.as_deref().map(|told| told as &dyn Events);
+        View { live: Some(self.engine()), events, visible: Some(self.visible()), ..View::new(&self.world, now()) }
     }
 
     /// A page of a collection, as searched for, of what the caller may see.
@@ -265,6 +272,7 @@ impl Call {
             output,
             world,
             conditions: Conditions::default(),
+            told: None,
             seen: OnceLock::new(),
         };
         visible::check(&call, true)?;

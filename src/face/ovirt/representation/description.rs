@@ -67,6 +67,8 @@ pub mod flags {
     pub const CONTENT: u8 = 2;
     /// An update must not change it.
     pub const IMMUTABLE: u8 = 4;
+    /// It is text that may be as long as the whole document.
+    pub const LONG: u8 = 8;
 }
 
 /// No table has more fields than this: the writer keeps its bookkeeping of one object in a fixed array.
@@ -161,6 +163,11 @@ pub const fn texts(name: &'static str) -> FieldDef {
 /// A repeated object.
 pub const fn groups(name: &'static str, of: &'static TypeDef) -> FieldDef {
     FieldDef::new(name, Kind::Groups(of))
+}
+
+/// A field of text that may be as long as the whole document, such as what a file holds.
+pub const fn long_text(name: &'static str) -> FieldDef {
+    text(name).with(flags::LONG)
 }
 
 /// Marks a field as an XML attribute.

@@ -259,6 +259,7 @@ fn resolve(of: &'static TypeDef, path: &str) -> Option<Argument> {
         name = format!("{name}.{step}");
         match field.kind {
             Kind::Group(inner) if steps.peek().is_some() => def = inner,
+            Kind::Groups(inner) if steps.peek().is_some() && list.is_some() => def = inner,
             Kind::Groups(inner) if steps.peek().is_some() => {
                 // The list is known by what wraps it; its items begin anew.
                 list = name.rsplit_once('.').map(|(wrapper, _)| wrapper.to_owned());

@@ -6,7 +6,7 @@
 mod json;
 mod xml;
 
-use super::description::{EnumDef, FieldDef, TypeDef};
+use super::description::{EnumDef, FieldDef, TypeDef, flags};
 use super::doc::{Doc, Value};
 use super::fault::Fault;
 use super::{Format, Kind};
@@ -16,6 +16,9 @@ pub const MAX_DEPTH: usize = 64;
 
 /// A document that is read has no more bytes than this.
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// A text in a document that is read has no more characters than this, unless its field is for longer ones.
+pub const MAX_FIELD_TEXT: usize = 4_000;
 
 /// Why a document could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +58,12 @@ pub enum ReadError {
         /// What was expected, with its article.
         expected: String,
     },
+    /// A text is longer than its field can hold.
+    #[error("{field} has more than {MAX_FIELD_TEXT} characters")]
+    TooLong {
+        /// The path of the field.
+        field: String,
+    },
     /// A field that there is one of came twice.
     #[error("{field} is given more than once")]
     GivenTwice {
@@ -78,7 +87,9 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotAMember { value, of, .. } => Fault::invalid_value(value, of),
-            Self::WrongType { .. } | Self::GivenTwice { .. } => Fault::new("Invalid value", self.to_string()),
+            Self::WrongType { .. } | Self::GivenTwice { .. } | Self::TooLong { .. } => {
+                Fault::new("Invalid value", self.to_string())
+            }
             Self::Malformed { .. } | Self::TooLarge { .. } | Self::TooDeep | Self::WrongRoot { .. } => {
                 Fault::new("Malformed request", self.to_string())
             }
@@ -91,7 +102,11 @@ impl ReadError {
 
     /// The error as seen from one object further out.
     fn within(mut self, name: &str) -> Self {
-        if let Self::WrongType { field, .. } | Self::GivenTwice { field } | Self::NotAMember { field, .. } = &mut self {
+        if let Self::WrongType { field, .. }
+        | Self::GivenTwice { field }
+        | Self::TooLong { field }
+        | Self::NotAMember { field, .. } = &mut self
+        {
             field.insert(0, '.');
             field.insert_str(0, name);
         }
@@ -142,6 +157,10 @@ fn set_once(doc: &mut Doc, field: &FieldDef, value: Value) -> Result<(), ReadErr
 /// What the text of a scalar field means; nothing if it is empty and the field is not of text.
 fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
     if matches!(field.kind, Kind::Text | Kind::Texts) {
+        // Characters are no more than bytes, which are counted at once.
+        if text.len() > MAX_FIELD_TEXT && !field.is(flags::LONG) && text.chars().count() > MAX_FIELD_TEXT {
+            return Err(ReadError::TooLong { field: field.name.to_owned() });
+        }
         return Ok(Some(text.into()));
     }
     let text = text.trim();

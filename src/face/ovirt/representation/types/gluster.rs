@@ -5,7 +5,7 @@ use super::cluster::CLUSTER;
 use super::common::{OPTIONS, STATUS};
 use super::host::HOST;
 use super::{collection, fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, group, groups, int, text, unsigned_short};
+use crate::face::ovirt::representation::description::{TypeDef, group, groups, int, long_text, text, unsigned_short};
 
 /// A Gluster volume: `<gluster_volume>`.
 pub static GLUSTER_VOLUME: TypeDef = TypeDef {
@@ -55,7 +55,7 @@ pub static GLUSTER_HOOK: TypeDef = TypeDef {
         text("stage"),
         text("content_type"),
         text("checksum"),
-        text("content"),
+        long_text("content"),
         unsigned_short("conflict_status"),
         text("conflicts"),
         group("status", &STATUS),

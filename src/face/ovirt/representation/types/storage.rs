@@ -8,7 +8,7 @@ use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
 use super::{collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, groups, int, long, member, text, unsigned_short,
+    TypeDef, attribute, boolean, group, groups, int, long, long_text, member, text, unsigned_short,
 };
 
 /// Where a storage domain lives, or a device that a host sees: `<storage>`.
@@ -117,7 +117,7 @@ pub static FILE: TypeDef = TypeDef {
     element: "file",
     plural: "files",
     class: "File",
-    fields: resource![text("content"), text("type"), group("storage_domain", &STORAGE_DOMAIN),],
+    fields: resource![long_text("content"), text("type"), group("storage_domain", &STORAGE_DOMAIN),],
 };
 
 /// An image of an image domain: `<image>`.

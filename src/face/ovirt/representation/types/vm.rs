@@ -10,7 +10,7 @@ use super::network::{IPS, MAC, NICS};
 use super::storage::{DISKS, FILE, FILES, STORAGE_DOMAIN};
 use super::{collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, date, group, groups, int, long, member, text,
+    TypeDef, attribute, boolean, date, group, groups, int, long, long_text, member, text,
 };
 
 /// The members of a virtual machine, and of what is one and more.
@@ -173,7 +173,7 @@ pub(super) static PAYLOAD: TypeDef = TypeDef {
 };
 
 pub(super) static CONFIGURATION: TypeDef =
-    TypeDef { element: "configuration", plural: "", class: "Configuration", fields: fields![text("type"), text("data")] };
+    TypeDef { element: "configuration", plural: "", class: "Configuration", fields: fields![text("type"), long_text("data")] };
 
 pub(super) static INITIALIZATION: TypeDef = TypeDef {
     element: "initialization",

@@ -1,0 +1,337 @@
+//! What clients must not send: for every field of every body that the engine describes, and for every way to spoil a body.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::engine::{Answer, Caller, Engine};
+
+/// An identifier that nothing has.
+const NOBODY: &str = "00000000-0000-4000-8000-00000000dead";
+const DEFAULT: &str = "<name>Default</name>";
+
+/// An argument of a body: its path below the root, its type, and what it may say.
+#[derive(Clone, Debug)]
+struct Argument {
+    path: String,
+    kind: String,
+    value: String,
+}
+
+/// An operation with a body.
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    path: String,
+    root: String,
+    arguments: Vec<Argument>,
+    required: bool,
+}
+
+/// An engine with one of each thing, and their paths by what the description calls them.
+struct Estate {
+    engine: Engine,
+    things: BTreeMap<&'static str, String>,
+}
+
+impl Estate {
+    async fn new() -> Self {
+        let engine = Engine::start().await;
+        let admin = engine.admin();
+        let mut things = BTreeMap::new();
+        let within = "<data_center><name>d</name></data_center>";
+        let host = "<host><name>h</name><address>192.168.0.11</address><root_password>redhat</root_password></host>";
+        let bodies = [
+            (
+                "datacenter",
+                "/api/datacenters",
+                "<data_center><name>d</name><storage_type>nfs</storage_type></data_center>".into(),
+            ),
+            ("cluster", "/api/clusters", format!("<cluster><name>c</name>{within}</cluster>")),
+            ("network", "/api/networks", format!("<network><name>n</name>{within}</network>")),
+            ("host", "/api/hosts", host.to_owned()),
+            ("tag", "/api/tags", "<tag><name>t</name></tag>".into()),
+            ("job", "/api/jobs", "<job><description>j</description></job>".into()),
+            (
+                "vm",
+                "/api/vms",
+                format!("<vm><name>v</name><cluster>{DEFAULT}</cluster><template><name>Blank</name></template></vm>"),
+            ),
+        ];
+        for (name, path, body) in bodies {
+            let made = admin.post(path, body).await;
+            assert_eq!(made.status, StatusCode::CREATED, "{name}: {}", made.body);
+            things.insert(name, id_of(made.header("location")));
+        }
+        let network = format!("<network id=\"{}\"/>", things["network"]);
+        admin.post(&format!("/api/clusters/{}/networks", things["cluster"]), network).await;
+        let host = format!("/api/hosts/{}", things["host"]);
+        while !admin.get(&host).await.body.contains("<state>up</state>") {
+            tokio::task::yield_now().await;
+        }
+        let nic = admin.post(&format!("/api/vms/{}/nics", things["vm"]), "<nic><name>nic1</name></nic>").await;
+        things.insert("nic", id_of(nic.header("location")));
+        let step = "<step><type>executing</type><description>s</description></step>";
+        let step = admin.post(&format!("/api/jobs/{}/steps", things["job"]), step).await;
+        things.insert("step", id_of(step.header("location")));
+        let profiles = admin.get("/api/vnicprofiles").await.body;
+        things.insert("vnicprofile", first_id(&profiles, "<vnic_profile "));
+        things.insert("template", first_id(&admin.get("/api/templates").await.body, "<template "));
+        things.insert("role", first_id(&admin.get("/api/roles").await.body, "<role "));
+        things.insert("user", first_id(&admin.get("/api/users").await.body, "<user "));
+        Self { engine, things }
+    }
+
+    /// A path with its variables filled in; none where there is no such thing.
+    fn fill(&self, path: &str) -> Option<String> {
+        path.split('/')
+            .map(|part| match part.strip_prefix('{') {
+                Some(name) => self.things.get(name.strip_suffix(":id}")?).cloned(),
+                None => Some(part.to_owned()),
+            })
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| parts.join("/"))
+    }
+
+    /// How many events there are.
+    async fn head(&self) -> String {
+        self.engine.anonymous().get("/health").await.body
+    }
+}
+
+fn id_of(location: &str) -> String {
+    location.rsplit('/').next().unwrap().to_owned()
+}
+
+fn first_id(body: &str, element: &str) -> String {
+    let rest = body.split(element).nth(1).unwrap_or_else(|| panic!("{element}: {body}"));
+    rest.split("id=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value[name].as_array().into_iter().flatten()
+}
+
+/// Every operation with a body that the engine describes.
+async fn operations(admin: Caller) -> Vec<Operation> {
+    let document = admin.with("accept", "application/json").get("/api?rsdl").await.body;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for link in items(&document["links"], "link") {
+        let body = &link["request"]["body"];
+        let mut arguments: BTreeMap<String, Argument> = BTreeMap::new();
+        for argument in items(body, "parameters_set").flat_map(|set| items(set, "parameter")) {
+            let name = text(&argument["name"]);
+            let list = text(&argument["type"]) == "collection";
+            let within: Vec<&Value> =
+                if list { items(&argument["parameters_set"], "parameter").collect() } else { vec![argument] };
+            for one in within {
+                let path = if list { format!("{name}.{}", text(&one["name"])) } else { name.clone() };
+                let path = path.split_once('.').map_or("", |(_, rest)| rest).to_owned();
+                arguments.insert(path.clone(), Argument { path, kind: text(&one["type"]), value: text(&one["value"]) });
+            }
+        }
+        let Some(root) = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next() else { continue };
+        found.push(Operation {
+            method: text(&link["request"]["http_method"]).parse().unwrap(),
+            path: text(&link["href"]),
+            root: text(&root["name"]).split('.').next().unwrap().to_owned(),
+            arguments: arguments.into_values().collect(),
+            required: body["required"].as_bool().unwrap_or_default(),
+        });
+    }
+    found
+}
+
+/// A document in which one argument has a value.
+fn document(root: &str, path: &str, value: &str) -> String {
+    let mut names: Vec<&str> = path.split('.').map(|name| name.split('|').next().unwrap()).collect();
+    names.insert(0, root);
+    let mut document = value.to_owned();
+    let mut below: Option<&str> = None;
+    // Attributes are told by their names: identifiers, and what the guide writes so.
+    for name in names.iter().rev() {
+        document = match (below, *name) {
+            (
+                None,
+                "id" | "percent" | "low" | "high" | "duration" | "sockets" | "cores" | "threads" | "major" | "minor" | "start"
+                | "dev" | "onboot",
+            ) if names.len() > 1 => format!("\0{name}=\"{value}\""),
+            (None, "address" | "netmask" | "gateway") if path.contains("ip.") => format!("\0{name}=\"{value}\""),
+            (None, "address") if path.starts_with("mac") => format!("\0{name}=\"{value}\""),
+            (None, "id") => format!("\0{name}=\"{value}\""),
+            _ => match document.strip_prefix('\0') {
+                Some(attribute) => format!("<{name} {attribute}/>"),
+                None => format!("<{name}>{document}</{name}>"),
+            },
+        };
+        below = Some(name);
+    }
+    document
+}
+
+/// What is wrong in an answer to something bad: it has to be a refusal that names the field.
+fn complaint(answer: &Answer, field: &str) -> Option<String> {
+    let refused = [400, 404, 409].contains(&answer.status.as_u16()) && answer.body.contains("<fault>");
+    let last = field.rsplit('.').next().unwrap();
+    let named = last.is_empty() || answer.body.contains(last) || answer.body.contains("is not a member of");
+    (!refused || !named).then(|| format!("{} {}", answer.status, answer.body))
+}
+
+#[tokio::test]
+async fn no_field_takes_what_it_cannot_hold() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for operation in operations(estate.engine.admin()).await {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        for argument in &operation.arguments {
+            let values: &[&str] = match argument.kind.as_str() {
+                "xs:boolean" => &["perhaps", "2"],
+                "xs:string" if argument.value.contains('|') => &["nonsense"],
+                "xs:string" | "collection" => continue,
+                "xs:dateTime" => continue,
+                kind if kind.starts_with("xs:") => &["abc", "1.5.5", "99999999999999999999999"],
+                _ => continue,
+            };
+            for value in values {
+                let sent = document(&operation.root, &argument.path, value);
+                let answer = admin.ask(operation.method.clone(), &path, Some(sent.clone())).await;
+                asked += 1;
+                wrong.extend(complaint(&answer, &argument.path).map(|why| format!("{} {path} {sent}: {why}", operation.method)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
+    assert!(asked > 200, "{asked}");
+    assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn what_is_required_is_asked_for() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let before = estate.head().await;
+    let mut asked = 0;
+    for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.required && o.method == Method::POST) {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        let answer = admin.post(&path, format!("<{}/>", operation.root)).await;
+        assert_eq!(complaint(&answer, ""), None, "POST {path} <{}/>", operation.root);
+        asked += 1;
+    }
+    assert!(asked > 20, "{asked}");
+    assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn texts_have_their_limits() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let before = estate.head().await;
+    let long = "x".repeat(5_000);
+    let mut wrong = Vec::new();
+    for operation in operations(estate.engine.admin()).await {
+        let Some(path) = estate.fill(&operation.path).filter(|_| operation.method == Method::PUT) else { continue };
+        let texts = operation.arguments.iter().filter(|a| a.kind == "xs:string" && !a.value.contains('|'));
+        // What a file holds is as long as it is.
+        for field in texts.map(|argument| argument.path.as_str()).filter(|path| !path.ends_with("file.content")) {
+            for bad in [long.as_str(), "a\u{7}b", "&#1;", if field == "name" { "a/b\\c*" } else { "&nothing;" }] {
+                let sent = document(&operation.root, field, bad);
+                let answer = admin.ask(Method::PUT, &path, Some(sent)).await;
+                wrong.extend(complaint(&answer, "").map(|why| format!("PUT {path} {field} {:.20}: {why}", bad)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn what_is_referred_to_has_to_be_there() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for operation in operations(estate.engine.admin()).await {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        let named =
+            operation.arguments.iter().filter(|argument| argument.path.ends_with(".id|name") || argument.path.ends_with(".id"));
+        // The names of CPUs are no identifiers, and ports are mirrored by profiles.
+        for argument in named.filter(|argument| !["cpu.", "port_mirroring."].iter().any(|other| argument.path.starts_with(other)))
+        {
+            for value in [NOBODY, "not-an-id"] {
+                let sent = document(&operation.root, &argument.path, value);
+                let answer = admin.ask(operation.method.clone(), &path, Some(sent.clone())).await;
+                asked += 1;
+                wrong.extend(complaint(&answer, "").map(|why| format!("{} {path} {sent}: {why}", operation.method)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
+    assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
+    let estate = Estate::new().await;
+    let before = estate.head().await;
+    let deep = format!("{}{}", "<tag>".repeat(5_000), "</tag>".repeat(5_000));
+    let deep_json = format!("{}{}", "{\"parent\":".repeat(5_000), "}".repeat(5_000));
+    let bomb =
+        "<!DOCTYPE t [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]><tag><name>&b;</name></tag>";
+    let large = format!("<tag><name>{}</name></tag>", "x".repeat(10 << 20));
+    let (xml, json) = ("application/xml", "application/json");
+    let cases = [
+        (xml, "", 400),
+        (xml, "<tag><name>x", 400),
+        (xml, "<tag><name>x</tag></name>", 400),
+        (xml, "<vm><name>x</name></vm>", 400),
+        (xml, "<tag><name>x</name></tag><tag/>", 400),
+        (xml, "<tag><name>a\u{1}b</name></tag>", 400),
+        (xml, "<tag><name>x</name><name>y</name></tag>", 400),
+        (xml, bomb, 400),
+        (xml, deep.as_str(), 400),
+        (xml, large.as_str(), 413),
+        (json, "{\"name\":\"x\"", 400),
+        (json, "[1,2]", 400),
+        (json, "{\"name\":{\"a\":1}}", 400),
+        (json, "{\"name\":\"a\\u0001b\"}", 400),
+        (json, "nonsense", 400),
+        (json, deep_json.as_str(), 400),
+        ("text/plain", "<tag><name>x</name></tag>", 415),
+        ("application/x-yaml", "name: x", 415),
+    ];
+    let tag = format!("/api/tags/{}", estate.things["tag"]);
+    for (method, path) in [(Method::POST, "/api/tags"), (Method::PUT, tag.as_str())] {
+        for (kind, body, status) in cases {
+            let sender = estate.engine.admin();
+            let answer = sender.send(method.clone(), path, kind, body.as_bytes().to_vec()).await;
+            let beginning: String = body.chars().take(60).collect();
+            // An update that says nothing changes nothing.
+            let empty = method == Method::PUT && body.is_empty();
+            assert!(answer.status.as_u16() == status || empty, "{method} {kind} {beginning}: {} {}", answer.status, answer.body);
+        }
+        let answer = estate.engine.admin().send(method, path, xml, b"<tag><name>\xff\xfe</name></tag>".to_vec()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    let admin = estate.engine.admin();
+    let changed = format!("<tag id=\"{NOBODY}\"/>");
+    let answer = admin.ask(Method::PUT, &tag, Some(changed)).await;
+    assert!(
+        answer.status == StatusCode::CONFLICT && answer.body.contains("Attempt to set immutable field: id"),
+        "{}",
+        answer.body
+    );
+    for id in ["nothing", NOBODY, "%00", "..%2f..", &"9".repeat(300)] {
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let body = (method == Method::PUT).then(|| "<tag/>".to_owned());
+            let answer = admin.ask(method, &format!("/api/tags/{id}"), body).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}: {}", answer.body);
+        }
+    }
+    assert_eq!(admin.ask(Method::PATCH, &tag, None).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(estate.head().await, before);
+}

@@ -1,0 +1,55 @@
+//! Searches: every condition that upstream knows is accepted, and those on what is not in the World find what they say.
+
+use reqwest::StatusCode;
+
+use crate::engine::{Caller, Engine};
+
+const UPSTREAM: &str = include_str!("../data/searches-3.3.tsv");
+
+fn encoded(search: &str) -> String {
+    search
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02x}") })
+        .collect()
+}
+
+async fn found(caller: &Caller, collection: &str, search: &str) -> String {
+    let answer = caller.get(&format!("/api/{collection}?search={}", encoded(search))).await;
+    assert_eq!(answer.status, StatusCode::OK, "{collection}: {search}: {}", answer.body);
+    answer.body
+}
+
+#[tokio::test]
+async fn every_condition_of_upstream_is_accepted() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    for line in UPSTREAM.lines().filter(|line| !line.starts_with('#')) {
+        let (collection, condition) = line.split_once('\t').unwrap();
+        found(&admin, collection, condition).await;
+    }
+}
+
+#[tokio::test]
+async fn load_and_events_are_searched() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    let host = "<host><name>alpha</name><address>192.168.0.11</address><root_password>redhat</root_password></host>";
+    assert_eq!(admin.post("/api/hosts", host).await.status, StatusCode::CREATED);
+    while !found(&admin, "hosts", "status=up").await.contains("alpha") {
+        tokio::task::yield_now().await;
+    }
+    for (search, there) in [
+        ("cpu_usage < 101", true),
+        ("cpu_usage > 100", false),
+        ("load >= 0", true),
+        ("mem_usage > 100", false),
+        ("events.type = 13", true),
+        ("event.severity = alert", false),
+        ("name = alpha and events.message = *alpha*", true),
+    ] {
+        assert_eq!(found(&admin, "hosts", search).await.contains("alpha"), there, "{search}");
+    }
+    let insensitive = admin.get("/api/hosts;case-sensitive=false?search=name%3DALPHA").await.body;
+    let sensitive = admin.get("/api/hosts;case_sensitive=true?search=name%3DALPHA").await.body;
+    assert!(insensitive.contains("alpha") && !sensitive.contains("alpha"), "{insensitive} {sensitive}");
+}
