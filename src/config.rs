@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::reactors::Pace;
+
 /// Where plain http listens unless told otherwise.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8080";
 
@@ -68,6 +70,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What is logged.
     pub log: Option<String>,
+    /// How long is waited for things.
+    pub pace: Pace,
 }
 
 impl Options {
@@ -130,6 +134,7 @@ impl Options {
             admin_password_file: self.admin_password_file,
             tls,
             log: self.log,
+            pace: Pace::default(),
         })
     }
 }

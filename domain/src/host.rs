@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::data_center::select_spm;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::host_net::{self, NETWORK_UNREACHABLE};
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
@@ -17,6 +18,8 @@ use crate::rejection::{Key, Rejection};
 use crate::vm::{Affinity, named};
 use crate::vm_run::{VmState, down_with_host};
 use crate::world::{NameKind, World};
+
+pub use crate::host_net::{Address, Bond, BootProtocol, HostNetwork, HostNic, Layout, NetworkFacts, NicFacts};
 
 named! {
     /// The state of a host, as the API names it.
@@ -77,22 +80,6 @@ patchable! {
     }
 }
 
-/// A network interface of a host, as the host reported it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HostNic {
-    pub id: HostNicId,
-    pub name: String,
-    pub mac: String,
-    pub ip: String,
-    pub netmask: String,
-    pub gateway: String,
-    /// Bits a second.
-    pub speed: u64,
-    pub mtu: u32,
-    /// The logical network on it.
-    pub network: Option<NetworkId>,
-}
-
 /// What a host reports of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -113,19 +100,12 @@ pub struct HostFacts {
     pub kernel: String,
     pub iscsi_initiator: String,
     pub nics: Vec<NicFacts>,
-}
-
-/// A network interface in a host's report.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NicFacts {
-    pub name: String,
-    pub mac: String,
-    pub ip: String,
-    pub netmask: String,
-    pub gateway: String,
-    pub speed: u64,
-    pub mtu: u32,
+    /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bonds: Vec<Bond>,
+    /// As `bonds`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkFacts>,
 }
 
 /// Why a host could not be asked.
@@ -148,6 +128,9 @@ pub struct Host {
     /// Why it is non-operational.
     pub detail: String,
     pub facts: HostFacts,
+    /// What lies upon its interfaces.
+    pub layout: Layout,
+    /// Its interfaces, worked out from the two above.
     pub nics: Vec<HostNic>,
     /// The logical networks that it has.
     pub networks: Vec<NetworkId>,
@@ -161,39 +144,6 @@ impl Host {
     pub fn cpus(&self, threads_as_cores: bool) -> u32 {
         self.facts.sockets * self.facts.cores * if threads_as_cores { self.facts.threads.max(1) } else { 1 }
     }
-}
-
-/// Gives a host what it reported; the management network lies on its first interface that has an address.
-fn take_facts(world: &World, host: &mut Host, facts: &HostFacts) {
-    let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
-    let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management).map(|n| n.id);
-    let carrier = facts.nics.iter().position(|n| !n.ip.is_empty()).unwrap_or(0);
-    host.nics = facts
-        .nics
-        .iter()
-        .enumerate()
-        .map(|(n, nic)| {
-            let old = host.nics.iter().find(|o| o.name == nic.name);
-            HostNic {
-                id: old.map_or_else(|| nic_id(host.id, n), |o| o.id),
-                name: nic.name.clone(),
-                mac: nic.mac.clone(),
-                ip: nic.ip.clone(),
-                netmask: nic.netmask.clone(),
-                gateway: nic.gateway.clone(),
-                speed: nic.speed,
-                mtu: nic.mtu,
-                network: old.and_then(|o| o.network).or(if n == carrier { management } else { None }),
-            }
-        })
-        .collect();
-    host.networks = host.nics.iter().filter_map(|n| n.network).collect();
-    host.facts = facts.clone();
-}
-
-/// The identifier of a host's `n`th interface: derived from the host's, so that folding gives the same everywhere.
-fn nic_id(host: HostId, n: usize) -> HostNicId {
-    HostNicId(uuid::Uuid::from_u128(host.0.as_u128() ^ (n as u128 + 1)))
 }
 
 /// A host was added by its address; its installation is a job.
@@ -215,6 +165,7 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
         status,
         detail: String::new(),
         facts: HostFacts::default(),
+        layout: Layout::default(),
         nics: Vec::new(),
         networks: Vec::new(),
         tags: Vec::new(),
@@ -225,7 +176,8 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
 fn insert(world: &mut World, mut host: Host, facts: &HostFacts) {
     world.take_name(NameKind::Host, &host.config.name, host.id.0);
     world.take_name(NameKind::HostAddress, &host.config.address, host.id.0);
-    take_facts(world, &mut host, facts);
+    (host.facts, host.layout) = host_net::interpret(world, host.config.cluster, facts);
+    host.lay();
     world.hosts.insert(host.id, host);
 }
 
@@ -247,7 +199,7 @@ fold!(HostRegistered, Host host, |e, world, at| {
     insert(world, begin(e.host, &e.config, HostType::RhevH, HostStatus::PendingApproval, at), &e.facts);
 });
 
-fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
+pub(crate) fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
     world.hosts.update(&host, |h| {
         change(h);
         h.version = at.version;
@@ -322,11 +274,10 @@ pub struct HostFactsReported {
 }
 
 fold!(HostFactsReported, Host host, |e, world, at| {
-    if let Some(mut host) = world.hosts.get(&e.host).map(|h| (**h).clone()) {
-        take_facts(world, &mut host, &e.facts);
-        host.version = at.version;
-        world.hosts.insert(e.host, host);
-    }
+    touch(world, e.host, at, |h| {
+        h.facts = e.facts.clone();
+        h.lay();
+    });
 });
 
 /// A host is in another state.
@@ -373,7 +324,7 @@ fold!(HostRemoved, Host host, |e, world, at| {
     world.close_stream(StreamKind::Host, e.host.0);
 });
 
-fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
+pub(crate) fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
     HostStatusChanged { host: host.id, from: host.status, to, detail: detail.to_owned() }.into()
 }
 
@@ -513,7 +464,7 @@ pub struct UpdateHost {
 }
 
 impl Decide for UpdateHost {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "Host");
         let host = world.host(self.host)?;
         let changes = self.changes.clone().reduce(&host.config);
@@ -530,7 +481,13 @@ impl Decide for UpdateHost {
         if (changes.cluster.is_some() || changes.address.is_some()) && !still {
             return Err(act.no(Key::HostUpdateCluster));
         }
-        Ok(vec![HostUpdated { host: self.host, changes }.into()])
+        let tuned = host.status == HostStatus::Up && (changes.ksm.is_some() || changes.transparent_hugepages.is_some());
+        let mut events: Vec<Event> = vec![HostUpdated { host: self.host, changes }.into()];
+        if tuned {
+            let description = format!("Setting the memory policy of Host {}", wanted.name);
+            events.push(opened(cx, 0, description, Task::TuneHost { host: self.host }));
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -606,24 +563,30 @@ impl Decide for ReportConnected {
         let waiting = matches!(host.status, Unassigned | Initializing | Reboot | Connecting | NonResponsive | NonOperational);
         match &self.outcome {
             Ok(facts) => {
-                if *facts != host.facts {
-                    events.push(HostFactsReported { host: self.host, facts: facts.clone() }.into());
-                }
+                let (after, news) = host_net::report(world, host, facts);
+                events.extend(news);
                 if waiting {
                     let cluster = world.cluster(host.config.cluster)?;
-                    if crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu) {
-                        if cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
-                            let cpu = Some(facts.cpu_family.clone());
-                            let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
-                            events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
-                        }
-                        events.push(status(host, Up, ""));
-                        events.extend(spm_with(world, host));
-                    } else {
-                        let why = "cpu_type_incompatible_with_cluster";
-                        events.push(status(host, NonOperational, why));
-                        failure = Some(why.to_owned());
+                    let fits = crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
+                    if fits && cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
+                        let cpu = Some(facts.cpu_family.clone());
+                        let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
+                        events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
                     }
+                    let why = if !fits {
+                        Some("cpu_type_incompatible_with_cluster".to_owned())
+                    } else {
+                        host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned())
+                    };
+                    match &why {
+                        None => {
+                            events.push(status(host, Up, ""));
+                            events.extend(spm_with(world, host));
+                        }
+                        Some(why) if host.status == NonOperational && host.detail == *why => {}
+                        Some(why) => events.push(status(host, NonOperational, why)),
+                    }
+                    failure = why;
                 }
             }
             Err(why) => {
@@ -646,7 +609,7 @@ fn spm_with(world: &World, host: &Host) -> Option<Event> {
 }
 
 /// The manager of a data center moves off a host that leaves.
-fn spm_without(world: &World, host: &Host) -> Option<Event> {
+pub(crate) fn spm_without(world: &World, host: &Host) -> Option<Event> {
     let data_center = world.data_center_of(host.config.cluster)?;
     (data_center.spm == Some(host.id)).then(|| select_spm(world, data_center, Some(host.id))).flatten()
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::context::Actor;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
 use crate::world::World;
 
@@ -19,6 +20,9 @@ pub enum Task {
     ActivateHost { host: HostId },
     EvacuateHost { host: HostId },
     FenceHost { host: HostId, fence: crate::host::FenceType },
+    SetUpHostNetworks { host: HostId, setup: NetworkSetup },
+    SaveHostNetworks { host: HostId },
+    TuneHost { host: HostId },
     CreateStorageDomain { domain: StorageDomainId, host: HostId },
     AttachStorageDomain { domain: StorageDomainId },
     ActivateStorageDomain { domain: StorageDomainId },
@@ -44,6 +48,9 @@ impl Task {
             Self::ActivateHost { .. } => &["connect"],
             Self::EvacuateHost { .. } => &["migrate_vms", "release"],
             Self::FenceHost { .. } => &["fence"],
+            Self::SetUpHostNetworks { .. } => &["setup_networks"],
+            Self::SaveHostNetworks { .. } => &["save"],
+            Self::TuneHost { .. } => &["set_memory_policy"],
             Self::CreateStorageDomain { .. } => &["format"],
             Self::AttachStorageDomain { .. } => &["attach", "activate"],
             Self::ActivateStorageDomain { .. } => &["activate"],

@@ -12,6 +12,8 @@ pub mod data_center;
 pub mod disk;
 pub mod event;
 pub mod host;
+pub mod host_net;
+pub mod host_net_setup;
 pub mod ids;
 pub mod install;
 pub mod job;

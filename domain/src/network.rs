@@ -116,13 +116,7 @@ fold!(NetworkRemoved, Network network, |e, world, at| {
     for cluster in having {
         world.clusters.update(&cluster, |c| c.networks.retain(|n| n.network != e.network));
     }
-    let hosts: Vec<HostId> = world.hosts.values().filter(|h| h.networks.contains(&e.network)).map(|h| h.id).collect();
-    for host in hosts {
-        world.hosts.update(&host, |h| {
-            h.networks.retain(|n| *n != e.network);
-            h.nics.iter_mut().filter(|n| n.network == Some(e.network)).for_each(|n| n.network = None);
-        });
-    }
+    crate::host_net::forget(world, e.network);
     world.close_stream(StreamKind::Network, e.network.0);
 });
 

@@ -15,6 +15,8 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
+use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
@@ -382,6 +384,20 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostStatusChanged(e) => return host_status(at, e),
         Event::HostFenced(e) => return fenced(at, e),
         Event::HostRemoved(e) => at.draft(44).host(e.host),
+        Event::HostBondSet(e) => {
+            let known = at.before.hosts.get(&e.host).is_some_and(|host| host.layout.bond(&e.bond.name).is_some());
+            let draft = at.draft(if known { 1102 } else { 924 }).host(e.host);
+            draft.with("BondName", e.bond.name.clone()).with("Interfaces", e.bond.slaves.join(", "))
+        }
+        Event::HostBondRemoved(e) => at.draft(926).host(e.host).with("BondName", e.name.clone()),
+        Event::HostNetworkAttached(e) => {
+            let old = at.before.hosts.get(&e.host).and_then(|host| host.layout.attachment(e.attachment.network));
+            let code = if old.is_some_and(|old| old.nic == e.attachment.nic) { 1102 } else { 920 };
+            at.draft(code).network(e.attachment.network).host(e.host).with("InterfaceName", e.attachment.device())
+        }
+        Event::HostNetworkDetached(e) => at.draft(922).network(e.network).host(e.host),
+        Event::HostLinkChanged(e) => at.draft(if e.up { 609 } else { 610 }).host(e.host).with("InterfaceName", e.nic.clone()),
+        Event::HostNetworksCommitted(e) => at.draft(1104).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
         // A removal that failed is undone, which the end of its job tells.
@@ -572,6 +588,17 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 /// What a host's change of state says.
 fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
     use HostStatus::*;
+    if e.to == NonOperational
+        && e.detail == NETWORK_UNREACHABLE
+        && let Some(lack) = at.host(e.host).and_then(|host| lack(at.after, host))
+    {
+        let (code, networks, nics) = match lack {
+            Lack::Missing(networks) => (519, networks, Vec::new()),
+            Lack::Down(networks, nics) => (603, networks, nics),
+        };
+        let draft = at.draft(code).by(Actor::System).host(e.host);
+        return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
+    }
     let code = match (e.from, e.to) {
         (PreparingForMaintenance, Up) => 17,
         (NonResponsive, Up) => 14,
@@ -656,6 +683,19 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::SuspendVm { vm } => by(502).vm(vm),
         Task::RemoveVm { vm } => by(59).vm(vm),
         Task::ActivateHost { host } => by(18).host(host),
+        Task::SetUpHostNetworks { host, ref setup } => {
+            let network = |code, network: &NetworkId| by(code).network(*network).host(host);
+            match &setup.change {
+                NetworkChange::Setup | NetworkChange::Update { network: None } => by(1103).host(host),
+                NetworkChange::AddBond { name } => by(925).host(host).with("BondName", name.clone()),
+                NetworkChange::RemoveBond { name } => by(927).host(host).with("BondName", name.clone()),
+                NetworkChange::Attach { network: id } => network(921, id),
+                NetworkChange::Detach { network: id } => network(923, id),
+                NetworkChange::Update { network: Some(id) } => network(1103, id),
+            }
+        }
+        Task::SaveHostNetworks { host } => by(1105).host(host),
+        Task::TuneHost { host } => by(105).host(host),
         Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
         Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
         Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),

@@ -37,12 +37,31 @@ pub enum Call {
         /// The host.
         host: Uuid,
     },
-    /// Lays logical networks upon a host's interfaces, in place of those it had. Answers [`Reply::Host`].
+    /// Lays bonds and logical networks upon a host's interfaces, in place of those it had. They hold until the next reboot,
+    /// and longer once they are saved. Answers [`Reply::Host`].
     SetupNetworks {
         /// The host.
         host: Uuid,
+        /// All bonds that the host is to have.
+        bonds: Vec<BondSpec>,
         /// All networks that the host is to have.
         networks: Vec<NetworkAttachment>,
+        /// Takes the change back, and fails, where it cuts the host off for so many seconds. Without it such a host is cut off.
+        rollback_s: Option<u32>,
+    },
+    /// Makes a host keep its networks over a reboot. Answers [`Reply::Done`].
+    SaveNetworks {
+        /// The host.
+        host: Uuid,
+    },
+    /// Whether a host looks for equal pages of memory, and uses huge ones. Answers [`Reply::Done`].
+    SetMemoryPolicy {
+        /// The host.
+        host: Uuid,
+        /// Whether equal pages are kept once.
+        ksm: bool,
+        /// Whether huge pages are used.
+        huge_pages: bool,
     },
     /// Switches a host's power through its agent. Answers [`Reply::Power`] with the state after the action.
     Fence {
@@ -384,6 +403,8 @@ pub enum CallKind {
     Connect,
     Disconnect,
     SetupNetworks,
+    SaveNetworks,
+    SetMemoryPolicy,
     Fence,
     CheckStorage,
     CreateDomain,
@@ -467,6 +488,8 @@ impl Call {
             Call::Connect { host, .. } => (Kind::Connect, *host, *host),
             Call::Disconnect { host } => (Kind::Disconnect, *host, *host),
             Call::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
+            Call::SetMemoryPolicy { host, .. } => (Kind::SetMemoryPolicy, *host, *host),
+            Call::SaveNetworks { host } => (Kind::SaveNetworks, *host, *host),
             // The action is part of what is done: a restart may be a stop and a start of one operation.
             Call::Fence { host, action, .. } => (Kind::Fence, Uuid::from_u128(*action as u128), *host),
             Call::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),

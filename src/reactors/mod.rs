@@ -28,7 +28,7 @@ pub use speak::{host_facts, storage_spec};
 pub const MAX_CONCURRENT_CALLS: usize = 256;
 
 /// How long reactors wait for things; tests shorten it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
     /// How long a guest may take to shut down before it is stopped.
     pub shutdown_grace: Duration,

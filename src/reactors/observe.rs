@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
+use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
 use evirt_domain::storage::ReportDomainSpace;
 use evirt_domain::vm_run::{Observed, ReportVm};
@@ -89,6 +90,7 @@ impl Reactor {
             Observation::HostUnresponsive { host } => {
                 self.tell(ReportUnresponsive { host: HostId(host), detail: "The host does not answer".to_owned() })
             }
+            Observation::HostLink { host, nic, up } => self.tell(ReportLink { host: HostId(host), nic, up }),
             Observation::VmState(report) => self.tell(state_of(&report)?),
             Observation::MigrationProgress { .. } => None,
             Observation::MigrationFinished { vm, from, to } => {

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use evirt_domain::World;
 use evirt_domain::data_center::SelectSpm;
-use evirt_domain::host::{FenceHost, FenceType, HostStatus};
+use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus};
+use evirt_domain::host_net::lack;
+use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, Task, open_job};
 use evirt_domain::vm_run::StartVm;
@@ -13,6 +15,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Reactor;
+use super::tasks::lacks_networks;
 use crate::engine::Request;
 use crate::hypervisor::{Call, OperationId};
 
@@ -26,7 +29,7 @@ struct Memory {
     silent: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
     managers: BTreeMap<DataCenterId, HostId>,
-    /// The silent hosts that are being asked whether they answer again.
+    /// The hosts that are being asked whether they answer again.
     asked: HashSet<HostId>,
     asking: JoinSet<HostId>,
 }
@@ -41,7 +44,8 @@ impl Reactor {
             self.sample(&world);
             self.restart(&about, &world).await;
             self.fence_silent(&about, &world, &mut memory).await;
-            self.ask_silent(&world, &mut memory);
+            self.check_networks(&about, &world).await;
+            self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
                 let _ = self.submit(&about, ClearJobs).await;
@@ -87,13 +91,21 @@ impl Reactor {
         }
     }
 
-    /// Asks hosts that were not heard of whether they answer again, one question at a time for each: one that could not be connected
-    /// to for a reason that has passed says nothing of itself.
-    fn ask_silent(&self, world: &World, memory: &mut Memory) {
+    /// Takes hosts out of service that lack a network which their cluster has come to require.
+    async fn check_networks(&self, about: &Request, world: &World) {
+        for host in world.hosts.values().filter(|h| h.status == HostStatus::Up && lack(world, h).is_some()) {
+            let _ = self.submit(about, CheckHostNetworks { host: host.id }).await;
+        }
+    }
+
+    /// Asks hosts that were not heard of whether they answer again, and connects to those that lack no network any more, one question
+    /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself.
+    fn ask_again(&self, world: &World, memory: &mut Memory) {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
-        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonResponsive) {
+        let due = |h: &Host| h.status == HostStatus::NonResponsive || (lacks_networks(h) && lack(world, h).is_none());
+        for host in world.hosts.values().filter(|h| due(h)) {
             if memory.asked.insert(host.id) {
                 let (reactor, id) = (self.clone(), host.id);
                 memory.asking.spawn(async move {

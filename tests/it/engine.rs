@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use evirt::config::Options;
+use evirt::config::{Options, Settings};
+use evirt::hypervisor::estate::Estate;
+use evirt::reactors::Pace;
 use evirt::server::Server;
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, Method, StatusCode};
@@ -96,13 +99,30 @@ impl Engine {
     }
 }
 
+/// A server whose estate lives much faster than in truth, and whose engine waits for nothing long.
+pub async fn fast() -> Engine {
+    let data = tempfile::tempdir().unwrap();
+    let estate = data.path().join("estate.toml");
+    std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
+    let mut settings = settings(&data.path().join("data"), Some(estate));
+    let short = Duration::from_millis(20);
+    settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short };
+    let server = Some(Server::start(settings).await.unwrap());
+    Engine { server, data }
+}
+
 async fn serve(data: &Path) -> Server {
+    Server::start(settings(data, None)).await.unwrap()
+}
+
+fn settings(data: &Path, estate: Option<PathBuf>) -> Settings {
     // reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let free = Some("127.0.0.1:0".parse().unwrap());
-    let mut settings = Options { data: Some(data.to_owned()), http: free, https: free, ..Options::default() }.settle().unwrap();
+    let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..Options::default() };
+    let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
-    Server::start(settings).await.unwrap()
+    settings
 }
 
 /// Runs the binary on a data directory.

@@ -3,4 +3,5 @@
 mod auth;
 mod cli;
 mod engine;
+mod hosts;
 mod server;

@@ -7,8 +7,9 @@ use evirt_domain::cluster::*;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::host::*;
+use evirt_domain::host_net_setup::*;
 use evirt_domain::ids::*;
-use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::storage::*;
@@ -88,10 +89,16 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(ReportInstalled { host, job, outcome: dice.outcome(()) })
         }
         Task::InstallHost { host } | Task::ActivateHost { host } => {
-            Box::new(ReportConnected { host, job: Some(job), outcome: dice.outcome(facts(16, 8)) })
+            Box::new(ReportConnected { host, job: Some(job), outcome: dice.outcome(wired()) })
         }
         Task::EvacuateHost { host } => Box::new(FinishEvacuation { host, job, failure: failure(dice) }),
         Task::FenceHost { host, fence } => Box::new(FinishFence { host, job, fence, failure: failure(dice) }),
+        Task::SetUpHostNetworks { host, setup } => {
+            let facts = laid(world, wired(), &setup.layout);
+            Box::new(FinishNetworkSetup { host, job, outcome: dice.outcome(facts) })
+        }
+        Task::SaveHostNetworks { host } => Box::new(FinishNetworkSave { host, job, outcome: dice.outcome(()) }),
+        Task::TuneHost { .. } => Box::new(EndJob { job, failure: failure(dice) }),
         Task::CreateStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainCreation { job, domain, outcome: dice.outcome((500 * GIB, GIB)) })
         }
@@ -188,7 +195,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         56 | 57 => Box::new(AddHost {
             config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
             sealed_password: "sealed".into(),
-            probe: dice.outcome(facts(16, 8)).map_err(ProbeFailure::Unreachable),
+            probe: dice.outcome(wired()).map_err(ProbeFailure::Unreachable),
         }),
         58 => Box::new(RegisterHost { name: name.clone(), address: name, facts: facts(8, 4) }),
         59 => Box::new(ApproveHost { host, cluster: Some(cluster) }),
@@ -196,7 +203,27 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         62 => Box::new(DeactivateHost { host }),
         63 => Box::new(RemoveHost { host }),
         64 => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
-        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(facts(16, 8)) }),
+        65 if coin => {
+            let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
+            let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };
+            match dice.below(8) {
+                0..=2 => {
+                    let slaves = ["eth1", "eth2"].map(|s| NicRef::Name(s.into())).to_vec();
+                    let bond = BondWish { options: None, slaves: Some(slaves) };
+                    let bond = NicWish { name: Some("bond0".into()), bond: Some(bond), ..NicWish::default() };
+                    let network = Some(MANAGEMENT_NETWORK);
+                    let mut nics = vec![NicWish { name: Some("eth0".into()), network, ..NicWish::default() }];
+                    nics.extend(Some(bond).filter(|_| dice.coin()));
+                    Box::new(SetUpHostNetworks { host, nics, connectivity: Connectivity::default() })
+                }
+                3 => Box::new(AttachHostNetwork { host, nic, network }),
+                4 => Box::new(DetachHostNetwork { host, nic, network: None }),
+                5 => Box::new(CommitHostNetworks { host }),
+                6 => Box::new(RemoveHostBond { host, nic }),
+                _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
+            }
+        }
+        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),
         67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),

@@ -11,6 +11,7 @@ use evirt_domain::cluster::*;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::host::*;
+use evirt_domain::host_net::*;
 use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -243,6 +244,36 @@ fn samples() -> Vec<Event> {
         .into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
+        HostBondSet {
+            host: id(3),
+            bond: Bond {
+                name: "bond0".into(),
+                options: vec![("mode".into(), "4".into())],
+                slaves: vec!["eth1".into(), "eth2".into()],
+            },
+        }
+        .into(),
+        HostBondRemoved { host: id(3), name: "bond0".into() }.into(),
+        HostNetworkAttached {
+            host: id(3),
+            attachment: HostNetwork {
+                network: id(6),
+                nic: "bond0".into(),
+                vlan: Some(7),
+                mtu: 9000,
+                bridged: true,
+                address: Address {
+                    protocol: BootProtocol::Static,
+                    ip: "192.0.2.30".into(),
+                    netmask: "255.255.255.0".into(),
+                    gateway: "192.0.2.1".into(),
+                },
+            },
+        }
+        .into(),
+        HostNetworkDetached { host: id(3), network: id(6), nic: "bond0".into() }.into(),
+        HostLinkChanged { host: id(3), nic: "eth1".into(), up: false }.into(),
+        HostNetworksCommitted { host: id(3) }.into(),
         StorageDomainAdded {
             domain: id(14),
             config: domain(),

@@ -7,6 +7,7 @@ mod determinism;
 mod disks;
 mod golden;
 mod harness;
+mod host_nets;
 mod hosts;
 mod jobs;
 mod networks;

@@ -190,6 +190,11 @@ pub const FACTS: &[Fact] = &[
     normal(88, "USER_UPDATE_VM_DISK", "Disk ${DiskAlias}[ of VM ${VmName}] was changed[ by ${UserName}]."),
     normal(97, "USER_ADD_DISK_TO_VM_FINISHED_SUCCESS", "Disk ${DiskAlias} was added to VM ${VmName}."),
     error(98, "USER_ADD_DISK_TO_VM_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added to VM ${VmName}[: ${Reason}]."),
+    error(
+        105,
+        "USER_FAILED_UPDATE_VDS",
+        "The configuration of host ${VdsName} could not be changed[ for ${UserName}][: ${Reason}].",
+    ),
     error(107, "USER_FAILED_VDS_RESTART", "Host ${VdsName} could not be restarted[ for ${UserName}][: ${Reason}]."),
     normal(111, "USER_STOP_SUSPENDED_VM", "The saved state of VM ${VmName} was discarded[ by ${UserName}]."),
     normal(113, "USER_REMOVE_VM_FINISHED", "VM ${VmName} was removed[ by ${UserName}]."),
@@ -256,9 +261,23 @@ pub const FACTS: &[Fact] = &[
     normal(506, "VDS_INITIATED_RUN_VM", "The system restarts VM ${VmName} on host ${VdsName}."),
     normal(509, "VDS_INSTALL_IN_PROGRESS", "Installation of host ${VdsName} has begun."),
     normal(517, "VDS_SET_NONOPERATIONAL", "Host ${VdsName} is non-operational[: ${Reason}].").once_in(60),
+    warning(
+        519,
+        "VDS_SET_NONOPERATIONAL_NETWORK",
+        "Host ${VdsName} is non-operational: it lacks the networks ${Networks}, which cluster ${VdsGroupName} requires.",
+    )
+    .once_in(60),
     normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
+    warning(
+        603,
+        "VDS_SET_NONOPERATIONAL_IFACE_DOWN",
+        "Host ${VdsName} is non-operational: the interfaces ${Interfaces} of the required networks ${Networks} are down.",
+    )
+    .once_in(60),
+    normal(609, "HOST_INTERFACE_STATE_UP", "The link of interface ${InterfaceName} of host ${VdsName} came up."),
+    warning(610, "HOST_INTERFACE_STATE_DOWN", "The link of interface ${InterfaceName} of host ${VdsName} went down."),
     normal(809, "USER_ADD_VDS_GROUP", "Cluster ${VdsGroupName} was created[ by ${UserName}]."),
     normal(811, "USER_UPDATE_VDS_GROUP", "Cluster ${VdsGroupName} was changed[ by ${UserName}]."),
     normal(813, "USER_REMOVE_VDS_GROUP", "Cluster ${VdsGroupName} was removed[ by ${UserName}]."),
@@ -279,6 +298,34 @@ pub const FACTS: &[Fact] = &[
         868,
         "USER_REMOVE_SYSTEM_PERMISSION",
         "The role ${RoleName} on the system was taken from ${SubjectName}[ by ${UserName}].",
+    ),
+    normal(
+        920,
+        "NETWORK_ATTACH_NETWORK_TO_VDS",
+        "Network ${NetworkName} was attached to host ${VdsName}[ on ${InterfaceName}][ by ${UserName}].",
+    ),
+    error(
+        921,
+        "NETWORK_ATTACH_NETWORK_TO_VDS_FAILED",
+        "Network ${NetworkName} could not be attached to host ${VdsName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(922, "NETWORK_DETACH_NETWORK_FROM_VDS", "Network ${NetworkName} was detached from host ${VdsName}[ by ${UserName}]."),
+    error(
+        923,
+        "NETWORK_DETACH_NETWORK_FROM_VDS_FAILED",
+        "Network ${NetworkName} could not be detached from host ${VdsName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(924, "NETWORK_ADD_BOND", "Bond ${BondName} of ${Interfaces} was added to host ${VdsName}[ by ${UserName}]."),
+    error(
+        925,
+        "NETWORK_ADD_BOND_FAILED",
+        "Bond ${BondName} could not be added to host ${VdsName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(926, "NETWORK_REMOVE_BOND", "Bond ${BondName} was removed from host ${VdsName}[ by ${UserName}]."),
+    error(
+        927,
+        "NETWORK_REMOVE_BOND_FAILED",
+        "Bond ${BondName} could not be removed from host ${VdsName}[ for ${UserName}][: ${Reason}].",
     ),
     normal(
         930,
@@ -383,6 +430,22 @@ pub const FACTS: &[Fact] = &[
         1100,
         "NETWORK_UPDATE_DISPLAY_TO_VDS_GROUP",
         "Network ${NetworkName} is the display network of cluster ${VdsGroupName} now[, set by ${UserName}].",
+    ),
+    normal(
+        1102,
+        "NETWORK_UPDATE_NETWORK_TO_VDS_INTERFACE",
+        "The interfaces of host ${VdsName} were changed[: bond ${BondName} is now of ${Interfaces}][ for network ${NetworkName}][ by ${UserName}].",
+    ),
+    error(
+        1103,
+        "NETWORK_UPDATE_NETWORK_TO_VDS_INTERFACE_FAILED",
+        "The interfaces of host ${VdsName} could not be changed[ for network ${NetworkName}][ for ${UserName}][: ${Reason}].",
+    ),
+    normal(1104, "NETWORK_COMMINT_NETWORK_CHANGES", "The network configuration of host ${VdsName} was saved[ by ${UserName}]."),
+    normal(
+        1105,
+        "NETWORK_COMMINT_NETWORK_CHANGES_FAILED",
+        "The network configuration of host ${VdsName} could not be saved[ for ${UserName}][: ${Reason}].",
     ),
     normal(
         1112,

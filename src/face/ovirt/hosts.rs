@@ -1,11 +1,12 @@
-//! Hosts with their interfaces, storage, statistics and tags: the guide's chapter 14.
+//! Hosts with their storage, statistics and tags: the guide's chapter 14.
 
 use std::sync::Arc;
 
 use evirt_domain::access::Object;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
-use evirt_domain::ids::{ClusterId, HostId, HostNicId, VmId};
+use evirt_domain::host_net_setup::CommitHostNetworks;
+use evirt_domain::ids::{ClusterId, HostId, VmId};
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
@@ -16,17 +17,16 @@ use evirt_domain::{World, access};
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, created, grace, remove};
+pub use super::host_nics::statistics as nic_statistics;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
-use super::representation::types::{HOST, HOST_NIC, STORAGE};
+use super::representation::types::{HOST, STORAGE};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 use super::work::{act_and_wait, complete};
-use crate::hypervisor::{
-    self, DriverError, FenceAction, FenceAgent, HostStatistics, LunFacts, NicStatistics, Portal, PowerState, Reply,
-};
+use crate::hypervisor::{self, DriverError, FenceAction, FenceAgent, HostStatistics, LunFacts, Portal, PowerState, Reply};
 
 routes! { ROUTES:
     "hosts" => GET list, POST add;
@@ -39,10 +39,6 @@ routes! { ROUTES:
     "hosts/{}/commitnetconfig" => POST commit_network;
     "hosts/{}/iscsidiscover" => POST iscsi_discover;
     "hosts/{}/iscsilogin" => POST iscsi_login;
-    "hosts/{}/nics" => GET list_nics;
-    "hosts/{}/nics/{}" => GET get_nic;
-    "hosts/{}/nics/{}/statistics" => GET list_nic_statistics;
-    "hosts/{}/nics/{}/statistics/{}" => GET get_nic_statistic;
     "hosts/{}/storage" => GET list_storage;
     "hosts/{}/storage/{}" => GET get_storage;
     "hosts/{}/statistics" => GET list_statistics;
@@ -135,33 +131,6 @@ fn summary(world: &World, host: &Host) -> Doc {
     Doc::new().set("active", active).set("migrating", migrating).set("total", total)
 }
 
-/// An interface of a host as the API shows it.
-pub fn nic_view(base: &str, host: &Host, nic: &HostNic) -> Doc {
-    let host_href = format!("{base}/hosts/{}", host.id);
-    let href = format!("{host_href}/nics/{}", nic.id);
-    let ip = Doc::new().set("address", &nic.ip).opt("netmask", text(&nic.netmask)).opt("gateway", text(&nic.gateway));
-    let state = match host.status {
-        HostStatus::Down => "down",
-        _ => "up",
-    };
-    let mut doc = Doc::new()
-        .set("id", nic.id.to_string())
-        .set("name", &nic.name)
-        .reference("host", host.id.to_string(), host_href)
-        .set_path("mac.address", &nic.mac)
-        .opt("ip", (!nic.ip.is_empty()).then_some(ip))
-        .set("boot_protocol", if nic.ip.is_empty() { "none" } else { "dhcp" })
-        .set("speed", nic.speed)
-        .set_path("status.state", state)
-        .set("mtu", nic.mtu)
-        .set("bridged", nic.network.is_some())
-        .link("statistics", format!("{href}/statistics"));
-    if let Some(network) = nic.network {
-        doc = doc.reference("network", network.to_string(), format!("{base}/networks/{network}"));
-    }
-    doc.set("href", href)
-}
-
 /// What is measured of a host.
 pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
     let free = load.memory_total_bytes.saturating_sub(load.memory_used_bytes);
@@ -170,27 +139,17 @@ pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
         Statistic::bytes("memory.total", "Total memory", load.memory_total_bytes),
         Statistic::bytes("memory.used", "Used memory", load.memory_used_bytes),
         Statistic::bytes("memory.free", "Free memory", free),
-        Statistic::bytes("memory.buffers", "IO buffers", 0),
-        Statistic::bytes("memory.cached", "OS caches", 0),
+        Statistic::bytes("memory.buffers", "IO buffers", load.memory_buffers_bytes),
+        Statistic::bytes("memory.cached", "OS caches", load.memory_cached_bytes),
         Statistic::bytes("swap.total", "Total swap", load.swap_total_bytes),
         Statistic::bytes("swap.free", "Free swap", swap_free),
         Statistic::bytes("swap.used", "Used swap", load.swap_used_bytes),
-        Statistic::bytes("swap.cached", "Swap also on memory", 0),
-        Statistic::percent("ksm.cpu.current", "KSM CPU usage", 0.0),
+        Statistic::bytes("swap.cached", "Swap also on memory", load.swap_cached_bytes),
+        Statistic::percent("ksm.cpu.current", "KSM CPU usage", load.ksm_cpu_percent),
         Statistic::percent("cpu.current.user", "User CPU usage", load.cpu_user_percent),
         Statistic::percent("cpu.current.system", "System CPU usage", load.cpu_system_percent),
         Statistic::percent("cpu.current.idle", "Idle CPU usage", load.cpu_idle_percent),
         Statistic::percent("cpu.load.avg.5m", "CPU 5 minute load average", load.load_average),
-    ]
-}
-
-/// What is measured of an interface.
-pub fn nic_statistics(load: &NicStatistics) -> Vec<Statistic> {
-    vec![
-        Statistic::rate("data.current.rx", "Receive data rate", load.rx_bytes_per_s),
-        Statistic::rate("data.current.tx", "Transmit data rate", load.tx_bytes_per_s),
-        Statistic::bytes("errors.total.rx", "Total receive errors", 0),
-        Statistic::bytes("errors.total.tx", "Total transmit errors", 0),
     ]
 }
 
@@ -274,7 +233,8 @@ fn config(sent: &Doc, cluster: ClusterId) -> HostConfig {
     config
 }
 
-fn host<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
+/// The host that the path names.
+pub fn host<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
     call.found(world.hosts.get(&call.id(1)?), 1)
 }
 
@@ -373,10 +333,9 @@ async fn deactivate(call: Arc<Call>) -> Handled {
     act(&call, call.action()?, DeactivateHost { host }, |doc| doc).await
 }
 
-/// A host's networks are kept as they are laid, so that there is nothing left to save.
 async fn commit_network(call: Arc<Call>) -> Handled {
-    host(&call, &call.world)?;
-    complete(&call, call.action()?)
+    let host = host(&call, &call.world)?.id;
+    act_and_wait(&call, CommitHostNetworks { host }).await
 }
 
 async fn fence(call: Arc<Call>) -> Handled {
@@ -469,42 +428,6 @@ async fn iscsi_login(call: Arc<Call>) -> Handled {
     let mut login = sent.doc("iscsi").cloned().unwrap_or_default();
     login.remove("password");
     complete(&call, sent.set("iscsi", login))
-}
-
-async fn list_nics(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    listed(&call, &HOST_NIC, host.nics.iter().map(|nic| nic_view(call.base, host, nic)))
-}
-
-/// The host and its interface that the path names.
-fn nic<'a>(call: &Call, world: &'a World) -> Result<(&'a Arc<Host>, &'a HostNic), Answer> {
-    let host = host(call, world)?;
-    let id: HostNicId = call.id(3)?;
-    Ok((host, call.found(host.nics.iter().find(|nic| nic.id == id), 3)?))
-}
-
-async fn get_nic(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    shown(&call, &HOST_NIC, &nic_view(call.base, host, nic))
-}
-
-/// What is measured of the interface that the path names.
-fn measured_nic(call: &Call) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
-    let (host, nic) = nic(call, &call.world)?;
-    let load = call.engine().driver().host_statistics(host.id.0);
-    let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
-    let href = format!("{}/hosts/{}/nics/{}", call.base, host.id, nic.id);
-    Ok((nic.id, href, nic_statistics(&load.unwrap_or_default())))
-}
-
-async fn list_nic_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured_nic(&call)?;
-    Statistic::list(&call, id.0, "host_nic", &href, &measured)
-}
-
-async fn get_nic_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured_nic(&call)?;
-    Statistic::one(&call, 5, id.0, "host_nic", &href, &measured)
 }
 
 /// What is measured of the host that the path names; zeros while nothing is known.

@@ -12,6 +12,7 @@ mod datacenters;
 mod disks;
 mod entry;
 mod events;
+mod host_nics;
 mod hosts;
 mod jobs;
 mod networks;
@@ -58,6 +59,7 @@ const COLLECTIONS: &[&[Route]] = &[
     entry::ROUTES,
     events::ROUTES,
     hosts::ROUTES,
+    host_nics::ROUTES,
     jobs::ROUTES,
     networks::ROUTES,
     permissions::ROUTES,

@@ -13,7 +13,11 @@ use crate::engine::Outcome;
 
 /// Carries an action out and waits for the job that it opens, unless the client said that it would not.
 pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> Handled {
-    let sent = call.action()?;
+    carry_out(call, call.action()?, command).await
+}
+
+/// As [`act_and_wait`], with the action that the answer repeats.
+pub async fn carry_out(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
     let waits = sent.bool("async") != Some(true);
     let done = async {
