@@ -16,9 +16,13 @@ use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::vm::{Affinity, named};
-use crate::vm_run::{VmState, down_with_host};
+use crate::vm_run::VmState;
 use crate::world::{NameKind, World};
 
+pub use crate::fence::{
+    FenceHost, FenceType, FinishFence, HostFenceFellBack, HostFenceSkipped, HostFenced, HostFencingStarted, PmProxy, PowerAgent,
+    PowerManagement,
+};
 pub use crate::host_net::{Address, Bond, BootProtocol, HostNetwork, HostNic, Layout, NetworkFacts, NicFacts};
 
 named! {
@@ -44,25 +48,6 @@ named! {
 named! {
     /// What a host runs: RHEL, or the hypervisor that registers itself.
     HostType { Rhel "rhel", RhevH "rhev-h" }
-}
-
-named! {
-    /// What fencing does (7.6).
-    FenceType { Manual "manual", Restart "restart", Start "start", Stop "stop", Status "status" }
-}
-
-patchable! {
-    /// Power management of a host; the password is sealed.
-    #[derive(Default)]
-    pub struct PowerManagement, PowerManagementPatch {
-        pub enabled: bool,
-        pub agent: String,
-        pub address: String,
-        pub username: String,
-        /// Sealed by the engine's key; empty for none.
-        pub password: String,
-        pub options: Vec<(String, String)>,
-    }
 }
 
 patchable! {
@@ -127,6 +112,8 @@ pub struct Host {
     pub status: HostStatus,
     /// Why it is non-operational.
     pub detail: String,
+    /// How it was before it was to go into maintenance, with its detail then.
+    pub before_maintenance: (HostStatus, String),
     pub facts: HostFacts,
     /// What lies upon its interfaces.
     pub layout: Layout,
@@ -164,6 +151,7 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
         kind,
         status,
         detail: String::new(),
+        before_maintenance: (status, String::new()),
         facts: HostFacts::default(),
         layout: Layout::default(),
         nics: Vec::new(),
@@ -292,21 +280,12 @@ pub struct HostStatusChanged {
 
 fold!(HostStatusChanged, Host host, |e, world, at| {
     touch(world, e.host, at, |h| {
+        if e.to == HostStatus::PreparingForMaintenance {
+            h.before_maintenance = (e.from, h.detail.clone());
+        }
         h.status = e.to;
         h.detail = e.detail.clone();
     });
-});
-
-/// A host was fenced.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HostFenced {
-    pub host: HostId,
-    pub fence: FenceType,
-    pub failure: Option<String>,
-}
-
-fold!(HostFenced, Host host, |e, world, at| {
-    touch(world, e.host, at, |_| {});
 });
 
 /// A host was removed.
@@ -342,6 +321,8 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
         return Err(act.no(Key::HostAddressInUse).with("address", &config.address));
     }
     world.cluster(config.cluster)?;
+    crate::fence::check_power(act, &config.power_management)?;
+    check::range(act, "port", config.port.into(), 1, u16::MAX.into())?;
     check::range(act, "storage_manager.priority", config.spm_priority.into(), -1, 10)
 }
 
@@ -668,6 +649,10 @@ impl Decide for DeactivateHost {
             NonResponsive | Up | Error | Down | NonOperational => {}
             other => return Err(act.no(Key::HostStatusNotOperational).with("hostStatus", other.name())),
         }
+        let managed = world.data_center_of(host.config.cluster).filter(|dc| dc.spm == Some(self.host));
+        if managed.is_some_and(|dc| crate::spm::storage_at_work(world, dc.id)) {
+            return Err(act.no(Key::HostIsBusySpm));
+        }
         let running: Vec<_> = world.vms_on(self.host).collect();
         if host.status == NonResponsive && !running.is_empty() {
             return Err(act.no(Key::HostNonResponsiveWithVms));
@@ -694,7 +679,7 @@ impl Decide for DeactivateHost {
     }
 }
 
-/// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays up.
+/// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays as it was before.
 #[derive(Clone, Debug)]
 pub struct FinishEvacuation {
     pub host: HostId,
@@ -710,79 +695,12 @@ impl Decide for FinishEvacuation {
         if self.failure.is_none() && world.vms_on(self.host).next().is_some() {
             return Err(Key::StateMoved.into());
         }
-        let to = if self.failure.is_some() { HostStatus::Up } else { HostStatus::Maintenance };
-        let detail = self.failure.clone().unwrap_or_default();
-        Ok(vec![status(host, to, &detail), JobEnded { job: self.job, failure: self.failure.clone() }.into()])
-    }
-}
-
-/// Fences a host through its power management, or confirms by hand that it was rebooted.
-#[derive(Clone, Debug)]
-pub struct FenceHost {
-    pub host: HostId,
-    pub fence: FenceType,
-}
-
-impl Decide for FenceHost {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("fence", "Host");
-        let host = world.host(self.host)?;
-        if self.fence == FenceType::Manual {
-            use HostStatus::*;
-            if !matches!(host.status, NonResponsive | Connecting | NonOperational | Maintenance | Error | Down) {
-                let detail = format!("It is {}", host.status.name());
-                return Err(act.no(Key::FenceManualStatus).with("detail", detail));
-            }
-            let mut events = down_with_host(world, self.host, "The host was confirmed as rebooted");
-            events.extend(spm_without(world, host));
-            events.push(HostFenced { host: self.host, fence: self.fence, failure: None }.into());
-            return Ok(events);
-        }
-        if !host.config.power_management.enabled {
-            return Err(act.no(Key::FenceDisabled));
-        }
-        if host.status == HostStatus::Up && self.fence != FenceType::Status {
-            return Err(act.no(Key::FenceManualStatus).with("detail", "It is up; move it to maintenance first."));
-        }
-        let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
-        let proxy = data_center.is_some_and(|dc| world.hosts_in(dc).any(|h| h.id != self.host && h.status == HostStatus::Up));
-        if !proxy {
-            return Err(act.no(Key::FenceNoProxy));
-        }
-        let description = format!("Fencing Host {} ({})", host.config.name, self.fence.name());
-        Ok(vec![opened(cx, 0, description, Task::FenceHost { host: self.host, fence: self.fence })])
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        on(self.host, Permit::ManiputlateHost)
-    }
-}
-
-/// Ends a fencing: after a stop or a restart its VMs are down for certain.
-#[derive(Clone, Debug)]
-pub struct FinishFence {
-    pub host: HostId,
-    pub job: JobId,
-    pub fence: FenceType,
-    pub failure: Option<String>,
-}
-
-impl Decide for FinishFence {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events: Vec<Event> = Vec::new();
-        if let Some(host) = world.hosts.get(&self.host) {
-            if self.failure.is_none() && matches!(self.fence, FenceType::Stop | FenceType::Restart) {
-                events.extend(down_with_host(world, self.host, "The host was fenced"));
-                events.extend(spm_without(world, host));
-                let to = if self.fence == FenceType::Stop { HostStatus::Down } else { HostStatus::Reboot };
-                if host.status != HostStatus::Maintenance {
-                    events.push(status(host, to, ""));
-                }
-            }
-            events.push(HostFenced { host: self.host, fence: self.fence, failure: self.failure.clone() }.into());
-        }
-        events.push(JobEnded { job: self.job, failure: self.failure.clone() }.into());
-        Ok(events)
+        let (to, detail) = match (&self.failure, &host.before_maintenance) {
+            (None, _) => (HostStatus::Maintenance, ""),
+            (Some(why), (HostStatus::Up, _)) => (HostStatus::Up, why.as_str()),
+            (Some(_), (before, detail)) => (*before, detail.as_str()),
+        };
+        Ok(vec![status(host, to, detail), JobEnded { job: self.job, failure: self.failure.clone() }.into()])
     }
 }
 
@@ -797,15 +715,32 @@ impl Decide for ReportUnresponsive {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         use HostStatus::*;
         let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
-        if matches!(host.status, NonResponsive | Maintenance | PendingApproval | Installing | InstallFailed | Down) {
+        // One that is being restarted is silent for a while.
+        if matches!(host.status, NonResponsive | Maintenance | PendingApproval | Installing | InstallFailed | Down | Reboot) {
             return Ok(Vec::new());
         }
         let mut events = vec![status(host, NonResponsive, &self.detail)];
+        if !host.config.power_management.enabled {
+            events.push(HostFenceSkipped { host: self.host, no_proxy: false }.into());
+        }
         events.extend(spm_without(world, host));
         for vm in world.vms_on(self.host).filter(|v| v.host() == Some(self.host) && v.state != VmState::Unknown) {
             events.push(crate::vm_run::VmLost { vm: vm.id }.into());
         }
         Ok(events)
+    }
+}
+
+/// A host that was restarted did not come back in time.
+#[derive(Clone, Debug)]
+pub struct ReportNotBack {
+    pub host: HostId,
+}
+
+impl Decide for ReportNotBack {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Reboot) else { return Ok(Vec::new()) };
+        Ok(vec![status(host, HostStatus::NonResponsive, "The host did not come back after its restart")])
     }
 }
 

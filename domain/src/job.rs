@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::context::Actor;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::fence::FenceType;
 use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
 use crate::world::World;
@@ -19,7 +20,7 @@ pub enum Task {
     InstallHost { host: HostId },
     ActivateHost { host: HostId },
     EvacuateHost { host: HostId },
-    FenceHost { host: HostId, fence: crate::host::FenceType },
+    FenceHost { host: HostId, fence: FenceType },
     SetUpHostNetworks { host: HostId, setup: NetworkSetup },
     SaveHostNetworks { host: HostId },
     TuneHost { host: HostId },
@@ -47,6 +48,7 @@ impl Task {
             Self::InstallHost { .. } => &["install", "connect"],
             Self::ActivateHost { .. } => &["connect"],
             Self::EvacuateHost { .. } => &["migrate_vms", "release"],
+            Self::FenceHost { fence: FenceType::Restart, .. } => &["stop", "start"],
             Self::FenceHost { .. } => &["fence"],
             Self::SetUpHostNetworks { .. } => &["setup_networks"],
             Self::SaveHostNetworks { .. } => &["save"],

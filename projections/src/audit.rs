@@ -14,6 +14,7 @@ use evirt_domain::access::{Holder, Object, User};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
+use evirt_domain::fence::Proxy;
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
@@ -350,6 +351,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             None => at.draft(986).data_center(e.data_center),
         },
 
+        Event::SpmForced(e) => at.draft(159).host(e.host).data_center(e.data_center),
+
         Event::ClusterCreated(e) => at.draft(809).cluster(e.cluster),
         Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
         Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
@@ -383,6 +386,15 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostInstalled(e) => at.draft(504).host(e.host),
         Event::HostStatusChanged(e) => return host_status(at, e),
         Event::HostFenced(e) => return fenced(at, e),
+        Event::HostFencingStarted(e) => {
+            let draft = at.draft(605).host(e.host).with("Command", e.fence.name());
+            match e.proxy {
+                Proxy::Engine => return None,
+                Proxy::Host(proxy) => draft.with("Proxy", at.host(proxy).map_or("", |host| &host.config.name)),
+            }
+        }
+        Event::HostFenceFellBack(e) => at.draft(9007).host(e.host).with("Operation", e.fence.name()),
+        Event::HostFenceSkipped(e) => at.draft(if e.no_proxy { 9004 } else { 9003 }).host(e.host),
         Event::HostRemoved(e) => at.draft(44).host(e.host),
         Event::HostBondSet(e) => {
             let known = at.before.hosts.get(&e.host).is_some_and(|host| host.layout.bond(&e.bond.name).is_some());
@@ -589,6 +601,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
     use HostStatus::*;
     if e.to == NonOperational
+        && e.from != PreparingForMaintenance
         && e.detail == NETWORK_UNREACHABLE
         && let Some(lack) = at.host(e.host).and_then(|host| lack(at.after, host))
     {
@@ -600,7 +613,7 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
     }
     let code = match (e.from, e.to) {
-        (PreparingForMaintenance, Up) => 17,
+        (PreparingForMaintenance, Up | NonOperational | NonResponsive | Error | Down) => 17,
         (NonResponsive, Up) => 14,
         (_, Up) => 13,
         (_, Maintenance) => 15,
@@ -657,7 +670,7 @@ fn fenced<'a>(at: Scene<'a>, e: &evirt_domain::host::HostFenced) -> Option<Draft
     let code = match (e.fence, &e.failure, asker) {
         (FenceType::Manual, ..) => 494,
         (FenceType::Status, None, _) => return None,
-        (FenceType::Status, Some(_), _) => 9002,
+        (FenceType::Status, Some(_), _) => 9001,
         (FenceType::Start, None, _) => 20,
         (FenceType::Start, Some(_), _) => 118,
         (FenceType::Stop, None, _) => 21,
@@ -696,6 +709,7 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         }
         Task::SaveHostNetworks { host } => by(1105).host(host),
         Task::TuneHost { host } => by(105).host(host),
+        Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
         Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
         Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
         Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),

@@ -63,10 +63,12 @@ pub enum Call {
         /// Whether huge pages are used.
         huge_pages: bool,
     },
-    /// Switches a host's power through its agent. Answers [`Reply::Power`] with the state after the action.
+    /// Switches a host's power through one of its agents. Answers [`Reply::Power`] with the state after the action.
     Fence {
         /// The host that is switched.
         host: Uuid,
+        /// The host that reaches the agent; none for the engine's own machine.
+        proxy: Option<Uuid>,
         /// Its power management agent.
         agent: FenceAgent,
         /// What to do.
@@ -473,6 +475,11 @@ pub struct Step {
 }
 
 impl Call {
+    /// Whether it changes nothing: then it is not remembered, and the same id asks afresh.
+    pub fn only_reads(&self) -> bool {
+        self.kind().only_reads() || matches!(self, Call::Fence { action: FenceAction::Status, .. })
+    }
+
     /// What kind of call this is.
     pub fn kind(&self) -> CallKind {
         self.step().kind
@@ -490,8 +497,8 @@ impl Call {
             Call::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
             Call::SetMemoryPolicy { host, .. } => (Kind::SetMemoryPolicy, *host, *host),
             Call::SaveNetworks { host } => (Kind::SaveNetworks, *host, *host),
-            // The action is part of what is done: a restart may be a stop and a start of one operation.
-            Call::Fence { host, action, .. } => (Kind::Fence, Uuid::from_u128(*action as u128), *host),
+            // The action is part of what is done: a restart may be a stop and a start of one operation; so is the agent.
+            Call::Fence { host, action, agent, .. } => (Kind::Fence, agent_step(&agent.address, *action), *host),
             Call::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),
             Call::CreateDomain { host, domain, .. } => (Kind::CreateDomain, *domain, *host),
             Call::AttachDomain { host, domain, .. } => (Kind::AttachDomain, *domain, *host),
@@ -541,6 +548,14 @@ impl Call {
         };
         Step { kind, subject, host }
     }
+}
+
+/// What tells an action by one agent from that by another.
+fn agent_step(address: &str, action: FenceAction) -> Uuid {
+    // FNV-1a.
+    let hash =
+        address.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    Uuid::from_u128(u128::from(hash) << 64 | action as u128)
 }
 
 /// The answer to a call that went well; each call says which it gets.

@@ -166,6 +166,16 @@ pub struct HostEntry {
     pub local: Vec<Export>,
     /// Its power management agent.
     pub power_management: Option<PowerManagementEntry>,
+    /// Further ones.
+    #[serde(default, rename = "agent")]
+    pub further_agents: Vec<PowerManagementEntry>,
+}
+
+impl HostEntry {
+    /// All its power management agents.
+    pub fn agents(&self) -> impl Iterator<Item = &PowerManagementEntry> {
+        self.power_management.iter().chain(&self.further_agents)
+    }
 }
 
 /// A network interface of a host.

@@ -3,6 +3,7 @@
 //! A job is taken up from the World and not from memory: after a crash every open job is carried out again from behind its last
 //! finished step, under the same operation id, so that the driver does nothing twice. What a reactor learns it submits as a command.
 
+mod fence;
 mod observe;
 mod speak;
 mod tasks;
@@ -21,6 +22,7 @@ use crate::engine::{Engine, Outcome, Request};
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
+pub use fence::{Switched, switch};
 pub use speak::{host_facts, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
@@ -34,6 +36,8 @@ pub struct Pace {
     pub shutdown_grace: Duration,
     /// How long a host that is not heard of has before it is fenced.
     pub fence_grace: Duration,
+    /// How long a host that was restarted has to come back.
+    pub reboot_grace: Duration,
     /// How often is looked after what is due.
     pub tick: Duration,
     /// How long to wait before a driver that did not answer is asked again.
@@ -45,6 +49,7 @@ impl Default for Pace {
         Self {
             shutdown_grace: Duration::from_secs(40),
             fence_grace: Duration::from_secs(60),
+            reboot_grace: Duration::from_secs(300),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),
         }

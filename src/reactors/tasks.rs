@@ -1,5 +1,6 @@
 //! How each job is carried out: its steps in their order, what each asks of the driver, and how it ends when that fails.
 
+use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled};
 use evirt_domain::host_net::NETWORK_UNREACHABLE;
 use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
@@ -11,7 +12,7 @@ use evirt_domain::{World, disk, vm};
 
 use super::{Reactor, speak};
 use crate::engine::Request;
-use crate::hypervisor::{self as driver, Call, DriverError, OperationId, Reply};
+use crate::hypervisor::{self as driver, Call, DriverError, FenceAction, OperationId, Reply};
 
 /// A job while it is carried out.
 pub(super) struct Work<'a> {
@@ -176,12 +177,36 @@ impl Work<'_> {
         Err("Not all virtual machines could be migrated to other hosts".into())
     }
 
+    /// Switches a host's power. A restart is a stop, after which what ran there can be started elsewhere, and a start.
     async fn fence_host(&self, id: HostId, fence: FenceType) {
-        let failure = match self.host(id) {
-            None => Some("the host is gone".to_owned()),
-            Some(host) => self.reactor.fence(self.operation, &host, fence).await.err(),
+        let actions: &[FenceAction] = match fence {
+            FenceType::Start => &[FenceAction::Start],
+            FenceType::Stop => &[FenceAction::Stop],
+            FenceType::Restart => &[FenceAction::Stop, FenceAction::Start],
+            FenceType::Status | FenceType::Manual => &[FenceAction::Status],
         };
+        let mut failure = None;
+        for action in actions.iter().skip(self.done) {
+            failure = self.switch(id, fence, *action).await.err();
+            if failure.is_some() {
+                break;
+            }
+            if actions.len() > 1 && *action == FenceAction::Stop {
+                self.submit(ReportPoweredOff { host: id, job: self.job }).await;
+            }
+        }
         self.submit(FinishFence { host: id, job: self.job, fence, failure }).await;
+    }
+
+    async fn switch(&self, id: HostId, fence: FenceType, action: FenceAction) -> Result<(), String> {
+        let engine = &self.reactor.engine;
+        let world = engine.world();
+        let host = world.hosts.get(&id).ok_or("the host is gone")?;
+        let driver = &**engine.driver();
+        if super::switch(driver, &self.reactor.sealer, &world, self.operation, host, action).await?.fell_back {
+            self.submit(ReportFenceFellBack { host: id, fence }).await;
+        }
+        Ok(())
     }
 
     /// Asks something of a host of which it is not known whether it is connected: one in maintenance is let go.
@@ -513,37 +538,5 @@ impl Reactor {
             }
         }
         Ok(facts)
-    }
-
-    /// Fences a host through its power management.
-    pub(super) async fn fence(
-        &self,
-        operation: OperationId,
-        host: &Host,
-        fence: FenceType,
-    ) -> Result<driver::PowerState, String> {
-        let power = &host.config.power_management;
-        let password = match power.password.as_str() {
-            "" => String::new(),
-            sealed => self.sealer.unseal(sealed).map_err(|error| error.to_string())?,
-        };
-        let agent = driver::FenceAgent {
-            address: power.address.clone(),
-            kind: power.agent.clone(),
-            user: power.username.clone(),
-            password,
-            options: power.options.clone(),
-        };
-        let action = match fence {
-            FenceType::Start => driver::FenceAction::Start,
-            FenceType::Stop => driver::FenceAction::Stop,
-            FenceType::Restart => driver::FenceAction::Restart,
-            FenceType::Status | FenceType::Manual => driver::FenceAction::Status,
-        };
-        match self.engine.driver().call(operation, Call::Fence { host: host.id.0, agent, action }).await {
-            Ok(Reply::Power(state)) => Ok(state),
-            Ok(_) => Ok(driver::PowerState::Unknown),
-            Err(error) => Err(error.to_string()),
-        }
     }
 }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use evirt_domain::World;
 use evirt_domain::data_center::SelectSpm;
-use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus};
+use evirt_domain::fence::SkipFence;
+use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, Task, open_job};
+use evirt_domain::spm::FailSpm;
 use evirt_domain::vm_run::StartVm;
+use evirt_domain::{Key, World};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -27,6 +29,10 @@ const CLEAR_EVERY: u64 = 30;
 struct Memory {
     /// Since when a host is not heard of.
     silent: HashMap<HostId, Instant>,
+    /// The silent hosts of which it was said that no other can reach their power management.
+    unreached: HashSet<HostId>,
+    /// Since when a host is rebooting.
+    rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
     managers: BTreeMap<DataCenterId, HostId>,
     /// The hosts that are being asked whether they answer again.
@@ -44,6 +50,7 @@ impl Reactor {
             self.sample(&world);
             self.restart(&about, &world).await;
             self.fence_silent(&about, &world, &mut memory).await;
+            self.miss_rebooting(&about, &world, &mut memory).await;
             self.check_networks(&about, &world).await;
             self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
@@ -81,12 +88,27 @@ impl Reactor {
     async fn fence_silent(&self, about: &Request, world: &World, memory: &mut Memory) {
         let silent = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonResponsive);
         memory.silent.retain(|id, _| silent(id));
+        memory.unreached.retain(silent);
         for host in world.hosts.values().filter(|h| silent(&h.id)) {
             let since = *memory.silent.entry(host.id).or_insert_with(Instant::now);
             let fencing = open_job(world, |task| matches!(task, Task::FenceHost { host: h, .. } if *h == host.id));
             if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
                 memory.silent.insert(host.id, Instant::now());
-                let _ = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await;
+                let refused = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await.err();
+                if refused.is_some_and(|r| r.key == Key::FenceNoProxy) && memory.unreached.insert(host.id) {
+                    let _ = self.submit(about, SkipFence { host: host.id }).await;
+                }
+            }
+        }
+    }
+
+    /// Misses hosts that were restarted and did not come back.
+    async fn miss_rebooting(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let rebooting = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Reboot);
+        memory.rebooting.retain(|id, _| rebooting(id));
+        for host in world.hosts.values().filter(|h| rebooting(&h.id)) {
+            if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.pace.reboot_grace {
+                let _ = self.submit(about, ReportNotBack { host: host.id }).await;
             }
         }
     }
@@ -138,7 +160,10 @@ impl Reactor {
                 Ok(_) => {
                     memory.managers.insert(data_center.id, manager);
                 }
-                Err(error) => tracing::info!(host = %manager, %error, "the host did not become the pool manager"),
+                Err(error) => {
+                    tracing::info!(host = %manager, %error, "the host did not become the pool manager");
+                    let _ = self.submit(about, FailSpm { data_center: data_center.id, host: manager }).await;
+                }
             }
         }
     }

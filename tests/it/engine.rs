@@ -106,7 +106,7 @@ pub async fn fast() -> Engine {
     std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
     let mut settings = settings(&data.path().join("data"), Some(estate));
     let short = Duration::from_millis(20);
-    settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short };
+    settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
     let server = Some(Server::start(settings).await.unwrap());
     Engine { server, data }
 }

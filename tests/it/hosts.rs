@@ -298,7 +298,7 @@ async fn networks_that_are_not_saved_are_lost_at_a_reboot() {
     lab.until("host1", |host| host.status == HostStatus::Up).await;
     assert_eq!(lab.host("host1").networks.len(), 2, "blue was not saved");
     let codes = lab.told(from).await;
-    assert_eq!(codes[3..], [12, 922, 14]);
+    assert_eq!(codes[3..], [12, 9003, 922, 14]);
 }
 
 #[tokio::test]

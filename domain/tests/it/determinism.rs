@@ -6,12 +6,14 @@ use evirt_domain::access::*;
 use evirt_domain::cluster::*;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::fence::{ReportFenceFellBack, SkipFence};
 use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
+use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::storage::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::BLANK;
@@ -26,7 +28,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..13;
+const SEEDS: std::ops::Range<u64> = 1..21;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -149,7 +151,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
-    match dice.below(97) {
+    match dice.below(103) {
         0..=15 => finish(dice, world),
         16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
         22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),
@@ -193,7 +195,11 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         54 => Box::new(RemoveDisk { disk }),
         55 => Box::new(UpdateDisk { disk, changes: DiskPatch { size: Some(20 * GIB), ..DiskPatch::default() } }),
         56 | 57 => Box::new(AddHost {
-            config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
+            config: HostConfig {
+                cluster: if coin { DEFAULT_CLUSTER } else { cluster },
+                power_management: if coin { power() } else { PowerManagement::default() },
+                ..host_config(&name)
+            },
             sealed_password: "sealed".into(),
             probe: dice.outcome(wired()).map_err(ProbeFailure::Unreachable),
         }),
@@ -203,10 +209,11 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         62 => Box::new(DeactivateHost { host }),
         63 => Box::new(RemoveHost { host }),
         64 => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
-        65 if coin => {
+        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
+        97..=100 => {
             let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
             let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };
-            match dice.below(8) {
+            match dice.below(11) {
                 0..=2 => {
                     let slaves = ["eth1", "eth2"].map(|s| NicRef::Name(s.into())).to_vec();
                     let bond = BondWish { options: None, slaves: Some(slaves) };
@@ -218,12 +225,18 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 }
                 3 => Box::new(AttachHostNetwork { host, nic, network }),
                 4 => Box::new(DetachHostNetwork { host, nic, network: None }),
-                5 => Box::new(CommitHostNetworks { host }),
+                5 | 8..=10 => Box::new(CommitHostNetworks { host }),
                 6 => Box::new(RemoveHostBond { host, nic }),
                 _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
             }
         }
-        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
+        101..=102 => match dice.below(6) {
+            0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
+            1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
+            2 => Box::new(SkipFence { host }),
+            3 | 4 => Box::new(ForceSelectSpm { host }),
+            _ => Box::new(ReportNotBack { host }),
+        },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),
         67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),

@@ -97,6 +97,16 @@ fn host() -> HostConfig {
         username: "root".into(),
         password: "sealed".into(),
         options: vec![("lanplus".into(), "1".into())],
+        agents: vec![PowerAgent {
+            kind: "rsa".into(),
+            address: "192.0.2.201".into(),
+            username: "root".into(),
+            password: "sealed".into(),
+            options: vec![("secure".into(), "true".into())],
+            concurrent: true,
+            order: 1,
+        }],
+        proxies: vec![PmProxy::DataCenter],
     };
     HostConfig { power_management, ..host_config("alpha") }
 }
@@ -217,6 +227,7 @@ fn samples() -> Vec<Event> {
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
         DataCenterRemoved { data_center: id(1), name: name() }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
+        evirt_domain::spm::SpmForced { data_center: id(1), host: id(3) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
         ClusterRemoved { cluster: id(2), name: name() }.into(),
@@ -242,6 +253,9 @@ fn samples() -> Vec<Event> {
             detail: "cpu_type_incompatible_with_cluster".into(),
         }
         .into(),
+        HostFencingStarted { host: id(3), fence: FenceType::Restart, proxy: evirt_domain::fence::Proxy::Host(id(4)) }.into(),
+        HostFenceFellBack { host: id(3), fence: FenceType::Stop }.into(),
+        HostFenceSkipped { host: id(3), no_proxy: true }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
         HostBondSet {

@@ -399,6 +399,18 @@ pub fn wired() -> HostFacts {
     HostFacts { nics: [vec![eth0], (1..4).map(spare).collect()].concat(), ..facts(16, 8) }
 }
 
+/// Power management with all that it needs.
+pub fn power() -> PowerManagement {
+    PowerManagement {
+        enabled: true,
+        agent: "ipmilan".into(),
+        address: "192.0.2.200".into(),
+        username: "root".into(),
+        password: "sealed".into(),
+        ..PowerManagement::default()
+    }
+}
+
 /// The facts of a host upon whose interfaces a layout lies.
 pub fn laid(world: &World, facts: HostFacts, layout: &Layout) -> HostFacts {
     let network = |a: &HostNetwork| NetworkFacts {

@@ -230,6 +230,7 @@ pub const FACTS: &[Fact] = &[
     normal(153, "USER_STARTED_VM", "${VmName} was started[ by ${UserName}] (Host: ${VdsName})."),
     normal(157, "USER_REBOOT_VM", "Reboot of VM ${VmName} was initiated[ by ${UserName}]."),
     error(158, "USER_FAILED_REBOOT_VM", "VM ${VmName} could not be rebooted[ for ${UserName}][: ${Reason}]."),
+    normal(159, "USER_FORCE_SELECTED_SPM", "Host ${VdsName} was chosen as SPM[ by ${UserName}]."),
     normal(161, "VM_CANCEL_MIGRATION", "Migration of VM ${VmName} was called off[ by ${UserName}]."),
     normal(163, "VM_STATUS_RESTORED", "VM ${VmName} is heard of again. Its state is ${VmStatus}."),
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
@@ -276,6 +277,7 @@ pub const FACTS: &[Fact] = &[
         "Host ${VdsName} is non-operational: the interfaces ${Interfaces} of the required networks ${Networks} are down.",
     )
     .once_in(60),
+    normal(605, "PROXY_HOST_SELECTION", "Host ${Proxy} was chosen as proxy to ${Command} host ${VdsName}."),
     normal(609, "HOST_INTERFACE_STATE_UP", "The link of interface ${InterfaceName} of host ${VdsName} came up."),
     warning(610, "HOST_INTERFACE_STATE_DOWN", "The link of interface ${InterfaceName} of host ${VdsName} went down."),
     normal(809, "USER_ADD_VDS_GROUP", "Cluster ${VdsGroupName} was created[ by ${UserName}]."),
@@ -485,5 +487,21 @@ pub const FACTS: &[Fact] = &[
     normal(2020, "USER_ADD_DISK", "Disk ${DiskAlias} is being added[ by ${UserName}]."),
     normal(2021, "USER_ADD_DISK_FINISHED_SUCCESS", "Disk ${DiskAlias} was added."),
     error(2022, "USER_ADD_DISK_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added[: ${Reason}]."),
+    alert(9001, "VDS_ALERT_FENCE_TEST_FAILED", "The power status of host ${VdsName} could not be found out[: ${Reason}]."),
     alert(9002, "VDS_ALERT_FENCE_OPERATION_FAILED", "Power management of host ${VdsName} failed[: ${Reason}]."),
+    alert(
+        9003,
+        "VDS_ALERT_FENCE_OPERATION_SKIPPED",
+        "Host ${VdsName} does not respond and has no power management: check it, restart it by hand, and confirm that.",
+    ),
+    normal(
+        9004,
+        "VDS_ALERT_FENCE_NO_PROXY_HOST",
+        "Host ${VdsName} does not respond, and no other host is up to reach its power management.",
+    ),
+    alert(
+        9007,
+        "VDS_ALERT_SECONDARY_AGENT_USED_FOR_FENCE_OPERATION",
+        "A further power management agent was used to ${Operation} host ${VdsName}.",
+    ),
 ];

@@ -39,7 +39,11 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostInstalled", &[504]),
     ("HostFactsReported", &[]),
     ("HostStatusChanged", &[12, 13, 14, 15, 16, 17, 505, 517, 519, 600, 603]),
-    ("HostFenced", &[20, 21, 41, 107, 118, 121, 122, 137, 494, 9002]),
+    ("HostFenced", &[20, 21, 41, 107, 118, 121, 122, 137, 494, 9001]),
+    ("HostFencingStarted", &[605]),
+    ("HostFenceFellBack", &[9007]),
+    ("HostFenceSkipped", &[9003, 9004]),
+    ("SpmForced", &[159]),
     ("HostRemoved", &[44]),
     ("HostBondSet", &[924, 1102]),
     ("HostBondRemoved", &[926]),
@@ -113,7 +117,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("LoginFailed", &[114]),
     ("JobOpened", &[]),
     ("JobStepFinished", &[]),
-    ("JobEnded", &[18, 56, 59, 74, 105, 158, 502, 921, 923, 925, 927, 961, 963, 965, 967, 969, 1103, 1105, 2015]),
+    ("JobEnded", &[18, 56, 59, 74, 105, 158, 502, 921, 923, 925, 927, 961, 963, 965, 967, 969, 1103, 1105, 2015, 9002]),
     ("JobsCleared", &[]),
 ];
 

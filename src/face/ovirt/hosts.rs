@@ -11,6 +11,7 @@ use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
 use evirt_domain::schedule::free_memory;
+use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::world::NameKind;
 use evirt_domain::{World, access};
@@ -26,7 +27,8 @@ use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 use super::work::{act_and_wait, complete};
-use crate::hypervisor::{self, DriverError, FenceAction, FenceAgent, HostStatistics, LunFacts, Portal, PowerState, Reply};
+use crate::hypervisor::{self, DriverError, FenceAction, HostStatistics, LunFacts, OperationId, Portal, PowerState, Reply};
+use crate::reactors::switch;
 
 routes! { ROUTES:
     "hosts" => GET list, POST add;
@@ -36,6 +38,7 @@ routes! { ROUTES:
     "hosts/{}/fence" => POST fence;
     "hosts/{}/activate" => POST activate;
     "hosts/{}/deactivate" => POST deactivate;
+    "hosts/{}/forceselectspm" => POST force_select_spm;
     "hosts/{}/commitnetconfig" => POST commit_network;
     "hosts/{}/iscsidiscover" => POST iscsi_discover;
     "hosts/{}/iscsilogin" => POST iscsi_login;
@@ -46,8 +49,8 @@ routes! { ROUTES:
 }
 
 /// The actions that a host offers.
-const ACTIONS: [&str; 8] =
-    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin"];
+const ACTIONS: [&str; 9] =
+    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin", "forceselectspm"];
 /// The sub-collections of a host.
 const LINKS: [&str; 5] = ["storage", "nics", "tags", "permissions", "statistics"];
 
@@ -102,15 +105,32 @@ fn cpu(host: &Host) -> Doc {
         .set("speed", f64::from(facts.cpu_mhz))
 }
 
-/// Power management without its password.
+fn options(options: &[(String, String)]) -> Doc {
+    let options: Vec<Doc> = options.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
+    Doc::new().set("option", options)
+}
+
+/// Power management without its passwords.
 fn power_management(power: &PowerManagement) -> Doc {
-    let options: Vec<Doc> = power.options.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
+    let agent = |agent: &PowerAgent| {
+        Doc::new()
+            .opt("type", text(&agent.kind))
+            .opt("address", text(&agent.address))
+            .opt("username", text(&agent.username))
+            .set("options", options(&agent.options))
+            .set("concurrent", agent.concurrent)
+            .set("order", i64::from(agent.order))
+    };
+    let agents: Vec<Doc> = power.agents.iter().map(agent).collect();
+    let proxies: Vec<Doc> = power.proxies.iter().map(|proxy| Doc::new().set("type", proxy.name())).collect();
     Doc::new()
         .opt("type", text(&power.agent))
         .set("enabled", power.enabled)
         .opt("address", text(&power.address))
         .opt("username", text(&power.username))
-        .set("options", Doc::new().set("option", options))
+        .set("options", options(&power.options))
+        .opt("pm_proxies", (!proxies.is_empty()).then(|| Doc::new().set("pm_proxy", proxies)))
+        .opt("agents", (!agents.is_empty()).then(|| Doc::new().set("agent", agents)))
 }
 
 /// The largest virtual machine that the host could still take, in bytes.
@@ -210,10 +230,36 @@ fn sent_power_management(sent: &Doc, current: &PowerManagement) -> PowerManageme
         power.enabled = enabled;
     }
     if sent.has("options") {
-        power.options =
-            sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect();
+        power.options = sent_options(sent);
+    }
+    if sent.has("agents") {
+        power.agents = sent.docs("agents.agent").enumerate().map(|(n, agent)| sent_agent(agent, n, &current.agents)).collect();
+    }
+    if sent.has("pm_proxies") {
+        let proxies = sent.docs("pm_proxies.pm_proxy").filter_map(|proxy| PmProxy::from_name(proxy.text("type")?));
+        power.proxies = proxies.collect();
     }
     power
+}
+
+fn sent_options(sent: &Doc) -> Vec<(String, String)> {
+    sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect()
+}
+
+/// A further agent, the `n`th in the request; the password that is not sent is that of the agent of its kind and address.
+fn sent_agent(sent: &Doc, n: usize, current: &[PowerAgent]) -> PowerAgent {
+    let field = |name| given(sent, name).unwrap_or_default();
+    let (kind, address) = (field("type"), field("address"));
+    let known = || current.iter().find(|a| (&a.kind, &a.address) == (&kind, &address)).map(|a| a.password.clone());
+    PowerAgent {
+        password: given(sent, "password").or_else(known).unwrap_or_default(),
+        username: field("username"),
+        options: sent_options(sent),
+        concurrent: sent.bool("concurrent") == Some(true),
+        order: number(sent, "order").unwrap_or(n as u32 + 1),
+        kind,
+        address,
+    }
 }
 
 /// What a request says of a new host.
@@ -244,12 +290,24 @@ fn seal(call: &Call, secret: &str) -> Result<String, Answer> {
     sealed.map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), call.output))
 }
 
-/// The body with the password of its power management hidden.
+/// The body with the passwords of its power management hidden.
 fn sealed_body(call: &Call) -> Result<Doc, Answer> {
-    const PASSWORD: &str = "power_management.password";
+    const PASSWORD: &str = "password";
+    let hide = |doc: &mut Doc| -> Result<(), Answer> {
+        if let Some(password) = given(doc, PASSWORD) {
+            doc.put(PASSWORD, seal(call, &password)?);
+        }
+        Ok(())
+    };
     let mut sent = call.body(&HOST)?;
-    if let Some(password) = given(&sent, PASSWORD) {
-        sent.put_path(PASSWORD, seal(call, &password)?);
+    if let Some(mut power) = sent.doc("power_management").cloned() {
+        hide(&mut power)?;
+        let mut agents: Vec<Doc> = power.docs("agents.agent").cloned().collect();
+        agents.iter_mut().try_for_each(hide)?;
+        if power.has("agents") {
+            power.put("agents", Doc::new().set("agent", agents));
+        }
+        sent.put("power_management", power);
     }
     Ok(sent)
 }
@@ -333,6 +391,11 @@ async fn deactivate(call: Arc<Call>) -> Handled {
     act(&call, call.action()?, DeactivateHost { host }, |doc| doc).await
 }
 
+async fn force_select_spm(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?.id;
+    act(&call, call.action()?, ForceSelectSpm { host }, |doc| doc).await
+}
+
 async fn commit_network(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?.id;
     act_and_wait(&call, CommitHostNetworks { host }).await
@@ -361,21 +424,14 @@ async fn fence(call: Arc<Call>) -> Handled {
     complete(&call, sent)
 }
 
-/// The state of a host's power, as its agent tells.
+/// The state of a host's power, as its agents tell.
 async fn power(call: &Call, host: &Host) -> &'static str {
-    let power = &host.config.power_management;
-    let agent = FenceAgent {
-        address: power.address.clone(),
-        kind: power.agent.clone(),
-        user: power.username.clone(),
-        password: call.app.sealer.unseal(&power.password).unwrap_or_default(),
-        options: power.options.clone(),
-    };
-    let question = hypervisor::Call::Fence { host: host.id.0, agent, action: FenceAction::Status };
-    match probe::ask(&**call.engine().driver(), question).await {
-        Ok(Reply::Power(PowerState::On)) => "on",
-        Ok(Reply::Power(PowerState::Off)) => "off",
-        _ => "unknown",
+    let driver = &**call.engine().driver();
+    let world = call.engine().world();
+    match switch(driver, &call.app.sealer, &world, OperationId(0), host, FenceAction::Status).await.map(|s| s.state) {
+        Ok(PowerState::On) => "on",
+        Ok(PowerState::Off) => "off",
+        Ok(PowerState::Unknown) | Err(_) => "unknown",
     }
 }
 

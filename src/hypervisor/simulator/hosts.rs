@@ -112,20 +112,21 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    pub(super) fn fence(&mut self, id: Uuid, agent: &FenceAgent, action: FenceAction) -> Outcome {
-        let entry = self.entry(id)?.clone();
-        let Some(known) = entry.power_management.filter(|known| known.address == agent.address) else {
-            return Err(
-                match self
-                    .estate
-                    .hosts
-                    .iter()
-                    .any(|other| other.power_management.as_ref().is_some_and(|known| known.address == agent.address))
-                {
-                    true => DriverError::Refused(Refusal::NoPowerManagement),
-                    false => DriverError::Unreachable { address: agent.address.clone() },
-                },
-            );
+    pub(super) fn fence(&mut self, id: Uuid, proxy: Option<Uuid>, agent: &FenceAgent, action: FenceAction) -> Outcome {
+        if let Some(proxy) = proxy {
+            self.running(proxy)?;
+        }
+        let has = |entry: &HostEntry| entry.agents().find(|known| known.address == agent.address).cloned();
+        // A device belongs to its host, also while that is bound to no id.
+        let entry = match self.entry(id) {
+            Ok(entry) => entry.clone(),
+            Err(unknown) => self.estate.hosts.iter().find(|entry| has(entry).is_some()).cloned().ok_or(unknown)?,
+        };
+        let Some(known) = has(&entry) else {
+            return Err(match self.estate.hosts.iter().any(|other| has(other).is_some()) {
+                true => DriverError::Refused(Refusal::NoPowerManagement),
+                false => DriverError::Unreachable { address: agent.address.clone() },
+            });
         };
         if (&known.user, &known.password) != (&agent.user, &agent.password) {
             return Err(DriverError::WrongPassword { address: agent.address.clone() });

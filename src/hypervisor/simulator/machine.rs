@@ -56,7 +56,7 @@ impl Machine {
     pub fn submit(&mut self, id: OperationId, call: Call) -> oneshot::Receiver<Outcome> {
         let (waiter, answer) = oneshot::channel();
         let key = (id, call.step());
-        let remembered = !call.kind().only_reads();
+        let remembered = !call.only_reads();
         if remembered && let Some(reply) = self.world.done_index.get(&key) {
             self.answers.push((waiter, Ok(reply.clone())));
         } else if remembered && let Some(number) = self.world.in_flight.get(&key) {
@@ -140,13 +140,13 @@ impl Machine {
 
     fn finish(&mut self, number: u64, id: OperationId, call: Call) {
         let key = (id, call.step());
-        let kind = call.kind();
+        let (kind, only_reads) = (call.kind(), call.only_reads());
         let failure = self.failures.iter().position(|(of, _)| *of == kind);
         let outcome = match failure {
             Some(index) => Err(self.failures.remove(index).1),
             None => self.perform(call),
         };
-        if !kind.only_reads() {
+        if !only_reads {
             self.world.in_flight.remove(&key);
             if let Ok(reply) = &outcome {
                 self.world.remember(key, reply.clone());
@@ -244,7 +244,7 @@ impl Machine {
             }
             Call::SetMemoryPolicy { host, ksm, huge_pages } => self.set_memory_policy(host, ksm, huge_pages),
             Call::SaveNetworks { host } => self.save_networks(host),
-            Call::Fence { host, agent, action } => self.fence(host, &agent, action),
+            Call::Fence { host, proxy, agent, action } => self.fence(host, proxy, &agent, action),
             Call::StartSpm { host, pool } => self.start_spm(host, pool),
             Call::StopSpm { host, pool } => self.stop_spm(host, pool),
 

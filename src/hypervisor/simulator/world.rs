@@ -222,7 +222,7 @@ impl World {
         self.hosts.retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
         self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();
         // Nobody waits any more for what only reads.
-        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.kind().only_reads()));
+        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.only_reads()));
         for ((_, number), timer) in &self.timers {
             if let Timer::Call { id, call } = timer {
                 self.in_flight.insert((*id, call.step()), *number);
