@@ -7,6 +7,9 @@ use reqwest::{Method, StatusCode};
 
 use crate::engine::{Answer, Caller, Engine, fast};
 
+/// How long anything may take before a test fails.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// An engine with hosts.
 struct Lab {
     engine: Engine,
@@ -42,8 +45,7 @@ impl Lab {
             .app
             .engine
             .until(|world| world.hosts.values().find(|h| h.config.name == name).filter(|h| is_so(h)).map(drop));
-        let patience = std::time::Duration::from_secs(20);
-        if tokio::time::timeout(patience, so).await.is_err() {
+        if tokio::time::timeout(PATIENCE, so).await.is_err() {
             panic!("{name} never came to it: {:?}", self.host(name));
         }
     }
@@ -326,4 +328,158 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     let optional = "<network><required>false</required></network>".to_owned();
     assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(optional)).await.status, StatusCode::OK);
     lab.until("host2", |host| host.status == HostStatus::Up).await;
+}
+
+/// Power management as the estate has it.
+const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><address>192.168.0.111</address>\
+                     <username>admin</username><password>redhat</password></power_management>";
+
+#[tokio::test]
+async fn fencing_by_hand() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    let fence = async |kind: &str| {
+        lab.admin.post(&format!("{host}/fence"), format!("<action><fence_type>{kind}</fence_type></action>")).await
+    };
+    Lab::refused(&fence("restart").await, 409, "Power management is not enabled");
+    let before = lab.position().await;
+    let put = async |power: &str| lab.admin.ask(Method::PUT, &host, Some(format!("<host>{power}</host>"))).await;
+    for (power, status, said) in [
+        (POWER.replace("ipmilan", "lever"), 409, "lever"),
+        (POWER.replace("<address>192.168.0.111</address>", ""), 400, "power_management.type is missing"),
+        (POWER.replace("<username>admin</username>", ""), 400, "power_management.username is missing"),
+        (POWER.replace("admin", &"x".repeat(300)), 400, "username"),
+        (POWER.replace("192.168.0.111", "a b"), 400, "power_management.address"),
+        (POWER.replace("<enabled>true", "<enabled>perhaps"), 400, "power_management.enabled"),
+        (POWER.replace("<username>", "<pm_proxies><pm_proxy><type>moon</type></pm_proxy></pm_proxies><username>"), 400, "moon"),
+    ] {
+        Lab::refused(&put(&power).await, status, said);
+    }
+    Lab::refused(&fence("blow").await, 400, "blow is not a member of FenceType");
+    Lab::refused(&lab.admin.post(&format!("{host}/fence"), "<action/>").await, 400, "Action [fenceType] required for fence");
+    assert_eq!(lab.position().await, before);
+
+    let shown = put(POWER).await.body;
+    assert!(shown.contains("<power_management type=\"ipmilan\">") && !shown.contains("redhat"), "{shown}");
+    let status = async || {
+        let answer = fence("status").await;
+        done(&answer);
+        let rest = answer.body.split_once("<power_management>").expect("power").1;
+        rest.split_once("<state>").expect("a state").1.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(status().await, "on");
+    Lab::refused(&fence("start").await, 409, "up status");
+    Lab::refused(&fence("stop").await, 409, "up status");
+    Lab::refused(&fence("manual").await, 409, "up status");
+    let from = lab.position().await;
+    done(&fence("restart").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    done(&lab.admin.post(&format!("{host}/deactivate"), "<action/>").await);
+    lab.until("host1", |host| host.status == HostStatus::Maintenance).await;
+    done(&fence("stop").await);
+    assert_eq!(status().await, "off");
+    done(&fence("start").await);
+    assert_eq!(status().await, "on");
+    let codes = lab.told(from).await;
+    assert_eq!(codes, [605, 41, 13, 600, 15, 605, 21, 605, 605, 20, 605]);
+}
+
+#[tokio::test]
+async fn further_agents_are_used_where_the_first_fails() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    let agents = "<agents><agent type=\"ipmilan\"><address>192.168.0.111</address><username>admin</username><password>redhat</password>\
+                  <options><option name=\"secure\" value=\"false\"/></options><concurrent>false</concurrent><order>2</order></agent></agents>";
+    let power =
+        POWER.replace("192.168.0.111", "192.168.0.99").replace("</power_management>", &format!("{agents}</power_management>"));
+    let put = lab.admin.ask(Method::PUT, &host, Some(format!("<host>{power}</host>"))).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.body);
+    for part in [
+        "<agent type=\"ipmilan\">",
+        "<concurrent>false</concurrent>",
+        "<order>2</order>",
+        "<option name=\"secure\" value=\"false\"/>",
+    ] {
+        assert!(put.body.contains(part), "{part} is not in {}", put.body);
+    }
+    let from = lab.position().await;
+    done(&lab.admin.post(&format!("{host}/fence"), "<action><fence_type>restart</fence_type></action>").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    assert_eq!(lab.told(from).await, [605, 9007, 9007, 41, 13]);
+    let alone = power.split_once("<agents>").unwrap().0.to_owned() + "<agents/></power_management>";
+    lab.admin.ask(Method::PUT, &host, Some(format!("<host>{alone}</host>"))).await;
+    let from = lab.position().await;
+    let failed = lab.admin.post(&format!("{host}/fence"), "<action><fence_type>restart</fence_type></action>").await;
+    Lab::refused(&failed, 400, "192.168.0.99");
+    let status = lab.admin.post(&format!("{host}/fence"), "<action><fence_type>status</fence_type></action>").await;
+    assert!(status.status == StatusCode::OK && status.body.contains("<state>failed</state>"), "{}", status.body);
+    assert_eq!(lab.told(from).await, [605, 107, 9002, 605, 9001]);
+}
+
+#[tokio::test]
+async fn a_silent_host_is_fenced_and_what_is_highly_available_runs_elsewhere() {
+    let lab = Lab::new().await;
+    let id = lab.id("host1");
+    lab.admin.ask(Method::PUT, &format!("/api/hosts/{id}"), Some(format!("<host>{POWER}</host>"))).await;
+    let vm = "<vm><name>important</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
+              <memory>536870912</memory><high_availability><enabled>true</enabled></high_availability>\
+              <os><boot dev=\"network\"/></os></vm>";
+    let made = lab.admin.post("/api/vms", vm).await;
+    let vm = attribute(&made.body, "vm", "id");
+    let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
+    assert_eq!(lab.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
+    let there = format!("<action><vm><placement_policy><host id=\"{id}\"/></placement_policy></vm></action>");
+    done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there).await);
+    let world = &lab.engine.server().app.engine;
+    let up_on = async |host: HostId| {
+        let up = world.until(|w| w.vms_on(host).find(|vm| vm.state == evirt_domain::vm_run::VmState::Up).map(drop));
+        let vms = || world.world().vms.values().map(|vm| (vm.state, vm.host())).collect::<Vec<_>>();
+        tokio::time::timeout(PATIENCE, up).await.unwrap_or_else(|_| panic!("it is not up: {:?}", vms()));
+    };
+    up_on(id).await;
+    let from = lab.position().await;
+    lab.simulator().kill_host("192.168.0.11");
+    up_on(lab.id("host2")).await;
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    let codes = lab.told(from).await;
+    for code in [12, 142, 605, 143, 506, 121, 13] {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn memory_policy_reaches_the_host() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    for (ksm, pages) in [("false", "false"), ("true", "true")] {
+        let body = format!(
+            "<host><ksm><enabled>{ksm}</enabled></ksm><transparent_hugepages><enabled>{pages}</enabled></transparent_hugepages></host>"
+        );
+        let put = lab.admin.ask(Method::PUT, &host, Some(body)).await;
+        assert!(put.body.contains(&format!("<ksm><enabled>{ksm}</enabled></ksm>")), "{}", put.body);
+    }
+    let statistics = lab.admin.get(&format!("{host}/statistics")).await.body;
+    let names = [
+        "memory.total",
+        "memory.used",
+        "memory.free",
+        "memory.buffers",
+        "memory.cached",
+        "swap.total",
+        "swap.free",
+        "swap.used",
+        "swap.cached",
+        "ksm.cpu.current",
+        "cpu.current.user",
+        "cpu.current.system",
+        "cpu.current.idle",
+        "cpu.load.avg.5m",
+    ];
+    for name in names {
+        assert!(statistics.contains(&format!("<name>{name}</name>")), "{name} is not in {statistics}");
+    }
+    let nic = lab.admin.get(&format!("{}/statistics", lab.nic("host1", "eth1"))).await.body;
+    for name in ["data.current.rx", "data.current.tx", "errors.total.rx", "errors.total.tx"] {
+        assert!(nic.contains(&format!("<name>{name}</name>")), "{name} is not in {nic}");
+    }
 }
