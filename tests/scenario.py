@@ -91,7 +91,7 @@ def inventory(api):
     cluster = api.clusters.get(name="Default")
     equal("the cluster Default is in the data center Default", cluster.get_data_center().get_id(), default.get_id())
     made = api.datacenters.add(params.DataCenter(name="branch", storage_type="nfs", version=params.Version(major=3, minor=3)))
-    with refused("a data center's name is its own", 400, "exists already"):
+    with refused("a data center's name is its own", 409, "exists already"):
         api.datacenters.add(params.DataCenter(name="branch", storage_type="nfs", version=params.Version(major=3, minor=3)))
     made.set_description("an office far away")
     equal("a description is changed", made.update().get_description(), "an office far away")

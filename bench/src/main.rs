@@ -1,187 +1,162 @@
-//! The load generator: measures a running engine over plain http, each figure beside a raw baseline of the same run.
+//! evirt's benchmarks: each figure beside a raw baseline of the same run, and what it should be at least.
 //!
-//! usage: evirt-bench HOST:PORT PASSWORD SECONDS. It creates virtual machines, so give it an engine of its own.
+//! usage: evirt-bench [SECONDS]. SECONDS is how long each figure over HTTP is taken; 3 unless said.
+//! `evirt-bench build DIR VMS` makes a data directory like those that are measured, to look at with other tools.
 
-use std::io::Write;
+mod baseline;
+mod child;
+mod client;
+mod estate;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use anyhow::{Context, Result, bail};
+use client::{Client, Figure, always, create, get, log_in, measure};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::child::{Running, time_to_first_answer};
 
-/// One keep-alive connection.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
+// As the engine's own binary has it.
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// An answer's status, the values of its session cookies, and its body.
-struct Answer {
-    status: u16,
-    cookie: Option<String>,
-    body: String,
-}
-
-impl Client {
-    async fn connect(address: &str) -> Outcome<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
-    }
-
-    /// Sends a request and reads its whole answer; the head is read up to the blank line, the body by its length.
-    async fn ask(&mut self, request: &[u8]) -> Outcome<Answer> {
-        self.stream.write_all(request).await?;
-        self.buffer.clear();
-        loop {
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the connection was closed".into());
-            }
-            let Some(head) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let text = std::str::from_utf8(&self.buffer[..head])?;
-            let header = |name: &str| {
-                text.lines()
-                    .filter_map(|line| line.split_once(':'))
-                    .find(|(n, _)| n.eq_ignore_ascii_case(name))
-                    .map(|(_, v)| v.trim())
-            };
-            let length: usize = header("content-length").unwrap_or("0").parse()?;
-            if self.buffer.len() >= head + 4 + length {
-                let status = text.split(' ').nth(1).unwrap_or_default().parse()?;
-                let cookie = header("set-cookie").and_then(|c| c.split(';').next()).map(str::to_owned);
-                let body = String::from_utf8_lossy(&self.buffer[head + 4..]).into_owned();
-                return Ok(Answer { status, cookie, body });
-            }
-        }
-    }
-}
-
-/// Requests a second, and the time within which 99 of 100 were answered.
-struct Figure {
-    rate: f64,
-    p99: Duration,
-}
-
-/// Lets clients send requests for a time; every answer has to have the wanted status.
-async fn measure(
-    address: &str,
-    clients: usize,
-    time: Duration,
-    wanted: u16,
-    make: fn(&str, usize) -> String,
-    with: &str,
-) -> Outcome<Figure> {
-    let started = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for client in 0..clients {
-        let (address, with) = (address.to_owned(), with.to_owned());
-        tasks.spawn(async move {
-            let mut connection = Client::connect(&address).await?;
-            let mut times = Vec::new();
-            while started.elapsed() < time {
-                let request = make(&with, times.len() * clients + client);
-                let begun = Instant::now();
-                let answer = connection.ask(request.as_bytes()).await?;
-                if answer.status != wanted {
-                    return Err(format!("{} instead of {wanted}: {}", answer.status, answer.body).into());
-                }
-                times.push(begun.elapsed());
-            }
-            Outcome::Ok(times)
-        });
-    }
-    let mut times = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        times.extend(done??);
-    }
-    let elapsed = started.elapsed();
-    times.sort();
-    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
-    Ok(Figure { rate: times.len() as f64 / elapsed.as_secs_f64(), p99 })
-}
-
-/// How often a second the disk makes a few hundred bytes durable.
-fn fsyncs(time: Duration) -> Outcome<f64> {
-    let path = std::env::temp_dir().join(format!("evirt-bench-{}", std::process::id()));
-    let mut file = std::fs::File::create(&path)?;
-    let started = Instant::now();
-    let mut count = 0;
-    while started.elapsed() < time {
-        file.write_all(&[b'x'; 512])?;
-        file.sync_data()?;
-        count += 1;
-    }
-    let rate = f64::from(count) / started.elapsed().as_secs_f64();
-    std::fs::remove_file(&path)?;
-    Ok(rate)
-}
-
-fn get(path: &str, cookie: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nCookie: {cookie}\r\n\r\n")
-}
-
-fn create(cookie: &str, n: usize) -> String {
-    let stamp = std::process::id();
-    let body = format!(
-        "<vm><name>bench-{stamp}-{n}-{}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template></vm>",
-        cookie.len()
-    );
-    let length = body.len();
-    format!(
-        "POST /api/vms HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nCookie: {}\r\nContent-Type: application/xml\r\n\
-         Content-Length: {length}\r\n\r\n{body}",
-        cookie.trim_end()
-    )
-}
-
-/// A session's cookie.
-async fn log_in(address: &str, password: &str) -> Outcome<String> {
-    let credentials = base64(format!("admin@internal:{password}").as_bytes());
-    let request =
-        format!("GET /api HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nAuthorization: Basic {credentials}\r\n\r\n");
-    let answer = Client::connect(address).await?.ask(request.as_bytes()).await?;
-    answer.cookie.ok_or_else(|| format!("no session: {}", answer.status).into())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0u32, |g, b| g << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(group >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
+const SMALL: usize = 1_000;
+const LARGE: usize = 100_000;
+const READERS: usize = 16;
+const WRITERS: usize = 64;
+const KIB: f64 = 1024.0;
 
 #[tokio::main]
-async fn main() -> Outcome<()> {
+async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, password, seconds] = arguments.as_slice() else {
-        return Err("usage: evirt-bench HOST:PORT PASSWORD SECONDS".into());
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["serve", data] => child::serve(data).await,
+        ["ready-made", ..] => baseline::serve_ready_made().await,
+        ["build", data, vms] => estate::build(Path::new(data), vms.parse()?).await.map(|events| println!("{events} events")),
+        [] => figures(Duration::from_secs(3)).await,
+        [seconds] => figures(Duration::from_secs(seconds.parse().context("usage: evirt-bench [SECONDS]")?)).await,
+        _ => bail!("usage: evirt-bench [SECONDS]"),
+    }
+}
+
+/// A line of the table: a figure, what it should be, and whether it is.
+fn say(what: &str, seen: String, wanted: &str, holds: bool) {
+    println!("{} {what}: {seen} (wanted: {wanted})", if holds { "ok  " } else { "MISS" });
+}
+
+async fn figures(time: Duration) -> Result<()> {
+    let place = tempfile::tempdir_in(".")?;
+    let fsyncs = baseline::fsyncs(place.path(), time)?;
+    let group = baseline::group_commits(place.path(), time, WRITERS).await?;
+    println!("     raw: {fsyncs:.0} fsyncs/s; {group:.0} rows/s in durable groups of {WRITERS}");
+    writes(&place.path().join("empty"), time, fsyncs, group).await?;
+
+    let (small, large) = (place.path().join("small"), place.path().join("large"));
+    let few = estate::build(&small, SMALL).await?;
+    let began = Instant::now();
+    let many = estate::build(&large, LARGE).await?;
+    println!("     a log of {many} events was written in {:.0} s", began.elapsed().as_secs_f64());
+    replay(&large, many).await?;
+    reads(&small, few, &large, many, time).await
+}
+
+/// Starting on an empty log, and creating VMs there.
+async fn writes(data: &Path, time: Duration, fsyncs: f64, group: f64) -> Result<()> {
+    time_to_first_answer(data).await?.1.stop().await?;
+    std::fs::remove_dir_all(data)?;
+    let (start, engine) = time_to_first_answer(data).await?;
+    say("start to first answer, empty log", format!("{start:.2?}"), "0.3 s", start < Duration::from_millis(300));
+
+    let cookie = log_in(&engine.address).await?;
+    let named = |prefix: &'static str| {
+        let cookie = cookie.clone();
+        Arc::new(move |n| create(&format!("{prefix}{n}"), &cookie))
     };
-    let time = Duration::from_secs(seconds.parse()?);
-    let cookie = log_in(address, password).await?;
-    let disk = fsyncs(time)?;
-    let health = measure(address, 16, time, 200, |_, _| get("/health", ""), "").await?;
-    println!("baseline: {disk:.0} fsyncs/s; {:.0} ready-made answers/s (GET /health, 16 clients)", health.rate);
-    // A different number of blanks behind the cookie keeps the names of the two runs apart.
-    let one = measure(address, 1, time, 201, create, &cookie).await?;
-    println!("POST /api/vms, 1 client: {:.0}/s, p99 {:?}, {:.2} of the fsync rate", one.rate, one.p99, one.rate / disk);
-    let many = measure(address, 64, time, 201, create, &format!("{cookie} ")).await?;
-    println!("POST /api/vms, 64 clients: {:.0}/s, p99 {:?}", many.rate, many.p99);
-    let made = create(&format!("{cookie}  "), 0);
-    let made = Client::connect(address).await?.ask(made.as_bytes()).await?;
-    let id = made.body.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).ok_or("the VM has no id")?.to_owned();
-    let read = measure(address, 16, time, 200, |with, _| with.to_owned(), &get(&format!("/api/vms/{id}"), &cookie)).await?;
-    println!("GET /api/vms/ID: {:.0}/s, {:.2} of a ready-made answer", read.rate, read.rate / health.rate);
-    let page = measure(address, 16, time, 200, |with, _| with.to_owned(), &get("/api/vms", &cookie)).await?;
-    println!("GET /api/vms (a page of 100): {:.0}/s", page.rate);
-    let found =
-        measure(address, 16, time, 200, |with, _| with.to_owned(), &get("/api/vms?search=name%3Dbench-1", &cookie)).await?;
-    println!("GET /api/vms?search=name%3D...: {:.0}/s", found.rate);
-    Ok(())
+    let one = measure(&engine.address, 1, time, 201, named("one")).await?;
+    let part = one.rate / fsyncs;
+    say("POST /api/vms, 1 client", format!("{:.0}/s, {part:.2} of the fsync rate", one.rate), "0.5", part >= 0.5);
+    let many = measure(&engine.address, WRITERS, time, 201, named("many")).await?;
+    let part = many.rate / group;
+    say(
+        "POST /api/vms, 64 clients",
+        format!("{:.0}/s, p99 {:.1?}, {part:.2} of the raw group commits", many.rate, many.p99),
+        "3000/s, 50 ms, 0.25",
+        many.rate >= 3_000.0 && many.p99 <= Duration::from_millis(50) && part >= 0.25,
+    );
+    engine.stop().await
+}
+
+/// Folding a log whole, and starting on it by its snapshot.
+async fn replay(data: &Path, events: u64) -> Result<()> {
+    let began = Instant::now();
+    let engine = estate::open(data, false).await?;
+    let rate = events as f64 / began.elapsed().as_secs_f64();
+    say("replay", format!("{rate:.0} events/s"), "500000", rate >= 500_000.0);
+    engine.abort();
+    engine.log().close().await;
+    drop(engine);
+    let (start, engine) = time_to_first_answer(data).await?;
+    say(&format!("start to first answer, {events} events"), format!("{start:.2?}"), "1 s", start < Duration::from_secs(1));
+    engine.stop().await
+}
+
+/// Reading from a small and a large inventory.
+async fn reads(small: &Path, few: u64, large: &Path, many: u64, time: Duration) -> Result<()> {
+    let (small, large) = (Running::engine(small).await?, Running::engine(large).await?);
+    let (in_small, in_large) = (log_in(&small.address).await?, log_in(&large.address).await?);
+    let at = |engine: &Running, path: &str, cookie: &str| {
+        let (address, request) = (engine.address.clone(), get(path, cookie));
+        async move { measure(&address, READERS, time, 200, always(request)).await }
+    };
+    let page = ask(&large, "/api/vms", &in_large).await?;
+    let found = ask(&large, "/api/vms?search=name%3Dvm543", &in_large).await?;
+    let id = found.body.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).context("the VM has no id")?;
+    let one = ask(&large, &format!("/api/vms/{id}"), &in_large).await?;
+    let ready_made = Running::ready_made(&[one.length, page.length]).await?;
+    let ready = |length: usize| at(&ready_made, &format!("/{length}"), "");
+
+    compared("GET /api/vms/ID", at(&large, &format!("/api/vms/{id}"), &in_large).await?, ready(one.length).await?, 0.7);
+    let page_large = at(&large, "/api/vms", &in_large).await?;
+    compared("GET /api/vms, 100 of 100,000", page_large, ready(page.length).await?, 0.5);
+    grown("GET /api/vms, 100 of 100,000 against of 1,000", page_large, at(&small, "/api/vms", &in_small).await?, 1.2);
+    grown(
+        "GET /api/vms?search=name%3Dvm54321 against among 1,000",
+        at(&large, "/api/vms?search=name%3Dvm54321", &in_large).await?,
+        at(&small, "/api/vms?search=name%3Dvm543", &in_small).await?,
+        1.5,
+    );
+    let near_end = |events: u64| format!("/api/events;from={}", events - 100);
+    grown(
+        &format!("GET /api/events;from=N near the end of {many} events against of {few}"),
+        at(&large, &near_end(many), &in_large).await?,
+        at(&small, &near_end(few), &in_small).await?,
+        1.2,
+    );
+    let each = large.resident()? as f64 / LARGE as f64 / KIB;
+    say("memory for each of 100,000 VMs, all included", format!("{each:.1} KiB"), "8 KiB", each <= 8.0);
+    small.stop().await?;
+    large.stop().await
+}
+
+/// Asks once; the answer has to be good.
+async fn ask(engine: &Running, path: &str, cookie: &str) -> Result<client::Answer> {
+    let answer = Client::connect(&engine.address).await?.ask(get(path, cookie).as_bytes()).await?;
+    if answer.status != 200 {
+        bail!("{path}: {} {}", answer.status, answer.body);
+    }
+    Ok(answer)
+}
+
+/// A rate as a part of that of a ready-made answer of the same length.
+fn compared(what: &str, seen: Figure, ready: Figure, wanted: f64) {
+    let part = seen.rate / ready.rate;
+    let seen = format!("{:.0}/s, {part:.2} of a ready-made answer ({:.0}/s)", seen.rate, ready.rate);
+    say(what, seen, &format!("{wanted}"), part >= wanted);
+}
+
+/// How many times as long something takes where there is more.
+fn grown(what: &str, large: Figure, small: Figure, wanted: f64) {
+    let times = small.rate / large.rate;
+    say(what, format!("{:.0}/s, {times:.2} times as long", large.rate), &format!("{wanted}"), times <= wanted);
 }

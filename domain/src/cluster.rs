@@ -210,6 +210,7 @@ fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig)
     if !config.cpu.is_empty() && !CPU_FAMILIES.iter().any(|(name, _)| *name == config.cpu) {
         return Err(act.no(Key::CpuUnknown));
     }
+    crate::data_center::check_local_cluster(act, world, id, config.data_center)?;
     let lowest = match config.data_center {
         Some(dc) => world.data_center(dc)?.config.version,
         None => SUPPORTED_VERSIONS[0],

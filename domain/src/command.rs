@@ -2,7 +2,7 @@
 
 use crate::access::{Object, allowed};
 use crate::context::{Actor, Context};
-use crate::event::Event;
+use crate::event::{Event, Stream};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -29,4 +29,30 @@ pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<E
         return Err(Key::NotAuthorized.into());
     }
     command.decide(world, cx)
+}
+
+/// A command on the condition that streams are at the versions that its caller saw: decided with it, so that nothing can come between.
+#[derive(Debug)]
+pub struct Expecting<C> {
+    /// What is wanted.
+    pub command: C,
+    /// The streams with their versions; 0 where there is none.
+    pub versions: Vec<(Stream, u64)>,
+}
+
+impl<C: Decide> Decide for Expecting<C> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        for (stream, expected) in &self.versions {
+            let found = world.version(stream);
+            if found != *expected {
+                let stale = Rejection::new(Key::VersionStale).with("what", stream);
+                return Err(stale.with("found", found).with("expected", expected));
+            }
+        }
+        self.command.decide(world, cx)
+    }
+
+    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+        self.command.permit(world)
+    }
 }

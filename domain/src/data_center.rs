@@ -4,16 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
 use crate::check::{self, Act};
-use crate::cluster::NetworkUnassigned;
+use crate::cluster::{Cluster, NetworkUnassigned};
 use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::host::HostStatus;
 use crate::ids::*;
+use crate::install::DEFAULT_CLUSTER;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
-use crate::storage::{AttachmentStatus, StorageDomain, StorageDomainDetached, StorageKind};
+use crate::storage::{AttachmentStatus, DomainClass, StorageDomain, StorageDomainDetached, StorageKind};
 use crate::world::{NameKind, World};
 
 /// A compatibility version.
@@ -132,6 +134,8 @@ pub struct DataCenterRemoved {
     pub data_center: DataCenterId,
     /// Its name, for those who read the log.
     pub name: String,
+    /// Whether it went by force, with all that its data domains held.
+    pub forced: bool,
 }
 
 fold!(DataCenterRemoved, DataCenter data_center, |e, world, at| {
@@ -162,7 +166,55 @@ fn check(act: Act, world: &World, id: Option<DataCenterId>, config: &DataCenterC
     if !SUPPORTED_VERSIONS.contains(&config.version) {
         return Err(act.no(Key::VersionUnsupported));
     }
-    Ok(())
+    match config.storage_type {
+        StorageKind::Posixfs if config.version < FIRST_WITH_POSIX => Err(act.no(Key::DataCenterPosixVersion)),
+        StorageKind::Glusterfs if config.version < FIRST_WITH_GLUSTER => Err(act.no(Key::DataCenterGlusterVersion)),
+        StorageKind::Glance => Err(act.no(Key::DataCenterKindUnsupported)),
+        _ => Ok(()),
+    }
+}
+
+/// The first compatibility version with POSIX file systems.
+const FIRST_WITH_POSIX: Version = SUPPORTED_VERSIONS[1];
+/// The first compatibility version with Gluster.
+const FIRST_WITH_GLUSTER: Version = SUPPORTED_VERSIONS[3];
+
+fn is_local(world: &World, data_center: Option<DataCenterId>) -> bool {
+    let data_center = data_center.and_then(|id| world.data_centers.get(&id));
+    data_center.is_some_and(|dc| dc.config.storage_type == StorageKind::Localfs)
+}
+
+fn clusters_of(world: &World, data_center: DataCenterId) -> impl Iterator<Item = &std::sync::Arc<Cluster>> {
+    world.clusters.values().filter(move |c| c.config.data_center == Some(data_center))
+}
+
+/// A data center of local storage has one cluster, and not the default one.
+pub(crate) fn check_local_cluster(
+    act: Act,
+    world: &World,
+    cluster: Option<ClusterId>,
+    data_center: Option<DataCenterId>,
+) -> Result<(), Rejection> {
+    let Some(id) = data_center.filter(|_| is_local(world, data_center)) else { return Ok(()) };
+    if cluster == Some(DEFAULT_CLUSTER) {
+        return Err(act.no(Key::ClusterDefaultNotLocal));
+    }
+    match clusters_of(world, id).any(|c| Some(c.id) != cluster) {
+        true => Err(act.no(Key::LocalOneCluster)),
+        false => Ok(()),
+    }
+}
+
+/// The cluster of a data center of local storage has one host.
+pub(crate) fn check_local_host(act: Act, world: &World, host: Option<HostId>, cluster: ClusterId) -> Result<(), Rejection> {
+    let data_center = world.clusters.get(&cluster).and_then(|c| c.config.data_center);
+    let another = |h: &std::sync::Arc<crate::host::Host>| {
+        h.config.cluster == cluster && Some(h.id) != host && h.status != HostStatus::PendingApproval
+    };
+    match is_local(world, data_center) && world.hosts.values().any(another) {
+        true => Err(act.no(Key::LocalOneHost)),
+        false => Ok(()),
+    }
 }
 
 /// Creates a data center.
@@ -206,13 +258,27 @@ impl Decide for UpdateDataCenter {
         if wanted.version < current.config.version {
             return Err(act.no(Key::VersionDecrease));
         }
-        let lowest =
-            world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).map(|c| c.config.version).min();
-        if lowest.is_some_and(|lowest| wanted.version > lowest) {
-            return Err(act.no(Key::VersionUnsupported));
+        let behind: Vec<&str> = clusters_of(world, self.data_center)
+            .filter(|c| c.config.version < wanted.version)
+            .map(|c| c.config.name.as_str())
+            .collect();
+        if !behind.is_empty() {
+            return Err(act.no(Key::DataCenterAheadOfClusters).with("ClustersList", behind.join(",")));
         }
         if changes.storage_type.is_some() && current.master.is_some() {
             return Err(act.no(Key::DataCenterTypeFixed));
+        }
+        if changes.storage_type == Some(StorageKind::Localfs) {
+            let clusters: Vec<_> = clusters_of(world, self.data_center).collect();
+            if clusters.iter().any(|c| c.id == DEFAULT_CLUSTER) {
+                return Err(act.no(Key::DataCenterDefaultNotLocal));
+            }
+            if clusters.len() > 1 {
+                return Err(act.no(Key::LocalOneCluster));
+            }
+            if world.hosts_in(self.data_center).count() > 1 {
+                return Err(act.no(Key::LocalOneHost));
+            }
         }
         Ok(vec![DataCenterUpdated { data_center: self.data_center, changes }.into()])
     }
@@ -223,9 +289,52 @@ impl Decide for UpdateDataCenter {
 }
 
 /// Removes a data center; its clusters stay, without one, its networks go with it, and its master domain is detached.
+///
+/// By force all its storage domains go: data domains are forgotten with the disks on them and the VMs that had no others, ISO and
+/// export domains are detached. Nothing is asked of the storage, so that its hosts have to be in maintenance.
 #[derive(Clone, Debug)]
 pub struct RemoveDataCenter {
     pub data_center: DataCenterId,
+    pub force: bool,
+}
+
+impl RemoveDataCenter {
+    /// The events that empty a data center of which nothing is used any more but its master domain.
+    fn orderly(&self, world: &World, act: Act, domains: &[&std::sync::Arc<StorageDomain>]) -> Result<Vec<Event>, Rejection> {
+        if domains.len() > 1 {
+            return Err(act.no(Key::DataCenterHasDomains));
+        }
+        if domains.iter().any(|d| d.is_in(AttachmentStatus::Active)) {
+            return Err(act.no(Key::DataCenterHasActiveDomains));
+        }
+        if domains.iter().any(|d| world.disks_on(d.id).next().is_some()) {
+            return Err(act.no(Key::DataCenterHasImages));
+        }
+        if clusters_of(world, self.data_center).any(|c| world.vms_in(c.id).next().is_some()) {
+            return Err(act.no(Key::DataCenterHasClusters));
+        }
+        Ok(domains.iter().map(|d| self.detached(d)).collect())
+    }
+
+    /// The events that empty a data center whatever is in it.
+    fn by_force(&self, world: &World, act: Act, domains: &[&std::sync::Arc<StorageDomain>]) -> Result<Vec<Event>, Rejection> {
+        if world.hosts_in(self.data_center).any(|h| h.status != HostStatus::Maintenance) {
+            return Err(act.no(Key::DataCenterHostsNotInMaintenance));
+        }
+        let (data, others): (Vec<&StorageDomain>, Vec<&StorageDomain>) =
+            domains.iter().map(|d| &***d).partition(|d| d.class == DomainClass::Data);
+        let ids: Vec<StorageDomainId> = data.iter().map(|d| d.id).collect();
+        let mut events = crate::storage::forgotten(world, act, &ids)?;
+        for domain in data {
+            events.extend(crate::storage::gone(world, domain, true));
+        }
+        events.extend(others.into_iter().map(|d| self.detached(d)));
+        Ok(events)
+    }
+
+    fn detached(&self, domain: &StorageDomain) -> Event {
+        StorageDomainDetached { domain: domain.id, data_center: self.data_center }.into()
+    }
 }
 
 impl Decide for RemoveDataCenter {
@@ -236,23 +345,13 @@ impl Decide for RemoveDataCenter {
             return Err(act.no(Key::DataCenterActive));
         }
         let inside = |d: &StorageDomain| d.attachment.is_some_and(|a| a.data_center == self.data_center);
-        if world.storage_domains.values().any(|d| inside(d) && Some(d.id) != current.master) {
-            return Err(act.no(Key::DataCenterHasDomains));
-        }
-        let master = current.master.and_then(|id| world.storage_domains.get(&id));
-        if master.is_some_and(|d| d.attachment.is_some_and(|a| a.status == AttachmentStatus::Locked)) {
+        let domains: Vec<_> = world.storage_domains.values().filter(|d| inside(d)).collect();
+        if domains.iter().any(|d| d.is_in(AttachmentStatus::Locked)) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
-        if master.is_some_and(|d| world.disks_on(d.id).next().is_some()) {
-            return Err(act.no(Key::DataCenterHasImages));
-        }
-        let clusters: Vec<_> = world.clusters.values().filter(|c| c.config.data_center == Some(self.data_center)).collect();
-        if clusters.iter().any(|c| world.vms_in(c.id).next().is_some()) {
-            return Err(act.no(Key::DataCenterHasClusters));
-        }
+        let mut events = if self.force { self.by_force(world, act, &domains)? } else { self.orderly(world, act, &domains)? };
+        let clusters: Vec<_> = clusters_of(world, self.data_center).collect();
         let (data_center, name) = (self.data_center, current.config.name.clone());
-        let mut events: Vec<Event> =
-            master.map(|d| StorageDomainDetached { domain: d.id, data_center }.into()).into_iter().collect();
         for cluster in clusters {
             let networks = cluster.networks.iter().map(|n| n.network);
             events.extend(networks.map(|network| NetworkUnassigned { cluster: cluster.id, network }.into()));
@@ -262,7 +361,7 @@ impl Decide for RemoveDataCenter {
         for network in world.networks.values().filter(|n| n.data_center == self.data_center) {
             events.extend(crate::network::removal(world, network));
         }
-        events.push(DataCenterRemoved { data_center, name }.into());
+        events.push(DataCenterRemoved { data_center, name, forced: self.force }.into());
         Ok(events)
     }
 

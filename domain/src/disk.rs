@@ -135,6 +135,47 @@ fold!(DiskUpdated, Disk disk, |e, world, at| {
     touch(world, e.disk, at, |d| d.config.apply(&e.changes));
 });
 
+/// A disk's volume is being made larger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskExtensionStarted {
+    pub disk: DiskId,
+    /// In bytes.
+    pub size: i64,
+}
+
+fold!(DiskExtensionStarted, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| d.status = DiskStatus::Locked);
+});
+
+/// A disk's volume is larger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskExtended {
+    pub disk: DiskId,
+    /// In bytes.
+    pub size: i64,
+    /// In bytes.
+    pub actual_size: i64,
+}
+
+fold!(DiskExtended, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| {
+        d.status = DiskStatus::Ok;
+        d.config.size = e.size;
+        d.actual_size = e.actual_size;
+    });
+});
+
+/// A disk's volume could not be made larger: the disk is as it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskExtensionFailed {
+    pub disk: DiskId,
+    pub reason: String,
+}
+
+fold!(DiskExtensionFailed, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| d.status = DiskStatus::Ok);
+});
+
 /// A disk's volume is being deleted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskRemovalStarted {
@@ -282,7 +323,7 @@ impl Decide for FinishDiskCreation {
     }
 }
 
-/// Changes a disk. It can grow and never shrink; while a running VM uses it only its description changes.
+/// Changes a disk. It can grow, for which its storage is asked, and never shrink; while a running VM uses it only its description changes.
 #[derive(Clone, Debug)]
 pub struct UpdateDisk {
     pub disk: DiskId,
@@ -290,10 +331,10 @@ pub struct UpdateDisk {
 }
 
 impl Decide for UpdateDisk {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "VM Disk");
         let disk = world.disk(self.disk)?;
-        let changes = self.changes.clone().reduce(&disk.config);
+        let mut changes = self.changes.clone().reduce(&disk.config);
         if changes.is_empty() {
             return Ok(Vec::new());
         }
@@ -309,11 +350,59 @@ impl Decide for UpdateDisk {
         if used(world, disk) && (changes.shareable.is_some() || changes.wipe_after_delete.is_some()) {
             return Err(act.no(Key::DiskInUse));
         }
-        Ok(vec![DiskUpdated { disk: self.disk, changes }.into()])
+        let mut events: Vec<Event> = Vec::new();
+        if let Some(size) = changes.size.take() {
+            events.extend(extend(act, world, cx, disk, size)?);
+        }
+        if !changes.is_empty() {
+            events.insert(0, DiskUpdated { disk: self.disk, changes }.into());
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::EditDiskProperties, Object::Disk(self.disk)))
+    }
+}
+
+/// The events that make a disk's volume larger, where its storage is active and has room.
+fn extend(act: Act, world: &World, cx: &Context, disk: &Disk, size: i64) -> Result<[Event; 2], Rejection> {
+    if disk.status == DiskStatus::Illegal {
+        return Err(act.no(Key::DiskIllegal).with("disk", &disk.config.alias));
+    }
+    let domain = world.storage_domain(disk.storage_domain)?;
+    if !domain.is_in(AttachmentStatus::Active) {
+        return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
+    }
+    let needed = if disk.sparse { 0 } else { size - disk.config.size };
+    if domain.available - needed < CRITICAL_SPACE {
+        return Err(act.no(Key::DiskSpaceLow).with("name", &domain.config.name));
+    }
+    let description = format!("Extending Disk {}", disk.config.alias);
+    let task = Task::ExtendDisk { disk: disk.id, size };
+    Ok([DiskExtensionStarted { disk: disk.id, size }.into(), JobOpened { job: cx.fresh(0), description, task }.into()])
+}
+
+/// A disk's volume is larger, or could not be made so.
+#[derive(Clone, Debug)]
+pub struct FinishDiskExtension {
+    pub job: JobId,
+    pub disk: DiskId,
+    /// Its size and the space that it takes, in bytes.
+    pub outcome: Result<(i64, i64), String>,
+}
+
+impl Decide for FinishDiskExtension {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if world.disks.contains(&self.disk) {
+            events.push(match &self.outcome {
+                Ok((size, actual_size)) => DiskExtended { disk: self.disk, size: *size, actual_size: *actual_size }.into(),
+                Err(reason) => DiskExtensionFailed { disk: self.disk, reason: reason.clone() }.into(),
+            });
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
     }
 }
 

@@ -21,6 +21,7 @@ pub enum StreamKind {
     VnicProfile,
     Host,
     StorageDomain,
+    StorageConnection,
     Disk,
     Vm,
     Template,
@@ -35,7 +36,7 @@ pub enum StreamKind {
 
 impl StreamKind {
     /// Every kind.
-    pub const ALL: [StreamKind; 17] = [
+    pub const ALL: [StreamKind; 18] = [
         Self::System,
         Self::DataCenter,
         Self::Cluster,
@@ -43,6 +44,7 @@ impl StreamKind {
         Self::VnicProfile,
         Self::Host,
         Self::StorageDomain,
+        Self::StorageConnection,
         Self::Disk,
         Self::Vm,
         Self::Template,
@@ -65,6 +67,7 @@ impl StreamKind {
             Self::VnicProfile => "vnic_profile",
             Self::Host => "host",
             Self::StorageDomain => "storage_domain",
+            Self::StorageConnection => "storage_connection",
             Self::Disk => "disk",
             Self::Vm => "vm",
             Self::Template => "template",
@@ -219,6 +222,7 @@ macro_rules! event_kinds {
 
 event_kinds! {
     install::SystemInstalled 1,
+    creation::CreationKeyed 1,
     data_center::DataCenterCreated 1,
     data_center::DataCenterUpdated 1,
     data_center::DataCenterRemoved 1,
@@ -255,6 +259,7 @@ event_kinds! {
     host_net::HostLinkChanged 1,
     host_net::HostNetworksCommitted 1,
     storage::StorageDomainAdded 1,
+    storage::StorageDomainImported 1,
     storage::StorageDomainCreated 1,
     storage::StorageDomainCreationFailed 1,
     storage::StorageDomainUpdated 1,
@@ -265,10 +270,18 @@ event_kinds! {
     storage::StorageDomainFilesListed 1,
     storage::StorageDomainRemovalStarted 1,
     storage::StorageDomainRemoved 1,
+    storage_connection::StorageConnectionAdded 1,
+    storage_connection::StorageConnectionUpdated 1,
+    storage_connection::StorageConnectionRemoved 1,
+    storage_connection::StorageConnectionAttached 1,
+    storage_connection::StorageConnectionDetached 1,
     disk::DiskAdded 1,
     disk::DiskCreated 1,
     disk::DiskCreationFailed 1,
     disk::DiskUpdated 1,
+    disk::DiskExtensionStarted 1,
+    disk::DiskExtended 1,
+    disk::DiskExtensionFailed 1,
     disk::DiskRemovalStarted 1,
     disk::DiskRemoved 1,
     vm::VmCreated 1,
@@ -322,4 +335,11 @@ event_kinds! {
     job::JobStepFinished 1,
     job::JobEnded 1,
     job::JobsCleared 1,
+    external::ExternalEventReported 1,
+    external::ExternalEventRemoved 1,
+    external::ExternalJobAdded 1,
+    external::ExternalStepAdded 1,
+    external::ExternalStepEnded 1,
+    external::ExternalJobEnded 1,
+    external::ExternalJobsCleared 1,
 }

@@ -83,6 +83,11 @@ pub struct HostFacts {
     pub memory: i64,
     pub os: String,
     pub kernel: String,
+    /// As the package is named, such as `libvirt-0.10.2-18.el6_4.9`.
+    pub libvirt: String,
+    pub hardware: Hardware,
+    pub certificate: Certificate,
+    pub hooks: Vec<Hook>,
     pub iscsi_initiator: String,
     pub nics: Vec<NicFacts>,
     /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
@@ -91,6 +96,37 @@ pub struct HostFacts {
     /// As `bonds`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<NetworkFacts>,
+}
+
+/// What a host's board says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Hardware {
+    pub manufacturer: String,
+    pub product: String,
+    pub version: String,
+    pub serial: String,
+    pub family: String,
+}
+
+/// The certificate that a host is known by; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Certificate {
+    pub organization: String,
+    pub subject: String,
+}
+
+/// A script that a host runs when something happens to its VMs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Hook {
+    pub event: String,
+    pub name: String,
+    pub md5: String,
 }
 
 /// Why a host could not be asked.
@@ -309,6 +345,7 @@ pub(crate) fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
 
 fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig) -> Result<(), Rejection> {
     check::name(act, &config.name, check::HOST_NAME)?;
+    crate::data_center::check_local_host(act, world, id, config.cluster)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
     if world.exactly_named(NameKind::Host, &config.name).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::NameAlreadyUsed));
@@ -427,6 +464,7 @@ impl Decide for ApproveHost {
         }
         let cluster = self.cluster.unwrap_or(host.config.cluster);
         world.cluster(cluster)?;
+        crate::data_center::check_local_host(act, world, Some(self.host), cluster)?;
         let description = format!("Approving Host {}", host.config.name);
         let approved = HostApproved { host: self.host, cluster };
         Ok(vec![approved.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
@@ -572,7 +610,8 @@ impl Decide for ReportConnected {
             }
             Err(why) => {
                 failure = Some(why.clone());
-                if waiting && host.status != NonResponsive {
+                // One that is being restarted has its time.
+                if waiting && !matches!(host.status, NonResponsive | Reboot) {
                     events.push(status(host, NonResponsive, why));
                 }
             }

@@ -39,6 +39,8 @@ ids! {
     HostNicId,
     /// A storage domain.
     StorageDomainId,
+    /// A way to storage.
+    StorageConnectionId,
     /// A disk.
     DiskId,
     /// A virtual machine.

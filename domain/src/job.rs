@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::context::Actor;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::external::{ExternalJobsCleared, WorkStatus};
 use crate::fence::FenceType;
 use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
@@ -31,6 +32,7 @@ pub enum Task {
     DetachStorageDomain { domain: StorageDomainId },
     RemoveStorageDomain { domain: StorageDomainId, host: HostId, format: bool },
     CreateDisk { disk: DiskId },
+    ExtendDisk { disk: DiskId, size: i64 },
     RemoveDisk { disk: DiskId },
     StartVm { vm: VmId },
     StopVm { vm: VmId },
@@ -60,6 +62,7 @@ impl Task {
             Self::DetachStorageDomain { .. } => &["detach"],
             Self::RemoveStorageDomain { .. } => &["format"],
             Self::CreateDisk { .. } => &["create_volume"],
+            Self::ExtendDisk { .. } => &["extend_volume"],
             Self::RemoveDisk { .. } => &["delete_volume"],
             Self::StartVm { .. } => &["launch", "wait"],
             Self::StopVm { .. } => &["destroy", "wait"],
@@ -296,7 +299,18 @@ impl crate::command::Decide for ClearJobs {
             .filter(|(n, (at, _, failed))| *n < surplus || cx.now - at > if *failed { KEEP_FAILED } else { KEEP_FINISHED })
             .map(|(_, (_, id, _))| id)
             .collect();
-        Ok(if jobs.is_empty() { Vec::new() } else { vec![JobsCleared { jobs }.into()] })
+        let external: Vec<JobId> = world
+            .external_jobs
+            .values()
+            .filter(|job| job.auto_cleared)
+            .filter_map(|job| {
+                let keep = if job.status == WorkStatus::Finished { KEEP_FINISHED } else { KEEP_FAILED };
+                (cx.now - job.ended_at? > keep).then_some(job.id)
+            })
+            .collect();
+        let own = (!jobs.is_empty()).then(|| JobsCleared { jobs }.into());
+        let external = (!external.is_empty()).then(|| ExternalJobsCleared { jobs: external }.into());
+        Ok(own.into_iter().chain(external).collect())
     }
 }
 

@@ -17,6 +17,7 @@ use crate::job::Job;
 use crate::network::{Network, VnicProfile};
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
+use crate::storage_connection::StorageConnection;
 use crate::tag::Tag;
 use crate::template::Template;
 use crate::vm::Vm;
@@ -141,6 +142,9 @@ pub struct World {
     pub hosts: Table<HostId, Host>,
     /// Storage domains.
     pub storage_domains: Table<StorageDomainId, StorageDomain>,
+    /// Storage connections.
+    #[serde(default)]
+    pub storage_connections: Table<StorageConnectionId, StorageConnection>,
     /// Disks.
     pub disks: Table<DiskId, Disk>,
     /// Virtual machines.
@@ -161,6 +165,12 @@ pub struct World {
     pub sessions: Table<SessionId, Session>,
     /// Jobs.
     pub jobs: Table<JobId, Job>,
+    /// Jobs of systems outside.
+    pub external_jobs: Table<JobId, crate::external::ExternalJob>,
+    /// Events that systems outside reported.
+    pub external_events: crate::external::ExternalEvents,
+    /// Keys under which clients created things.
+    pub creations: crate::creation::Creations,
     /// VMs that have a place on a host: (host, VM). What scheduling and evacuation walk.
     pub placed: imbl::OrdSet<(HostId, VmId)>,
     /// VMs of a cluster: (cluster, VM).
@@ -193,6 +203,7 @@ expect! {
     vnic_profile vnic_profiles VnicProfileId => VnicProfile, "VnicProfile";
     host hosts HostId => Host, "Host";
     storage_domain storage_domains StorageDomainId => StorageDomain, "StorageDomain";
+    storage_connection storage_connections StorageConnectionId => StorageConnection, "StorageConnection";
     disk disks DiskId => Disk, "Disk";
     vm vms VmId => Vm, "VM";
     template templates TemplateId => Template, "Template";

@@ -21,7 +21,7 @@ use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
-use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -53,6 +53,12 @@ pub struct AuditEntry {
     pub data_center: Option<DataCenterId>,
     /// The storage domain that it is about.
     pub storage_domain: Option<StorageDomainId>,
+    /// Which system outside reports it; empty where it is the engine's own.
+    pub origin: String,
+    /// The number that a system outside gave it.
+    pub custom_id: Option<i64>,
+    /// After how many seconds that number may be given again.
+    pub flood_rate: Option<i64>,
     /// What must not be repeated too soon, where there is such a thing.
     pub flood_key: Option<FloodKey>,
 }
@@ -66,6 +72,15 @@ pub struct FloodKey {
     pub about: Vec<uuid::Uuid>,
     /// For how many seconds after an entry no other is written.
     pub seconds: u32,
+}
+
+impl FloodKey {
+    /// The key of an entry about a user, a VM, a host, a template, a cluster, a data center and a storage domain, where it has one.
+    pub fn of(code: u32, about: [Option<uuid::Uuid>; 7]) -> Option<Self> {
+        let seconds = fact(code)?.flood_seconds;
+        let about = about.into_iter().map(Option::unwrap_or_default).collect();
+        (seconds > 0).then_some(Self { code, about, seconds })
+    }
 }
 
 /// The entry that an event raises. `before` and `after` are the World without and with it.
@@ -305,22 +320,16 @@ impl Draft<'_> {
         let mut entry = self.entry;
         entry.severity = fact.severity;
         entry.message = fact.render(value);
-        entry.flood_key = (fact.flood_seconds > 0).then(|| FloodKey {
-            code: fact.code,
-            about: [
-                entry.user.map(|id| id.0),
-                entry.vm.map(|id| id.0),
-                entry.host.map(|id| id.0),
-                entry.template.map(|id| id.0),
-                entry.cluster.map(|id| id.0),
-                entry.data_center.map(|id| id.0),
-                entry.storage_domain.map(|id| id.0),
-            ]
-            .into_iter()
-            .map(Option::unwrap_or_default)
-            .collect(),
-            seconds: fact.flood_seconds,
-        });
+        let about = [
+            entry.user.map(|id| id.0),
+            entry.vm.map(|id| id.0),
+            entry.host.map(|id| id.0),
+            entry.template.map(|id| id.0),
+            entry.cluster.map(|id| id.0),
+            entry.data_center.map(|id| id.0),
+            entry.storage_domain.map(|id| id.0),
+        ];
+        entry.flood_key = FloodKey::of(fact.code, about);
         Some(entry)
     }
 }
@@ -332,9 +341,13 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // The installation is told by what it leaves behind, and facts, sizes and file lists are no news to anybody.
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
-        Event::StorageDomainSpaceReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         Event::GroupAdded(_) => return None,
+        // What was removed is not shown; of external jobs their beginning is told.
+        Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,
+        Event::ExternalStepAdded(_) | Event::ExternalStepEnded(_) | Event::ExternalJobEnded(_) => return None,
+        // A key is for the next request of its client.
+        Event::CreationKeyed(_) => return None,
         // Jobs are listed on their own; the VM's states on the way up say nothing that the start's end does not.
         Event::JobOpened(_) | Event::JobStepFinished(_) | Event::JobsCleared(_) => return None,
         Event::VmPoweringUp(_) | Event::VmRemovalStarted(_) => return None,
@@ -342,7 +355,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
 
         Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
         Event::DataCenterUpdated(e) => at.draft(952).data_center(e.data_center),
-        Event::DataCenterRemoved(e) => at.draft(954).data_center(e.data_center),
+        Event::DataCenterRemoved(e) => at.draft(if e.forced { 918 } else { 954 }).data_center(e.data_center),
         Event::SpmSelected(e) => match e.host {
             Some(host) => {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
@@ -412,6 +425,20 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostNetworksCommitted(e) => at.draft(1104).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
+        Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
+        // Connections have no codes: what they lead to has.
+        Event::StorageConnectionAdded(_) | Event::StorageConnectionUpdated(_) | Event::StorageConnectionRemoved(_) => {
+            return None;
+        }
+        Event::StorageConnectionAttached(_) | Event::StorageConnectionDetached(_) => return None,
+        Event::StorageDomainSpaceReported(e) => {
+            let code = match at.storage_domain(e.domain)?.space_level() {
+                SpaceLevel::Enough => return None,
+                SpaceLevel::Low => 26,
+                SpaceLevel::Critical => 201,
+            };
+            at.draft(code).storage_domain(e.domain).with("DiskSpace", (e.available >> 30).to_string())
+        }
         // A removal that failed is undone, which the end of its job tells.
         Event::StorageDomainCreated(e)
             if at.before.storage_domains.get(&e.domain).is_some_and(|domain| domain.state == DomainState::Removing) =>
@@ -426,6 +453,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // An attachment that failed is undone, which the end of its job tells.
         Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
         Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
         Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
@@ -434,6 +462,13 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
         }
         Event::DiskUpdated(e) => at.draft(88).disk(e.disk),
+        // That it is asked for shows in the jobs; what comes of it is told.
+        Event::DiskExtensionStarted(_) => return None,
+        Event::DiskExtended(e) => {
+            let gib = (e.size >> 30).to_string();
+            at.report(371, extends(e.disk)).disk(e.disk).with("NewSize", gib)
+        }
+        Event::DiskExtensionFailed(e) => at.report(370, extends(e.disk)).disk(e.disk).reason(&e.reason),
         Event::DiskRemoved(e) => {
             at.report(2014, |task| matches!(task, Task::RemoveDisk { disk } if *disk == e.disk)).disk(e.disk)
         }
@@ -593,8 +628,27 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             }
         }
 
+        Event::ExternalEventReported(e) => external(at, &e.0),
+        Event::ExternalJobAdded(e) => at.draft(11_000).with("description", e.description.clone()),
         Event::JobEnded(e) => return failed(at, at.before.jobs.get(&e.job)?, e.failure.as_deref()?),
     })
+}
+
+/// What a system outside reports, in its own words.
+fn external<'a>(at: Scene<'a>, what: &evirt_domain::external::Report) -> Draft<'a> {
+    use evirt_domain::external::EventSeverity;
+    let code = match what.severity {
+        EventSeverity::Normal => 9801,
+        EventSeverity::Warning => 9802,
+        EventSeverity::Error => 9803,
+        EventSeverity::Alert => 9804,
+    };
+    let mut draft = at.draft(code).with("description", what.description.clone());
+    draft.entry.origin = what.origin.clone();
+    draft.entry.custom_id = Some(what.custom_id);
+    draft.entry.flood_rate = what.flood_rate;
+    draft.entry.user = what.user;
+    what.about.iter().fold(draft, |draft, object| draft.object(*object))
 }
 
 /// What a host's change of state says.
@@ -722,12 +776,17 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         | Task::EvacuateHost { .. }
         | Task::FenceHost { .. }
         | Task::CreateStorageDomain { .. }
-        | Task::CreateDisk { .. } => return None,
+        | Task::CreateDisk { .. }
+        | Task::ExtendDisk { .. } => return None,
     })
 }
 
 fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
     move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ExtendDisk { disk: own, .. } if *own == disk)
 }
 
 /// The code for a disk of a VM, or that for a floating one.

@@ -8,6 +8,7 @@ use evirt_domain::host::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, Install};
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
 use evirt_domain::vm_run::{Observed, ReportVm, StartVm};
@@ -137,16 +138,12 @@ impl Lab {
     /// A data domain that is active in the data center Default.
     pub fn storage(&mut self, name: &str, host: HostId) -> StorageDomainId {
         let config = StorageDomainConfig { name: name.into(), description: String::new(), comment: String::new() };
-        let storage = Storage {
-            kind: StorageKind::Nfs,
-            address: "nfs.example.com".into(),
-            path: format!("/{name}"),
-            port: 0,
-            target: String::new(),
-            luns: Vec::new(),
-            vfs_type: String::new(),
-            mount_options: String::new(),
+        let server = ConnectionConfig {
+            address: "192.0.2.5".into(),
+            path: format!("/exports/{name}"),
+            ..ConnectionConfig::of(StorageKind::Nfs)
         };
+        let storage = Storage::files(server);
         self.admin(&CreateStorageDomain { config, class: DomainClass::Data, storage, format: None, host, mount: Ok(()) });
         let job = self.job();
         let domain =

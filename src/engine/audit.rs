@@ -8,18 +8,35 @@ use evirt_domain::world::World;
 use evirt_projections::audit::{self, FloodKey};
 use evirt_projections::inventory::OWN_ORIGIN;
 
-use crate::log::{AuditReferences, AuditRow, Severity};
+use crate::log::{AuditFilter, AuditQuery, AuditReferences, AuditRow, EventLog, Severity, SqliteLog, Unavailable};
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// Asks for entries, and leaves out those that repeat an earlier one too soon. A restart forgets which those were.
+/// Asks for entries, and leaves out those that repeat an earlier one too soon.
 #[derive(Default)]
 pub(super) struct Auditor {
     told: HashMap<FloodKey, Micros>,
 }
 
 impl Auditor {
+    /// One that remembers what the log was told last, up to a time.
+    pub async fn remember(log: &SqliteLog, until: Micros) -> Result<Self, Unavailable> {
+        let longest = audit::FACTS.iter().map(|fact| fact.flood_seconds).max().unwrap_or(0);
+        let since = until.saturating_sub(Micros::from(longest) * 1_000_000);
+        let query = AuditQuery { filter: AuditFilter::Between(since, until + 1), ..AuditQuery::newest(MAX_REMEMBERED as u64) };
+        let mut told = HashMap::new();
+        for entry in log.audit(query).await? {
+            let of = entry.row.references;
+            let about = [of.user, of.vm, of.host, of.template, of.cluster, of.data_center, of.storage_domain];
+            if let Some(key) = FloodKey::of(entry.row.code, about) {
+                // The newest of each key comes first.
+                told.entry(key).or_insert(entry.recorded_at);
+            }
+        }
+        Ok(Self { told })
+    }
+
     /// The row of the audit log for an event, where it has one.
     pub fn row(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRow> {
         let entry = audit::entry(before, after, recorded)?;
@@ -51,8 +68,9 @@ impl Auditor {
                 data_center: entry.data_center.map(|id| id.0),
                 storage_domain: entry.storage_domain.map(|id| id.0),
             },
-            origin: OWN_ORIGIN.into(),
-            ..AuditRow::default()
+            origin: if entry.origin.is_empty() { OWN_ORIGIN.into() } else { entry.origin },
+            custom_id: entry.custom_id,
+            flood_rate: entry.flood_rate,
         })
     }
 

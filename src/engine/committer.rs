@@ -13,11 +13,12 @@
 //! catches up and decides the same commands again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use evirt_domain::command::{Decide, decide};
 use evirt_domain::context::Context;
-use evirt_domain::event::{Event, Recorded};
+use evirt_domain::event::{Event, Recorded, StreamKind};
 use evirt_domain::ids::{Micros, Position};
 use evirt_domain::rejection::Rejection;
 use evirt_domain::world::World;
@@ -59,8 +60,11 @@ struct Appending {
     gathered: Gathered,
     /// The World with its events.
     world: Arc<World>,
-    append: JoinHandle<Result<Appended, AppendError>>,
+    append: Append,
 }
+
+/// An append under way. It is driven by whoever polls it, the store's thread works beside.
+type Append = Pin<Box<dyn Future<Output = Result<Appended, AppendError>> + Send>>;
 
 pub(super) struct Committer {
     log: Arc<SqliteLog>,
@@ -82,6 +86,7 @@ impl Committer {
         published: Arc<Published>,
         options: Options,
         last_recorded_at: Micros,
+        auditor: Auditor,
         snapshot_at: Position,
     ) -> Self {
         let world = World::clone(&published.world.load());
@@ -91,7 +96,7 @@ impl Committer {
             options,
             world,
             last_recorded_at,
-            auditor: Auditor::default(),
+            auditor,
             gathered: Gathered::default(),
             appending: None,
             snapshot_at,
@@ -188,7 +193,7 @@ impl Committer {
             expected_head: self.published.world.load().position,
         };
         let log = self.log.clone();
-        let append = tokio::spawn(async move { log.append(batch).await });
+        let append = Box::pin(async move { log.append(batch).await });
         self.appending = Some(Appending { gathered, world: Arc::new(self.world.clone()), append });
     }
 
@@ -256,6 +261,9 @@ impl Committer {
             let _ = self.published.commits.send(commit);
         }
         self.published.head.send_replace(world.position);
+        if events.iter().any(|event| event.stream.kind == StreamKind::Job) {
+            self.published.jobs.send_replace(world.position);
+        }
         if world.position - self.snapshot_at >= self.options.snapshot_every {
             self.begin_snapshot();
         }
@@ -324,10 +332,7 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
 /// The end of the append that is under way; without one it never comes.
 async fn appended(appending: &mut Option<Appending>) -> Result<Appended, AppendError> {
     match appending {
-        Some(appending) => (&mut appending.append).await.unwrap_or_else(|error| {
-            let detail = format!("the append broke off: {error}");
-            Err(AppendError::Unavailable(crate::log::Unavailable { cause: crate::log::Cause::Other, detail }))
-        }),
+        Some(appending) => (&mut appending.append).await,
         None => std::future::pending().await,
     }
 }

@@ -159,6 +159,8 @@ struct Shared {
 struct Published {
     world: ArcSwap<World>,
     head: watch::Sender<Position>,
+    /// The position of the last commit that opened or ended a job.
+    jobs: watch::Sender<Position>,
     commits: broadcast::Sender<Arc<Commit>>,
     host_load: ArcSwap<BTreeMap<HostId, u8>>,
 }
@@ -189,13 +191,16 @@ impl Engine {
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
             head: watch::Sender::new(world.position),
+            jobs: watch::Sender::new(world.position),
             world: ArcSwap::new(world),
             commits: broadcast::Sender::new(MAX_UNREAD_COMMITS),
             host_load: ArcSwap::default(),
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
-        let committer = Committer::new(log.clone(), published.clone(), options, replayed.last_recorded_at, snapshot_at);
+        let last = replayed.last_recorded_at;
+        let auditor = audit::Auditor::remember(&log, last).await.context("reading the audit log")?;
+        let committer = Committer::new(log.clone(), published.clone(), options, last, auditor, snapshot_at);
         let committer = tokio::spawn(committer.run(submissions, stop.subscribe()));
         Ok(Engine(Arc::new(Shared { log, driver, queue, published, stop, committer: Mutex::new(Some(committer)) })))
     }
@@ -268,6 +273,11 @@ impl Engine {
     /// The published position, as it moves on.
     pub fn subscribe(&self) -> watch::Receiver<Position> {
         self.0.published.head.subscribe()
+    }
+
+    /// The position of the last commit that opened or ended a job, as it moves on.
+    pub fn subscribe_jobs(&self) -> watch::Receiver<Position> {
+        self.0.published.jobs.subscribe()
     }
 
     /// Every commit from now on, in order; who is more than [`MAX_UNREAD_COMMITS`] behind is told that some were missed.

@@ -29,8 +29,8 @@ pub struct Computed {
     pub entry: AuditEntry,
     /// Whether it repeats an earlier one too soon and is left out.
     pub left_out: bool,
-    /// Whether it could be left out at all. An engine forgets at its start what it has told, so that which of several repetitions it kept
-    /// depends on when it was started.
+    /// Whether it could be left out at all. After a failed append an engine forgets what it has told, so that which of several repetitions it
+    /// kept depends on that.
     pub repeatable: bool,
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use evirt_domain::event::Event;
 use evirt_domain::world::World;
 use ring::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::log::{EventLog, Snapshot, Snapshots, SqliteLog};
 
@@ -39,8 +39,7 @@ async fn latest(data: PathBuf, until: u64) -> Option<Snapshot> {
 async fn read(snapshot: &Snapshot, log: &SqliteLog) -> anyhow::Result<World> {
     let hash = log.hash_at(snapshot.position).await?;
     anyhow::ensure!(hash == Some(snapshot.hash), "it is of another log");
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(&snapshot.bytes).with_human_readable();
-    let world = World::deserialize(&mut deserializer)?;
+    let world: World = rmp_serde::from_slice(&snapshot.bytes)?;
     anyhow::ensure!(world.position == snapshot.position, "it holds another position");
     Ok(world)
 }
@@ -56,7 +55,7 @@ async fn try_write(data: PathBuf, log: &SqliteLog, world: Arc<World>) -> anyhow:
     let hash = log.hash_at(world.position).await?.context("the log has no such position")?;
     tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
-        world.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable())?;
+        world.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())?;
         let snapshot = Snapshot { version: rules(), position: world.position, hash, bytes };
         anyhow::Ok(Snapshots::open(&data)?.put(NAME, &snapshot)?)
     })

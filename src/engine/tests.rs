@@ -85,6 +85,8 @@ impl Lab {
     async fn crash(&mut self) {
         self.reactors = None;
         self.engine.abort();
+        // A process that has ended holds no lock of the file.
+        self.engine.log().close().await;
         self.engine = start(self.data.path(), self.driver.clone(), Options::default()).await;
     }
 
@@ -300,7 +302,7 @@ async fn a_job_is_finished_once_wherever_the_engine_crashed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_whose_activation_failed_for_the_moment_comes_up_by_itself() {
     let lab = Lab::with_host().await;
-    let host = lab.engine.world().hosts.values().map(|host| host.id).next().unwrap();
+    let host = lab.engine.world().hosts.values().find(|host| host.status == HostStatus::Up).unwrap().id;
     let is = |status| move |world: &World| (world.hosts.get(&host)?.status == status).then_some(());
     lab.engine.submit(&request(), DeactivateHost { host }).await.unwrap();
     soon(lab.engine.until(is(HostStatus::Maintenance))).await;

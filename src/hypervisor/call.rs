@@ -511,7 +511,9 @@ impl Call {
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
             Call::ListFiles { domain } => (Kind::ListFiles, *domain, NO_HOST),
             Call::DiscoverTargets { host, .. } => (Kind::DiscoverTargets, *host, *host),
-            Call::LoginTarget { host, .. } => (Kind::LoginTarget, *host, *host),
+            Call::LoginTarget { host, portal, target, .. } => {
+                (Kind::LoginTarget, named(&format!("{}:{}/{target}", portal.address, portal.port)), *host)
+            }
             Call::ListLuns { host } => (Kind::ListLuns, *host, *host),
             Call::StartSpm { host, pool } => (Kind::StartSpm, *pool, *host),
             Call::StopSpm { host, pool } => (Kind::StopSpm, *pool, *host),
@@ -552,10 +554,14 @@ impl Call {
 
 /// What tells an action by one agent from that by another.
 fn agent_step(address: &str, action: FenceAction) -> Uuid {
-    // FNV-1a.
-    let hash =
-        address.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    Uuid::from_u128(u128::from(hash) << 64 | action as u128)
+    Uuid::from_u128(named(address).as_u128() ^ action as u128)
+}
+
+/// An identifier made from a name, for what has none: FNV-1a, 128 bits wide, the same on every machine.
+fn named(name: &str) -> Uuid {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    Uuid::from_u128(name.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
 }
 
 /// The answer to a call that went well; each call says which it gets.

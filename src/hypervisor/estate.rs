@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{CallKind, HostKind, Portal};
+use super::{CallKind, HookFacts, HostKind, Portal};
 
 /// The estate that serves where none is given, as a file.
 pub const BUILTIN: &str = include_str!("builtin.toml");
@@ -169,6 +169,9 @@ pub struct HostEntry {
     /// Further ones.
     #[serde(default, rename = "agent")]
     pub further_agents: Vec<PowerManagementEntry>,
+    /// Scripts that it runs when something happens to virtual machines.
+    #[serde(default, rename = "hook")]
+    pub hooks: Vec<HookFacts>,
 }
 
 impl HostEntry {

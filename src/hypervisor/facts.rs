@@ -40,8 +40,33 @@ pub struct HostFacts {
     pub kvm: bool,
     /// The host's iSCSI name.
     pub iscsi_initiator: Option<String>,
+    /// The certificate that it is known by.
+    pub certificate: CertificateFacts,
+    /// Scripts that it runs when something happens to virtual machines.
+    pub hooks: Vec<HookFacts>,
     /// The power management agent that the host's own hardware has, where it tells.
     pub power_management: Option<PowerManagementFacts>,
+}
+
+/// A host's certificate.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Who vouches for it.
+    pub organization: String,
+    /// Whom it names.
+    pub subject: String,
+}
+
+/// A script that a host runs.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct HookFacts {
+    /// When, for example `before_vm_start`.
+    pub event: String,
+    /// The name of its file.
+    pub name: String,
+    /// Checksum of its file.
+    pub md5: String,
 }
 
 /// The two kinds of hosts.

@@ -47,10 +47,32 @@ const ROWS_AHEAD: usize = 1024;
 /// for every size. 16 columns times 256 is well below SQLite's limit of 32766 bound values.
 const INSERT_ROWS: [usize; 4] = [256, 64, 8, 1];
 
+/// Up to how many records a transaction is one statement list, handed to the store's thread in one go: each change of threads costs
+/// about as much as writing a row, and where few write at a time it is what their answers wait for.
+const SMALL_BATCH: usize = 8;
+
+/// How many statements a connection keeps prepared: one for each size of a small batch, and the others.
+const PREPARED: usize = (SMALL_BATCH + 1) * (SMALL_BATCH + 1) + 64;
+
 const EVENT_COLUMNS: &str =
     "position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash";
 const AUDIT_COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
                              user, vm, host, template, cluster, data_center, storage_domain";
+
+/// Moves the head, and breaks a constraint if it is not where it is thought to be.
+const MOVE_HEAD: &str = "UPDATE head SET position = iif(position = ?, ?, NULL), hash = ?";
+
+/// A whole transaction by the numbers of its records and of its audit entries.
+static SMALL_BATCHES: LazyLock<Vec<Vec<Arc<str>>>> = LazyLock::new(|| {
+    let transaction = |records, entries| {
+        let inserts = [("events", EVENT_COLUMNS, records), ("audit_log", AUDIT_COLUMNS, entries)];
+        let inserts =
+            inserts.into_iter().filter(|(_, _, rows)| *rows > 0).map(|(table, columns, rows)| insert(table, columns, rows));
+        let inserts: Vec<String> = inserts.collect();
+        format!("BEGIN IMMEDIATE; {MOVE_HEAD}; {}; COMMIT", inserts.join("; ")).into()
+    };
+    (1..=SMALL_BATCH).map(|records| (0..=records).map(|entries| transaction(records, entries)).collect()).collect()
+});
 
 static INSERT_EVENTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("events", EVENT_COLUMNS));
 static INSERT_AUDIT: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("audit_log", AUDIT_COLUMNS));
@@ -68,8 +90,12 @@ macro_rules! chunk_query {
 }
 
 fn inserts(table: &str, columns: &str) -> [Arc<str>; 4] {
+    INSERT_ROWS.map(|rows| insert(table, columns, rows).into())
+}
+
+fn insert(table: &str, columns: &str, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns.split(',').count()].join(","));
-    INSERT_ROWS.map(|rows| format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row.as_str(); rows].join(",")).into())
+    format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row.as_str(); rows].join(","))
 }
 
 /// Why a log could not be opened.
@@ -119,7 +145,8 @@ impl SqliteLog {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+            .statement_cache_capacity(PREPARED);
         let mut connection = options.connect().await.map_err(unavailable)?;
         sqlx::migrate!("migrations/sqlite").run(&mut connection).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionMismatch(_) => {
@@ -197,54 +224,57 @@ impl Writer {
             hashes.push(previous);
         }
         match self.write(head, batch, &hashes).await {
-            Ok(true) => {
+            Ok(()) => {
                 self.head = Some(Head { position: last, hash: previous });
                 Ok(Appended { first: head.position + 1, last })
             }
-            Ok(false) => Err(self.conflict(batch).await?),
-            Err(error) if is_unique_violation(&error) => Err(self.conflict(batch).await?),
             Err(error) => {
+                // Whatever was begun is rolled back with the connection.
                 self.give_up().await;
-                Err(unavailable(error).into())
+                if moved_on(&error) { Err(self.conflict(batch).await?) } else { Err(unavailable(error).into()) }
             }
         }
     }
 
-    /// One transaction. False if the head was not what it was thought to be.
-    async fn write(&mut self, head: Head, batch: &Batch, hashes: &[Hash]) -> Result<bool, sqlx::Error> {
+    /// One transaction; a constraint is broken if the head is not what it is thought to be.
+    async fn write(&mut self, head: Head, batch: &Batch, hashes: &[Hash]) -> Result<(), sqlx::Error> {
         let connection = connected(&mut self.connection, &self.options).await?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let first = head.position + 1;
         let last = head.position + hashes.len() as u64;
-        let moved = sqlx::query("UPDATE head SET position = ?, hash = ? WHERE position = ?")
-            .bind(stored(last))
-            .bind(hashes.last().unwrap_or(&GENESIS).to_vec())
-            .bind(stored(head.position))
-            .execute(&mut *transaction)
-            .await?;
-        if moved.rows_affected() != 1 {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
         let mut records = (first..).zip(batch.records.iter().zip(hashes));
-        for (rows, sql) in in_portions(batch.records.len(), &INSERT_EVENTS) {
-            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-            for (position, (record, hash)) in records.by_ref().take(rows) {
-                query = bind_record(query, position, record, hash);
-            }
-            query.execute(&mut *transaction).await?;
-        }
         let entries: Vec<_> = (first..).zip(&batch.records).filter_map(|(id, r)| Some((id, r, r.audit.as_ref()?))).collect();
-        let mut remaining = entries.iter();
-        for (rows, sql) in in_portions(entries.len(), &INSERT_AUDIT) {
-            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-            for (id, record, row) in remaining.by_ref().take(rows) {
-                query = bind_audit(query, *id, record.recorded_at, &record.correlation_id, row);
-            }
+        let mut entries = entries.into_iter();
+        let move_head = |sql: Arc<str>| {
+            let hash = hashes.last().unwrap_or(&GENESIS).to_vec();
+            sqlx::query(AssertSqlSafe(sql)).bind(stored(head.position)).bind(stored(last)).bind(hash)
+        };
+        let whole = batch.records.len().checked_sub(1).and_then(|records| SMALL_BATCHES.get(records)?.get(entries.len()));
+        if let Some(whole) = whole {
+            let mut query = move_head(Arc::clone(whole));
+            query = records.fold(query, |query, (position, (record, hash))| bind_record(query, position, record, hash));
+            query = entries.fold(query, |query, (id, r, row)| bind_audit(query, id, r.recorded_at, &r.correlation_id, row));
+            query.execute(connection).await?;
+            return Ok(());
+        }
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        move_head(MOVE_HEAD.into()).execute(&mut *transaction).await?;
+        for (rows, sql) in in_portions(batch.records.len(), &INSERT_EVENTS) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            let query = records
+                .by_ref()
+                .take(rows)
+                .fold(query, |query, (position, (record, hash))| bind_record(query, position, record, hash));
             query.execute(&mut *transaction).await?;
         }
-        transaction.commit().await?;
-        Ok(true)
+        for (rows, sql) in in_portions(entries.len(), &INSERT_AUDIT) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            let query = entries
+                .by_ref()
+                .take(rows)
+                .fold(query, |query, (id, r, row)| bind_audit(query, id, r.recorded_at, &r.correlation_id, row));
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
     }
 
     /// The last record. It is taken out: an append puts it back when it has succeeded.
@@ -517,8 +547,10 @@ fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQ
     }
 }
 
-fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+/// Whether an append failed because the log is not where it was thought to be: its head, or a stream's version.
+fn moved_on(error: &sqlx::Error) -> bool {
+    use sqlx::error::ErrorKind::{NotNullViolation, UniqueViolation};
+    error.as_database_error().is_some_and(|error| matches!(error.kind(), NotNullViolation | UniqueViolation))
 }
 
 /// An error of SQLite by the trouble that it means; the low byte of its code is the primary one.

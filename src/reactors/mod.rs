@@ -23,7 +23,7 @@ use crate::hypervisor::{Call, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
 pub use fence::{Switched, switch};
-pub use speak::{host_facts, storage_spec};
+pub use speak::{domain_files, found_domain, host_facts, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
 /// hundred guests that are slow to shut down would keep everything else from being done.
@@ -92,10 +92,10 @@ impl Reactors {
 impl Reactor {
     /// Takes up every job that is open and not taken up yet, as the World moves on.
     async fn follow_jobs(self) {
-        let mut head = self.engine.subscribe();
+        let mut jobs = self.engine.subscribe_jobs();
         let mut running = tokio::task::JoinSet::new();
         loop {
-            head.mark_unchanged();
+            jobs.mark_unchanged();
             let world = self.engine.world();
             let fresh: Vec<JobId> = {
                 let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +107,7 @@ impl Reactor {
                 running.spawn(async move { reactor.perform(job).await });
             }
             while running.try_join_next().is_some() {}
-            if head.changed().await.is_err() {
+            if jobs.changed().await.is_err() {
                 return;
             }
         }

@@ -1,9 +1,11 @@
 //! Between the domain's language and the driver's.
 
 use evirt_domain::disk::{Disk, DiskFormat, DiskInterface};
-use evirt_domain::host::{Address, Bond, BootProtocol, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts};
-use evirt_domain::ids::VmId;
-use evirt_domain::storage::{Storage, StorageKind};
+use evirt_domain::host::{
+    Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
+};
+use evirt_domain::ids::{StorageDomainId, VmId};
+use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, Storage, StorageFormat, StorageKind};
 use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
 use evirt_domain::vm_run::{Guest, Observed};
 use evirt_domain::{World, check::Act};
@@ -12,22 +14,70 @@ use crate::hypervisor as driver;
 
 /// Where storage is, as the driver is told; image domains have no host-side storage.
 pub fn storage_spec(storage: &Storage) -> Option<driver::StorageSpec> {
-    let (address, path) = (storage.address.clone(), storage.path.clone());
+    let server = &storage.server;
+    let (address, path) = (server.address.clone(), server.path.clone());
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Some(match storage.kind {
+    Some(match server.kind {
         StorageKind::Nfs => driver::StorageSpec::Nfs { address, path },
         StorageKind::Posixfs => {
-            driver::StorageSpec::PosixFs { address: given(&address), path, vfs_type: storage.vfs_type.clone() }
+            driver::StorageSpec::PosixFs { address: given(&address), path, vfs_type: server.vfs_type.clone() }
         }
         StorageKind::Glusterfs => driver::StorageSpec::GlusterFs { address: given(&address), path },
         StorageKind::Localfs => driver::StorageSpec::LocalFs { path },
         StorageKind::Iscsi => {
-            let portal = given(&address).map(|address| driver::Portal { address, port: storage.port });
-            let lun = |id: &String| driver::LunSpec { id: id.clone(), portal: portal.clone(), target: given(&storage.target) };
+            let lun = |lun: &Lun| driver::LunSpec {
+                id: lun.id.clone(),
+                portal: lun.portal.as_ref().map(|p| driver::Portal { address: p.address.clone(), port: p.port }),
+                target: lun.portal.as_ref().and_then(|p| given(&p.target)),
+            };
             driver::StorageSpec::Iscsi { luns: storage.luns.iter().map(lun).collect() }
         }
-        StorageKind::Fcp => driver::StorageSpec::Fcp { luns: storage.luns.clone() },
+        StorageKind::Fcp => driver::StorageSpec::Fcp { luns: storage.luns.iter().map(|lun| lun.id.clone()).collect() },
         StorageKind::Glance => return None,
+    })
+}
+
+/// What a storage domain is for, as the driver is told.
+pub fn domain_class(class: DomainClass) -> driver::DomainClass {
+    match class {
+        DomainClass::Data => driver::DomainClass::Data,
+        DomainClass::Iso => driver::DomainClass::Iso,
+        DomainClass::Export | DomainClass::Image => driver::DomainClass::Export,
+    }
+}
+
+/// The format of a storage domain, as the driver is told.
+pub fn storage_format(format: StorageFormat) -> driver::StorageFormat {
+    match format {
+        StorageFormat::V1 => driver::StorageFormat::V1,
+        StorageFormat::V2 => driver::StorageFormat::V2,
+        StorageFormat::V3 => driver::StorageFormat::V3,
+    }
+}
+
+/// The files of an ISO domain, as the domain keeps them.
+pub fn domain_files(files: Vec<driver::FileFacts>) -> Vec<DomainFile> {
+    files.into_iter().map(|f| DomainFile { name: f.name, size: f.size_bytes as i64 }).collect()
+}
+
+/// A storage domain that lies on storage, as the domain keeps it.
+pub fn found_domain(facts: &driver::StorageFacts) -> Option<FoundDomain> {
+    let found = facts.existing.as_ref()?;
+    Some(FoundDomain {
+        id: StorageDomainId(found.domain),
+        name: found.name.clone(),
+        class: match found.class {
+            driver::DomainClass::Data => DomainClass::Data,
+            driver::DomainClass::Iso => DomainClass::Iso,
+            driver::DomainClass::Export => DomainClass::Export,
+        },
+        format: match found.format {
+            driver::StorageFormat::V1 => StorageFormat::V1,
+            driver::StorageFormat::V2 => StorageFormat::V2,
+            driver::StorageFormat::V3 => StorageFormat::V3,
+        },
+        available: facts.space.available_bytes as i64,
+        used: facts.space.used_bytes as i64,
     })
 }
 
@@ -45,6 +95,23 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
         memory: facts.memory_bytes as i64,
         os: format!("{} {}", facts.os, facts.os_version).trim().to_owned(),
         kernel: facts.kernel_version.clone(),
+        libvirt: facts.libvirt_version.clone(),
+        hardware: Hardware {
+            manufacturer: facts.hardware.manufacturer.clone(),
+            product: facts.hardware.product_name.clone(),
+            version: facts.hardware.version.clone(),
+            serial: facts.hardware.serial_number.clone(),
+            family: facts.hardware.family.clone(),
+        },
+        certificate: Certificate {
+            organization: facts.certificate.organization.clone(),
+            subject: facts.certificate.subject.clone(),
+        },
+        hooks: facts
+            .hooks
+            .iter()
+            .map(|hook| Hook { event: hook.event.clone(), name: hook.name.clone(), md5: hook.md5.clone() })
+            .collect(),
         iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
         nics: facts
             .nics

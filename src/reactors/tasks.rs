@@ -1,5 +1,7 @@
 //! How each job is carried out: its steps in their order, what each asks of the driver, and how it ends when that fails.
 
+mod storage;
+
 use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled};
 use evirt_domain::host_net::NETWORK_UNREACHABLE;
@@ -12,7 +14,7 @@ use evirt_domain::{World, disk, vm};
 
 use super::{Reactor, speak};
 use crate::engine::Request;
-use crate::hypervisor::{self as driver, Call, DriverError, FenceAction, OperationId, Reply};
+use crate::hypervisor::{Call, DriverError, FenceAction, OperationId, Reply};
 
 /// A job while it is carried out.
 pub(super) struct Work<'a> {
@@ -63,6 +65,7 @@ impl Work<'_> {
             Task::DetachStorageDomain { domain } => self.detach_domain(world, *domain).await,
             Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
             Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
+            Task::ExtendDisk { disk, size } => self.extend_disk(world, *disk, *size).await,
             Task::RemoveDisk { disk } => {
                 let outcome = self.delete_disks(world, &[*disk]).await;
                 self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;
@@ -249,141 +252,6 @@ impl Work<'_> {
         self.submit(FinishNetworkSave { host: id, job: self.job, outcome }).await;
     }
 
-    // Storage
-
-    async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId) {
-        let outcome = async {
-            let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
-            let storage = speak::storage_spec(&domain.storage).ok_or("this kind of storage cannot be prepared")?;
-            let call = Call::CreateDomain {
-                host: host.0,
-                domain: id.0,
-                name: domain.config.name.clone(),
-                storage,
-                class: match domain.class {
-                    DomainClass::Data => driver::DomainClass::Data,
-                    DomainClass::Iso => driver::DomainClass::Iso,
-                    DomainClass::Export | DomainClass::Image => driver::DomainClass::Export,
-                },
-                format: match domain.format {
-                    StorageFormat::V1 => driver::StorageFormat::V1,
-                    StorageFormat::V2 => driver::StorageFormat::V2,
-                    StorageFormat::V3 => driver::StorageFormat::V3,
-                },
-            };
-            let space = match self.ask(call).await? {
-                Reply::Space(space) => space,
-                Reply::Storage(facts) => facts.space,
-                _ => match self.ask(Call::DomainSpace { domain: id.0 }).await? {
-                    Reply::Space(space) => space,
-                    _ => driver::Space::default(),
-                },
-            };
-            Ok((space.available_bytes as i64, space.used_bytes as i64))
-        }
-        .await;
-        self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
-    }
-
-    async fn attach_domain(&self, id: StorageDomainId) {
-        let attached = self
-            .step(1, async {
-                let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-                let host = *hosts.first().ok_or("no host is up")?;
-                self.ask(Call::AttachDomain { host, pool, domain: id.0 }).await.map(drop)
-            })
-            .await;
-        let outcome = match attached {
-            Ok(()) => self.activate(id).await,
-            Err(why) => Err(why),
-        };
-        self.finish_storage(id, outcome).await;
-    }
-
-    /// The data center of a domain and its hosts that are up.
-    fn hosts_of(&self, id: StorageDomainId) -> Option<(uuid::Uuid, Vec<uuid::Uuid>)> {
-        let world = self.reactor.engine.world();
-        let pool = world.storage_domains.get(&id)?.attachment?.data_center;
-        let up = world.hosts_in(pool).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
-        Some((pool.0, up.map(|h| h.id.0).collect()))
-    }
-
-    /// Makes a domain usable on every host that is up, and learns how full it is and which files it has.
-    async fn activate(&self, id: StorageDomainId) -> Result<(), String> {
-        let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-        let world = self.reactor.engine.world();
-        let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
-        let storage = speak::storage_spec(&domain.storage).ok_or("this kind of storage cannot be activated")?;
-        let reply = self.ask(Call::ActivateDomain { hosts: hosts.clone(), domain: id.0, storage }).await?;
-        if let Reply::Activated { space, failed } = reply {
-            if failed.len() >= hosts.len() {
-                return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
-            }
-            let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
-            self.submit(ReportDomainSpace { domain: id, available, used }).await;
-        }
-        if domain.class == DomainClass::Iso
-            && let Reply::Files(files) = self.ask(Call::ListFiles { domain: id.0 }).await?
-        {
-            let files = files.into_iter().map(|f| DomainFile { name: f.name, size: f.size_bytes as i64 }).collect();
-            self.submit(ReportDomainFiles { domain: id, files }).await;
-        }
-        Ok(())
-    }
-
-    async fn detach_domain(&self, world: &World, id: StorageDomainId) {
-        let outcome = async {
-            let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-            let host = hosts.first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
-            let host = host.ok_or("there is no host")?;
-            self.ask(Call::DetachDomain { host, pool, domain: id.0 }).await.map(drop)
-        }
-        .await;
-        self.finish_storage(id, outcome).await;
-    }
-
-    async fn finish_storage(&self, domain: StorageDomainId, outcome: Result<(), String>) {
-        self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
-    }
-
-    async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
-        let outcome = match format {
-            true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
-            false => Ok(()),
-        };
-        self.submit(FinishStorageDomainRemoval { job: self.job, domain: id, outcome }).await;
-    }
-
-    async fn create_disk(&self, world: &World, id: DiskId) {
-        let outcome = async {
-            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let call = Call::CreateVolume {
-                volume: speak::volume(disk),
-                parent: None,
-                size_bytes: disk.config.size as u64,
-                format: speak::volume_format(disk.format),
-                sparse: disk.sparse,
-            };
-            Ok(match self.ask(call).await? {
-                Reply::Volume(facts) => facts.actual_bytes as i64,
-                _ => 0,
-            })
-        }
-        .await;
-        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
-    }
-
-    /// Deletes the volumes of disks; one that is gone already is as good as deleted.
-    async fn delete_disks(&self, world: &World, disks: &[DiskId]) -> Result<(), String> {
-        for disk in disks.iter().filter_map(|id| world.disks.get(id)) {
-            match self.call(Call::DeleteDisk { domain: disk.storage_domain.0, disk: disk.id.0 }).await {
-                Ok(_) | Err(DriverError::NotFound { .. }) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        Ok(())
-    }
-
     // Virtual machines
 
     /// Launches the VM where it has its place; where that fails, wherever it is placed next.
@@ -529,11 +397,9 @@ impl Reactor {
             .values()
             .filter(|d| d.attachment.is_some_and(|a| Some(a.data_center) == pool && a.status == AttachmentStatus::Active));
         for domain in active {
-            let Some(storage) = speak::storage_spec(&domain.storage) else { continue };
-            let call = Call::ActivateDomain { hosts: vec![host.id.0], domain: domain.id.0, storage };
-            match self.engine.driver().call(operation, call).await {
-                Ok(Reply::Activated { failed, .. }) if failed.is_empty() => {}
-                Err(error) if domain.class == DomainClass::Data => return Err(error.to_string()),
+            match self.activate_domain(operation, &world, domain, vec![host.id.0]).await {
+                Ok((_, failed)) if failed.is_empty() => {}
+                Err(error) if domain.class == DomainClass::Data => return Err(error),
                 other => tracing::warn!(host = %host.config.name, domain = %domain.config.name, ?other, "not usable here"),
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
+use evirt_domain::cluster::OnError;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
 use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack};
@@ -11,7 +12,8 @@ use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, Task, open_job};
 use evirt_domain::spm::FailSpm;
-use evirt_domain::vm_run::StartVm;
+use evirt_domain::vm::Vm;
+use evirt_domain::vm_run::{MigrateVm, StartVm, VmState};
 use evirt_domain::{Key, World};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -31,6 +33,8 @@ struct Memory {
     silent: HashMap<HostId, Instant>,
     /// The silent hosts of which it was said that no other can reach their power management.
     unreached: HashSet<HostId>,
+    /// The VMs that were asked to leave a host that became non-operational.
+    left: HashSet<(HostId, VmId)>,
     /// Since when a host is rebooting.
     rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
@@ -52,6 +56,7 @@ impl Reactor {
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
             self.check_networks(&about, &world).await;
+            self.leave(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
@@ -120,13 +125,34 @@ impl Reactor {
         }
     }
 
-    /// Asks hosts that were not heard of whether they answer again, and connects to those that lack no network any more, one question
+    /// Migrates the VMs of hosts that became non-operational, those that their cluster wants to, each once.
+    async fn leave(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let out = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonOperational);
+        memory.left.retain(|(host, _)| out(host));
+        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonOperational) {
+            let wish = world.clusters.get(&host.config.cluster).map(|c| c.config.on_error);
+            let goes = |vm: &Vm| match wish {
+                Some(OnError::Migrate) => true,
+                Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
+                Some(OnError::DoNotMigrate) | None => false,
+            };
+            for vm in world.vms_on(host.id).filter(|vm| vm.state == VmState::Up && goes(vm)) {
+                if memory.left.insert((host.id, vm.id)) {
+                    let _ = self.submit(about, MigrateVm { vm: vm.id, host: None, force: false }).await;
+                }
+            }
+        }
+    }
+
+    /// Asks hosts that were not heard of or are being restarted whether they answer again, and connects to those that lack no network any more, one question
     /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself.
     fn ask_again(&self, world: &World, memory: &mut Memory) {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
-        let due = |h: &Host| h.status == HostStatus::NonResponsive || (lacks_networks(h) && lack(world, h).is_none());
+        let due = |h: &Host| {
+            matches!(h.status, HostStatus::NonResponsive | HostStatus::Reboot) || (lacks_networks(h) && lack(world, h).is_none())
+        };
         for host in world.hosts.values().filter(|h| due(h)) {
             if memory.asked.insert(host.id) {
                 let (reactor, id) = (self.clone(), host.id);

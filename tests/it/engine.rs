@@ -45,6 +45,15 @@ impl Engine {
         Self { server, data }
     }
 
+    /// Starts a server on the built-in estate, in which time runs a hundred times as fast.
+    pub async fn start_fast() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let estate = evirt::hypervisor::estate::BUILTIN.replace("speed = 1.0", "speed = 100.0");
+        std::fs::write(data.path().join("estate.toml"), estate).unwrap();
+        let server = Some(serve(&data.path().join("data")).await);
+        Self { server, data }
+    }
+
     /// Stops the server, does something with its data directory, and starts one on the same data.
     pub async fn while_stopped(&mut self, act: impl FnOnce(&Path)) {
         self.server.take().unwrap().stop().await;
@@ -119,6 +128,7 @@ fn settings(data: &Path, estate: Option<PathBuf>) -> Settings {
     // reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let free = Some("127.0.0.1:0".parse().unwrap());
+    let estate = estate.or(Some(data.with_file_name("estate.toml")).filter(|file| file.exists()));
     let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..Options::default() };
     let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
@@ -167,6 +177,12 @@ impl Answer {
     /// A header's text; empty where it is not there.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The id of the resource that the body is.
+    pub fn id(&self) -> String {
+        let (_, rest) = self.body.split_once(" id=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// The session's cookie as a client sends it back.

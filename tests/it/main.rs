@@ -1,7 +1,12 @@
 //! Black-box tests: they start a server of their own on free ports, or the binary itself, and speak HTTP or the command line.
 
+mod asynchronous;
 mod auth;
 mod cli;
+mod conditions;
+mod crash;
 mod engine;
+mod external;
 mod hosts;
 mod server;
+mod storage;

@@ -46,7 +46,7 @@ fn data_centers() {
     story.does(create(DataCenterConfig { version: OLD, ..data_center("old") }));
     let old = DataCenterId(story.log[story.log.len() - 3].stream.id);
     story.does(CreateCluster { config: ClusterConfig { data_center: Some(old), version: OLD, ..cluster("old") } });
-    story.when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION) }).refused(VersionUnsupported);
+    story.when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION) }).refused(DataCenterAheadOfClusters);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_cluster_that_joins_a_data_center_gets_its_management_network() {
 #[test]
 fn an_empty_data_center_goes_and_its_clusters_stay() {
     let mut story = Story::installed();
-    story.does(RemoveDataCenter { data_center: DEFAULT_DATA_CENTER });
+    story.does(RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: false });
     let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
     assert_eq!((cluster.config.data_center, cluster.networks.len()), (None, 0));
     assert!(story.world.networks.is_empty());

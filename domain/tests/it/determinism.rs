@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
+use evirt_domain::creation::Keyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::external::*;
 use evirt_domain::fence::{ReportFenceFellBack, SkipFence};
 use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
@@ -15,6 +17,7 @@ use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
@@ -28,7 +31,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..21;
+const SEEDS: std::ops::Range<u64> = 20..44;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -112,6 +115,7 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
         Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
@@ -123,6 +127,51 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         | Task::RebootVm { vm }
         | Task::SuspendVm { vm }
         | Task::MigrateVm { vm } => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+    }
+}
+
+/// Any command about storage beyond the plain ones.
+fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
+    let connection = dice.of(&world.storage_connections, |c| c.id);
+    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
+    let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
+    let way = lun(&name, &name);
+    match dice.below(8) {
+        0 => Box::new(AddStorageConnection { config: nfs_server(&format!("/{name}")), host: None, reach: Ok(()) }),
+        1 => {
+            let config = way.luns[0].portal.clone().expect("a portal");
+            Box::new(AddStorageConnection { config, host: Some(host), reach: dice.outcome(()) })
+        }
+        2 => {
+            let changes = ConnectionPatch { address: Some(name), ..ConnectionPatch::default() };
+            Box::new(UpdateStorageConnection { connection, changes, host: None, reach: Ok(()) })
+        }
+        3 => Box::new(RemoveStorageConnection { connection }),
+        4 => {
+            let other = world
+                .storage_connections
+                .values()
+                .find(|c| c.config.kind == StorageKind::Iscsi && san.is_some_and(|d| !d.storage.connections.contains(&c.id)));
+            Box::new(AttachStorageConnection { domain, connection: other.map_or(connection, |c| c.id) })
+        }
+        5 => {
+            let own = san.and_then(|d| d.storage.connections.last().copied());
+            Box::new(DetachStorageConnection { domain, connection: own.unwrap_or(connection) })
+        }
+        6 => Box::new(CreateStorageDomain { storage: way, ..create_domain(host, &name, DomainClass::Data) }),
+        _ => {
+            let config = StorageDomainConfig { name: name.clone(), description: String::new(), comment: String::new() };
+            let found = FoundDomain {
+                id: StorageDomainId(uuid::Uuid::from_u128(dice.below(1000) as u128)),
+                name: name.clone(),
+                class: DomainClass::Iso,
+                format: StorageFormat::V1,
+                available: GIB,
+                used: GIB,
+            };
+            let found = Ok(Some(found));
+            Box::new(ImportStorageDomain { config, class: DomainClass::Iso, storage: nfs(&name), host, found })
+        }
     }
 }
 
@@ -151,7 +200,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
-    match dice.below(103) {
+    match dice.below(115) {
+        105..=108 => outside(dice, world),
+        97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
         16..=21 => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
         22..=27 => Box::new(StartVm { vm, host: on.filter(|_| dice.below(4) == 0), ..StartVm::default() }),
@@ -193,7 +244,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         52 => Box::new(UpdateDiskAttachment { vm, disk: attached, interface: None, bootable: None, active: Some(coin) }),
         53 => Box::new(DetachDisk { vm, disk: attached }),
         54 => Box::new(RemoveDisk { disk }),
-        55 => Box::new(UpdateDisk { disk, changes: DiskPatch { size: Some(20 * GIB), ..DiskPatch::default() } }),
+        55 => Box::new(UpdateDisk {
+            disk,
+            changes: DiskPatch { size: Some(20 * GIB), description: on.map(|_| name), ..DiskPatch::default() },
+        }),
         56 | 57 => Box::new(AddHost {
             config: HostConfig {
                 cluster: if coin { DEFAULT_CLUSTER } else { cluster },
@@ -210,7 +264,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         63 => Box::new(RemoveHost { host }),
         64 => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
         65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
-        97..=100 => {
+        109..=112 => {
             let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
             let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };
             match dice.below(11) {
@@ -230,7 +284,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
             }
         }
-        101..=102 => match dice.below(6) {
+        113.. => match dice.below(6) {
             0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
             1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
             2 => Box::new(SkipFence { host }),
@@ -255,9 +309,11 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 quota_mode: QuotaMode::Disabled,
             },
         }),
-        74 => Box::new(RemoveDataCenter { data_center }),
+        74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
-            Box::new(CreateCluster { config: ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() } })
+            let key = name.as_str().into();
+            let config = ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() };
+            Box::new(Keyed { command: CreateCluster { config }, key, digest: "00ff".into() })
         }
         75 => Box::new(RemoveCluster { cluster }),
         76 => {
@@ -280,7 +336,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         78 if coin => Box::new(AssignNetwork { cluster, network: ClusterNetwork { network, required: coin, display: coin } }),
         78 => Box::new(UnassignNetwork { cluster, network }),
         79 if coin => Box::new(CreateTag { config: TagConfig { name, description: String::new(), parent: Some(tag) } }),
-        79 => Box::new(UpdateTag { tag, changes: TagPatch { parent: Some(on.map(|_| tag)), ..TagPatch::default() } }),
+        79 => Box::new(UpdateTag {
+            tag,
+            changes: TagPatch { name: Some(name), parent: Some(on.map(|_| tag)), ..TagPatch::default() },
+        }),
         80 if coin => Box::new(AttachTag { tag, to: tagged }),
         80 => Box::new(RemoveTag { tag }),
         81 if coin => Box::new(AddUser { name, password: "hash".into(), role: Some(role) }),
@@ -317,6 +376,31 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }
         _ if coin => Box::new(OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 }),
         _ => Box::new(ChangePassword { user, password: "new".into() }),
+    }
+}
+
+/// What a system outside does.
+fn outside(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
+    let job = dice.of(&world.external_jobs, |j| j.id);
+    let step = world.external_jobs.get(&job).and_then(|j| j.steps.last()).map(|s| s.id);
+    let (status, description) = (WorkStatus::Finished, "backup".to_owned());
+    match dice.below(10) {
+        0 => Box::new(AddExternalJob { description, auto_cleared: dice.coin() }),
+        1 | 2 => Box::new(AddExternalStep { job, parent: step, kind: "executing".into(), description }),
+        3 => Box::new(EndExternalStep { job, step: step.unwrap_or_default(), status }),
+        4 => Box::new(EndExternalJob { job, status, force: dice.coin() }),
+        5 if dice.coin() => Box::new(ClearExternalJob { job }),
+        6 => Box::new(RemoveExternalEvent { event: world.external_events.newest().unwrap_or_default() }),
+        _ => Box::new(ReportExternalEvent(Report {
+            severity: EventSeverity::Warning,
+            description,
+            origin: "backup".into(),
+            custom_id: dice.below(1000) as i64,
+            flood_rate: None,
+            custom_data: String::new(),
+            about: Vec::new(),
+            user: None,
+        })),
     }
 }
 

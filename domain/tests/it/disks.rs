@@ -128,13 +128,28 @@ fn hot_plug() {
 
 #[test]
 fn a_disk_grows_and_never_shrinks() {
-    let estate = estate();
-    let disk = estate.disk;
+    let mut estate = estate();
+    let (disk, domain) = (estate.disk, estate.domain);
     let sized = |size| UpdateDisk { disk, changes: DiskPatch { size: Some(size), ..DiskPatch::default() } };
     estate.when(sized(10 * GIB)).then(&[]);
-    estate.when(sized(11 * GIB)).then(&["DiskUpdated"]);
+    estate.when(sized(11 * GIB)).then(&["DiskExtensionStarted", "JobOpened"]);
+    let both = DiskPatch { size: Some(11 * GIB), description: Some("grown".into()), ..DiskPatch::default() };
+    estate.when(UpdateDisk { disk, changes: both }).then(&["DiskUpdated", "DiskExtensionStarted", "JobOpened"]);
     estate.when(sized(9 * GIB)).refused(DiskShrink);
     estate.when(sized(MAX_DISK + 1)).refused(OutOfRange);
+    let size = |estate: &Estate| estate.world.disks.get(&disk).map(|d| (d.config.size, d.status));
+    for (outcome, expected) in [(Err("no space".into()), 10 * GIB), (Ok((12 * GIB, GIB)), 12 * GIB)] {
+        estate.does(sized(12 * GIB));
+        assert_eq!(size(&estate), Some((10 * GIB, DiskStatus::Locked)), "until the storage has done it");
+        estate.when(sized(13 * GIB)).refused(DiskLocked);
+        let job = estate.job();
+        estate.does(FinishDiskExtension { job, disk, outcome });
+        assert_eq!(size(&estate), Some((expected, DiskStatus::Ok)));
+    }
+    estate.does(ReportDomainSpace { domain, available: CRITICAL_SPACE - 1, used: GIB });
+    estate.when(sized(13 * GIB)).refused(DiskSpaceLow);
+    estate.domain_is(domain, AttachmentStatus::Inactive);
+    estate.when(sized(13 * GIB)).refused(DomainNotActive);
 }
 
 #[test]

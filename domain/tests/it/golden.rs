@@ -8,8 +8,10 @@ use std::path::PathBuf;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
+use evirt_domain::creation::CreationKeyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::external::*;
 use evirt_domain::host::*;
 use evirt_domain::host_net::*;
 use evirt_domain::install::SystemInstalled;
@@ -17,6 +19,7 @@ use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
 use evirt_domain::template::TemplateCreated;
 use evirt_domain::vm::*;
@@ -26,7 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::harness::{GIB, facts, host_config, nfs};
+use crate::harness::{GIB, facts, host_config};
 
 /// The same id for the same number, and another type each time.
 fn id<T: From<Uuid>>(n: u128) -> T {
@@ -113,6 +116,29 @@ fn host() -> HostConfig {
 
 fn domain() -> StorageDomainConfig {
     StorageDomainConfig { name: "data".into(), description: "d".into(), comment: "c".into() }
+}
+
+fn domain_storage() -> DomainStorage {
+    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)) }];
+    DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns }
+}
+
+fn connection() -> ConnectionConfig {
+    ConnectionConfig {
+        kind: StorageKind::Nfs,
+        address: "nfs.example.org".into(),
+        path: "/exports/data".into(),
+        mount_options: "sync".into(),
+        vfs_type: "nfs".into(),
+        nfs_version: "v3".into(),
+        nfs_timeo: Some(600),
+        nfs_retrans: Some(6),
+        port: 3260,
+        target: "iqn.a".into(),
+        username: "chap".into(),
+        password: "sealed".into(),
+        host: Some(id(3)),
+    }
 }
 
 fn disk() -> DiskConfig {
@@ -223,9 +249,10 @@ fn samples() -> Vec<Event> {
     let guest = Guest { ips: vec!["192.0.2.50".into()], fqdn: "guest.example.org".into(), display: display() };
     vec![
         SystemInstalled { version: "0.1.0".into() }.into(),
+        CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2 }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
-        DataCenterRemoved { data_center: id(1), name: name() }.into(),
+        DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
         evirt_domain::spm::SpmForced { data_center: id(1), host: id(3) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
@@ -292,17 +319,19 @@ fn samples() -> Vec<Event> {
             domain: id(14),
             config: domain(),
             class: DomainClass::Export,
-            storage: Storage {
-                kind: StorageKind::Posixfs,
-                port: 3260,
-                target: "iqn.2014-01".into(),
-                luns: vec!["3600".into()],
-                vfs_type: "ext4".into(),
-                mount_options: "ro".into(),
-                ..nfs("data")
-            },
+            storage: domain_storage(),
             format: StorageFormat::V2,
             host: id(3),
+        }
+        .into(),
+        StorageDomainImported {
+            domain: id(14),
+            config: domain(),
+            class: DomainClass::Export,
+            storage: domain_storage(),
+            format: StorageFormat::V1,
+            available: 500 * GIB,
+            used: 10 * GIB,
         }
         .into(),
         StorageDomainCreated { domain: id(14), available: 500 * GIB, used: 10 * GIB }.into(),
@@ -321,12 +350,20 @@ fn samples() -> Vec<Event> {
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
-        StorageDomainRemoved { domain: id(14), name: name() }.into(),
+        StorageDomainRemoved { domain: id(14), name: name(), destroyed: true }.into(),
+        StorageConnectionAdded { connection: id(17), config: connection(), made_for: Some(id(14)) }.into(),
+        StorageConnectionUpdated { connection: id(17), changes: patch(&connection()) }.into(),
+        StorageConnectionRemoved { connection: id(17) }.into(),
+        StorageConnectionAttached { domain: id(14), connection: id(18) }.into(),
+        StorageConnectionDetached { domain: id(14), connection: id(18) }.into(),
         DiskAdded { disk: id(5), config: disk(), format: DiskFormat::Raw, sparse: true, storage_domain: id(14), image: id(16) }
             .into(),
         DiskCreated { disk: id(5), actual_size: GIB }.into(),
         DiskCreationFailed { disk: id(5), reason: reason() }.into(),
         DiskUpdated { disk: id(5), changes: patch(&disk()) }.into(),
+        DiskExtensionStarted { disk: id(5), size: 20 * GIB }.into(),
+        DiskExtended { disk: id(5), size: 20 * GIB, actual_size: GIB }.into(),
+        DiskExtensionFailed { disk: id(5), reason: reason() }.into(),
         DiskRemovalStarted { disk: id(5) }.into(),
         DiskRemoved { disk: id(5), alias: "guest_Disk1".into() }.into(),
         VmCreated { vm: id(12), config: vm() }.into(),
@@ -386,6 +423,30 @@ fn samples() -> Vec<Event> {
         JobStepFinished { job: id(17), done: 1 }.into(),
         JobEnded { job: id(17), failure: Some(reason()) }.into(),
         JobsCleared { jobs: vec![id(17), id(21)] }.into(),
+        ExternalEventReported(Report {
+            severity: EventSeverity::Warning,
+            description: "A backup took long".into(),
+            origin: "backup".into(),
+            custom_id: 7,
+            flood_rate: Some(60),
+            custom_data: "d".into(),
+            about: vec![Object::Vm(id(12))],
+            user: Some(id(6)),
+        })
+        .into(),
+        ExternalEventRemoved { event: 5 }.into(),
+        ExternalJobAdded { job: id(22), description: "Backup".into(), auto_cleared: false }.into(),
+        ExternalStepAdded {
+            job: id(22),
+            step: id(23),
+            parent: Some(id(24)),
+            kind: "executing".into(),
+            description: "Copying".into(),
+        }
+        .into(),
+        ExternalStepEnded { job: id(22), step: id(23), status: WorkStatus::Finished }.into(),
+        ExternalJobEnded { job: id(22), status: WorkStatus::Failed, auto_cleared: true }.into(),
+        ExternalJobsCleared { jobs: vec![id(22)] }.into(),
     ]
 }
 

@@ -10,6 +10,7 @@ use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, Install};
 use evirt_domain::network::profiles_of;
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
@@ -376,6 +377,7 @@ pub fn facts(gib: i64, cores: u32) -> HostFacts {
         memory: gib * GIB,
         os: "RHEL 6.5".into(),
         kernel: "2.6.32".into(),
+        libvirt: "libvirt-0.10.2-18.el6_4.9".into(),
         iscsi_initiator: "iqn.1994-05.com.redhat:1".into(),
         nics: vec![NicFacts {
             name: "eth0".into(),
@@ -450,16 +452,23 @@ pub fn create_domain(host: HostId, name: &str, class: DomainClass) -> CreateStor
 }
 
 pub fn nfs(name: &str) -> Storage {
-    Storage {
-        kind: StorageKind::Nfs,
-        address: "nfs.example.org".into(),
-        path: format!("/exports/{name}"),
-        port: 0,
-        target: String::new(),
-        luns: Vec::new(),
-        vfs_type: String::new(),
-        mount_options: String::new(),
-    }
+    Storage::files(nfs_server(&format!("/exports/{name}")))
+}
+
+pub fn nfs_server(path: &str) -> ConnectionConfig {
+    ConnectionConfig { address: "nfs.example.org".into(), path: path.into(), ..ConnectionConfig::of(StorageKind::Nfs) }
+}
+
+/// A logical unit behind an iSCSI target.
+pub fn lun(id: &str, target: &str) -> Storage {
+    let portal = ConnectionConfig {
+        address: "san.example.org".into(),
+        port: 3260,
+        target: target.into(),
+        ..ConnectionConfig::of(StorageKind::Iscsi)
+    };
+    let luns = vec![Lun { id: id.into(), portal: Some(portal) }];
+    Storage { server: ConnectionConfig::of(StorageKind::Iscsi), connection: None, luns }
 }
 
 pub fn disk_config(alias: &str) -> DiskConfig {

@@ -3,8 +3,10 @@
 mod access;
 mod clusters;
 mod crate_graph;
+mod creations;
 mod determinism;
 mod disks;
+mod external;
 mod golden;
 mod harness;
 mod host_nets;
@@ -13,6 +15,7 @@ mod jobs;
 mod networks;
 mod schedule;
 mod storage;
+mod storage_connections;
 mod tags;
 mod vm_config;
 mod vm_runs;

@@ -16,6 +16,15 @@ fn data_center(story: &Story) -> &DataCenter {
     story.world.data_centers.get(&DEFAULT_DATA_CENTER).expect("Default")
 }
 
+/// The storage domain that was added last.
+fn added(story: &Story) -> StorageDomainId {
+    let added = story.log.iter().rev().find_map(|r| match &r.event {
+        evirt_domain::Event::StorageDomainAdded(e) => Some(e.domain),
+        _ => None,
+    });
+    added.expect("added")
+}
+
 fn attach(domain: StorageDomainId) -> AttachStorageDomain {
     AttachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }
 }
@@ -63,20 +72,20 @@ fn creation() {
     let host = story.host("alpha");
     let create = |name: &str| create_domain(host, name, DomainClass::Data);
     story.does(create("data"));
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.when(attach(domain)).refused(DomainStatusIllegal);
     story.when(RemoveStorageDomain { domain, host: None, format: false, destroy: true }).refused(DomainStatusIllegal);
     story.when(create("data")).refused(StorageDomainNameInUse);
     story.when(create(&"x".repeat(51))).refused(NameTooLong);
     story.when(create("dotted.name")).refused(NameSpecialCharacters);
-    let same = CreateStorageDomain { storage: Storage { path: "/exports/data/".into(), ..nfs("data") }, ..create("other") };
+    let same = CreateStorageDomain { storage: Storage::files(nfs_server("/exports/data/")), ..create("other") };
     story.when(same).refused(StorageConnectionExists);
     story.when(CreateStorageDomain { mount: Err("access denied".into()), ..create("other") }).refused(StorageMountFailed);
     story.when(CreateStorageDomain { host: nowhere(), ..create("other") }).refused(EntityNotFound);
     let mut failed = story.clone();
     failed.does(FinishStorageDomainCreation { job, domain, outcome: Err("read only".into()) });
     assert!(failed.world.storage_domains.is_empty());
-    failed.when(create("data")).then(&["StorageDomainAdded", "JobOpened"]);
+    failed.when(create("data")).then(&["StorageDomainAdded", "StorageConnectionAdded", "JobOpened"]);
     story.host_is(host, HostStatus::Maintenance);
     story.when(create("other")).refused(HostNotUpForStorage);
 }
@@ -85,7 +94,7 @@ fn creation() {
 fn formats() {
     let mut story = Story::installed();
     let host = story.host("alpha");
-    let iscsi = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    let iscsi = lun("3600", "iqn.a");
     for (class, storage, format, fits) in [
         (DomainClass::Data, nfs("a"), StorageFormat::V1, true),
         (DomainClass::Data, nfs("a"), StorageFormat::V2, false),
@@ -133,9 +142,9 @@ fn attachment() {
         story.finish_storage(first);
         story.when(attach(second)).refused(key);
     }
-    let lun = Storage { kind: StorageKind::Iscsi, luns: vec!["3600".into()], ..nfs("lun") };
+    let lun = lun("3600", "iqn.a");
     story.does(CreateStorageDomain { storage: lun, ..create_domain(host, "lun", DomainClass::Data) });
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.when(attach(domain)).refused(DomainTypeMismatch);
     let more = story.domain(host, "more", DomainClass::Data);
@@ -149,7 +158,7 @@ fn the_format_of_a_domain_rises_to_the_data_centers() {
     let host = story.host("alpha");
     story.active_domain(host, "master", DomainClass::Data);
     story.does(CreateStorageDomain { format: Some(StorageFormat::V1), ..create_domain(host, "old", DomainClass::Data) });
-    let (job, domain) = (story.job(), StorageDomainId(story.log[story.log.len() - 2].stream.id));
+    let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.does(attach(domain));
     assert_eq!(story.world.storage_domains.get(&domain).map(|d| d.format), Some(StorageFormat::V3));
@@ -247,8 +256,8 @@ fn removal() {
     let domain = story.domain(host, "loose", DomainClass::Data);
     let remove = |domain, host, destroy| RemoveStorageDomain { domain, host, format: true, destroy };
     story.when(remove(attached, Some(host), false)).refused(DomainAttached);
-    story.when(remove(attached, None, true)).refused(DomainAttached);
-    story.when(remove(domain, None, true)).then(&["StorageDomainRemoved"]);
+    story.when(remove(attached, None, true)).refused(DomainStatusIllegal);
+    story.when(remove(domain, None, true)).then(&["StorageDomainRemoved", "StorageConnectionRemoved"]);
     story.when(remove(domain, Some(host), false)).then(&["StorageDomainRemovalStarted", "JobOpened"]);
     story.does(remove(domain, Some(host), false));
     story.when(attach(domain)).refused(DomainStatusIllegal);
@@ -266,7 +275,7 @@ fn removal() {
 fn a_data_center_goes_with_its_master() {
     let estate = estate();
     let (domain, vm, disk) = (estate.domain, estate.vm, estate.disk);
-    let remove = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER };
+    let remove = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: false };
     estate.when(remove()).refused(DataCenterActive);
     let mut going = estate.clone();
     going.does(DeactivateStorageDomain { domain });
@@ -293,6 +302,138 @@ fn a_data_center_goes_with_its_master() {
     assert!(empty.world.data_centers.is_empty() && empty.world.networks.is_empty() && empty.world.vnic_profiles.is_empty());
     assert!(empty.world.clusters.values().all(|c| c.config.data_center.is_none() && c.networks.is_empty()));
     assert!(empty.world.hosts.values().all(|h| h.networks.is_empty()));
+}
+
+#[test]
+fn a_data_center_goes_by_force_with_all_that_it_has() {
+    let mut estate = estate();
+    let (host, other, domain, vm) = (estate.host, estate.other, estate.domain, estate.vm);
+    let iso = estate.active_domain(host, "iso", DomainClass::Iso);
+    let diskless = estate.vm("diskless");
+    let force = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: true };
+    estate.when(force()).refused(DataCenterActive);
+    estate.given(vec![SpmSelected { data_center: DEFAULT_DATA_CENTER, host: None }.into()]);
+    estate.when(RemoveDataCenter { force: false, ..force() }).refused(DataCenterHasDomains);
+    estate.when(force()).refused(DataCenterHostsNotInMaintenance);
+    estate.host_is(host, HostStatus::Maintenance);
+    estate.host_is(other, HostStatus::Maintenance);
+    estate.does(force());
+    let world = &estate.world;
+    assert!(world.data_centers.is_empty() && world.disks.is_empty() && !world.storage_domains.contains(&domain));
+    assert!(!world.vms.contains(&vm) && world.vms.contains(&diskless), "what has no disks there stays");
+    assert_eq!((is(&estate, iso), world.storage_connections.len()), (None, 1));
+    assert!(world.clusters.values().all(|c| c.config.data_center.is_none() && c.networks.is_empty()));
+}
+
+#[test]
+fn a_domain_is_destroyed_with_what_it_held() {
+    let mut estate = estate();
+    let (host, vm) = (estate.host, estate.vm);
+    let second = estate.active_domain(host, "second", DomainClass::Data);
+    estate.does(evirt_domain::disk::AddDisk {
+        storage_domain: Some(second),
+        ..add_disk(
+            "",
+            Some(evirt_domain::disk::AttachTo {
+                vm,
+                interface: evirt_domain::disk::DiskInterface::Virtio,
+                bootable: false,
+                active: true,
+            }),
+        )
+    });
+    let disk = estate.finish_disk();
+    let destroy = |domain| RemoveStorageDomain { domain, host: None, format: false, destroy: true };
+    estate.when(destroy(second)).refused(DomainStatusIllegal);
+    estate.domain_is(second, Inactive);
+    estate.when(destroy(second)).then(&[
+        "DiskDetached",
+        "DiskRemoved",
+        "StorageDomainDetached",
+        "StorageDomainRemoved",
+        "StorageConnectionRemoved",
+    ]);
+    estate.does(destroy(second));
+    assert!(estate.world.vms.contains(&vm) && !estate.world.disks.contains(&disk));
+    let master = estate.domain;
+    estate.domain_is(master, Inactive);
+    estate.when(destroy(master)).refused(DomainDestroyLast);
+}
+
+#[test]
+fn local_storage_is_one_hosts() {
+    let mut story = Story::installed();
+    let config = |kind| DataCenterConfig {
+        name: "local".into(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: kind,
+        version: CURRENT_VERSION,
+        quota_mode: QuotaMode::Disabled,
+    };
+    let local = DataCenterPatch { storage_type: Some(StorageKind::Localfs), ..DataCenterPatch::default() };
+    story.when(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes: local }).refused(DataCenterDefaultNotLocal);
+    let remote = story.host("remote");
+    let made = story.does(CreateDataCenter { config: config(StorageKind::Localfs) });
+    let data_center = DataCenterId(made[0].as_fold().stream().id);
+    let cluster = |name: &str| evirt_domain::cluster::CreateCluster {
+        config: evirt_domain::cluster::ClusterConfig {
+            name: name.into(),
+            data_center: Some(data_center),
+            ..evirt_domain::cluster::ClusterConfig::default()
+        },
+    };
+    let made = story.does(cluster("one"));
+    let own = ClusterId(made[0].as_fold().stream().id);
+    story.when(cluster("two")).refused(LocalOneCluster);
+    let host = story.host_in(own, "alpha", facts(16, 8));
+    story.does(evirt_domain::host::RegisterHost { name: "b".into(), address: "b.example.org".into(), facts: facts(8, 4) });
+    let second = HostId(story.log.last().expect("registered").stream.id);
+    story.when(evirt_domain::host::ApproveHost { host: second, cluster: Some(own) }).refused(LocalOneHost);
+
+    let server = evirt_domain::storage_connection::ConnectionConfig {
+        path: "/data/local".into(),
+        ..evirt_domain::storage_connection::ConnectionConfig::of(StorageKind::Localfs)
+    };
+    let create =
+        |host| CreateStorageDomain { storage: Storage::files(server.clone()), ..create_domain(host, "disk", DomainClass::Data) };
+    story.when(create(remote)).refused(DataCenterNotLocal);
+    story.does(create(host));
+    let (job, domain) = (story.job(), added(&story));
+    story.when(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) }).then(&[
+        "StorageDomainCreated",
+        "StorageDomainAttached",
+        "JobOpened",
+        "JobEnded",
+    ]);
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
+    story.finish_storage(domain);
+    assert_eq!(is(&story, domain), Some(Active));
+    story.does(DeactivateStorageDomain { domain });
+    story.finish_storage(domain);
+    story.when(DetachStorageDomain { domain }).refused(LocalNoDetach);
+    let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
+    story.when(remove).then(&["StorageDomainDetached", "StorageDomainRemovalStarted", "JobOpened"]);
+}
+
+#[test]
+fn what_a_data_center_of_a_version_can_have() {
+    let story = Story::installed();
+    let create = |storage_type, minor| CreateDataCenter {
+        config: DataCenterConfig {
+            name: "new".into(),
+            description: String::new(),
+            comment: String::new(),
+            storage_type,
+            version: Version { major: 3, minor },
+            quota_mode: QuotaMode::Disabled,
+        },
+    };
+    story.when(create(StorageKind::Posixfs, 0)).refused(DataCenterPosixVersion);
+    story.when(create(StorageKind::Posixfs, 1)).accepted();
+    story.when(create(StorageKind::Glusterfs, 2)).refused(DataCenterGlusterVersion);
+    story.when(create(StorageKind::Glance, 3)).refused(DataCenterKindUnsupported);
+    story.when(create(StorageKind::Nfs, 9)).refused(VersionUnsupported);
 }
 
 #[test]

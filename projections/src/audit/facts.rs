@@ -140,6 +140,7 @@ pub const FACTS: &[Fact] = &[
     error(18, "VDS_ACTIVATE_FAILED", "Host ${VdsName} could not be activated[ by ${UserName}][: ${Reason}].").once_in(60),
     normal(20, "USER_VDS_START", "Host ${VdsName} was powered on[ by ${UserName}]."),
     normal(21, "USER_VDS_STOP", "Host ${VdsName} was powered off[ by ${UserName}]."),
+    warning(26, "IRS_DISK_SPACE_LOW", "Storage domain ${StorageDomainName} runs low on space: ${DiskSpace} GB are free.").once_in(43_200),
     normal(30, "USER_VDC_LOGIN", "User ${UserName} logged in.").once_in(5),
     normal(31, "USER_VDC_LOGOUT", "User ${UserName} logged out."),
     normal(32, "USER_RUN_VM", "VM ${VmName} runs on host ${VdsName}."),
@@ -236,6 +237,12 @@ pub const FACTS: &[Fact] = &[
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
     normal(183, "USER_ATTACH_TAG_TO_TEMPLATE", "Tag ${TagName} was put on template ${VmTemplateName}[ by ${UserName}]."),
     normal(185, "USER_DETACH_TEMPLATE_FROM_TAG", "Tag ${TagName} was taken off template ${VmTemplateName}[ by ${UserName}]."),
+    error(
+        201,
+        "IRS_DISK_SPACE_LOW_ERROR",
+        "Storage domain ${StorageDomainName} has critically little space: ${DiskSpace} GB are free. No disk is created there any more.",
+    )
+    .once_in(900),
     normal(
         204,
         "IRS_HOSTED_ON_VDS",
@@ -243,6 +250,8 @@ pub const FACTS: &[Fact] = &[
     ),
     normal(325, "USER_REMOVE_ADUSER", "User ${AdUserName} was removed[ by ${UserName}]."),
     normal(346, "USER_PASSWORD_CHANGED", "The password of user ${ChangedUserName} was changed[ by ${UserName}]."),
+    error(370, "USER_EXTEND_DISK_SIZE_FAILURE", "Disk ${DiskAlias} could not be extended[ for ${UserName}][: ${Reason}]."),
+    normal(371, "USER_EXTEND_DISK_SIZE_SUCCESS", "Disk ${DiskAlias} was extended to ${NewSize} GB[ by ${UserName}]."),
     normal(430, "USER_UPDATE_TAG", "Tag ${TagName} was changed[ by ${UserName}]."),
     normal(432, "USER_ADD_TAG", "Tag ${TagName} was created[ by ${UserName}]."),
     normal(434, "USER_REMOVE_TAG", "Tag ${TagName} was removed[ by ${UserName}]."),
@@ -300,6 +309,11 @@ pub const FACTS: &[Fact] = &[
         868,
         "USER_REMOVE_SYSTEM_PERMISSION",
         "The role ${RoleName} on the system was taken from ${SubjectName}[ by ${UserName}].",
+    ),
+    normal(
+        918,
+        "USER_FORCE_REMOVE_STORAGE_POOL",
+        "Data center ${StoragePoolName} was removed by force, with all that its data domains held[, by ${UserName}].",
     ),
     normal(
         920,
@@ -422,6 +436,11 @@ pub const FACTS: &[Fact] = &[
         "The system deactivated storage domain ${StorageDomainName}[ in data center ${StoragePoolName}][: ${Reason}].",
     )
     .once_in(60),
+    normal(
+        981,
+        "USER_FORCE_REMOVE_STORAGE_DOMAIN",
+        "Storage domain ${StorageDomainName} was destroyed: it is forgotten with all that it held[, as ${UserName} wanted].",
+    ),
     warning(
         986,
         "SYSTEM_CHANGE_STORAGE_POOL_STATUS_PROBLEMATIC_SEARCHING_NEW_SPM",
@@ -504,4 +523,9 @@ pub const FACTS: &[Fact] = &[
         "VDS_ALERT_SECONDARY_AGENT_USED_FOR_FENCE_OPERATION",
         "A further power management agent was used to ${Operation} host ${VdsName}.",
     ),
+    normal(9801, "EXTERNAL_EVENT_NORMAL", "${description}"),
+    warning(9802, "EXTERNAL_EVENT_WARNING", "${description}"),
+    error(9803, "EXTERNAL_EVENT_ERROR", "${description}"),
+    alert(9804, "EXTERNAL_ALERT", "${description}"),
+    normal(11_000, "USER_ADD_EXTERNAL_JOB", "External job ${description} was added[ by ${UserName}]."),
 ];

@@ -101,6 +101,7 @@ fn status_of(class: Class) -> u16 {
         Class::BadParameters | Class::Forbidden => 400,
         Class::NotFound => 404,
         Class::Conflict => 409,
+        Class::Stale => 412,
         Class::Unavailable => 503,
     }
 }

@@ -1,7 +1,8 @@
 //! Capabilities: what each compatibility version can do; the guide's chapter 7.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Bytes;
 use evirt_domain::cluster::CPU_FAMILIES;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
 use evirt_domain::permit::Permit;
@@ -9,9 +10,9 @@ use evirt_domain::vm::OS_TYPES;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::representation::Doc;
 use super::representation::types::{CAPABILITIES, VERSION_CAPS};
-use super::request::Call;
+use super::representation::{Doc, Format, render};
+use super::request::{BASES, Call};
 use super::route::routes;
 
 routes! { ROUTES:
@@ -133,6 +134,22 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     ("content_types", "content_type", &["text", "binary"]),
     ("hook_states", "hook_state", &["enabled", "disabled", "missing"]),
     ("stages", "stage", &["pre", "post"]),
+    (
+        "gluster_volume_types",
+        "gluster_volume_type",
+        &[
+            "distribute",
+            "replicate",
+            "distributed_replicate",
+            "stripe",
+            "distributed_stripe",
+            "striped_replicate",
+            "distributed_striped_replicate",
+        ],
+    ),
+    ("transport_types", "transport_type", &["tcp", "rdma"]),
+    ("gluster_volume_states", "state", &["up", "down"]),
+    ("brick_states", "state", &["up", "down"]),
 ];
 
 /// The minor number of the version that brought a list, or with a name one entry of it; what is not here was always there.
@@ -143,6 +160,10 @@ const SINCE: &[(&str, &str, u32)] = &[
     ("storage_formats", "v3", 1),
     ("disk_interfaces", "virtio_scsi", 3),
     ("payload_encodings", "", 1),
+    ("gluster_volume_types", "", 1),
+    ("transport_types", "", 1),
+    ("gluster_volume_states", "", 1),
+    ("brick_states", "", 1),
     ("nfs_versions", "", 1),
     ("pm_proxy_types", "", 2),
     ("cpu_modes", "", 2),
@@ -215,13 +236,21 @@ fn power_managers() -> Doc {
     Doc::new().set("power_management", POWER_MANAGERS.iter().map(manager).collect::<Vec<_>>())
 }
 
+fn permits() -> Doc {
+    let permit =
+        |p: &Permit| Doc::new().set("id", p.id().to_string()).set("name", p.name()).set("administrative", p.administrative());
+    Doc::new().set("permit", Permit::ALL.iter().map(permit).collect::<Vec<_>>())
+}
+
+/// One of the lists, in full.
+fn named(list: &str) -> Doc {
+    let found = LISTS.iter().find(|(name, ..)| *name == list);
+    found.map_or_else(Doc::new, |(_, entry, names)| Doc::new().set(entry, names.to_vec()))
+}
+
 fn view(base: &str, version: Version) -> Doc {
     let id = id(version);
     let cpus: Vec<Doc> = CPU_FAMILIES.iter().map(|(name, level)| Doc::new().set("id", *name).set("level", *level)).collect();
-    let permits: Vec<Doc> = Permit::ALL
-        .iter()
-        .map(|p| Doc::new().set("id", p.id().to_string()).set("name", p.name()).set("administrative", p.administrative()))
-        .collect();
     let mut doc = Doc::new()
         .set("id", id.to_string())
         .set("href", format!("{base}/capabilities/{id}"))
@@ -231,7 +260,7 @@ fn view(base: &str, version: Version) -> Doc {
         .set("features", features(version))
         .set("cpus", Doc::new().set("cpu", cpus))
         .set("power_managers", power_managers())
-        .set("permits", Doc::new().set("permit", permits));
+        .set("permits", permits());
     for (list, entry, names) in LISTS.iter().filter(|(list, ..)| has(version, list, "")) {
         let names: Vec<&str> = names.iter().copied().filter(|name| has(version, list, name)).collect();
         doc.put(list, Doc::new().set(entry, names));
@@ -239,9 +268,16 @@ fn view(base: &str, version: Version) -> Doc {
     doc
 }
 
+/// All versions, rendered once for each base and format.
 async fn list(call: Arc<Call>) -> Handled {
-    let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().map(|v| view(call.base, *v)).collect();
-    Ok(Answer::doc(200, &CAPABILITIES, &Doc::new().set("version", versions), call.output))
+    static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
+    let base = BASES.iter().position(|base| *base == call.base).unwrap_or_default();
+    let body = RENDERED[base * 2 + usize::from(call.output == Format::Json)].get_or_init(|| {
+        let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().map(|v| view(call.base, *v)).collect();
+        let doc = Doc::new().set("version", versions).set("permits", permits());
+        render(&CAPABILITIES, &doc.set("scheduling_policies", named("scheduling_policies")), call.output).into()
+    });
+    Ok(Answer::bytes(200, body.clone(), call.output))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
@@ -253,7 +289,7 @@ async fn get(call: Arc<Call>) -> Handled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::ovirt::representation::{Format, render};
+    use crate::face::ovirt::representation::types::enums::*;
 
     #[test]
     fn lists_grow_with_the_versions() {
@@ -265,6 +301,40 @@ mod tests {
         assert_eq!(texts(oldest, "storage_formats.format"), ["v1", "v2"]);
         assert_eq!(texts(newest, "storage_formats.format"), ["v1", "v2", "v3"]);
         assert!(!view("/api", oldest).has("watchdog_models") && view("/api", newest).has("watchdog_models"));
+    }
+
+    /// Two places that say the same would part one day.
+    #[test]
+    fn what_is_listed_is_what_requests_may_say() {
+        for (name, allowed) in [
+            ("fence_types", &FENCE_TYPE),
+            ("storage_types", &STORAGE_TYPE),
+            ("storage_domain_types", &STORAGE_DOMAIN_TYPE),
+            ("vm_types", &VM_TYPE),
+            ("boot_devices", &BOOT_DEVICE),
+            ("display_types", &DISPLAY_TYPE),
+            ("nic_interfaces", &NIC_INTERFACE),
+            ("disk_formats", &DISK_FORMAT),
+            ("disk_interfaces", &DISK_INTERFACE),
+            ("vm_affinities", &VM_AFFINITY),
+            ("boot_protocols", &BOOT_PROTOCOL),
+            ("error_handling", &MIGRATE_ON_ERROR),
+            ("storage_formats", &STORAGE_FORMAT),
+            ("cpu_modes", &CPU_MODE),
+            ("sgio_options", &SGIO),
+            ("watchdog_models", &WATCHDOG_MODEL),
+            ("watchdog_actions", &WATCHDOG_ACTION),
+            ("scheduling_policies", &SCHEDULING_POLICY_TYPE),
+        ] {
+            let (_, _, listed) = LISTS.iter().find(|(list, ..)| *list == name).unwrap();
+            let mut listed = listed.to_vec();
+            // What a cluster has without a policy is no policy to choose from.
+            listed.extend((name == "scheduling_policies").then_some("none"));
+            listed.sort_unstable();
+            let mut allowed = allowed.members.to_vec();
+            allowed.sort_unstable();
+            assert_eq!(listed, allowed, "{name}");
+        }
     }
 
     #[test]

@@ -11,9 +11,8 @@ use evirt_domain::{Event, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::networks;
-use super::parts::{given, number, sent_version, text, version};
+use super::parts::{given, listed, number, sent_version, shown, text, version};
 use super::representation::check::require;
-use super::representation::render_fragment;
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
 use super::request::Call;
@@ -112,22 +111,23 @@ fn cluster<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Cluster>, Answer
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Cluster>()?;
-    Ok(Answer::collection(
-        &CLUSTER,
-        found.iter().map(|c| render_fragment(&CLUSTER, &view(call.base, c), call.output)),
-        call.output,
-    ))
+    listed(&call, &CLUSTER, found.iter().map(|c| view(call.base, c)))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
-    Ok(Answer::doc(200, &CLUSTER, &view(call.base, cluster(&call, &call.world)?), call.output))
+    shown(&call, &CLUSTER, &view(call.base, cluster(&call, &call.world)?))
 }
 
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&CLUSTER)?;
     require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
+    create(&call, &sent).await
+}
+
+/// Creates a cluster of which all that is needed is said.
+pub async fn create(call: &Arc<Call>, sent: &Doc) -> Handled {
     let mut config = ClusterConfig::default();
-    config.apply(&patch(&call, &sent)?);
+    config.apply(&patch(call, sent)?);
     if config.version > CURRENT_VERSION {
         return Err(call.bad(&Fault::operation_failed(["Cannot add Cluster. The compatibility version is not supported."])));
     }
@@ -136,7 +136,7 @@ async fn add(call: Arc<Call>) -> Handled {
         Event::ClusterCreated(e) => Some(e.cluster),
         _ => None,
     });
-    created(&call, &CLUSTER, &view(call.base, call.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
+    created(call, &CLUSTER, &view(call.base, call.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
 }
 
 async fn update(call: Arc<Call>) -> Handled {
@@ -144,7 +144,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let sent = call.body(&CLUSTER)?;
     check_immutable(&call, &CLUSTER, &view(call.base, current), &sent)?;
     let outcome = call.submit(UpdateCluster { cluster: current.id, changes: patch(&call, &sent)? }).await?;
-    Ok(Answer::doc(200, &CLUSTER, &view(call.base, cluster(&call, &outcome.world)?), call.output))
+    shown(&call, &CLUSTER, &view(call.base, cluster(&call, &outcome.world)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {
@@ -166,13 +166,12 @@ fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkI
 
 async fn list_networks(call: Arc<Call>) -> Handled {
     let cluster = cluster(&call, &call.world)?;
-    let views = cluster.networks.iter().filter_map(|n| network_view(&call, &call.world, cluster, n.network));
-    Ok(Answer::collection(&NETWORK, views.map(|doc| render_fragment(&NETWORK, &doc, call.output)), call.output))
+    listed(&call, &NETWORK, cluster.networks.iter().filter_map(|n| network_view(&call, &call.world, cluster, n.network)))
 }
 
 async fn get_network(call: Arc<Call>) -> Handled {
     let doc = network_view(&call, &call.world, cluster(&call, &call.world)?, call.id(3)?);
-    Ok(Answer::doc(200, &NETWORK, &call.found(doc, 3)?, call.output))
+    shown(&call, &NETWORK, &call.found(doc, 3)?)
 }
 
 async fn assign(call: Arc<Call>, network: NetworkId, sent: &Doc) -> Result<Doc, Answer> {
@@ -210,7 +209,7 @@ async fn update_network(call: Arc<Call>) -> Handled {
     call.found(network_view(&call, &call.world, cluster(&call, &call.world)?, id), 3)?;
     let sent = call.body(&NETWORK)?;
     let doc = assign(call.clone(), id, &sent).await?;
-    Ok(Answer::doc(200, &NETWORK, &doc, call.output))
+    shown(&call, &NETWORK, &doc)
 }
 
 async fn delete_network(call: Arc<Call>) -> Handled {

@@ -52,8 +52,8 @@ pub async fn remove(call: &Call, command: impl Decide + 'static) -> Handled {
 
 /// The answer to a removal.
 pub fn removed(call: &Call, outcome: &Outcome) -> Handled {
-    let asynchronous = call.flag("async")?;
-    if asynchronous {
+    let sent = call.deletion();
+    if call.goes_on(&sent)? {
         return Ok(Answer::empty(202));
     }
     if call.body.iter().all(u8::is_ascii_whitespace) {
@@ -64,12 +64,20 @@ pub fn removed(call: &Call, outcome: &Outcome) -> Handled {
     Ok(Answer::doc(if state == "pending" { 202 } else { 200 }, &ACTION, &doc, call.output))
 }
 
-/// Carries an action out that is complete once its command is durable. `extra` is what the answer holds beside what was sent.
+/// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
+/// goes on that it opened. `extra` is what the answer holds beside what was sent.
 pub async fn act(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static, extra: impl FnOnce(Doc) -> Doc) -> Handled {
     grace(&sent).await;
-    match call.submit(command).await {
-        Ok(_) => Ok(Answer::doc(200, &ACTION, &extra(sent).set_path("status.state", "complete"), call.output)),
-        Err(refused) => Err(refused.in_action(sent, call.output)),
+    let outcome = match call.submit(command).await {
+        Ok(outcome) => outcome,
+        Err(refused) => return Err(refused.in_action(sent, call.output)),
+    };
+    match jobs(&outcome).next() {
+        Some(job) if call.goes_on(&sent)? => {
+            let doc = extra(under_way(call, sent, job)).set_path("status.state", "pending");
+            Ok(Answer::doc(202, &ACTION, &doc, call.output))
+        }
+        _ => Ok(Answer::doc(200, &ACTION, &extra(sent).set_path("status.state", "complete"), call.output)),
     }
 }
 
@@ -88,22 +96,33 @@ pub async fn act_later(call: &Arc<Call>, sent: Doc, command: impl Decide + 'stat
         let ended = call.engine().settle(job).await.unwrap_or(JobStatus::Finished);
         return Ok(Answer::doc(200, &ACTION, &standing(sent, &ended, "Operation Failed"), call.output));
     }
-    let href = format!("{}/{}", call.base, call.target.segments.join("/"));
-    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
-    let doc = sent
-        .set("async", true)
-        .set("id", job.to_string())
-        .link("parent", parent)
-        .link("replay", href.as_str())
-        .set("href", format!("{href}/{job}"))
-        .set_path("status.state", "pending");
-    Ok(Answer::doc(202, &ACTION, &doc, call.output))
+    Ok(Answer::doc(202, &ACTION, &under_way(call, sent, job).set_path("status.state", "pending"), call.output))
 }
 
-/// How an action stands that went on after its answer.
+/// An action that goes on: where to ask how it stands, what it is about, and where to begin it again.
+pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
+    let segments = &call.target.segments;
+    let job_text = job.to_string();
+    let action = if segments.last() == Some(&job_text) { &segments[..segments.len() - 1] } else { segments };
+    let href = format!("{}/{}", call.base, action.join("/"));
+    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
+    sent.set("async", true)
+        .set("id", job_text.as_str())
+        .link("parent", parent)
+        .link("replay", href.as_str())
+        .set("href", format!("{href}/{job_text}"))
+}
+
+/// How an action stands that went on after its answer. One that is not known any more leads back to what it was about.
 pub async fn action_status(call: Arc<Call>) -> Handled {
-    let (job, href) = job_of_path(&call)?;
-    let doc = Doc::new().set("id", job.id.to_string()).set("href", href);
+    let segments = &call.target.segments;
+    let Ok((job, _)) = job_of_path(&call) else {
+        let parent = segments[..segments.len() - 2].to_vec();
+        let href = format!("{}/{}", call.base, parent.join("/"));
+        call.look(parent, call.output).await?;
+        return Ok(Answer::empty(301).with(header::LOCATION, &href));
+    };
+    let doc = under_way(&call, Doc::new(), job.id);
     Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
 }
 

@@ -15,17 +15,21 @@ use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
 use super::representation::check::require;
-use super::representation::types::{CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
-use super::request::Call;
-use super::route::routes;
+use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
+use super::request::{Call, Target};
+use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
 
 routes! { ROUTES:
     "datacenters" => GET list, POST add;
     "datacenters/{}" => GET get, PUT update, DELETE delete;
-    "datacenters/{}/clusters" => GET list_clusters;
-    "datacenters/{}/clusters/{}" => GET get_cluster;
+    "datacenters/{}/clusters" => GET list_clusters, POST add_cluster;
+    "datacenters/{}/clusters/{}" => GET in_cluster, PUT in_cluster, DELETE in_cluster;
+    "datacenters/{}/clusters/{}/networks" => GET in_cluster, POST in_cluster;
+    "datacenters/{}/clusters/{}/networks/{}" => GET in_cluster, PUT in_cluster, DELETE in_cluster;
+    "datacenters/{}/clusters/{}/permissions" => GET in_cluster, POST in_cluster;
+    "datacenters/{}/clusters/{}/permissions/{}" => GET in_cluster, DELETE in_cluster;
     "datacenters/{}/storagedomains" => GET list_domains, POST attach;
     "datacenters/{}/storagedomains/{}" => GET get_domain, DELETE detach;
     "datacenters/{}/storagedomains/{}/activate" => POST activate;
@@ -132,7 +136,8 @@ async fn update(call: Arc<Call>) -> Handled {
 
 async fn delete(call: Arc<Call>) -> Handled {
     let data_center = center(&call, &call.world)?.id;
-    remove(&call, RemoveDataCenter { data_center }).await
+    let sent = call.optional_body(&[&ACTION])?.map(|(_, sent)| sent).unwrap_or_default();
+    remove(&call, RemoveDataCenter { data_center, force: sent.bool("force").unwrap_or_default() }).await
 }
 
 /// The clusters of the data center, by name.
@@ -147,10 +152,26 @@ async fn list_clusters(call: Arc<Call>) -> Handled {
     listed(&call, &CLUSTER, clusters_of(&call)?.into_iter().map(|c| clusters::view(call.base, c)))
 }
 
-async fn get_cluster(call: Arc<Call>) -> Handled {
+async fn add_cluster(call: Arc<Call>) -> Handled {
+    let data_center = center(&call, &call.world)?.id;
+    let mut sent = call.body(&CLUSTER)?;
+    require(&sent, "Cluster", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+    sent.put("data_center", Doc::new().set("id", data_center.to_string()));
+    clusters::create(&call, &sent).await
+}
+
+/// Whatever is asked of a cluster of the data center is what is asked of the cluster.
+async fn in_cluster(call: Arc<Call>) -> Handled {
     let id = call.id(3)?;
-    let found = clusters_of(&call)?.into_iter().find(|c| c.id == id);
-    shown(&call, &CLUSTER, &clusters::view(call.base, call.found(found, 3)?))
+    call.found(clusters_of(&call)?.into_iter().find(|c| c.id == id), 3)?;
+    let target = Target {
+        segments: call.target.segments.iter().skip(2).cloned().collect(),
+        matrix: call.target.matrix.clone(),
+        query: call.target.query.clone(),
+    };
+    let handler = route::find(&target.segments).and_then(|route| route.handler(&call.method));
+    let handler = call.found(handler, 2)?;
+    handler(Arc::new(call.at(target))).await
 }
 
 /// The storage domain that the path names, where it is attached to the data center that the path names.
@@ -185,9 +206,16 @@ async fn attach(call: Arc<Call>) -> Handled {
     created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made))
 }
 
+/// Takes a storage domain from the data center; local storage can be in no other, and is removed.
 async fn detach(call: Arc<Call>) -> Handled {
-    let domain = attached(&call, &call.world)?.id;
-    let outcome = call.submit(DetachStorageDomain { domain }).await?;
+    let attached = attached(&call, &call.world)?;
+    let domain = attached.id;
+    let outcome = if attached.storage.kind == StorageKind::Localfs {
+        let host = attached.storage.located(&call.world).server.host;
+        call.submit(RemoveStorageDomain { domain, host, format: true, destroy: false }).await?
+    } else {
+        call.submit(DetachStorageDomain { domain }).await?
+    };
     removed_after(&call, &outcome).await
 }
 

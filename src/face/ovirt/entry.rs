@@ -34,6 +34,7 @@ pub const LINKS: &[(&str, bool)] = &[
     ("vms", true),
     ("disks", true),
     ("jobs", false),
+    ("storageconnections", false),
     ("vnicprofiles", false),
 ];
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
+use evirt_domain::access::Object;
+use evirt_domain::external::{EventSeverity, RemoveExternalEvent, Report, ReportExternalEvent};
 use evirt_domain::ids::*;
 use evirt_domain::world::NameKind;
 use evirt_projections::audit::Severity;
@@ -11,7 +13,10 @@ use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::parts::{date, listed, shown};
+use super::collection::{created, remove};
+use super::parts::{date, given, listed, shown, text};
+use super::representation::check::require;
+use super::representation::description::EnumDef;
 use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
 use super::request::Call;
@@ -19,8 +24,8 @@ use super::route::routes;
 use crate::log::{AuditEntry, AuditFilter, AuditQuery, EventLog, Reference, SqliteLog, Unavailable};
 
 routes! { ROUTES:
-    "events" => GET list;
-    "events/{}" => GET get;
+    "events" => GET list, POST add;
+    "events/{}" => GET get, DELETE delete;
 }
 
 /// How many entries are read from the log at a time where each has to be looked at.
@@ -31,7 +36,7 @@ const NO_CUSTOM_ID: i64 = -1;
 const FLOOD_RATE: i64 = 30;
 
 /// The entry as the API shows it.
-pub fn view(base: &str, entry: &AuditEntry) -> Doc {
+pub fn view(world: &World, base: &str, entry: &AuditEntry) -> Doc {
     let row = &entry.row;
     let severity = Severity::from_number(row.severity.number()).unwrap_or_default();
     let doc = Doc::with_capacity(20)
@@ -45,6 +50,10 @@ pub fn view(base: &str, entry: &AuditEntry) -> Doc {
         .set("origin", origin(entry))
         .set("custom_id", row.custom_id.unwrap_or(NO_CUSTOM_ID))
         .set("flood_rate", row.flood_rate.unwrap_or(FLOOD_RATE));
+    let doc = match world.external_events.get(entry.id) {
+        Some(event) => doc.opt("custom_data", text(&event.custom_data)),
+        None => doc,
+    };
     let of = &row.references;
     let references = [
         ("user", "users", of.user),
@@ -59,6 +68,11 @@ pub fn view(base: &str, entry: &AuditEntry) -> Doc {
         .into_iter()
         .filter_map(|(member, collection, id)| Some((member, collection, id?)))
         .fold(doc, |doc, (member, collection, id)| doc.reference(member, id.to_string(), format!("{base}/{collection}/{id}")))
+}
+
+/// Whether an entry is still shown: one that a system outside reported may have been removed since.
+fn is_shown(world: &World, entry: &AuditEntry) -> bool {
+    entry.row.custom_id.is_none() || world.external_events.get(entry.id).is_some()
 }
 
 fn origin(entry: &AuditEntry) -> &str {
@@ -95,7 +109,7 @@ pub async fn find(
             return Ok(wanted.into_iter().map(|n| std::mem::replace(&mut found[n], nothing())).collect());
         }
     };
-    if plan.matches_all() {
+    if plan.matches_all() && world.external_events.hidden() == 0 {
         let query = AuditQuery {
             after: from,
             oldest_first,
@@ -146,7 +160,7 @@ async fn walk(
         for entry in batch {
             let record = record(&entry);
             let row = AuditRowView { record: &record, view };
-            if plan.matches(&row) {
+            if is_shown(world, &entry) && plan.matches(&row) {
                 found.push(entry);
             }
             if found.len() == wanted {
@@ -232,12 +246,70 @@ async fn list(call: Arc<Call>) -> Handled {
     let page = Page::of(call.max()?);
     let found = find(call.engine().log(), &call.world, &plan, from, page.max).await;
     let found = found.map_err(|error| unavailable(&call, &error))?;
-    listed(&call, &EVENT, found.iter().map(|entry| view(call.base, entry)))
+    listed(&call, &EVENT, found.iter().map(|entry| view(&call.world, call.base, entry)))
+}
+
+/// The entry of an id, unless it is hidden.
+async fn entry(call: &Call, world: &World, id: Option<u64>) -> Result<AuditEntry, Answer> {
+    let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
+    let entry = call.engine().log().audit_entry(id).await.map_err(|error| unavailable(call, &error))?;
+    call.found(entry.filter(|entry| is_shown(world, entry)), 1)
 }
 
 async fn get(call: Arc<Call>) -> Handled {
-    let id: Option<u64> = call.segment(1).parse().ok();
-    let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
-    let entry = call.engine().log().audit_entry(id).await.map_err(|error| unavailable(&call, &error))?;
-    shown(&call, &EVENT, &view(call.base, &call.found(entry, 1)?))
+    let entry = entry(&call, &call.world, call.segment(1).parse().ok()).await?;
+    shown(&call, &EVENT, &view(&call.world, call.base, &entry))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let entry = entry(&call, &call.world, call.segment(1).parse().ok()).await?;
+    remove(&call, RemoveExternalEvent { event: entry.id }).await
+}
+
+static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal", "warning", "error", "alert"] };
+
+type Maker = fn(Uuid) -> Object;
+
+/// What an external event may be about: the member of its document, and what an identifier there names.
+const ABOUT: &[(&str, Maker)] = &[
+    ("vm", |id| Object::Vm(id.into())),
+    ("host", |id| Object::Host(id.into())),
+    ("storage_domain", |id| Object::StorageDomain(id.into())),
+    ("template", |id| Object::Template(id.into())),
+    ("cluster", |id| Object::Cluster(id.into())),
+    ("data_center", |id| Object::DataCenter(id.into())),
+];
+
+/// The identifier that a reference in a report gives.
+fn referred(call: &Call, sent: &Doc, member: &str) -> Result<Option<Uuid>, Answer> {
+    let Some(id) = sent.text(&format!("{member}.id")) else { return Ok(None) };
+    let bad = || call.bad(&Fault::failed(format!("{member}: {id} is no identifier")));
+    Uuid::parse_str(id).map(Some).map_err(|_| bad())
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&EVENT)?;
+    let needed = ["origin", "severity", "customId", "description"];
+    require(&sent, "Event", "add", &needed).map_err(|fault| call.bad(&fault))?;
+    let severity = sent.text("severity").unwrap_or_default();
+    let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
+    let (severity, _) = known.ok_or_else(|| call.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
+    let mut about = Vec::new();
+    for (member, object) in ABOUT {
+        about.extend(referred(&call, &sent, member)?.map(object));
+    }
+    let report = Report {
+        severity,
+        description: given(&sent, "description").unwrap_or_default(),
+        origin: given(&sent, "origin").unwrap_or_default(),
+        custom_id: sent.int("custom_id").unwrap_or_default(),
+        flood_rate: sent.int("flood_rate"),
+        custom_data: given(&sent, "custom_data").unwrap_or_default(),
+        about,
+        user: referred(&call, &sent, "user")?.map(UserId),
+    };
+    let outcome = call.submit(ReportExternalEvent(report)).await?;
+    let id = outcome.events.first().map(|recorded| recorded.position);
+    let entry = entry(&call, &outcome.world, id).await?;
+    created(&call, &EVENT, &view(&outcome.world, call.base, &entry))
 }

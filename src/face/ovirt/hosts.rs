@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evirt_domain::access::Object;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
+use evirt_domain::host_net::device_id;
 use evirt_domain::host_net_setup::CommitHostNetworks;
 use evirt_domain::ids::{ClusterId, HostId, VmId};
 use evirt_domain::install::DEFAULT_CLUSTER;
@@ -15,6 +16,7 @@ use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::world::NameKind;
 use evirt_domain::{World, access};
+use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, created, grace, remove};
@@ -22,7 +24,7 @@ pub use super::host_nics::statistics as nic_statistics;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
-use super::representation::types::{HOST, STORAGE};
+use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
@@ -44,6 +46,8 @@ routes! { ROUTES:
     "hosts/{}/iscsilogin" => POST iscsi_login;
     "hosts/{}/storage" => GET list_storage;
     "hosts/{}/storage/{}" => GET get_storage;
+    "hosts/{}/hooks" => GET list_hooks;
+    "hosts/{}/hooks/{}" => GET get_hook;
     "hosts/{}/statistics" => GET list_statistics;
     "hosts/{}/statistics/{}" => GET get_statistic;
 }
@@ -52,7 +56,7 @@ routes! { ROUTES:
 const ACTIONS: [&str; 9] =
     ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin", "forceselectspm"];
 /// The sub-collections of a host.
-const LINKS: [&str; 5] = ["storage", "nics", "tags", "permissions", "statistics"];
+const LINKS: [&str; 6] = ["storage", "nics", "tags", "permissions", "statistics", "hooks"];
 
 /// The host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host) -> Doc {
@@ -78,7 +82,15 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
         .set("memory", facts.memory)
         .opt("max_scheduling_memory", cluster.map(|c| schedulable(world, c, host)))
         .set("summary", summary(world, host))
+        .opt_path("certificate.organization", text(&facts.certificate.organization))
+        .opt_path("certificate.subject", text(&facts.certificate.subject))
+        .opt_path("hardware_information.manufacturer", text(&facts.hardware.manufacturer))
+        .opt_path("hardware_information.version", text(&facts.hardware.version))
+        .opt_path("hardware_information.serial_number", text(&facts.hardware.serial))
+        .opt_path("hardware_information.product_name", text(&facts.hardware.product))
         .opt_path("hardware_information.uuid", text(&facts.hardware_uuid))
+        .opt_path("hardware_information.family", text(&facts.hardware.family))
+        .opt("libvirt_version", text(&facts.libvirt).map(package_version))
         .opt_path("iscsi.initiator", text(&facts.iscsi_initiator))
         .opt_path("os.type", text(&facts.os))
         .opt_path("os.version.full_version", text(&facts.kernel));
@@ -93,6 +105,34 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
 
 fn status(host: &Host) -> Doc {
     Doc::new().set("state", host.status.name()).opt("detail", text(&host.detail))
+}
+
+/// The version of a package such as `libvirt-0.10.2-18.el6_4.9`.
+fn package_version(package: &str) -> Doc {
+    let number = package.split('-').find(|part| part.starts_with(|c: char| c.is_ascii_digit())).unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse::<i64>().unwrap_or_default());
+    let mut next = || parts.next().unwrap_or_default();
+    let (major, minor, build, revision) = (next(), next(), next(), next());
+    let doc = Doc::new().set("major", major).set("minor", minor).set("build", build).set("revision", revision);
+    doc.set("full_version", package)
+}
+
+/// A hook of a host as the API shows it.
+fn hook_view(base: &str, host: &Host, hook: &Hook) -> Doc {
+    let host_href = format!("{base}/hosts/{}", host.id);
+    let id = hook_id(host, hook);
+    Doc::new()
+        .set("id", id.to_string())
+        .set("href", format!("{host_href}/hooks/{id}"))
+        .set("name", &hook.name)
+        .set("event_name", &hook.event)
+        .set("md5", &hook.md5)
+        .reference("host", host.id.to_string(), host_href)
+}
+
+/// The identifier of a hook: the same for the same event and name on the same host.
+fn hook_id(host: &Host, hook: &Hook) -> Uuid {
+    device_id(host.id, &format!("hook {} {}", hook.event, hook.name)).0
 }
 
 fn cpu(host: &Host) -> Doc {
@@ -501,6 +541,18 @@ async fn list_statistics(call: Arc<Call>) -> Handled {
 async fn get_statistic(call: Arc<Call>) -> Handled {
     let (id, href, measured) = measured(&call)?;
     Statistic::one(&call, 3, id.0, "host", &href, &measured)
+}
+
+async fn list_hooks(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    listed(&call, &HOOK, host.facts.hooks.iter().map(|hook| hook_view(call.base, host, hook)))
+}
+
+async fn get_hook(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    let id: Uuid = call.id(3)?;
+    let hook = host.facts.hooks.iter().find(|hook| hook_id(host, hook) == id);
+    shown(&call, &HOOK, &hook_view(call.base, host, call.found(hook, 3)?))
 }
 
 /// The logical units that the host sees; none where it does not answer.

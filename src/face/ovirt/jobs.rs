@@ -1,22 +1,64 @@
-//! Jobs and their steps: work that takes time.
+//! Jobs and their steps: work that takes time, the engine's own and that of systems outside.
 
 use std::sync::Arc;
 
+use evirt_domain::external::*;
+use evirt_domain::ids::{JobId, Micros};
 use evirt_domain::job::{Job, JobStatus};
+use evirt_domain::{Actor, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::parts::{date, listed, shown};
+use super::collection::{act, created};
+use super::parts::{date, first_id, listed, shown};
 use super::representation::Doc;
+use super::representation::Fault;
+use super::representation::check::require;
+use super::representation::description::EnumDef;
 use super::representation::types::{JOB, STEP};
 use super::request::Call;
 use super::route::routes;
 
 routes! { ROUTES:
-    "jobs" => GET list;
+    "jobs" => GET list, POST add;
     "jobs/{}" => GET get;
-    "jobs/{}/steps" => GET list_steps;
+    "jobs/{}/end" => POST end;
+    "jobs/{}/clear" => POST clear;
+    "jobs/{}/steps" => GET list_steps, POST add_step;
     "jobs/{}/steps/{}" => GET get_step;
+    "jobs/{}/steps/{}/end" => POST end_step;
+}
+
+static STEP_TYPE: EnumDef = EnumDef { class: "StepEnum", members: &STEP_TYPES };
+static STATUS: EnumDef = EnumDef { class: "JobExecutionStatus", members: &["finished", "failed", "aborted", "unknown"] };
+
+/// A job of either kind.
+enum Work<'a> {
+    Own(&'a Arc<Job>),
+    External(&'a Arc<ExternalJob>),
+}
+
+impl Work<'_> {
+    fn started(&self) -> (Micros, JobId) {
+        match self {
+            Self::Own(job) => (job.started_at, job.id),
+            Self::External(job) => (job.started_at, job.id),
+        }
+    }
+
+    fn view(&self, base: &str) -> Doc {
+        match self {
+            Self::Own(job) => view(base, job),
+            Self::External(job) => external_view(base, job),
+        }
+    }
+
+    fn steps(&self, base: &str) -> Vec<Doc> {
+        match self {
+            Self::Own(job) => (0..job.task.steps().len()).filter_map(|n| step_view(base, job, n)).collect(),
+            Self::External(job) => job.steps.iter().map(|step| external_step_view(base, job, step)).collect(),
+        }
+    }
 }
 
 /// How a step stands.
@@ -27,6 +69,13 @@ fn step_state(job: &Job, step: usize) -> &'static str {
         JobStatus::Failed(_) if step == job.steps_done => "FAILED",
         JobStatus::Failed(_) => "ABORTED",
         JobStatus::Started => "STARTED",
+    }
+}
+
+fn with_owner(doc: Doc, base: &str, owner: Actor) -> Doc {
+    match owner.user() {
+        Some(owner) => doc.reference("owner", owner.to_string(), format!("{base}/users/{owner}")),
+        None => doc,
     }
 }
 
@@ -51,10 +100,25 @@ pub fn view(base: &str, job: &Job) -> Doc {
     if let JobStatus::Failed(why) = &job.status {
         doc = doc.set_path("status.detail", why);
     }
-    if let Some(owner) = job.owner.user() {
-        doc = doc.reference("owner", owner.to_string(), format!("{base}/users/{owner}"));
-    }
-    doc.set("href", href)
+    with_owner(doc, base, job.owner).set("href", href)
+}
+
+/// The external job as the API shows it.
+fn external_view(base: &str, job: &ExternalJob) -> Doc {
+    let href = format!("{base}/jobs/{}", job.id);
+    let doc = Doc::new()
+        .set("id", job.id.to_string())
+        .set("description", &job.description)
+        .set_path("status.state", job.status.name())
+        .set("start_time", date(job.started_at))
+        .set("last_updated", date(job.updated_at))
+        .opt("end_time", job.ended_at.map(date))
+        .set("external", true)
+        .set("auto_cleared", job.auto_cleared)
+        .action("clear", format!("{href}/clear"))
+        .action("end", format!("{href}/end"))
+        .link("steps", format!("{href}/steps"));
+    with_owner(doc, base, job.owner).set("href", href)
 }
 
 /// The identifier of a job's `n`th step: made of the job's.
@@ -87,29 +151,122 @@ pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
     )
 }
 
-fn job(call: &Call) -> Result<&Arc<Job>, Answer> {
-    call.found(call.world.jobs.get(&call.id(1)?), 1)
+/// A step of an external job as the API shows it.
+fn external_step_view(base: &str, job: &ExternalJob, step: &ExternalStep) -> Doc {
+    let job_href = format!("{base}/jobs/{}", job.id);
+    let href = format!("{job_href}/steps/{}", step.id);
+    let mut doc = Doc::new()
+        .set("id", step.id.to_string())
+        .set("description", &step.description)
+        .set("type", step.kind.to_uppercase())
+        .set("number", step.number)
+        .set_path("status.state", step.status.name())
+        .set("start_time", date(step.started_at))
+        .opt("end_time", step.ended_at.map(date))
+        .set("external", true)
+        .action("end", format!("{href}/end"))
+        .set("href", href);
+    if let Some(parent) = step.parent {
+        doc = doc.reference("parent_step", parent.to_string(), format!("{job_href}/steps/{parent}"));
+    }
+    doc.reference("job", job.id.to_string(), job_href)
+}
+
+fn job<'a>(call: &Call, world: &'a World) -> Result<Work<'a>, Answer> {
+    let id = call.id(1)?;
+    let own = world.jobs.get(&id).map(Work::Own);
+    call.found(own.or_else(|| world.external_jobs.get(&id).map(Work::External)), 1)
 }
 
 /// The newest first, as upstream lists them.
 async fn list(call: Arc<Call>) -> Handled {
-    let mut found: Vec<&Arc<Job>> = call.world.jobs.values().collect();
-    found.sort_unstable_by_key(|job| std::cmp::Reverse((job.started_at, job.id)));
-    listed(&call, &JOB, found.into_iter().map(|job| view(call.base, job)))
+    let own = call.world.jobs.values().map(Work::Own);
+    let mut found: Vec<Work> = own.chain(call.world.external_jobs.values().map(Work::External)).collect();
+    found.sort_unstable_by_key(|job| std::cmp::Reverse(job.started()));
+    listed(&call, &JOB, found.into_iter().map(|job| job.view(call.base)))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &JOB, &view(call.base, job(&call)?))
+    shown(&call, &JOB, &job(&call, &call.world)?.view(call.base))
 }
 
 async fn list_steps(call: Arc<Call>) -> Handled {
-    let job = job(&call)?;
-    listed(&call, &STEP, (0..job.task.steps().len()).filter_map(|n| step_view(call.base, job, n)))
+    listed(&call, &STEP, job(&call, &call.world)?.steps(call.base))
+}
+
+/// The step that the path names.
+fn step(call: &Call, world: &World) -> Result<Doc, Answer> {
+    let id = call.id::<Uuid>(3)?.to_string();
+    let steps = job(call, world)?.steps(call.base);
+    call.found(steps.into_iter().find(|step| step.text("id") == Some(id.as_str())), 3)
 }
 
 async fn get_step(call: Arc<Call>) -> Handled {
-    let (job, id): (_, Uuid) = (job(&call)?, call.id(3)?);
-    let step = (0..job.task.steps().len()).find(|n| step_id(job, *n) == id);
-    let doc = step.and_then(|n| step_view(call.base, job, n));
-    shown(&call, &STEP, &call.found(doc, 3)?)
+    shown(&call, &STEP, &step(&call, &call.world)?)
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&JOB)?;
+    require(&sent, "Job", "add", &["description"]).map_err(|fault| call.bad(&fault))?;
+    let description = sent.text("description").unwrap_or_default().to_owned();
+    let auto_cleared = sent.bool("auto_cleared").unwrap_or(true);
+    let outcome = call.submit(AddExternalJob { description, auto_cleared }).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.external_jobs.get(&id));
+    created(&call, &JOB, &external_view(call.base, call.found(made, 0)?))
+}
+
+async fn add_step(call: Arc<Call>) -> Handled {
+    let id: JobId = call.id(1)?;
+    job(&call, &call.world)?;
+    let sent = call.body(&STEP)?;
+    require(&sent, "Step", "add", &["type", "description"]).map_err(|fault| call.bad(&fault))?;
+    let kind = sent.text("type").unwrap_or_default();
+    if !STEP_TYPES.contains(&kind.to_lowercase().as_str()) {
+        return Err(call.bad(&Fault::invalid_value(kind, &STEP_TYPE)));
+    }
+    let parent = match sent.text("parent_step.id").filter(|id| !id.is_empty()) {
+        Some(text) => {
+            Some(Uuid::parse_str(text).map_err(|_| call.bad(&Fault::failed(format!("parent_step: {text} is no identifier"))))?)
+        }
+        None => None,
+    };
+    let (kind, description) = (kind.to_lowercase(), sent.text("description").unwrap_or_default().to_owned());
+    let outcome = call.submit(AddExternalStep { job: id, parent, kind, description }).await?;
+    let made = outcome.world.external_jobs.get(&id).and_then(|job| {
+        let step = outcome.events.iter().find_map(|recorded| match &recorded.event {
+            evirt_domain::Event::ExternalStepAdded(added) => job.step(added.step),
+            _ => None,
+        });
+        Some(external_step_view(call.base, job, step?))
+    });
+    created(&call, &STEP, &call.found(made, 1)?)
+}
+
+/// How work ended, as the action says.
+fn ending(call: &Call, sent: &Doc) -> Result<WorkStatus, Answer> {
+    require(sent, "Action", "end", &["status.state"]).map_err(|fault| call.bad(&fault))?;
+    let state = sent.text("status.state").unwrap_or_default();
+    let ending = WorkStatus::ENDS.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(state));
+    ending.map(|(status, _)| status).ok_or_else(|| call.bad(&Fault::invalid_value(state, &STATUS)))
+}
+
+async fn end(call: Arc<Call>) -> Handled {
+    let job = job(&call, &call.world)?.started().1;
+    let sent = call.action()?;
+    let status = ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
+    let force = sent.bool("force").unwrap_or(false);
+    act(&call, sent, EndExternalJob { job, status, force }, |doc| doc).await
+}
+
+async fn clear(call: Arc<Call>) -> Handled {
+    let job = job(&call, &call.world)?.started().1;
+    act(&call, call.action()?, ClearExternalJob { job }, |doc| doc).await
+}
+
+async fn end_step(call: Arc<Call>) -> Handled {
+    let job = job(&call, &call.world)?.started().1;
+    step(&call, &call.world)?;
+    let sent = call.action()?;
+    let status = ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
+    act(&call, sent, EndExternalStep { job, step: call.id(3)?, status }, |doc| doc).await
 }

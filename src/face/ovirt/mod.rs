@@ -8,7 +8,9 @@ mod cache;
 mod capabilities;
 mod clusters;
 mod collection;
+mod condition;
 mod datacenters;
+mod details;
 mod disks;
 mod entry;
 mod events;
@@ -19,12 +21,14 @@ mod networks;
 mod parts;
 mod permissions;
 mod probe;
+mod repeat;
 pub mod representation;
 pub mod request;
 mod roles;
 pub mod route;
 mod rsdl;
 mod schema;
+mod storageconnections;
 mod storagedomains;
 mod tags;
 mod templates;
@@ -44,9 +48,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
-use self::answer::Answer;
+use self::answer::{Answer, Handled};
+use self::condition::Conditions;
 use self::representation::{Fault, Format};
-use self::request::{Call, Target};
+use self::request::{Call, Handler, Target};
 use self::route::Route;
 use super::http::{App, Transport, Unauthorized, authenticate_request};
 
@@ -64,6 +69,7 @@ const COLLECTIONS: &[&[Route]] = &[
     networks::ROUTES,
     permissions::ROUTES,
     roles::ROUTES,
+    storageconnections::ROUTES,
     storagedomains::ROUTES,
     tags::ROUTES,
     templates::ROUTES,
@@ -132,17 +138,32 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
             Some(handler) => {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let call = Call { app, caller, method, base, secure, target, headers, body, output, world };
-                match permitted(&call) {
-                    Ok(()) => handler(Arc::new(call)).await.unwrap_or_else(|failed| failed),
-                    Err(refused) => refused,
-                }
+                let conditions = Conditions::default();
+                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions };
+                carry_out(Arc::new(call), route, handler).await.unwrap_or_else(|failed| failed)
             }
         },
     };
     let mut response = answer.with(super::http::CORRELATION_ID, &correlation_id).into_response();
     effect.write(base, secure, response.headers_mut());
     response
+}
+
+/// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
+async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
+    permitted(&call)?;
+    if matches!(call.method, Method::GET | Method::HEAD) {
+        return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
+    }
+    let changed = async {
+        condition::check(&call, route).await?;
+        repeat::check(&call, route).await?;
+        handler(call.clone()).await
+    };
+    match changed.await {
+        Err(refused) if route.is_action() => Err(refused.in_action(call.action().unwrap_or_default(), call.output)),
+        answer => answer,
+    }
 }
 
 /// What can be refused of any request before its handler sees it: reading what is hidden, and parameters that make no sense, which
@@ -208,7 +229,10 @@ mod tests {
         assert_eq!(find("vms/1"), Some("vms/{}"));
         assert_eq!(find("vms/1/start"), Some("vms/{}/start"));
         assert_eq!(find("vms/1/suspend/2"), Some("vms/{}/suspend/{}"));
+        assert_eq!(find("vms/1/start/2"), Some("{}/action/{}"));
+        assert_eq!(find("hosts/1/creation_status/2"), Some("{}/creation_status/{}"));
         assert_eq!(find("vms/1/nothing"), None);
+        assert_eq!(find("vms/1/start/2/3"), None);
         assert_eq!(find("vms/1/nics/2/activate"), Some("vms/{}/nics/{}/activate"));
         let start = route::find(&["vms".into(), "1".into(), "start".into()]).unwrap();
         assert!(start.handler(&Method::GET).is_none());

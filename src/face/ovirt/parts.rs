@@ -1,11 +1,13 @@
 //! Pieces that the views of several collections share: references, dates, versions and statistics.
 
+use axum::http::Method;
 use chrono::{DateTime, Local, SecondsFormat};
 use evirt_domain::data_center::Version;
 use evirt_domain::ids::Micros;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
+use super::details::with_details;
 use super::representation::description::TypeDef;
 use super::representation::types::STATISTIC;
 use super::representation::{Doc, render_fragment};
@@ -16,12 +18,15 @@ use crate::engine::Outcome;
 pub fn listed(call: &Call, of: &'static TypeDef, docs: impl IntoIterator<Item = Doc>) -> Handled {
     // A negative number is no limit.
     let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-    let rendered = docs.into_iter().take(max).map(|doc| render_fragment(of, &doc, call.output));
+    let rendered = docs.into_iter().take(max).map(|doc| render_fragment(of, &with_details(call, of, doc), call.output));
     Ok(Answer::collection(of, rendered, call.output))
 }
 
 /// One document.
 pub fn shown(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
+    if call.method != Method::PUT && (call.all_content() || call.details().next().is_some()) {
+        return Ok(Answer::doc(200, of, &with_details(call, of, doc.clone()), call.output));
+    }
     Ok(Answer::doc(200, of, doc, call.output))
 }
 

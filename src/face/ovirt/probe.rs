@@ -3,8 +3,9 @@
 use evirt_domain::host::{HostFacts, ProbeFailure};
 use evirt_domain::ids::HostId;
 use evirt_domain::storage::Storage;
+use evirt_domain::storage_connection::ConnectionConfig;
 
-use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Reply, StorageFacts};
+use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
 use crate::reactors::{host_facts, storage_spec};
 
 /// The operation that all questions belong to: calls that only read are answered afresh each time.
@@ -33,16 +34,41 @@ pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -
     }
 }
 
-/// Asks whether a host can reach a storage that is free for a new storage domain, and if not why.
-pub async fn storage(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> Result<(), String> {
+/// Asks what a host finds on a storage, or why it does not reach it.
+pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> Result<StorageFacts, String> {
     let spec = storage_spec(storage).ok_or("hosts have no part in such storage")?;
     let call = Call::CheckStorage { host: host.0, storage: spec };
     match ask(driver, call).await {
-        Ok(Reply::Storage(StorageFacts { existing: None, .. })) => Ok(()),
-        Ok(Reply::Storage(StorageFacts { existing: Some(found), .. })) => {
-            Err(format!("the storage domain {} lies there", found.name))
-        }
+        Ok(Reply::Storage(facts)) => Ok(facts),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whether what a host finds on a storage leaves room for a new storage domain, and if not why.
+pub fn free(found: &Result<StorageFacts, String>) -> Result<(), String> {
+    match found {
+        Ok(StorageFacts { existing: None, .. }) => Ok(()),
+        Ok(StorageFacts { existing: Some(found), .. }) => Err(format!("the storage domain {} lies there", found.name)),
+        Err(why) => Err(why.clone()),
+    }
+}
+
+/// Asks whether a host finds an iSCSI target at its portal and is let in, and if not why.
+pub async fn target(
+    driver: &dyn Hypervisor,
+    host: HostId,
+    config: &ConnectionConfig,
+    password: Option<String>,
+) -> Result<(), String> {
+    let call = Call::LoginTarget {
+        host: host.0,
+        portal: Portal { address: config.address.clone(), port: config.port },
+        target: config.target.clone(),
+        user: Some(config.username.clone()).filter(|user| !user.is_empty()),
+        password,
+    };
+    // A login is remembered by the id of its operation: an id of its own each time asks afresh.
+    let operation = OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63);
+    driver.call(operation, call).await.map(drop).map_err(|error| error.to_string())
 }

@@ -5,22 +5,26 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use evirt_domain::World;
+use evirt_domain::command::Expecting;
 use evirt_domain::context::Actor;
+use evirt_domain::creation::Keyed;
 use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
 use evirt_domain::world::NameKind;
-use evirt_domain::{Decide, Event};
+use evirt_domain::{Decide, Event, Key};
 use evirt_projections::inventory::{self, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
+use super::condition::{Condition, Conditions};
+use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
 use super::representation::{parse, parse_any};
-use super::visible;
+use super::{route, visible};
 use crate::engine::{Engine, Outcome, Request};
 use crate::face::http::{App, Caller};
 
@@ -103,9 +107,26 @@ pub struct Call {
     pub output: Format,
     /// The World when the request came.
     pub world: Arc<World>,
+    /// What its first command is decided on.
+    pub conditions: Conditions,
 }
 
 impl Call {
+    /// The same request, asked at another place.
+    pub fn at(&self, target: Target) -> Self {
+        Self {
+            app: self.app.clone(),
+            caller: self.caller.clone(),
+            method: self.method.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            world: self.world.clone(),
+            conditions: self.conditions.clone(),
+            target,
+            ..*self
+        }
+    }
+
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.app.engine
@@ -200,11 +221,54 @@ impl Call {
         Visible::to(&self.world, self.caller.user)
     }
 
-    /// Whether the client wants these parts of a resource within it: `Accept: application/xml; detail=disks+nics`.
-    pub fn wants_detail(&self, part: &str) -> bool {
+    /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
+    pub fn details(&self) -> impl Iterator<Item = &str> {
         let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let details = accept.split(';').filter_map(|piece| piece.trim().strip_prefix("detail="));
-        details.flat_map(|words| words.split('+')).any(|word| word.trim().eq_ignore_ascii_case(part))
+        let details = accept.split([';', ',']).filter_map(|piece| piece.trim().strip_prefix("detail="));
+        details.flat_map(|words| words.split('+')).map(|word| word.trim().trim_matches('"')).filter(|word| !word.is_empty())
+    }
+
+    /// Whether the client wants these parts of a resource within it.
+    pub fn wants_detail(&self, part: &str) -> bool {
+        self.all_content() || self.details().any(|word| word.eq_ignore_ascii_case(part))
+    }
+
+    /// Whether the client wants a resource with all that is within it.
+    pub fn all_content(&self) -> bool {
+        self.headers.get("all-content").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+    }
+
+    /// Whether the client does not want to wait for what goes on: by `;async`, `<async>true</async>` or `Expect: 202-accepted`.
+    pub fn goes_on(&self, sent: &Doc) -> Result<bool, Answer> {
+        Ok(self.flag("async")? || sent.bool("async") == Some(true) || self.expects("202-accepted"))
+    }
+
+    /// What the caller's GET of a path would be answered, in the World that this request saw.
+    pub async fn look(&self, segments: Vec<String>, output: Format) -> Handled {
+        self.look_in(self.world.clone(), segments, output).await
+    }
+
+    /// What the caller's GET of a path would be answered in a World.
+    pub async fn look_in(&self, world: Arc<World>, segments: Vec<String>, output: Format) -> Handled {
+        let missing = self.missing(segments.join("/"));
+        let handler = route::find(&segments).and_then(|route| route.handler(&Method::GET));
+        let Some(handler) = handler else { return Err(missing) };
+        let target = Target { segments, matrix: self.target.matrix.clone(), query: Vec::new() };
+        let call = Call {
+            app: self.app.clone(),
+            caller: self.caller.clone(),
+            method: Method::GET,
+            base: self.base,
+            secure: self.secure,
+            target,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            output,
+            world,
+            conditions: Conditions::default(),
+        };
+        visible::check(&call, &call.visible())?;
+        handler(Arc::new(call)).await
     }
 
     /// The format of the body, by its content type or by how it begins.
@@ -244,11 +308,25 @@ impl Call {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
-    /// Submits a command as the caller.
+    /// The action that came with a deletion; nothing where another document came, or none.
+    pub fn deletion(&self) -> Doc {
+        self.action().unwrap_or_default()
+    }
+
+    /// Submits a command as the caller; the first of a request on the request's conditions.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         let request =
             Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
-        self.engine().submit(&request, command).await.map_err(|rejection| Answer::refusal(&rejection, self.output))
+        let Condition { versions, key } = self.conditions.take();
+        let command = Expecting { command, versions };
+        let Some((key, digest)) = key else {
+            let outcome = self.engine().submit(&request, command).await;
+            return outcome.map_err(|rejection| Answer::refusal(&rejection, self.output));
+        };
+        match self.engine().submit(&request, Keyed { command, key: key.clone(), digest }).await {
+            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::overtaken(self, &key).await),
+            outcome => outcome.map_err(|rejection| Answer::refusal(&rejection, self.output)),
+        }
     }
 
     /// Waits for the job that a command opened; a failed one is a refusal.
@@ -263,9 +341,12 @@ impl Call {
 
     /// Whether the client wants to wait until what it creates is ready.
     pub fn wants_to_wait(&self) -> bool {
-        ["expect", "x-ovirt-expect"].iter().any(|name| {
-            self.headers.get(*name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.eq_ignore_ascii_case("201-created"))
-        })
+        self.expects("201-created")
+    }
+
+    fn expects(&self, what: &str) -> bool {
+        let given = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        ["expect", "x-ovirt-expect"].into_iter().filter_map(given).any(|value| value.trim().eq_ignore_ascii_case(what))
     }
 
     /// The identifier that a reference in a body means: by id, or by name.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use axum::http::Method;
 
+use super::collection::{action_status, creation_status};
 use super::request::Handler;
 
 /// A path with its methods.
@@ -51,16 +52,34 @@ pub fn find(segments: &[String]) -> Option<&'static Route> {
         index
     });
     let first = segments.first().map_or("", String::as_str);
-    let candidates = index.get(&(segments.len(), first))?;
     let fits = |parts: &[&str]| parts.iter().zip(segments).all(|(part, segment)| *part == "{}" || part == segment);
-    candidates.iter().find(|(parts, _)| fits(parts)).map(|(_, route)| *route)
+    let candidates = index.get(&(segments.len(), first)).map_or(&[][..], Vec::as_slice);
+    candidates.iter().find(|(parts, _)| fits(parts)).map(|(_, route)| *route).or_else(|| status(segments))
 }
+
+/// How something stands that goes on after its answer: below every action, and below everything that is created.
+fn status(segments: &[String]) -> Option<&'static Route> {
+    let [above @ .., last_but_one, _] = segments else { return None };
+    if last_but_one == "creation_status" {
+        return find(above).filter(|route| route.path.ends_with("{}")).map(|_| &CREATION_STATUS);
+    }
+    find(&segments[..segments.len() - 1]).filter(|route| route.is_action() && !above.is_empty()).map(|_| &ACTION_STATUS)
+}
+
+static ACTION_STATUS: Route = Route { path: "{}/action/{}", methods: &[(Method::GET, |call| Box::pin(action_status(call)))] };
+static CREATION_STATUS: Route =
+    Route { path: "{}/creation_status/{}", methods: &[(Method::GET, |call| Box::pin(creation_status(call)))] };
 
 impl Route {
     /// What answers a method; HEAD is answered like GET.
     pub fn handler(&self, method: &Method) -> Option<Handler> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
         self.methods.iter().find(|(m, _)| m == wanted).map(|(_, handler)| *handler)
+    }
+
+    /// Whether it is an action: what can only be posted to.
+    pub fn is_action(&self) -> bool {
+        self.methods.iter().all(|(method, _)| *method == Method::POST)
     }
 
     /// The value of the Allow header.

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
+use evirt_domain::ids::{HostId, StorageConnectionId};
 use evirt_domain::storage::*;
+use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created};
-use super::parts::{first_id, given, listed, number, shown, text};
-use super::probe::{self, ISCSI_PORT};
+use super::parts::{first_id, given, listed, shown, text};
+use super::probe;
 use super::representation::check::require;
 use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
+use super::storageconnections as connections;
 use super::work::removed_after;
+use crate::hypervisor::Reply;
+use crate::reactors::{domain_files, found_domain};
 
 routes! { ROUTES:
     "storagedomains" => GET list, POST add;
@@ -32,7 +37,7 @@ pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
         (DomainState::Ready, Some(_)) => None,
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
     };
-    let mut links = vec!["permissions"];
+    let mut links = vec!["permissions", "storageconnections"];
     if domain.class == DomainClass::Iso {
         links.push("files");
     }
@@ -64,35 +69,33 @@ fn common(world: &World, domain: &StorageDomain) -> Doc {
         .opt("comment", text(&domain.config.comment))
         .set("type", domain.class.name())
         .set("master", domain.is_master(world))
-        .set("storage", storage(&domain.storage))
+        .set("storage", storage(world, &domain.storage))
         .opt("available", known.then_some(domain.available))
         .opt("used", known.then_some(domain.used))
         .set("committed", domain.committed(world))
         .set("storage_format", domain.format.name())
 }
 
-fn storage(storage: &Storage) -> Doc {
-    let doc = Doc::new()
-        .set("type", storage.kind.name())
-        .opt("address", text(&storage.address).filter(|_| !storage.kind.is_block()))
-        .opt("path", text(&storage.path))
-        .opt("mount_options", text(&storage.mount_options))
-        .opt("vfs_type", text(&storage.vfs_type));
+fn storage(world: &World, storage: &DomainStorage) -> Doc {
+    let located = storage.located(world);
     if !storage.kind.is_block() {
-        return doc;
+        let id = storage.connections.first().map(ToString::to_string);
+        return connections::fields(&located.server).opt("id", id);
     }
-    let units: Vec<Doc> = storage
+    let units: Vec<Doc> = located
         .luns
         .iter()
-        .map(|lun| {
-            Doc::new()
-                .set("id", lun)
-                .opt("address", text(&storage.address))
-                .opt("port", (storage.port != 0).then_some(storage.port))
-                .opt("target", text(&storage.target))
+        .map(|lun| match &lun.portal {
+            None => Doc::new().set("id", &lun.id),
+            Some(portal) => Doc::new()
+                .set("id", &lun.id)
+                .set("address", &portal.address)
+                .set("port", portal.port)
+                .set("target", &portal.target)
+                .opt("username", text(&portal.username)),
         })
         .collect();
-    doc.set_path("volume_group.logical_unit", units)
+    Doc::new().set("type", storage.kind.name()).set_path("volume_group.logical_unit", units)
 }
 
 /// A file of an ISO domain as the API shows it.
@@ -122,28 +125,36 @@ fn config(sent: &Doc) -> StorageDomainConfig {
     config
 }
 
-/// Demands what a new storage domain needs, in the order in which upstream looks.
+/// Demands what a new storage domain needs, in the order in which upstream looks. An ISO or export domain without a name is one that
+/// is there already.
 fn complete(sent: &Doc) -> Result<(), Fault> {
     const CLASS: &str = "StorageDomain";
     require(sent, CLASS, "add", &["host.id|name", "type", "storage"])?;
-    require(sent, CLASS, "add", &["storage.type"])?;
     let empty = Doc::new();
     let storage = sent.doc("storage").unwrap_or(&empty);
-    let needed: &[&[&str]] = match sent.text("storage.type") {
-        Some("nfs") => &[&["path"], &["address"]],
-        Some("posixfs" | "glusterfs") => &[&["path"], &["vfsType"]],
-        Some("localfs") => &[&["path"]],
-        _ => &[],
-    };
-    for names in needed {
-        require(storage, "Storage", "add", names)?;
-    }
-    if needed.is_empty() {
-        for unit in units(storage) {
-            require(unit, "LogicalUnit", "getLunIds", &["id"])?;
+    if !storage.has("id") {
+        require(sent, CLASS, "add", &["storage.type"])?;
+        let needed: &[&[&str]] = match storage.text("type") {
+            Some("nfs") => &[&["path"], &["address"]],
+            Some("posixfs" | "glusterfs") => &[&["path"], &["vfsType"]],
+            Some("localfs") => &[&["path"]],
+            _ => &[],
+        };
+        for names in needed {
+            require(storage, "Storage", "add", names)?;
+        }
+        if needed.is_empty() {
+            for unit in units(storage) {
+                require(unit, "LogicalUnit", "getLunIds", &["id"])?;
+            }
         }
     }
-    require(sent, CLASS, "addDomain", &["name"])
+    if existing(sent) { Ok(()) } else { require(sent, CLASS, "addDomain", &["name"]) }
+}
+
+/// Whether a request takes in what is on the storage already: an ISO or export domain, said by leaving out the name.
+fn existing(sent: &Doc) -> bool {
+    matches!(sent.text("type"), Some("iso" | "export")) && !sent.has("name")
 }
 
 /// The logical units of a storage, given right there or within a volume group.
@@ -152,29 +163,38 @@ fn units(storage: &Doc) -> impl Iterator<Item = &Doc> {
 }
 
 /// Where a request says that the storage is.
-fn sent_storage(sent: &Doc) -> Storage {
+fn sent_storage(call: &Call, sent: &Doc) -> Result<Storage, Answer> {
     let empty = Doc::new();
     let storage = sent.doc("storage").unwrap_or(&empty);
-    let kind = storage.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
-    let unit = units(storage).next().unwrap_or(&empty);
-    let of_unit = |field: &str| given(unit, field).or_else(|| given(storage, field));
-    Storage {
-        kind,
-        address: of_unit("address").unwrap_or_default(),
-        path: given(storage, "path").unwrap_or_default(),
-        port: number(unit, "port").or_else(|| number(storage, "port")).unwrap_or(if kind == StorageKind::Iscsi {
-            ISCSI_PORT
-        } else {
-            0
-        }),
-        target: of_unit("target").unwrap_or_default(),
-        luns: units(storage).filter_map(|unit| given(unit, "id")).collect(),
-        vfs_type: given(storage, "vfs_type").unwrap_or_default(),
-        mount_options: given(storage, "mount_options").unwrap_or_default(),
+    if let Some(id) = storage.text("id") {
+        let known = uuid::Uuid::parse_str(id).ok().map(StorageConnectionId);
+        let known = known.and_then(|id| call.world.storage_connections.get(&id));
+        let known = known.ok_or_else(|| call.missing(format!("StorageConnection: id={id}")))?;
+        return Ok(Storage { connection: Some(known.id), ..Storage::files(known.config.clone()) });
     }
+    let kind = storage.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
+    if !kind.is_block() {
+        return Ok(Storage::files(connections::config(call, kind, storage)?));
+    }
+    let luns = units(storage).map(|unit| lun(call, kind, storage, unit)).collect::<Result<_, _>>()?;
+    Ok(Storage { server: ConnectionConfig::of(kind), connection: None, luns })
 }
 
-fn domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+/// A logical unit that a request names; what it does not say of its portal the storage around it may.
+fn lun(call: &Call, kind: StorageKind, storage: &Doc, unit: &Doc) -> Result<Lun, Answer> {
+    let id = given(unit, "id").unwrap_or_default();
+    let said = |field: &str| unit.has(field) || storage.has(field);
+    if kind != StorageKind::Iscsi || !(said("address") || said("target")) {
+        return Ok(Lun { id, portal: None });
+    }
+    let mut portal = connections::config(call, kind, storage)?;
+    portal.apply(&ConnectionPatch { kind: None, path: None, ..connections::patch(call, unit)? });
+    portal.path.clear();
+    Ok(Lun { id, portal: Some(portal) })
+}
+
+/// The storage domain that the path names.
+pub fn domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
     call.found(world.storage_domains.get(&call.id(1)?), 1)
 }
 
@@ -190,17 +210,18 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&STORAGE_DOMAIN)?;
     complete(&sent).map_err(|fault| call.bad(&fault))?;
-    let host = call.found(call.reference(&sent, "host", NameKind::Host, "Host")?, 0)?;
-    let storage = sent_storage(&sent);
-    let command = CreateStorageDomain {
-        config: config(&sent),
-        class: sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data),
-        format: sent.text("storage_format").and_then(StorageFormat::from_name),
-        host,
-        mount: probe::storage(&**call.engine().driver(), host, &storage).await,
-        storage,
+    let host: HostId = call.found(call.reference(&sent, "host", NameKind::Host, "Host")?, 0)?;
+    let storage = sent_storage(&call, &sent)?;
+    let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
+    let found = probe::reach(&**call.engine().driver(), host, &storage).await;
+    let outcome = if existing(&sent) {
+        let found = found.map(|facts| found_domain(&facts));
+        call.submit(ImportStorageDomain { config: config(&sent), class, storage, host, found }).await?
+    } else {
+        let format = sent.text("storage_format").and_then(StorageFormat::from_name);
+        let mount = probe::free(&found);
+        call.submit(CreateStorageDomain { config: config(&sent), class, format, host, mount, storage }).await?
     };
-    let outcome = call.submit(command).await?;
     let world = call.settle(&outcome).await?;
     let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));
     created(&call, &STORAGE_DOMAIN, &view(&world, call.base, call.found(made, 0)?))
@@ -234,8 +255,18 @@ fn files<'a>(call: &Call, world: &'a World) -> Result<(&'a StorageDomain, &'a [D
     call.found((domain.class == DomainClass::Iso).then_some((&**domain, domain.files.as_slice())), 1)
 }
 
+/// Lists the files that are there now: those of an active domain are looked up anew.
 async fn list_files(call: Arc<Call>) -> Handled {
-    let (domain, files) = files(&call, &call.world)?;
+    let (known, _) = files(&call, &call.world)?;
+    let mut world = call.world.clone();
+    if known.is_in(AttachmentStatus::Active)
+        && let Ok(Reply::Files(found)) =
+            probe::ask(&**call.engine().driver(), crate::hypervisor::Call::ListFiles { domain: known.id.0 }).await
+    {
+        let report = ReportDomainFiles { domain: known.id, files: domain_files(found) };
+        world = call.submit(report).await?.world;
+    }
+    let (domain, files) = files(&call, &world)?;
     listed(&call, &FILE, files.iter().map(|file| file_view(call.base, domain, file)))
 }
 
@@ -276,15 +307,9 @@ mod tests {
         let mut sent = nfs();
         sent.remove("name");
         assert_eq!(missing(&sent), "StorageDomain [name] required for addDomain");
-    }
-
-    #[test]
-    fn a_logical_unit_may_stand_in_a_volume_group() {
-        let unit = || Doc::new().set("id", "lun1").set("address", "san").set("target", "iqn.a");
-        let grouped = Doc::new().set_path("storage.type", "iscsi").set_path("storage.volume_group.logical_unit", vec![unit()]);
-        let plain = Doc::new().set_path("storage.type", "iscsi").set_path("storage.logical_unit", vec![unit()]);
-        let read = sent_storage(&grouped);
-        assert_eq!(read, sent_storage(&plain));
-        assert_eq!((read.luns.as_slice(), read.address.as_str(), read.port), (&["lun1".to_owned()][..], "san", ISCSI_PORT));
+        assert_eq!(missing(&sent.set("type", "export")), "", "it is one that exists");
+        let by_connection =
+            Doc::new().set_path("storage.id", "1").set("type", "data").set_path("host.name", "a").set("name", "b");
+        assert_eq!(missing(&by_connection), "");
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use evirt_domain::Decide;
 
 use super::answer::{Answer, Handled};
-use super::collection::grace;
+use super::collection::{grace, under_way};
 use super::representation::Doc;
 use super::representation::types::ACTION;
-use super::request::Call;
+use super::request::{Call, jobs};
 use crate::engine::Outcome;
 
-/// Carries an action out and waits for the job that it opens, unless the client said that it would not.
+/// Carries an action out and waits for the job that it opens, unless the client said that it would not: then 202 with where to look.
 pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> Handled {
     carry_out(call, call.action()?, command).await
 }
@@ -19,18 +19,15 @@ pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> H
 /// As [`act_and_wait`], with the action that the answer repeats.
 pub async fn carry_out(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
-    let waits = sent.bool("async") != Some(true);
-    let done = async {
-        let outcome = call.submit(command).await?;
-        if waits {
-            call.settle(&outcome).await?;
-        }
-        Ok(())
-    };
-    match done.await {
-        Ok(()) => complete(call, sent),
-        Err(refused) => Err(Answer::in_action(refused, sent, call.output)),
+    let outcome = call.submit(command).await?;
+    if call.goes_on(&sent)?
+        && let Some(job) = jobs(&outcome).next()
+    {
+        let doc = under_way(call, sent, job).set_path("status.state", "pending");
+        return Ok(Answer::doc(202, &ACTION, &doc, call.output));
     }
+    call.settle(&outcome).await?;
+    complete(call, sent)
 }
 
 /// The answer to an action that is done.
@@ -40,7 +37,7 @@ pub fn complete(call: &Call, answer: Doc) -> Handled {
 
 /// The answer to a removal, after the job that it opened; 202 at once where the client does not want to wait.
 pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
-    if call.flag("async")? {
+    if call.goes_on(&call.deletion())? {
         return Ok(Answer::empty(202));
     }
     call.settle(outcome).await?;

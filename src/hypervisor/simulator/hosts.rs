@@ -304,6 +304,11 @@ impl Machine {
             libvirt_version: "libvirt-0.10.2-18.el6_4.9".to_owned(),
             kvm: true,
             iscsi_initiator: Some(format!("iqn.1994-05.com.example:{:012x}", uuid.as_u128() & 0xffff_ffff_ffff)),
+            certificate: CertificateFacts {
+                organization: "Simulated".to_owned(),
+                subject: format!("O=Simulated,CN={}", entry.address),
+            },
+            hooks: entry.hooks.clone(),
             power_management: entry
                 .power_management
                 .as_ref()

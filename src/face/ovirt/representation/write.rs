@@ -30,6 +30,11 @@ pub fn render_fragment(def: &TypeDef, doc: &Doc, format: Format) -> Vec<u8> {
     out
 }
 
+/// How long what stands between two items is at the most.
+const JSON_COMMA: usize = 1;
+/// How long what stands around the items of a collection mostly is.
+const AROUND_ITEMS: usize = 1024;
+
 /// A collection as a whole response body, put together from items that [`render_fragment`] wrote in the same format.
 ///
 /// `about` is what the collection says besides its items: `actions`, `total`, `active`.
@@ -37,7 +42,10 @@ pub fn render_collection<I>(def: &TypeDef, about: &Doc, items: I, format: Format
 where
     I: IntoIterator<Item: AsRef<[u8]>>,
 {
-    let mut out = Vec::with_capacity(16 * 1024);
+    // A page is hundreds of kilobytes: to copy it again each time that it outgrows its place would cost as much as writing it.
+    let items: Vec<I::Item> = items.into_iter().collect();
+    let length: usize = items.iter().map(|item| item.as_ref().len() + JSON_COMMA).sum();
+    let mut out = Vec::with_capacity(length + AROUND_ITEMS);
     match format {
         Format::Xml => {
             out.extend_from_slice(DECLARATION);

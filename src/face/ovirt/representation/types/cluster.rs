@@ -1,12 +1,12 @@
 //! Data centers, clusters and quotas.
 
 use super::common::{CPU, STATUS, SUPPORTED_VERSIONS, TRANSPARENT_HUGE_PAGES, VERSION};
-use super::enums::{MIGRATE_ON_ERROR, STORAGE_FORMAT, STORAGE_TYPE};
+use super::enums::{MIGRATE_ON_ERROR, SCHEDULING_POLICY_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
 use super::identity::USERS;
 use super::storage::DISKS;
 use super::vm::VMS;
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, group, int, long, member, text};
+use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, group, int, long, member};
 
 /// A data center: `<data_center>`.
 pub static DATA_CENTER: TypeDef = TypeDef {
@@ -85,5 +85,5 @@ pub(super) static SCHEDULING_POLICY: TypeDef = TypeDef {
     element: "scheduling_policy",
     plural: "",
     class: "SchedulingPolicy",
-    fields: fields![text("policy"), group("thresholds", &SCHEDULING_POLICY_THRESHOLDS),],
+    fields: fields![member("policy", &SCHEDULING_POLICY_TYPE), group("thresholds", &SCHEDULING_POLICY_THRESHOLDS),],
 };

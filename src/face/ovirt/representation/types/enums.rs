@@ -4,7 +4,7 @@ use crate::face::ovirt::representation::description::EnumDef;
 
 macro_rules! enums {
     ($($name:ident = $class:literal: $($member:literal)*;)*) => {
-        $(pub(super) static $name: EnumDef = EnumDef { class: $class, members: &[$($member),*] };)*
+        $(pub(in crate::face::ovirt) static $name: EnumDef = EnumDef { class: $class, members: &[$($member),*] };)*
     };
 }
 
@@ -21,6 +21,7 @@ enums! {
     BOOT_PROTOCOL = "BootProtocol": "dhcp" "static" "none";
     MIGRATE_ON_ERROR = "MigrateOnError": "migrate" "do_not_migrate" "migrate_highly_available";
     PM_PROXY_TYPE = "PmProxyType": "cluster" "dc" "engine";
+    SCHEDULING_POLICY_TYPE = "SchedulingPolicyType": "none" "evenly_distributed" "power_saving";
     FENCE_TYPE = "FenceType": "manual" "restart" "start" "stop" "status";
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";
     SGIO = "ScsiGenericIO": "filtered" "unfiltered";

@@ -8,7 +8,7 @@ mod api;
 mod capabilities;
 mod cluster;
 mod common;
-mod enums;
+pub(in crate::face::ovirt) mod enums;
 mod gluster;
 mod host;
 mod identity;

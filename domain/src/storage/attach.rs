@@ -1,0 +1,278 @@
+//! Storage domains in data centers: attaching, activating, deactivating and detaching. The guide's chapter 9.4.
+
+use crate::access::Object;
+use crate::check::Act;
+use crate::command::Decide;
+use crate::context::Context;
+use crate::data_center::{DataCenter, Version};
+use crate::event::Event;
+use crate::host::HostStatus;
+use crate::ids::*;
+use crate::job::{JobEnded, Task};
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection, not_found};
+use crate::storage::provision::opened;
+use crate::storage::*;
+use crate::world::World;
+
+const ATTACH: Act = Act("attach", "Storage");
+/// The first compatibility version that knows the format v3.
+const FIRST_WITH_V3: Version = Version { major: 3, minor: 1 };
+
+fn manipulate(domain: StorageDomainId) -> Option<(Permit, Object)> {
+    Some((Permit::ManipulateStorageDomain, Object::StorageDomain(domain)))
+}
+
+/// The events that attach a domain to a data center.
+///
+/// The first data domain becomes the master and gives the data center its format; later ones are raised to it.
+pub(super) fn attach(
+    world: &World,
+    cx: &Context,
+    domain: &StorageDomain,
+    data_center: &DataCenter,
+) -> Result<Vec<Event>, Rejection> {
+    let data = domain.class == DomainClass::Data;
+    if data_center.master.is_none() && !data {
+        return Err(ATTACH.no(Key::DomainNeedsData));
+    }
+    if data && domain.storage.kind != data_center.config.storage_type {
+        return Err(ATTACH.no(Key::DomainTypeMismatch));
+    }
+    let one = match domain.class {
+        DomainClass::Iso => Some(Key::DomainOneIso),
+        DomainClass::Export => Some(Key::DomainOneExport),
+        DomainClass::Data | DomainClass::Image => None,
+    };
+    let twin = |d: &std::sync::Arc<StorageDomain>| {
+        d.class == domain.class && d.attachment.is_some_and(|a| a.data_center == data_center.id)
+    };
+    if let Some(key) = one.filter(|_| world.storage_domains.values().any(twin)) {
+        return Err(ATTACH.no(key));
+    }
+    if !world.hosts_in(data_center.id).any(|h| h.status == HostStatus::Up) {
+        return Err(ATTACH.no(Key::NoHostInDataCenter));
+    }
+    if let Some(master) = data_center.master.and_then(|id| world.storage_domains.get(&id))
+        && !master.is_in(AttachmentStatus::Active)
+    {
+        return Err(ATTACH.no(Key::MasterNotActive));
+    }
+    let format = data_center.storage_format.filter(|_| data).map_or(domain.format, |f| f.max(domain.format));
+    if format == StorageFormat::V3 && data_center.config.version < FIRST_WITH_V3 {
+        return Err(ATTACH.no(Key::DomainFormatUnsupported).with("format", format.name()));
+    }
+    let master = data && data_center.master.is_none();
+    let description = format!("Attaching Storage Domain {} to Data Center {}", domain.config.name, data_center.config.name);
+    Ok(vec![
+        StorageDomainAttached { domain: domain.id, data_center: data_center.id, master, format }.into(),
+        opened(cx, 0, description, Task::AttachStorageDomain { domain: domain.id }),
+    ])
+}
+
+/// Attaches a storage domain to a data center; it is activated at once.
+#[derive(Clone, Debug)]
+pub struct AttachStorageDomain {
+    pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
+}
+
+impl Decide for AttachStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let domain = world.storage_domain(self.domain)?;
+        let data_center = world.data_center(self.data_center)?;
+        if domain.attachment.is_some() {
+            return Err(ATTACH.no(Key::DomainAlreadyAttached));
+        }
+        if domain.state != DomainState::Ready {
+            return Err(ATTACH.no(Key::DomainStatusIllegal).with("status", "locked"));
+        }
+        attach(world, cx, domain, data_center)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        manipulate(self.domain)
+    }
+}
+
+/// The domain with its attachment to a data center, or that there is none.
+fn attached(world: &World, domain: StorageDomainId) -> Result<(&StorageDomain, Attachment), Rejection> {
+    let found = world.storage_domain(domain)?;
+    let attachment = found.attachment.ok_or_else(|| not_found(format_args!("StorageDomain: id={domain}")))?;
+    Ok((found, attachment))
+}
+
+/// The events that lock a domain for a task.
+fn lock(cx: &Context, domain: &StorageDomain, from: AttachmentStatus, what: &str, task: Task) -> Vec<Event> {
+    let to = AttachmentStatus::Locked;
+    vec![
+        StorageDomainStatusChanged { domain: domain.id, from, to, new_master: None, reason: String::new() }.into(),
+        opened(cx, 0, format!("{what} Storage Domain {}", domain.config.name), task),
+    ]
+}
+
+/// Activates an attached storage domain.
+#[derive(Clone, Debug)]
+pub struct ActivateStorageDomain {
+    pub domain: StorageDomainId,
+}
+
+impl Decide for ActivateStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("activate", "Storage");
+        let (domain, attachment) = attached(world, self.domain)?;
+        if matches!(attachment.status, AttachmentStatus::Active | AttachmentStatus::Locked) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        }
+        let master = world.data_center(attachment.data_center)?.master.and_then(|id| world.storage_domains.get(&id));
+        if master.is_some_and(|m| m.id != self.domain && !m.is_in(AttachmentStatus::Active)) {
+            return Err(act.no(Key::MasterNotActive));
+        }
+        if !world.hosts_in(attachment.data_center).any(|h| h.status == HostStatus::Up) {
+            return Err(act.no(Key::NoHostInDataCenter));
+        }
+        Ok(lock(cx, domain, attachment.status, "Activating", Task::ActivateStorageDomain { domain: self.domain }))
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        manipulate(self.domain)
+    }
+}
+
+/// Moves an active storage domain to maintenance.
+#[derive(Clone, Debug)]
+pub struct DeactivateStorageDomain {
+    pub domain: StorageDomainId,
+}
+
+impl Decide for DeactivateStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("deactivate", "Storage");
+        let (domain, attachment) = attached(world, self.domain)?;
+        if attachment.status != AttachmentStatus::Active {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        }
+        if domain.is_master(world) {
+            let another = |status| {
+                let mut others = world.storage_domains.values().filter(|d| d.id != self.domain);
+                others.any(|d| d.attachment == Some(Attachment { status, ..attachment }))
+            };
+            if another(AttachmentStatus::Locked) {
+                return Err(act.no(Key::MasterWithLocked));
+            }
+            if another(AttachmentStatus::Active) && successor(world, domain).is_none() {
+                return Err(act.no(Key::MasterWithOthers));
+            }
+        }
+        let uses = |vm: &crate::vm::Vm| !vm.is_down() && !vm.run.as_ref().map_or(&vm.cdrom, |run| &run.cdrom).is_empty();
+        let busy = world
+            .disks_on(self.domain)
+            .flat_map(|d| d.vms.iter().map(move |vm| (vm, d)))
+            .filter_map(|(vm, d)| Some((world.vms.get(vm)?, d)))
+            .any(|(vm, d)| !vm.is_down() && vm.disks.iter().any(|a| a.disk == d.id && a.active));
+        let iso_busy = domain.class == DomainClass::Iso
+            && world
+                .clusters
+                .values()
+                .filter(|c| c.config.data_center == Some(attachment.data_center))
+                .any(|c| world.vms_in(c.id).any(|vm| uses(vm)));
+        if busy || iso_busy {
+            return Err(act.no(Key::DomainHasActiveVms));
+        }
+        Ok(lock(cx, domain, attachment.status, "Deactivating", Task::DeactivateStorageDomain { domain: self.domain }))
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        manipulate(self.domain)
+    }
+}
+
+/// The active data domain that takes the master's part when it leaves.
+fn successor(world: &World, master: &StorageDomain) -> Option<StorageDomainId> {
+    let data_center = master.attachment?.data_center;
+    world
+        .storage_domains
+        .values()
+        .filter(|d| d.id != master.id && d.class == DomainClass::Data && d.is_in(AttachmentStatus::Active))
+        .find(|d| d.attachment.is_some_and(|a| a.data_center == data_center))
+        .map(|d| d.id)
+}
+
+/// Takes a storage domain from its data center.
+#[derive(Clone, Debug)]
+pub struct DetachStorageDomain {
+    pub domain: StorageDomainId,
+}
+
+impl Decide for DetachStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("detach", "Storage");
+        let (domain, attachment) = attached(world, self.domain)?;
+        if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        }
+        if domain.storage.kind == StorageKind::Localfs {
+            return Err(act.no(Key::LocalNoDetach));
+        }
+        if domain.is_master(world) {
+            return Err(act.no(Key::DomainLast));
+        }
+        if world.disks_on(self.domain).next().is_some() {
+            return Err(act.no(Key::DomainHasImages));
+        }
+        Ok(lock(cx, domain, attachment.status, "Detaching", Task::DetachStorageDomain { domain: self.domain }))
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        manipulate(self.domain)
+    }
+}
+
+/// Ends an attachment, activation, deactivation or detachment.
+#[derive(Clone, Debug)]
+pub struct FinishStorageTask {
+    pub job: JobId,
+    pub domain: StorageDomainId,
+    pub outcome: Result<(), String>,
+}
+
+impl Decide for FinishStorageTask {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let task = &world.job(self.job)?.task;
+        let end: Event = JobEnded { job: self.job, failure: self.outcome.clone().err() }.into();
+        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(vec![end]) };
+        let Some(attachment) = domain.attachment.filter(|a| a.status == AttachmentStatus::Locked) else {
+            return Ok(vec![end]);
+        };
+        let change = |to, new_master, reason: &str| -> Event {
+            let (domain, from, reason) = (self.domain, attachment.status, reason.to_owned());
+            StorageDomainStatusChanged { domain, from, to, new_master, reason }.into()
+        };
+        let mut events: Vec<Event> = Vec::new();
+        match (task, &self.outcome) {
+            (Task::AttachStorageDomain { .. }, Err(_)) => {
+                events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
+            }
+            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, None, why)),
+            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, None, why)),
+            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, None, why)),
+            (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
+                events.push(change(AttachmentStatus::Active, None, ""));
+                if domain.is_master(world) {
+                    let data_center = world.data_center(attachment.data_center)?;
+                    events.extend(crate::data_center::select_spm(world, data_center, None));
+                }
+            }
+            (Task::DetachStorageDomain { .. }, Ok(())) => {
+                events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
+            }
+            (_, Ok(())) => {
+                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
+                events.push(change(AttachmentStatus::Maintenance, new_master, ""));
+            }
+            (_, Err(_)) => {}
+        }
+        events.push(end);
+        Ok(events)
+    }
+}

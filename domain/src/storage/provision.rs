@@ -1,0 +1,491 @@
+//! Making, importing, changing and removing storage domains, and what is observed of them. The guide's chapter 12.
+
+use crate::access::Object;
+use crate::check::{self, Act};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::disk::DiskRemoved;
+use crate::event::Event;
+use crate::host::HostStatus;
+use crate::ids::*;
+use crate::job::{JobEnded, JobOpened, Task};
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::storage::*;
+use crate::storage_connection::{self, StorageConnectionAdded, StorageConnectionRemoved};
+use crate::vm::{DiskDetached, VmRemoved};
+use crate::world::{NameKind, World};
+
+/// The most logical units that one storage domain may have.
+pub const MAX_LUNS: usize = 256;
+
+fn check_config(act: Act, world: &World, id: Option<StorageDomainId>, config: &StorageDomainConfig) -> Result<(), Rejection> {
+    check::name(act, &config.name, check::MEDIUM_NAME)?;
+    check::text(act, "description", &config.description, check::MAX_TEXT)?;
+    check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
+    if world.exactly_named(NameKind::StorageDomain, &config.name).is_some_and(|other| Some(StorageDomainId(other)) != id) {
+        return Err(act.no(Key::StorageDomainNameInUse));
+    }
+    Ok(())
+}
+
+pub(super) fn opened(cx: &Context, n: u64, description: String, task: Task) -> Event {
+    JobOpened { job: cx.fresh(n), description, task }.into()
+}
+
+fn up(world: &World, act: Act, host: HostId) -> Result<(), Rejection> {
+    if world.host(host)?.status == HostStatus::Up { Ok(()) } else { Err(act.no(Key::HostNotUpForStorage)) }
+}
+
+/// The first of the fresh identifiers that connections get; those before it are the domain's and the job's.
+const FIRST_CONNECTION: u64 = 16;
+
+/// What a new domain's storage consists of, with the connections that have to be made for it.
+///
+/// A place that a connection leads to already is reached through that one; only iSCSI targets can serve several domains.
+fn settle(
+    act: Act,
+    world: &World,
+    cx: &Context,
+    host: HostId,
+    domain: StorageDomainId,
+    asked: &Storage,
+) -> Result<(DomainStorage, Vec<Event>), Rejection> {
+    let kind = asked.kind();
+    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut made: Vec<StorageConnectionAdded> = Vec::new();
+    let in_use = |by: &StorageDomain| act.no(Key::StorageConnectionExists).with("name", &by.config.name);
+    if kind == StorageKind::Glance {
+        return Err(act.no(Key::ConnectionKindUnsupported));
+    }
+    if !kind.is_block() {
+        let mut server = asked.server.clone();
+        server.host = (kind == StorageKind::Localfs).then_some(host);
+        let known = match asked.connection {
+            Some(id) => Some(world.storage_connections.get(&id).ok_or_else(|| act.no(Key::ConnectionMissing))?),
+            None => {
+                storage_connection::check_config(act, &server)?;
+                storage_connection::leading_to(world, &server)
+            }
+        };
+        if let Some(by) = known.and_then(|c| storage_connection::users(world, c.id).next()) {
+            return Err(in_use(by));
+        }
+        storage.connections.push(known.map_or_else(
+            || {
+                let connection = cx.fresh(FIRST_CONNECTION);
+                made.push(StorageConnectionAdded { connection, config: server, made_for: Some(domain) });
+                connection
+            },
+            |c| c.id,
+        ));
+        return Ok((storage, made.into_iter().map(Event::from).collect()));
+    }
+    if asked.luns.is_empty() {
+        return Err(act.no(Key::DomainWithoutLuns));
+    }
+    check::range(act, "storage.logical_unit", asked.luns.len() as i64, 1, MAX_LUNS as i64)?;
+    for lun in &asked.luns {
+        check::text(act, "storage.logical_unit.id", &lun.id, check::MAX_DESCRIPTION)?;
+        let has = |d: &&std::sync::Arc<StorageDomain>| d.storage.luns.iter().any(|own| own.id == lun.id);
+        if let Some(by) = world.storage_domains.values().find(has) {
+            return Err(in_use(by));
+        }
+        let mut connection = None;
+        if let Some(portal) = lun.portal.as_ref().filter(|_| kind == StorageKind::Iscsi) {
+            storage_connection::check_config(act, portal)?;
+            let known = storage_connection::leading_to(world, portal).map(|c| c.id);
+            let known = known.or_else(|| made.iter().find(|m| m.config.leads_where(portal)).map(|m| m.connection));
+            let id = known.unwrap_or_else(|| {
+                let connection = cx.fresh(FIRST_CONNECTION + made.len() as u64);
+                made.push(StorageConnectionAdded { connection, config: portal.clone(), made_for: Some(domain) });
+                connection
+            });
+            connection = Some(id);
+            if !storage.connections.contains(&id) {
+                storage.connections.push(id);
+            }
+        }
+        if storage.luns.iter().all(|own| own.id != lun.id) {
+            storage.luns.push(DomainLun { id: lun.id.clone(), connection });
+        }
+    }
+    Ok((storage, made.into_iter().map(Event::from).collect()))
+}
+
+/// Whether a domain of a class may have a format on such storage.
+fn fits(format: StorageFormat, class: DomainClass, kind: StorageKind) -> bool {
+    let data = class == DomainClass::Data;
+    match format {
+        StorageFormat::V1 => true,
+        StorageFormat::V2 => data && kind.is_block(),
+        StorageFormat::V3 => data,
+    }
+}
+
+/// Local storage belongs to the host of a data center of that kind.
+fn check_local(act: Act, world: &World, host: HostId, kind: StorageKind) -> Result<(), Rejection> {
+    if kind != StorageKind::Localfs {
+        return Ok(());
+    }
+    match world.data_center_of(world.host(host)?.config.cluster) {
+        Some(dc) if dc.config.storage_type == StorageKind::Localfs => Ok(()),
+        _ => Err(act.no(Key::DataCenterNotLocal)),
+    }
+}
+
+/// Creates a storage domain through a host, which was asked before whether it can reach the storage.
+#[derive(Clone, Debug)]
+pub struct CreateStorageDomain {
+    pub config: StorageDomainConfig,
+    pub class: DomainClass,
+    pub storage: Storage,
+    /// v3 for data and v1 for others where nothing is said.
+    pub format: Option<StorageFormat>,
+    pub host: HostId,
+    /// Whether the host can reach it, and if not why.
+    pub mount: Result<(), String>,
+}
+
+impl Decide for CreateStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("add", "Storage");
+        check_config(act, world, None, &self.config)?;
+        up(world, act, self.host)?;
+        if self.class == DomainClass::Image {
+            return Err(act.no(Key::DomainClassUnsupported));
+        }
+        check_local(act, world, self.host, self.storage.kind())?;
+        let domain: StorageDomainId = cx.fresh(0);
+        let (storage, connections) = settle(act, world, cx, self.host, domain, &self.storage)?;
+        let data = self.class == DomainClass::Data;
+        let format = self.format.unwrap_or(if data { StorageFormat::V3 } else { StorageFormat::V1 });
+        if !fits(format, self.class, self.storage.kind()) {
+            return Err(act.no(Key::DomainFormatUnsupported).with("format", format.name()));
+        }
+        if let Err(detail) = &self.mount {
+            return Err(act.no(Key::StorageMountFailed).with("detail", detail));
+        }
+        let description = format!("Adding Storage Domain {}", self.config.name);
+        let added =
+            StorageDomainAdded { domain, config: self.config.clone(), class: self.class, storage, format, host: self.host };
+        let mut events = vec![added.into()];
+        events.extend(connections);
+        events.push(opened(cx, 1, description, Task::CreateStorageDomain { domain, host: self.host }));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateStorageDomain, Object::System))
+    }
+}
+
+/// A storage domain as a host found it on storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundDomain {
+    pub id: StorageDomainId,
+    pub name: String,
+    pub class: DomainClass,
+    pub format: StorageFormat,
+    /// In bytes.
+    pub available: i64,
+    /// In bytes.
+    pub used: i64,
+}
+
+/// Takes in an ISO or export domain that lies on storage already.
+#[derive(Clone, Debug)]
+pub struct ImportStorageDomain {
+    /// An empty name becomes the one that was found.
+    pub config: StorageDomainConfig,
+    pub class: DomainClass,
+    pub storage: Storage,
+    pub host: HostId,
+    /// What the host found, or why it could not look.
+    pub found: Result<Option<FoundDomain>, String>,
+}
+
+impl Decide for ImportStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("add", "Storage");
+        up(world, act, self.host)?;
+        check_local(act, world, self.host, self.storage.kind())?;
+        let found = self.found.as_ref().map_err(|detail| act.no(Key::StorageMountFailed).with("detail", detail))?;
+        let found = found.as_ref().ok_or_else(|| act.no(Key::DomainNothingToImport))?;
+        if found.class != self.class || !matches!(found.class, DomainClass::Iso | DomainClass::Export) {
+            return Err(act.no(Key::DomainTypeIllegal).with("class", found.class.name()));
+        }
+        if world.storage_domains.contains(&found.id) {
+            return Err(act.no(Key::DomainExists));
+        }
+        let mut config = self.config.clone();
+        if config.name.is_empty() {
+            config.name = found.name.clone();
+        }
+        check_config(act, world, None, &config)?;
+        let (storage, connections) = settle(act, world, cx, self.host, found.id, &self.storage)?;
+        let imported = StorageDomainImported {
+            domain: found.id,
+            config,
+            class: found.class,
+            storage,
+            format: found.format,
+            available: found.available,
+            used: found.used,
+        };
+        Ok(std::iter::once(imported.into()).chain(connections).collect())
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateStorageDomain, Object::System))
+    }
+}
+
+/// A domain's storage is ready, with its available and used space, or could not be prepared.
+///
+/// Local storage is attached to its host's data center at once: it can be in no other.
+#[derive(Clone, Debug)]
+pub struct FinishStorageDomainCreation {
+    pub job: JobId,
+    pub domain: StorageDomainId,
+    pub outcome: Result<(i64, i64), String>,
+}
+
+impl Decide for FinishStorageDomainCreation {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if let Some(domain) = world.storage_domains.get(&self.domain).filter(|d| d.state == DomainState::Creating) {
+            match &self.outcome {
+                Ok((available, used)) => {
+                    events.push(StorageDomainCreated { domain: self.domain, available: *available, used: *used }.into());
+                    if let Some(host) = domain.storage.located(world).server.host.and_then(|id| world.hosts.get(&id)) {
+                        let data_center = world.data_center_of(host.config.cluster);
+                        let attached = data_center.map(|dc| super::attach::attach(world, cx, domain, dc));
+                        events.extend(attached.into_iter().flatten().flatten());
+                    }
+                }
+                Err(reason) => {
+                    let name = domain.config.name.clone();
+                    events.push(StorageDomainCreationFailed { domain: self.domain, name, reason: reason.clone() }.into());
+                    let own = |id: &&StorageConnectionId| {
+                        world.storage_connections.get(id).is_some_and(|c| c.made_for == Some(self.domain))
+                    };
+                    events.extend(released(world, domain).iter().filter(own).map(removal));
+                }
+            }
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+}
+
+fn removal(connection: &StorageConnectionId) -> Event {
+    StorageConnectionRemoved { connection: *connection }.into()
+}
+
+/// The connections of a domain that no other uses.
+fn released(world: &World, domain: &StorageDomain) -> Vec<StorageConnectionId> {
+    let alone = |id: &&StorageConnectionId| storage_connection::users(world, **id).all(|d| d.id == domain.id);
+    domain.storage.connections.iter().filter(alone).copied().collect()
+}
+
+/// The events by which a domain is gone, and the connections that led to it alone.
+pub(crate) fn gone(world: &World, domain: &StorageDomain, destroyed: bool) -> Vec<Event> {
+    let removed = StorageDomainRemoved { domain: domain.id, name: domain.config.name.clone(), destroyed };
+    std::iter::once(removed.into()).chain(released(world, domain).iter().map(removal)).collect()
+}
+
+/// The events by which all that lies on storage domains is forgotten: a VM goes when it has a disk there and none elsewhere.
+pub(crate) fn forgotten(world: &World, act: Act, domains: &[StorageDomainId]) -> Result<Vec<Event>, Rejection> {
+    let disks: Vec<_> = domains.iter().flat_map(|domain| world.disks_on(*domain)).collect();
+    let lost = |disk: &DiskId| disks.iter().any(|d| d.id == *disk);
+    let holders: std::collections::BTreeSet<VmId> = disks.iter().flat_map(|d| d.vms.iter().copied()).collect();
+    let mut events: Vec<Event> = Vec::new();
+    for vm in holders.iter().filter_map(|id| world.vms.get(id)) {
+        if vm.run.is_some() {
+            return Err(act.no(Key::DomainHasActiveVms));
+        }
+        if vm.disks.iter().all(|d| lost(&d.disk)) {
+            events.push(VmRemoved { vm: vm.id, name: vm.config.name.clone() }.into());
+        } else {
+            let gone = vm.disks.iter().filter(|d| lost(&d.disk));
+            events.extend(gone.map(|d| Event::from(DiskDetached { vm: vm.id, disk: d.disk })));
+        }
+    }
+    events.extend(disks.iter().map(|d| Event::from(DiskRemoved { disk: d.id, alias: d.config.alias.clone() })));
+    Ok(events)
+}
+
+/// Changes a storage domain.
+#[derive(Clone, Debug)]
+pub struct UpdateStorageDomain {
+    pub domain: StorageDomainId,
+    pub changes: StorageDomainPatch,
+}
+
+impl Decide for UpdateStorageDomain {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let current = world.storage_domain(self.domain)?;
+        let changes = self.changes.clone().reduce(&current.config);
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = current.config.clone();
+        wanted.apply(&changes);
+        check_config(Act("edit", "Storage"), world, Some(self.domain), &wanted)?;
+        Ok(vec![StorageDomainUpdated { domain: self.domain, changes }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::EditStorageDomainConfiguration, Object::StorageDomain(self.domain)))
+    }
+}
+
+/// Removes a storage domain that is attached nowhere; local storage is detached with it.
+///
+/// Destroying one forgets it together with what lies on it, also where it is attached and not active; its storage keeps the data.
+#[derive(Clone, Debug)]
+pub struct RemoveStorageDomain {
+    pub domain: StorageDomainId,
+    /// The host that wipes the storage.
+    pub host: Option<HostId>,
+    /// Whether the storage is wiped.
+    pub format: bool,
+    /// Whether it is only forgotten.
+    pub destroy: bool,
+}
+
+impl RemoveStorageDomain {
+    /// The events that take the domain from its data center.
+    fn detached(&self, world: &World, act: Act, domain: &StorageDomain) -> Result<Vec<Event>, Rejection> {
+        let Some(attachment) = domain.attachment else { return Ok(Vec::new()) };
+        if !self.destroy && domain.storage.kind != StorageKind::Localfs {
+            return Err(act.no(Key::DomainAttached));
+        }
+        if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive | AttachmentStatus::Unknown) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        }
+        if self.destroy && domain.is_master(world) {
+            return Err(act.no(Key::DomainDestroyLast));
+        }
+        if !self.destroy && world.disks_on(domain.id).next().is_some() {
+            return Err(act.no(Key::DomainHasImages));
+        }
+        Ok(vec![StorageDomainDetached { domain: domain.id, data_center: attachment.data_center }.into()])
+    }
+}
+
+impl Decide for RemoveStorageDomain {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Storage");
+        let domain = world.storage_domain(self.domain)?;
+        if domain.state != DomainState::Ready {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
+        }
+        let detached = self.detached(world, act, domain)?;
+        let Some(host) = self.host.filter(|_| !self.destroy) else {
+            let mut events = forgotten(world, act, &[self.domain])?;
+            events.extend(detached);
+            events.extend(gone(world, domain, self.destroy));
+            return Ok(events);
+        };
+        up(world, act, host)?;
+        let task = Task::RemoveStorageDomain { domain: self.domain, host, format: self.format };
+        let mut events = detached;
+        events.push(StorageDomainRemovalStarted { domain: self.domain }.into());
+        events.push(opened(cx, 0, format!("Removing Storage Domain {}", domain.config.name), task));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::DeleteStorageDomain, Object::StorageDomain(self.domain)))
+    }
+}
+
+/// A domain's storage is wiped, or could not be: the domain is ready again.
+#[derive(Clone, Debug)]
+pub struct FinishStorageDomainRemoval {
+    pub job: JobId,
+    pub domain: StorageDomainId,
+    pub outcome: Result<(), String>,
+}
+
+impl Decide for FinishStorageDomainRemoval {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events: Vec<Event> = Vec::new();
+        if let Some(domain) = world.storage_domains.get(&self.domain) {
+            match &self.outcome {
+                Ok(()) => events.extend(gone(world, domain, false)),
+                Err(_) => {
+                    let (available, used) = (domain.available, domain.used);
+                    events.push(StorageDomainCreated { domain: self.domain, available, used }.into());
+                }
+            }
+        }
+        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+}
+
+/// The free part of a domain, in percent, below which it runs low.
+pub const LOW_SPACE_PERCENT: i64 = 10;
+
+/// Whether a domain has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceLevel {
+    /// It has.
+    Enough,
+    /// Less than [`LOW_SPACE_PERCENT`] of it is free.
+    Low,
+    /// So little that it takes no more disks: [`crate::disk::CRITICAL_SPACE`].
+    Critical,
+}
+
+impl StorageDomain {
+    /// Whether it has room. Nothing grows on an ISO domain.
+    pub fn space_level(&self) -> SpaceLevel {
+        match () {
+            () if self.class == DomainClass::Iso => SpaceLevel::Enough,
+            () if self.available < crate::disk::CRITICAL_SPACE => SpaceLevel::Critical,
+            () if self.available < self.available.saturating_add(self.used) / 100 * LOW_SPACE_PERCENT => SpaceLevel::Low,
+            () => SpaceLevel::Enough,
+        }
+    }
+}
+
+/// How full a domain is, as a driver observed it.
+#[derive(Clone, Debug)]
+pub struct ReportDomainSpace {
+    pub domain: StorageDomainId,
+    pub available: i64,
+    pub used: i64,
+}
+
+impl Decide for ReportDomainSpace {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(Vec::new()) };
+        if (domain.available, domain.used) == (self.available, self.used) {
+            return Ok(Vec::new());
+        }
+        let (available, used) = (self.available, self.used);
+        Ok(vec![StorageDomainSpaceReported { domain: self.domain, available, used }.into()])
+    }
+}
+
+/// The files of an ISO domain, as a driver listed them.
+#[derive(Clone, Debug)]
+pub struct ReportDomainFiles {
+    pub domain: StorageDomainId,
+    pub files: Vec<DomainFile>,
+}
+
+impl Decide for ReportDomainFiles {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let same = world.storage_domains.get(&self.domain).is_none_or(|d| d.files == self.files);
+        Ok(if same {
+            Vec::new()
+        } else {
+            vec![StorageDomainFilesListed { domain: self.domain, files: self.files.clone() }.into()]
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! Keys of creations: what is sent again, and how long it is known.
+
+use evirt_domain::Key;
+use evirt_domain::access::ADMIN;
+use evirt_domain::cluster::{ClusterConfig, CreateCluster};
+use evirt_domain::creation::{CreationKeyed, KEEP_CREATION_KEYS, Keyed, MAX_CREATION_KEYS};
+
+use crate::harness::Story;
+
+fn create(name: &str, key: &str) -> Keyed<CreateCluster> {
+    let config = ClusterConfig { name: name.into(), ..ClusterConfig::default() };
+    Keyed { command: CreateCluster { config }, key: key.into(), digest: name.into() }
+}
+
+#[test]
+fn a_key_is_used_once_and_only_for_what_was_accepted() {
+    let mut story = Story::installed();
+    story.when(create("no good", "k")).refused(Key::NameSpecialCharacters);
+    story.does(create("web", "k"));
+    story.when(create("web", "k")).refused(Key::CreationRepeated);
+    story.when(create("other", "k")).refused(Key::CreationKeyReused);
+    let creation = story.world.creations.find(ADMIN, "k", story.now).unwrap();
+    assert_eq!((creation.first + 1, creation.keyed), (story.world.position, story.world.position));
+    story.now += KEEP_CREATION_KEYS;
+    story.when(create("other", "k")).then(&["ClusterCreated", "CreationKeyed"]);
+}
+
+#[test]
+fn the_oldest_keys_are_forgotten() {
+    let mut story = Story::installed();
+    for n in 0..=MAX_CREATION_KEYS {
+        story.given(vec![CreationKeyed { user: ADMIN, key: format!("k{n}").into(), digest: "00ff".into(), events: 1 }.into()]);
+    }
+    let known = |key: &str| story.world.creations.find(ADMIN, key, story.now).is_some();
+    assert!(!known("k0") && known("k1") && known(&format!("k{MAX_CREATION_KEYS}")));
+}

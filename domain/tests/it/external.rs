@@ -1,0 +1,92 @@
+//! What systems outside report and do.
+
+use evirt_domain::Key;
+use evirt_domain::external::*;
+use evirt_domain::ids::*;
+use evirt_domain::job::{ClearJobs, JobOpened, KEEP_FINISHED, Task};
+use uuid::Uuid;
+
+use crate::harness::*;
+
+fn report(origin: &str, custom_id: i64, flood_rate: Option<i64>) -> ReportExternalEvent {
+    ReportExternalEvent(Report {
+        severity: EventSeverity::Error,
+        description: "The disk is hot".into(),
+        origin: origin.into(),
+        custom_id,
+        flood_rate,
+        custom_data: String::new(),
+        about: Vec::new(),
+        user: None,
+    })
+}
+
+fn begun() -> (Story, JobId) {
+    let mut story = Story::installed();
+    story.does(AddExternalJob { description: "Backup".into(), auto_cleared: true });
+    let job = story.world.external_jobs.values().next().unwrap().id;
+    (story, job)
+}
+
+fn step(job: JobId, parent: Option<Uuid>) -> AddExternalStep {
+    AddExternalStep { job, parent, kind: "executing".into(), description: "Copying".into() }
+}
+
+fn newest(story: &Story, job: JobId) -> Uuid {
+    story.world.external_jobs.get(&job).unwrap().steps.last().unwrap().id
+}
+
+#[test]
+fn a_number_is_reported_once_until_its_time_is_over_or_it_is_removed() {
+    let mut story = Story::installed();
+    story.when(report("oVirt", 1, None)).refused(Key::ExternalOrigin);
+    story.when(report("nagios", -1, None)).refused(Key::OutOfRange);
+    story.does(report("nagios", 1, Some(60)));
+    story.when(report("nagios", 1, Some(60))).refused(Key::ExternalEventExists);
+    story.when(report("zabbix", 1, None)).then(&["ExternalEventReported"]);
+    story.now += 60_000_000;
+    story.does(report("nagios", 1, None));
+    let event = story.world.position;
+    story.now += 600_000_000;
+    story.when(report("nagios", 1, None)).refused(Key::ExternalEventExists);
+    story.does(RemoveExternalEvent { event });
+    story.when(RemoveExternalEvent { event }).refused(Key::ExternalOrigin);
+    story.when(RemoveExternalEvent { event: 1 }).refused(Key::ExternalOrigin);
+    story.when(report("nagios", 1, None)).then(&["ExternalEventReported"]);
+    assert_eq!(story.world.external_events.hidden(), 1);
+}
+
+#[test]
+fn steps_are_within_steps_and_end_with_them() {
+    let (mut story, job) = begun();
+    story.does(step(job, None));
+    let outer = newest(&story, job);
+    story.does(step(job, Some(outer)));
+    let inner = newest(&story, job);
+    story.when(step(job, Some(nowhere()))).refused(Key::StepWithoutParent);
+    story.when(step(nowhere(), None)).refused(Key::EntityNotFound);
+    story.does(EndExternalStep { job, step: outer, status: WorkStatus::Failed });
+    let at = |story: &Story, id| story.world.external_jobs.get(&job).unwrap().step(id).unwrap().status;
+    assert_eq!((at(&story, outer), at(&story, inner)), (WorkStatus::Failed, WorkStatus::Failed));
+    story.when(EndExternalStep { job, step: inner, status: WorkStatus::Finished }).refused(Key::JobEnded);
+    story.when(EndExternalStep { job, step: nowhere(), status: WorkStatus::Finished }).refused(Key::StepUnknown);
+    story.when(step(job, Some(outer))).refused(Key::StepWithoutParent);
+}
+
+#[test]
+fn an_external_job_ends_and_is_cleared() {
+    let (mut story, job) = begun();
+    let end = |force| EndExternalJob { job, status: WorkStatus::Finished, force };
+    story.when(ClearExternalJob { job }).then(&["ExternalJobEnded", "ExternalJobsCleared"]);
+    story.does(end(false));
+    story.when(end(false)).refused(Key::JobEnded);
+    story.when(step(job, None)).refused(Key::JobEnded);
+    story.when(ClearExternalJob { job }).then(&["ExternalJobsCleared"]);
+    story.when(ClearJobs).then(&[]);
+    story.now += KEEP_FINISHED + 1;
+    story.when(ClearJobs).then(&["ExternalJobsCleared"]);
+    let own = JobId(Uuid::from_u128(1));
+    story.given(vec![JobOpened { job: own, description: "Starting".into(), task: Task::StartVm { vm: nowhere() } }.into()]);
+    story.when(ClearExternalJob { job: own }).refused(Key::NotExternal);
+    story.when(ClearExternalJob { job: nowhere() }).refused(Key::EntityNotFound);
+}

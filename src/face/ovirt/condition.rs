@@ -1,0 +1,177 @@
+//! Conditional requests: entity tags on resources, and `If-Match` and `If-None-Match` against them.
+//!
+//! A tag is made of the versions of the aggregates that the path names, and of a hash of the representation, which also speaks of
+//! what stands elsewhere. A representation that holds measured values has a weak tag. `If-Match` takes two looks: the tag is compared with that of the
+//! resource as the request found it, and the versions that this was found at are a condition of the decision, so that nothing
+//! comes between.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderName, Method, header};
+use evirt_domain::World;
+use evirt_domain::event::{Stream, StreamKind};
+use uuid::Uuid;
+
+use super::answer::Answer;
+use super::representation::{Fault, Format};
+use super::request::Call;
+use super::route::Route;
+
+/// What the first command of a request is decided on; a second one finds that the first has changed it.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions(Arc<Mutex<Condition>>);
+
+/// The versions that must not have changed, and the key that a creation comes under.
+#[derive(Debug, Default)]
+pub struct Condition {
+    /// Streams with their versions.
+    pub versions: Vec<(Stream, u64)>,
+    /// The key and the digest of the request.
+    pub key: Option<(Arc<str>, Arc<str>)>,
+}
+
+impl Conditions {
+    /// Takes them, for the first command.
+    pub fn take(&self) -> Condition {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds to them.
+    pub fn add(&self, change: impl FnOnce(&mut Condition)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// An entity tag.
+#[derive(Debug, PartialEq)]
+struct Tag {
+    weak: bool,
+    /// Versions, a hyphen, and the hash of the representation.
+    text: String,
+}
+
+impl Tag {
+    /// Of a representation of what a path names.
+    fn of(world: &World, segments: &[String], body: &[u8], weak: bool) -> Self {
+        let versions: Vec<String> = streams(world, segments).iter().map(|(_, version)| version.to_string()).collect();
+        Self { weak, text: format!("{}-{:016x}", versions.join("."), hash(body)) }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (weak, quoted) = match text.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, text),
+        };
+        let text = quoted.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Self { weak, text: text.to_owned() })
+    }
+
+    /// What the aggregates' versions are, which measured values do not change.
+    fn versions(&self) -> &str {
+        self.text.split('-').next().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.text)
+    }
+}
+
+/// FNV-1a over 64 bits: the same on every machine and in every version.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The streams of the aggregates that a path names, with their versions: `vms/X/disks/Y` is about the VM X and the disk Y.
+fn streams(world: &World, segments: &[String]) -> Vec<(Stream, u64)> {
+    let named = segments.windows(2).filter_map(|pair| {
+        let kind = kind_of(&pair[0])?;
+        let stream = Stream::new(kind, Uuid::parse_str(&pair[1]).ok()?);
+        Some((stream, world.version(&stream)))
+    });
+    named.filter(|(_, version)| *version > 0).collect()
+}
+
+/// The kind of aggregate that a collection holds: `vnicprofiles` holds vnic_profile.
+fn kind_of(collection: &str) -> Option<StreamKind> {
+    let singular = collection.strip_suffix('s')?;
+    StreamKind::ALL.into_iter().find(|kind| kind.name().replace('_', "") == singular)
+}
+
+/// Whether a representation holds values that change by themselves.
+fn is_live(call: &Call) -> bool {
+    call.all_content() || call.details().next().is_some() || call.target.segments.iter().any(|segment| segment == "statistics")
+}
+
+/// The tags that a header lists, `*` among them as none.
+fn listed(call: &Call, name: &HeaderName) -> Option<Vec<Option<Tag>>> {
+    let mut values = call.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
+    values.peek()?;
+    let tags = values.flat_map(|value| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
+    // What is no tag equals none.
+    let tag = |text: &str| Tag::parse(text).unwrap_or(Tag { weak: false, text: text.to_owned() });
+    Some(tags.map(|text| (text != "*").then(|| tag(text))).collect())
+}
+
+/// The answer to a GET of a resource with its tag, or that the client has it already.
+pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
+    if answer.status != 200 || !route.path.ends_with("{}") {
+        return answer;
+    }
+    let tag = Tag::of(&call.world, &call.target.segments, &answer.body, is_live(call));
+    let known = listed(call, &header::IF_NONE_MATCH)
+        .is_some_and(|tags| tags.iter().any(|known| known.as_ref().is_none_or(|known| known.text == tag.text)));
+    let answer = if known { Answer::empty(304) } else { answer };
+    answer.with(header::ETAG, &tag.to_string()).with(header::VARY, "Accept")
+}
+
+/// Holds a change against its `If-Match`, and makes it a condition of the decision.
+pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
+    let Some(wanted) = listed(call, &header::IF_MATCH) else { return Ok(()) };
+    let mut segments = call.target.segments.clone();
+    if route.is_action() {
+        segments.pop();
+    } else if call.method == Method::POST {
+        let detail = "If-Match is for a resource; what is posted to a collection is not there yet";
+        return Err(call.bad(&Fault::failed(detail)));
+    }
+    let mut found = Vec::new();
+    for output in [Format::Xml, Format::Json] {
+        let seen = call.look(segments.clone(), output).await?;
+        found.push(Tag::of(&call.world, &segments, &seen.body, false));
+    }
+    let fits = |wanted: &Tag| match wanted.weak {
+        true => found.iter().any(|tag| tag.versions() == wanted.versions()),
+        false => found.contains(wanted),
+    };
+    if !wanted.iter().any(|tag| tag.as_ref().is_none_or(fits)) {
+        let fault = Fault::failed("The resource has changed since it was read: If-Match names another version");
+        return Err(Answer::fault(412, &fault, call.output));
+    }
+    if wanted.iter().all(Option::is_some) {
+        call.conditions.add(|condition| condition.versions = streams(&call.world, &segments));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_as_they_are_written() {
+        for text in ["\"7-00000000000000ff\"", "W/\"7.2-00000000000000ff\""] {
+            assert_eq!(Tag::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Tag::parse("W/\"7.2-ff\"").unwrap().versions(), "7.2");
+        assert!(Tag::parse("7-ff").is_none());
+    }
+
+    #[test]
+    fn collections_hold_kinds() {
+        assert_eq!(kind_of("vnicprofiles"), Some(StreamKind::VnicProfile));
+        assert_eq!(kind_of("datacenters"), Some(StreamKind::DataCenter));
+        assert_eq!(kind_of("statistics"), None);
+    }
+}

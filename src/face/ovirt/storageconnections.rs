@@ -1,0 +1,203 @@
+//! Storage connections, on their own and those of a storage domain: the guide's chapter 13.
+
+use std::sync::Arc;
+
+use evirt_domain::World;
+use evirt_domain::ids::{HostId, StorageConnectionId};
+use evirt_domain::storage::{Storage, StorageKind};
+use evirt_domain::storage_connection::*;
+use evirt_domain::world::NameKind;
+
+use super::answer::{Answer, Handled};
+use super::collection::{check_immutable, created, remove};
+use super::parts::{first_id, given, listed, number, shown, text};
+use super::probe::{self, ISCSI_PORT};
+use super::representation::check::require;
+use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
+use super::representation::{Doc, Fault};
+use super::request::Call;
+use super::route::routes;
+use super::storagedomains::domain;
+
+routes! { ROUTES:
+    "storageconnections" => GET list, POST add;
+    "storageconnections/{}" => GET get, PUT update, DELETE delete;
+    "storagedomains/{}/storageconnections" => GET list_of_domain, POST attach;
+    "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach;
+}
+
+/// What a connection says wherever it is shown; passwords are never told.
+pub fn fields(config: &ConnectionConfig) -> Doc {
+    Doc::new()
+        .opt("address", text(&config.address))
+        .set("type", config.kind.name())
+        .opt("path", text(&config.path))
+        .opt("mount_options", text(&config.mount_options))
+        .opt("vfs_type", text(&config.vfs_type))
+        .opt("nfs_version", text(&config.nfs_version))
+        .opt("nfs_timeo", config.nfs_timeo)
+        .opt("nfs_retrans", config.nfs_retrans)
+        .opt("port", (config.port != 0).then_some(config.port))
+        .opt("target", text(&config.target))
+        .opt("username", text(&config.username))
+}
+
+/// The connection as the API shows it below `parent`: the entry point or a storage domain.
+fn view(base: &str, parent: &str, connection: &StorageConnection) -> Doc {
+    let id = connection.id.to_string();
+    let doc = fields(&connection.config).set("href", format!("{parent}/storageconnections/{id}")).set("id", id);
+    match connection.config.host {
+        Some(host) => doc.reference("host", host.to_string(), format!("{base}/hosts/{host}")),
+        None => doc,
+    }
+}
+
+/// The password of CHAP as it is kept.
+pub fn sealed(call: &Call, sent: &Doc) -> Result<Option<String>, Answer> {
+    let Some(password) = sent.text("password").filter(|password| !password.is_empty()) else { return Ok(None) };
+    let sealed = call.app.sealer.seal(password);
+    sealed.map(Some).map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), call.output))
+}
+
+/// What a request says of a connection. The path of a mount may be said as the address of its server.
+pub fn patch(call: &Call, sent: &Doc) -> Result<ConnectionPatch, Answer> {
+    Ok(ConnectionPatch {
+        kind: sent.text("type").and_then(StorageKind::from_name),
+        address: given(sent, "address"),
+        path: given(sent, "path"),
+        mount_options: given(sent, "mount_options"),
+        vfs_type: given(sent, "vfs_type"),
+        nfs_version: given(sent, "nfs_version"),
+        nfs_timeo: number(sent, "nfs_timeo").map(Some),
+        nfs_retrans: number(sent, "nfs_retrans").map(Some),
+        port: number(sent, "port"),
+        target: given(sent, "target"),
+        username: given(sent, "username"),
+        password: sealed(call, sent)?,
+        host: None,
+    })
+}
+
+/// What a request says of a new connection.
+pub fn config(call: &Call, kind: StorageKind, sent: &Doc) -> Result<ConnectionConfig, Answer> {
+    let port = if kind == StorageKind::Iscsi { ISCSI_PORT } else { 0 };
+    let mut config = ConnectionConfig { port, ..ConnectionConfig::of(kind) };
+    config.apply(&ConnectionPatch { kind: None, ..patch(call, sent)? });
+    Ok(config)
+}
+
+/// Asks a host whether it can reach a connection; without a host nobody tries.
+async fn reach(call: &Call, host: Option<HostId>, config: &ConnectionConfig) -> Result<(), String> {
+    match host {
+        Some(host) if config.kind == StorageKind::Iscsi => {
+            let password = match config.password.as_str() {
+                "" => None,
+                sealed => Some(call.app.sealer.unseal(sealed).map_err(|error| error.to_string())?),
+            };
+            probe::target(&**call.engine().driver(), host, config, password).await
+        }
+        Some(host) => probe::reach(&**call.engine().driver(), host, &Storage::files(config.clone())).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+fn connection<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
+    call.found(world.storage_connections.get(&call.id(1)?), 1)
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let found = call.world.storage_connections.values();
+    listed(&call, &STORAGE_CONNECTION, found.map(|c| view(call.base, call.base, c)))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    shown(&call, &STORAGE_CONNECTION, &view(call.base, call.base, connection(&call, &call.world)?))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let sent = call.body(&STORAGE_CONNECTION)?;
+    require(&sent, "StorageConnection", "add", &["type"]).map_err(|fault| call.bad(&fault))?;
+    let needed: &[&str] = match sent.text("type") {
+        Some("nfs") => &["address", "path"],
+        Some("posixfs" | "glusterfs") => &["path", "vfsType"],
+        Some("localfs") => &["path"],
+        Some("iscsi") => &["address", "target"],
+        _ => &[],
+    };
+    require(&sent, "StorageConnection", "add", needed).map_err(|fault| call.bad(&fault))?;
+    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
+    let mut config = config(&call, kind, &sent)?;
+    config.host = host.filter(|_| kind == StorageKind::Localfs);
+    let reach = reach(&call, host, &config).await;
+    let outcome = call.submit(AddStorageConnection { config, host, reach }).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.storage_connections.get(&id));
+    created(&call, &STORAGE_CONNECTION, &view(call.base, call.base, call.found(made, 0)?))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let current = connection(&call, &call.world)?;
+    let sent = call.body(&STORAGE_CONNECTION)?;
+    check_immutable(&call, &STORAGE_CONNECTION, &view(call.base, call.base, current), &sent)?;
+    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    let changes = patch(&call, &sent)?;
+    let mut wanted = current.config.clone();
+    wanted.apply(&changes);
+    let reach = reach(&call, host, &wanted).await;
+    let outcome = call.submit(UpdateStorageConnection { connection: current.id, changes, host, reach }).await?;
+    shown(&call, &STORAGE_CONNECTION, &view(call.base, call.base, connection(&call, &outcome.world)?))
+}
+
+/// Removes a connection. The body may name a host that is to let go of it: hosts let go when a domain rests, so that it has nothing
+/// more to do, but it has to exist.
+async fn delete(call: Arc<Call>) -> Handled {
+    let connection = connection(&call, &call.world)?.id;
+    if let Some((of, sent)) = call.optional_body(&[&HOST, &STORAGE_CONNECTION, &ACTION])? {
+        let sent = if std::ptr::eq(of, &HOST) { Doc::new().set("host", sent) } else { sent };
+        let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
+        if let Some(host) = host.filter(|host| !call.world.hosts.contains(host)) {
+            return Err(call.missing(format!("Host: id={host}")));
+        }
+    }
+    remove(&call, RemoveStorageConnection { connection }).await
+}
+
+/// What the connections of the storage domain that the path names stand below.
+fn parent(call: &Call) -> String {
+    format!("{}/storagedomains/{}", call.base, call.segment(1))
+}
+
+/// The connection that the path names, where the storage domain has it.
+fn of_domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
+    let domain = domain(call, world)?;
+    let id: StorageConnectionId = call.id(3)?;
+    let has = domain.storage.connections.contains(&id);
+    call.found(world.storage_connections.get(&id).filter(|_| has), 3)
+}
+
+async fn list_of_domain(call: Arc<Call>) -> Handled {
+    let connections = &domain(&call, &call.world)?.storage.connections;
+    let found = connections.iter().filter_map(|id| call.world.storage_connections.get(id));
+    listed(&call, &STORAGE_CONNECTION, found.map(|c| view(call.base, &parent(&call), c)))
+}
+
+async fn get_of_domain(call: Arc<Call>) -> Handled {
+    shown(&call, &STORAGE_CONNECTION, &view(call.base, &parent(&call), of_domain(&call, &call.world)?))
+}
+
+async fn attach(call: Arc<Call>) -> Handled {
+    let domain = domain(&call, &call.world)?.id;
+    let sent = call.body(&STORAGE_CONNECTION)?;
+    require(&sent, "StorageConnection", "add", &["id"]).map_err(|fault| call.bad(&fault))?;
+    let id = sent.text("id").unwrap_or_default();
+    let connection = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("StorageConnection: id={id}")))?;
+    let connection = StorageConnectionId(connection);
+    let outcome = call.submit(AttachStorageConnection { domain, connection }).await?;
+    let made = call.found(outcome.world.storage_connections.get(&connection), 1)?;
+    created(&call, &STORAGE_CONNECTION, &view(call.base, &parent(&call), made))
+}
+
+async fn detach(call: Arc<Call>) -> Handled {
+    let domain = domain(&call, &call.world)?.id;
+    remove(&call, DetachStorageConnection { domain, connection: call.id(3)? }).await
+}

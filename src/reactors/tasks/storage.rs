@@ -1,0 +1,200 @@
+//! How the jobs of storage domains and disks are carried out.
+
+use evirt_domain::ids::*;
+use evirt_domain::storage::*;
+use evirt_domain::{World, disk};
+use uuid::Uuid;
+
+use super::Work;
+use crate::hypervisor::{self as driver, Call, DriverError, OperationId, Portal, Reply};
+use crate::reactors::{Reactor, speak};
+
+/// The space of an activated domain, and the hosts that could not be connected to it.
+type Activated = (driver::Space, Vec<(Uuid, DriverError)>);
+
+impl Reactor {
+    /// Logs hosts in to the iSCSI targets that a domain is behind. A target that cannot be reached is an error only where no other
+    /// can be: several connections are several ways.
+    async fn login(&self, operation: OperationId, world: &World, domain: &StorageDomain, hosts: &[Uuid]) -> Result<(), String> {
+        if domain.storage.kind != StorageKind::Iscsi {
+            return Ok(());
+        }
+        let ways = domain.storage.connections.iter().filter_map(|id| world.storage_connections.get(id));
+        let (mut open, mut failure) = (domain.storage.connections.is_empty(), String::new());
+        for config in ways.map(|c| &c.config) {
+            let password = match config.password.as_str() {
+                "" => None,
+                sealed => Some(self.sealer.unseal(sealed).map_err(|error| error.to_string())?),
+            };
+            for host in hosts {
+                let call = Call::LoginTarget {
+                    host: *host,
+                    portal: Portal { address: config.address.clone(), port: config.port },
+                    target: config.target.clone(),
+                    user: Some(config.username.clone()).filter(|user| !user.is_empty()),
+                    password: password.clone(),
+                };
+                match self.engine.driver().call(operation, call).await {
+                    Ok(_) => open = true,
+                    Err(error) => failure = error.to_string(),
+                }
+            }
+        }
+        if open { Ok(()) } else { Err(failure) }
+    }
+
+    /// Makes a domain usable on hosts.
+    pub(super) async fn activate_domain(
+        &self,
+        operation: OperationId,
+        world: &World,
+        domain: &StorageDomain,
+        hosts: Vec<Uuid>,
+    ) -> Result<Activated, String> {
+        self.login(operation, world, domain, &hosts).await?;
+        let storage = domain.storage.located(world);
+        let storage = speak::storage_spec(&storage).ok_or("this kind of storage cannot be activated")?;
+        match self.engine.driver().call(operation, Call::ActivateDomain { hosts, domain: domain.id.0, storage }).await {
+            Ok(Reply::Activated { space, failed }) => Ok((space, failed)),
+            Ok(other) => Err(format!("the driver answered {other:?}")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Work<'_> {
+    pub(super) async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId) {
+        let outcome = async {
+            let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+            self.reactor.login(self.operation, world, domain, &[host.0]).await?;
+            let storage = domain.storage.located(world);
+            let storage = speak::storage_spec(&storage).ok_or("this kind of storage cannot be prepared")?;
+            let call = Call::CreateDomain {
+                host: host.0,
+                domain: id.0,
+                name: domain.config.name.clone(),
+                storage,
+                class: speak::domain_class(domain.class),
+                format: speak::storage_format(domain.format),
+            };
+            let space = match self.ask(call).await? {
+                Reply::Space(space) => space,
+                Reply::Storage(facts) => facts.space,
+                _ => match self.ask(Call::DomainSpace { domain: id.0 }).await? {
+                    Reply::Space(space) => space,
+                    _ => driver::Space::default(),
+                },
+            };
+            Ok((space.available_bytes as i64, space.used_bytes as i64))
+        }
+        .await;
+        self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
+    }
+
+    pub(super) async fn attach_domain(&self, id: StorageDomainId) {
+        let attached = self
+            .step(1, async {
+                let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+                let host = *hosts.first().ok_or("no host is up")?;
+                self.ask(Call::AttachDomain { host, pool, domain: id.0 }).await.map(drop)
+            })
+            .await;
+        let outcome = match attached {
+            Ok(()) => self.activate(id).await,
+            Err(why) => Err(why),
+        };
+        self.finish_storage(id, outcome).await;
+    }
+
+    /// The data center of a domain and its hosts that are up.
+    pub(super) fn hosts_of(&self, id: StorageDomainId) -> Option<(uuid::Uuid, Vec<uuid::Uuid>)> {
+        let world = self.reactor.engine.world();
+        let pool = world.storage_domains.get(&id)?.attachment?.data_center;
+        let up = world.hosts_in(pool).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
+        Some((pool.0, up.map(|h| h.id.0).collect()))
+    }
+
+    /// Makes a domain usable on every host that is up, and learns how full it is and which files it has.
+    pub(super) async fn activate(&self, id: StorageDomainId) -> Result<(), String> {
+        let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+        let world = self.reactor.engine.world();
+        let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+        let (space, failed) = self.reactor.activate_domain(self.operation, &world, domain, hosts.clone()).await?;
+        if failed.len() >= hosts.len() {
+            return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
+        }
+        let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
+        self.submit(ReportDomainSpace { domain: id, available, used }).await;
+        if domain.class == DomainClass::Iso
+            && let Reply::Files(files) = self.ask(Call::ListFiles { domain: id.0 }).await?
+        {
+            self.submit(ReportDomainFiles { domain: id, files: speak::domain_files(files) }).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId) {
+        let outcome = async {
+            let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+            let host = hosts.first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
+            let host = host.ok_or("there is no host")?;
+            self.ask(Call::DetachDomain { host, pool, domain: id.0 }).await.map(drop)
+        }
+        .await;
+        self.finish_storage(id, outcome).await;
+    }
+
+    pub(super) async fn finish_storage(&self, domain: StorageDomainId, outcome: Result<(), String>) {
+        self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
+    }
+
+    pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
+        let outcome = match format {
+            true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
+            false => Ok(()),
+        };
+        self.submit(FinishStorageDomainRemoval { job: self.job, domain: id, outcome }).await;
+    }
+
+    pub(super) async fn create_disk(&self, world: &World, id: DiskId) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let call = Call::CreateVolume {
+                volume: speak::volume(disk),
+                parent: None,
+                size_bytes: disk.config.size as u64,
+                format: speak::volume_format(disk.format),
+                sparse: disk.sparse,
+            };
+            Ok(match self.ask(call).await? {
+                Reply::Volume(facts) => facts.actual_bytes as i64,
+                _ => 0,
+            })
+        }
+        .await;
+        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            match self.ask(Call::ExtendVolume { volume: speak::volume(disk), size_bytes: size as u64 }).await? {
+                Reply::Volume(facts) => Ok((facts.size_bytes as i64, facts.actual_bytes as i64)),
+                other => Err(format!("the driver answered {other:?}")),
+            }
+        }
+        .await;
+        self.submit(disk::FinishDiskExtension { job: self.job, disk: id, outcome }).await;
+    }
+
+    /// Deletes the volumes of disks; one that is gone already is as good as deleted.
+    pub(super) async fn delete_disks(&self, world: &World, disks: &[DiskId]) -> Result<(), String> {
+        for disk in disks.iter().filter_map(|id| world.disks.get(id)) {
+            match self.call(Call::DeleteDisk { domain: disk.storage_domain.0, disk: disk.id.0 }).await {
+                Ok(_) | Err(DriverError::NotFound { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+}
