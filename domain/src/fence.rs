@@ -144,7 +144,7 @@ pub(crate) fn check_power(act: Act, power: &PowerManagement) -> Result<(), Rejec
         }
         let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
         if !agent.address.chars().all(address) {
-            return Err(act.no(Key::NameSpecialCharacters).with("field", "power_management.address"));
+            return Err(act.no(Key::HostAddressInvalid).with("field", "power_management.address"));
         }
     }
     let kinds = all.iter().map(|a| &a.kind).chain([&power.agent]);

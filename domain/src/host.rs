@@ -352,7 +352,7 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
     }
     let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
     if config.address.is_empty() || config.address.len() > 255 || !config.address.chars().all(address) {
-        return Err(act.no(Key::NameSpecialCharacters).with("field", "address"));
+        return Err(act.no(Key::HostAddressInvalid).with("field", "address"));
     }
     if world.resolve(NameKind::HostAddress, &config.address).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::HostAddressInUse).with("address", &config.address));

@@ -124,6 +124,7 @@ keys! {
     VnicProfileNameInUse "ACTION_TYPE_FAILED_VNIC_PROFILE_NAME_IN_USE" BadParameters "Cannot ${action} vNIC profile. A profile of that name exists already for the network.",
     StorageDomainNameInUse "ACTION_TYPE_FAILED_STORAGE_DOMAIN_NAME_ALREADY_EXIST" Conflict "Cannot ${action} Storage. A storage domain of that name exists already.",
     TagNameInUse "TAGS_SPECIFY_TAG_IS_IN_USE" BadParameters "Cannot ${action} Tag. The tag name is in use already.",
+    HostAddressInvalid "ACTION_TYPE_FAILED_INVALID_VDS_HOSTNAME" BadParameters "Cannot ${action} Host. ${field} is no host name and no IP address.",
     HostAddressInUse "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST" Conflict "Cannot ${action} Host. A host with the address ${address} exists already.",
     NicNameInUse "NETWORK_INTERFACE_NAME_ALREADY_IN_USE" Conflict "Cannot ${action} ${type}. The network interface name ${name} is in use already.",
     MacInUse "NETWORK_MAC_ADDRESS_IN_USE" Conflict "Cannot ${action} ${type}. The MAC address ${mac} is in use already.",

@@ -144,7 +144,15 @@ impl Reactor {
         for host in world.hosts.values().filter(|h| matches!(h.status, HostStatus::Up | HostStatus::PreparingForMaintenance)) {
             let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
             match self.engine.driver().call(OperationId(world.position), call).await {
-                Ok(_) => self.reconcile(host.id).await,
+                Ok(reply) => {
+                    // It may have rebooted meanwhile, and lost what was not saved.
+                    if let Reply::Host(facts) = reply {
+                        let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+                        let outcome = Ok(speak::host_facts(&facts));
+                        let _ = self.submit(&about, ReportConnected { host: host.id, job: None, outcome }).await;
+                    }
+                    self.reconcile(host.id).await;
+                }
                 Err(error) => {
                     let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
                     let command = ReportUnresponsive { host: host.id, detail: error.to_string() };

@@ -3,6 +3,7 @@
 use evirt::hypervisor::simulator::Simulator;
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::HostId;
+use evirt_domain::vm_run::VmState;
 use reqwest::{Method, StatusCode};
 
 use crate::engine::{Answer, Caller, Engine, fast};
@@ -90,6 +91,34 @@ impl Lab {
             events.split("<code>").skip(1).filter_map(|rest| rest.split('<').next()?.parse().ok()).collect();
         codes.reverse();
         codes
+    }
+
+    /// Starts a new VM on a host and waits until it is up there.
+    async fn runs(&self, name: &str, more: &str, host: HostId) {
+        let vm = format!(
+            "<vm><name>{name}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
+             <memory>536870912</memory>{more}<os><boot dev=\"network\"/></os></vm>"
+        );
+        let made = self.admin.post("/api/vms", vm).await;
+        let vm = attribute(&made.body, "vm", "id");
+        let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
+        assert_eq!(self.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
+        let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
+        done(&self.admin.post(&format!("/api/vms/{vm}/start"), there).await);
+        self.up_on(host).await;
+    }
+
+    /// Waits until a VM is up on a host.
+    async fn up_on(&self, host: HostId) {
+        let engine = &self.engine.server().app.engine;
+        let up = engine.until(|w| w.vms_on(host).find(|vm| vm.state == VmState::Up && vm.host() == Some(host)).map(drop));
+        let vms = || engine.world().vms.values().map(|vm| (vm.state, vm.host())).collect::<Vec<_>>();
+        tokio::time::timeout(PATIENCE, up).await.unwrap_or_else(|_| panic!("it is not up: {:?}", vms()));
+    }
+
+    /// As `told`, without the word that a host is silent: how soon that is missed is chance.
+    async fn told_of_power(&self, from: u64) -> Vec<u32> {
+        self.told(from).await.into_iter().filter(|code| *code != 12).collect()
     }
 
     /// An action or change is refused with this status, by a fault that says this, and by no event.
@@ -380,7 +409,7 @@ async fn fencing_by_hand() {
     assert_eq!(status().await, "off");
     done(&fence("start").await);
     assert_eq!(status().await, "on");
-    let codes = lab.told(from).await;
+    let codes = lab.told_of_power(from).await;
     assert_eq!(codes, [605, 41, 13, 600, 15, 605, 21, 605, 605, 20, 605]);
 }
 
@@ -405,7 +434,7 @@ async fn further_agents_are_used_where_the_first_fails() {
     let from = lab.position().await;
     done(&lab.admin.post(&format!("{host}/fence"), "<action><fence_type>restart</fence_type></action>").await);
     lab.until("host1", |host| host.status == HostStatus::Up).await;
-    assert_eq!(lab.told(from).await, [605, 9007, 9007, 41, 13]);
+    assert_eq!(lab.told_of_power(from).await, [605, 9007, 9007, 41, 13]);
     let alone = power.split_once("<agents>").unwrap().0.to_owned() + "<agents/></power_management>";
     lab.admin.ask(Method::PUT, &host, Some(format!("<host>{alone}</host>"))).await;
     let from = lab.position().await;
@@ -421,30 +450,109 @@ async fn a_silent_host_is_fenced_and_what_is_highly_available_runs_elsewhere() {
     let lab = Lab::new().await;
     let id = lab.id("host1");
     lab.admin.ask(Method::PUT, &format!("/api/hosts/{id}"), Some(format!("<host>{POWER}</host>"))).await;
-    let vm = "<vm><name>important</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
-              <memory>536870912</memory><high_availability><enabled>true</enabled></high_availability>\
-              <os><boot dev=\"network\"/></os></vm>";
-    let made = lab.admin.post("/api/vms", vm).await;
-    let vm = attribute(&made.body, "vm", "id");
-    let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
-    assert_eq!(lab.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
-    let there = format!("<action><vm><placement_policy><host id=\"{id}\"/></placement_policy></vm></action>");
-    done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there).await);
-    let world = &lab.engine.server().app.engine;
-    let up_on = async |host: HostId| {
-        let up = world.until(|w| w.vms_on(host).find(|vm| vm.state == evirt_domain::vm_run::VmState::Up).map(drop));
-        let vms = || world.world().vms.values().map(|vm| (vm.state, vm.host())).collect::<Vec<_>>();
-        tokio::time::timeout(PATIENCE, up).await.unwrap_or_else(|_| panic!("it is not up: {:?}", vms()));
-    };
-    up_on(id).await;
+    lab.runs("important", "<high_availability><enabled>true</enabled></high_availability>", id).await;
     let from = lab.position().await;
     lab.simulator().kill_host("192.168.0.11");
-    up_on(lab.id("host2")).await;
+    lab.up_on(lab.id("host2")).await;
     lab.until("host1", |host| host.status == HostStatus::Up).await;
     let codes = lab.told(from).await;
     for code in [12, 142, 605, 143, 506, 121, 13] {
         assert!(codes.contains(&code), "{code} is not in {codes:?}");
     }
+}
+
+#[tokio::test]
+async fn vms_leave_a_host_that_became_non_operational() {
+    let lab = Lab::new().await;
+    let red = lab.network("red", "", false).await;
+    let attach = format!("{}/attach", lab.nic("host2", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    lab.runs("guest", "", lab.id("host1")).await;
+    let cluster = format!("/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks/{red}");
+    let required = "<network><required>true</required></network>".to_owned();
+    assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(required)).await.status, StatusCode::OK);
+    lab.up_on(lab.id("host2")).await;
+    assert_eq!(lab.host("host1").status, HostStatus::NonOperational);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
+    let lab = Lab::new().await;
+    let before = lab.position().await;
+    let host = |name: &str, more: &str| {
+        format!("<host><name>{name}</name><address>192.168.0.13</address><root_password>redhat</root_password>{more}</host>")
+    };
+    let at = |address: &str| host("host3", "").replace("192.168.0.13", address);
+    for (body, status, said) in [
+        ("<host/>".to_owned(), 400, "Host [name, address] required for add"),
+        (host("host3", "").replace("<root_password>redhat</root_password>", ""), 400, "root password"),
+        (host("host3", "").replace("redhat", "wrong"), 409, "root password"),
+        (host("host1", ""), 400, "name is already in use"),
+        (host("host 3", ""), 400, "name has characters"),
+        (host(&"x".repeat(256), ""), 400, "name is too long"),
+        (at("no host"), 400, "address"),
+        (at(&"x".repeat(256)), 400, "address"),
+        (at("192.168.0.11"), 409, "192.168.0.11"),
+        (at("192.168.0.77"), 409, "192.168.0.77"),
+        (host("host3", "<cluster><name>nowhere</name></cluster>"), 404, "Cluster: name=nowhere"),
+        (host("host3", "<storage_manager priority=\"11\">false</storage_manager>"), 400, "storage_manager.priority"),
+        (host("host3", "<storage_manager priority=\"high\">false</storage_manager>"), 400, "storage_manager.priority"),
+        (host("host3", "<port>0</port>"), 400, "port"),
+        (host("host3", "<port>65536</port>"), 400, "port"),
+        (host("host3", &format!("<comment>{}</comment>", "x".repeat(4001))), 400, "comment"),
+        (host("host3", "<ksm><enabled>maybe</enabled></ksm>"), 400, "ksm.enabled"),
+    ] {
+        Lab::refused(&lab.admin.post("/api/hosts", body).await, status, said);
+    }
+    let path = format!("/api/hosts/{}", lab.id("host1"));
+    for (body, status, said) in [
+        ("<host id=\"6efc0cfa-0000-0000-0000-000000000000\"/>", 409, "id"),
+        ("<host><address>192.168.0.13</address></host>", 409, "maintenance"),
+        ("<host><name>host2</name></host>", 400, "name is already in use"),
+    ] {
+        Lab::refused(&lab.admin.ask(Method::PUT, &path, Some(body.into())).await, status, said);
+    }
+    for (action, body, status, said) in [
+        ("activate", "<action/>", 409, "up already"),
+        ("approve", "<action/>", 409, "registered itself"),
+        ("install", "<action/>", 400, "Action [rootPassword] required for install"),
+        ("install", "<action><root_password>redhat</root_password></action>", 409, "up status"),
+        ("forceselectspm", "<action/>", 409, "no data center that has storage"),
+        ("iscsidiscover", "<action/>", 400, "Action [iscsi.address] required for iscsiDiscover"),
+        (
+            "iscsilogin",
+            "<action><iscsi><address>x</address></iscsi></action>",
+            400,
+            "Action [iscsi.target] required for iscsiLogin",
+        ),
+        ("iscsidiscover", "<action><iscsi><address>192.168.0.77</address></iscsi></action>", 409, "192.168.0.77"),
+    ] {
+        Lab::refused(&lab.admin.post(&format!("{path}/{action}"), body).await, status, said);
+    }
+    assert_eq!(lab.admin.ask(Method::DELETE, &path, None).await.status, StatusCode::CONFLICT);
+    assert_eq!(lab.position().await, before);
+}
+
+#[tokio::test]
+async fn a_host_shows_what_it_is() {
+    let lab = Lab::new().await;
+    let path = format!("/api/hosts/{}", lab.id("host1"));
+    let shown = lab.admin.get(&path).await.body;
+    for part in [
+        "<certificate><organization>Simulated</organization><subject>O=Simulated,CN=192.168.0.11</subject></certificate>",
+        "<libvirt_version major=\"0\" minor=\"10\" build=\"2\" revision=\"0\" full_version=\"libvirt-0.10.2-18.el6_4.9\"/>",
+        "<manufacturer>Simulated</manufacturer>",
+        "rel=\"hooks\"",
+        "rel=\"forceselectspm\"",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    let hooks = lab.admin.get(&format!("{path}/hooks")).await.body;
+    assert!(hooks.contains("<event_name>before_vm_start</event_name>"), "{hooks}");
+    let hook = lab.admin.get(&format!("{path}/hooks/{}", attribute(&hooks, "hook", "id"))).await.body;
+    assert!(hook.contains("<name>50_hostusb</name>"), "{hook}");
+    let json = lab.engine.admin().with("accept", "application/json").get(&path).await.body;
+    assert!(json.contains("\"libvirt_version\"") && json.contains("\"certificate\""), "{json}");
 }
 
 #[tokio::test]

@@ -82,8 +82,8 @@ fn adding_a_host() {
         (named("größe"), NameSpecialCharacters),
         (named(&"x".repeat(256)), NameTooLong),
         (at("ALPHA.example.org"), HostAddressInUse),
-        (at(""), NameSpecialCharacters),
-        (at("no host"), NameSpecialCharacters),
+        (at(""), HostAddressInvalid),
+        (at("no host"), HostAddressInvalid),
         (HostConfig { cluster: nowhere(), ..host_config("beta") }, EntityNotFound),
         (HostConfig { spm_priority: 11, ..host_config("beta") }, OutOfRange),
         (HostConfig { spm_priority: -2, ..host_config("beta") }, OutOfRange),
@@ -224,7 +224,7 @@ fn fencing() {
     let agent = |kind: &str| PowerManagement { agent: kind.into(), ..power() };
     estate.when(with(PowerManagement { password: String::new(), ..power() })).refused(FenceCredentialsMissing);
     estate.when(with(PowerManagement { address: String::new(), ..power() })).refused(FenceAgentMissing);
-    estate.when(with(PowerManagement { address: "a b".into(), ..power() })).refused(NameSpecialCharacters);
+    estate.when(with(PowerManagement { address: "a b".into(), ..power() })).refused(HostAddressInvalid);
     estate.when(with(agent(""))).refused(FenceAgentMissing);
     estate.when(with(agent("lever"))).refused(FenceAgentUnsupported);
     estate.does(with(power()));
