@@ -267,6 +267,12 @@ impl Decide for UpdateNetwork {
         if current.management && changes.name.is_some() {
             return Err(act.no(Key::NetworkIsManagement));
         }
+        // Hosts know a network by its name.
+        let hosts: Vec<&str> =
+            world.hosts.values().filter(|h| h.networks.contains(&self.network)).map(|h| &*h.config.name).collect();
+        if changes.name.is_some() && !hosts.is_empty() {
+            return Err(act.no(Key::NetworkInUse).with("users", hosts.join(", ")));
+        }
         if changes.vm_network == Some(false) {
             let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
             let users = users(world, of_it);

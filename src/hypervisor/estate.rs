@@ -540,6 +540,8 @@ mod tests {
         for (text, word) in [
             ("speed = 0.0", "speed"),
             ("[[fault]]\nat_ms = 1\nkind = \"host_dies\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"network_cut\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"link_down\"\ntarget = \"a:eth9\"", "a:eth9"),
             ("[[fault]]\nat_ms = 1\nkind = \"call_fails\"\ntarget = \"lunch\"", "lunch"),
             (
                 "[[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1\n\

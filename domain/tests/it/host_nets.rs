@@ -290,6 +290,8 @@ fn all_at_once() {
 fn a_network_that_was_defined_anew_is_laid_so_on_demand_only() {
     let mut lab = Lab::new();
     lab.does(lab.attach("eth1", lab.red));
+    let changes = NetworkPatch { name: Some("crimson".into()), ..NetworkPatch::default() };
+    lab.when(UpdateNetwork { network: lab.red, changes }).refused(NetworkInUse);
     let changes = NetworkPatch { mtu: Some(9000), ..NetworkPatch::default() };
     lab.story.does(UpdateNetwork { network: lab.red, changes });
     let network = lab.host().layout.attachment(lab.red).expect("laid");
