@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
 use crate::reactors::Pace;
 
 /// Where plain http listens unless told otherwise.
@@ -49,6 +50,15 @@ pub struct Options {
     /// What is logged, as in RUST_LOG [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Wrong passwords in a row that lock a user for a while; 0: never [default: 10]
+    #[arg(long, value_name = "NUMBER")]
+    pub login_failures: Option<u32>,
+    /// For how many seconds a user is locked then [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub login_lock_seconds: Option<u32>,
+    /// Directories of users and groups beside the internal one; in the file of settings only
+    #[arg(skip)]
+    pub directory: Vec<LdapOptions>,
 }
 
 /// The settings that a server runs with.
@@ -72,6 +82,10 @@ pub struct Settings {
     pub log: Option<String>,
     /// How long is waited for things.
     pub pace: Pace,
+    /// When users are locked for wrong passwords.
+    pub limits: Limits,
+    /// Directories of users beside the internal one.
+    pub directories: Vec<LdapOptions>,
 }
 
 impl Options {
@@ -88,6 +102,11 @@ impl Options {
             &mut options.tls_key,
         ] {
             *file = file.take().map(|path| base.join(path));
+        }
+        for directory in &mut options.directory {
+            for file in [&mut directory.ca_file, &mut directory.bind_password_file] {
+                *file = file.take().map(|path| base.join(path));
+            }
         }
         Ok(options)
     }
@@ -110,6 +129,9 @@ impl Options {
             tls_cert,
             tls_key,
             log: self.log.or(other.log),
+            login_failures: self.login_failures.or(other.login_failures),
+            login_lock_seconds: self.login_lock_seconds.or(other.login_lock_seconds),
+            directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
 
@@ -135,6 +157,11 @@ impl Options {
             tls,
             log: self.log,
             pace: Pace::default(),
+            limits: Limits {
+                failures: self.login_failures.unwrap_or(DEFAULT_LOGIN_FAILURES),
+                lock_seconds: self.login_lock_seconds.unwrap_or(DEFAULT_LOGIN_LOCK_SECONDS),
+            },
+            directories: self.directory,
         })
     }
 }

@@ -13,12 +13,14 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use evirt_domain::access::INTERNAL;
 use evirt_domain::install::Install;
 use hyper_util::rt::TokioTimer;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Settings;
-use crate::directory::passwords;
+use crate::directory::ldap::LdapDirectory;
+use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request};
 use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
 use crate::face::ovirt;
@@ -84,6 +86,7 @@ impl Server {
             None => tls::own(&settings.data, &[settings.http.ip(), settings.https.ip()])?,
         };
 
+        let directories = directories(&settings)?;
         let estate = match &settings.estate {
             Some(path) => Estate::load(path)?,
             None => Estate::builtin(),
@@ -99,7 +102,7 @@ impl Server {
 
         let sealer = Arc::new(Sealer::open(&settings.data)?);
         let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.pace);
-        let app = App::new(engine, sealer);
+        let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
@@ -159,6 +162,18 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 fn limit(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+}
+
+/// The directories of the settings, checked.
+fn directories(settings: &Settings) -> Result<Vec<LdapDirectory>> {
+    let made = settings.directories.iter().cloned().map(LdapDirectory::new).collect::<Result<Vec<_>>>()?;
+    for (n, directory) in made.iter().enumerate() {
+        // The API's identifiers are made of the first 16 letters.
+        if made[..n].iter().any(|other| other.id == directory.id) || directory.id == domain_id(INTERNAL) {
+            bail!("two directories have domains that begin like {:?}", directory.domain);
+        }
+    }
+    Ok(made)
 }
 
 /// Writes the first events. The password of admin@internal is the one that was given, or one that is made up and returned.

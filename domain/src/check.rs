@@ -45,6 +45,10 @@ pub const NETWORK_NAME: NameRule = NameRule { max: 15, special: "_-", internatio
 pub const NIC_NAME: NameRule = NameRule { max: 15, special: "_-.", international: false };
 /// A vNIC profile's, a storage domain's, a tag's.
 pub const MEDIUM_NAME: NameRule = NameRule { max: 50, special: "_-", international: false };
+/// A role's.
+pub const ROLE_NAME: NameRule = NameRule { max: 126, special: "._- ", international: true };
+/// A group's of the internal directory.
+pub const GROUP_NAME: NameRule = NameRule { max: 255, special: "._- ", international: true };
 /// A disk's alias.
 pub const ALIAS: NameRule = NameRule { max: 255, special: "._- ", international: true };
 

@@ -328,7 +328,7 @@ impl Decide for AssignNetwork {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AssignClusterNetwork, Object::Cluster(self.cluster)))
+        Some((Permit::AssignClusterNetwork, Object::Network(self.network.network)))
     }
 }
 
@@ -360,6 +360,6 @@ impl Decide for UnassignNetwork {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AssignClusterNetwork, Object::Cluster(self.cluster)))
+        Some((Permit::AssignClusterNetwork, Object::Network(self.network)))
     }
 }

@@ -18,15 +18,20 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     fn permit(&self, _world: &World) -> Option<(Permit, Object)> {
         None
     }
+
+    /// What the caller has to hold beside that, each on an object of its own, such as the network that an interface is put on.
+    fn further_permits(&self, _world: &World) -> Vec<(Permit, Object)> {
+        Vec::new()
+    }
 }
 
 /// Decides a command: first whether the caller may, then the command itself.
 pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<Event>, Rejection> {
-    if let Actor::User(user) = cx.actor
-        && let Some((permit, object)) = command.permit(world)
-        && !allowed(world, user, permit, object)
-    {
-        return Err(Key::NotAuthorized.into());
+    if let Actor::User(user) = cx.actor {
+        let mut needed = command.permit(world).into_iter().chain(command.further_permits(world));
+        if !needed.all(|(permit, object)| allowed(world, user, permit, object)) {
+            return Err(Key::NotAuthorized.into());
+        }
     }
     command.decide(world, cx)
 }
@@ -54,5 +59,9 @@ impl<C: Decide> Decide for Expecting<C> {
 
     fn permit(&self, world: &World) -> Option<(Permit, Object)> {
         self.command.permit(world)
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        self.command.further_permits(world)
     }
 }

@@ -123,4 +123,8 @@ impl<C: Decide> Decide for Keyed<C> {
     fn permit(&self, world: &World) -> Option<(Permit, Object)> {
         self.command.permit(world)
     }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        self.command.further_permits(world)
+    }
 }

@@ -8,6 +8,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::hotplug::{Device, DeviceChange, follow};
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
@@ -263,8 +264,12 @@ impl Decide for AddDisk {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateDisk, self.storage_domain.map_or(Object::System, Object::StorageDomain)))
+    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+        Some((Permit::CreateDisk, self.domain(world).map_or(Object::System, |domain| Object::StorageDomain(domain.id))))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.attach.iter().map(|to| (Permit::ConfigureVmStorage, Object::Vm(to.vm))).collect()
     }
 }
 
@@ -310,13 +315,20 @@ pub struct FinishDiskCreation {
 }
 
 impl Decide for FinishDiskCreation {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let mut events: Vec<Event> = Vec::new();
-        if world.disks.contains(&self.disk) {
+        if let Some(disk) = world.disks.get(&self.disk) {
             events.push(match &self.outcome {
                 Ok(actual_size) => DiskCreated { disk: self.disk, actual_size: *actual_size }.into(),
                 Err(reason) => DiskCreationFailed { disk: self.disk, reason: reason.clone() }.into(),
             });
+            if self.outcome.is_ok() {
+                // A machine that runs gets a disk that was made for it now.
+                let active = disk.vms.iter().filter_map(|vm| world.vms.get(vm));
+                let active = active.filter(|vm| vm.disks.iter().any(|own| own.disk == self.disk && own.active));
+                let device = Device::Disk(self.disk);
+                events.extend((0..).zip(active).filter_map(|(n, vm)| follow(cx, n, vm, device, DeviceChange::Plug)));
+            }
         }
         events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
         Ok(events)

@@ -471,7 +471,7 @@ impl Decide for ApproveHost {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        on(self.host, Permit::ManiputlateHost)
+        on(self.host, Permit::CreateHost)
     }
 }
 
@@ -511,6 +511,10 @@ impl Decide for UpdateHost {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         on(self.host, Permit::EditHostConfiguration)
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.changes.cluster.iter().map(|cluster| (Permit::EditHostConfiguration, Object::Cluster(*cluster))).collect()
     }
 }
 

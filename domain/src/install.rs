@@ -61,7 +61,7 @@ impl Decide for Install {
         let profile: VnicProfileId = cx.fresh(0);
         let mut events: Vec<Event> = vec![
             SystemInstalled { version: env!("CARGO_PKG_VERSION").into() }.into(),
-            GroupAdded { group: Group { id: EVERYONE, version: 0, name: "Everyone".into(), domain: String::new() } }.into(),
+            GroupAdded { group: Group::new(EVERYONE, "Everyone", "") }.into(),
         ];
         events.extend(ROLES.iter().map(|(id, name, description, administrative, permits)| {
             Event::from(RoleCreated {
@@ -72,6 +72,7 @@ impl Decide for Install {
                     description: (*description).into(),
                     administrative: *administrative,
                     mutable: false,
+                    shows_children: shows_children(permits) && !HIDES_CHILDREN.contains(id),
                     permits: permits.to_vec(),
                 },
             })
@@ -113,24 +114,16 @@ impl Decide for Install {
 }
 
 fn admin(password: Arc<str>) -> User {
-    User {
-        id: ADMIN,
-        version: 0,
-        name: "admin".into(),
-        domain: INTERNAL.into(),
-        last_name: String::new(),
-        department: String::new(),
-        email: String::new(),
-        password: Some(password),
-        groups: Vec::new(),
-        tags: Vec::new(),
-    }
+    User { password: Some(password), ..User::new(ADMIN, "admin", INTERNAL) }
 }
 
 use Permit::*;
 
 /// A built-in role: id, name, description, whether it is administrative, permits.
 type BuiltIn = (u128, &'static str, &'static str, bool, &'static [Permit]);
+
+/// Built-in roles that upstream lets see nothing below an object, in spite of their permits: QuotaConsumer and VnicProfileUser.
+const HIDES_CHILDREN: [u128; 2] = [0xdef0000a000000000000def00000000a, 0xdef0000a000000000000def000000010];
 
 /// The built-in roles.
 #[rustfmt::skip]

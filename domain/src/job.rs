@@ -41,6 +41,7 @@ pub enum Task {
     SuspendVm { vm: VmId },
     MigrateVm { vm: VmId },
     RemoveVm { vm: VmId },
+    ChangeDevice { vm: VmId, device: crate::hotplug::Device, change: crate::hotplug::DeviceChange },
 }
 
 impl Task {
@@ -71,6 +72,7 @@ impl Task {
             Self::SuspendVm { .. } => &["save", "wait"],
             Self::MigrateVm { .. } => &["migrate", "wait"],
             Self::RemoveVm { .. } => &["delete_volumes"],
+            Self::ChangeDevice { .. } => &["change"],
         }
     }
 }

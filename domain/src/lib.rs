@@ -17,6 +17,7 @@ pub mod fence;
 pub mod host;
 pub mod host_net;
 pub mod host_net_setup;
+pub mod hotplug;
 pub mod ids;
 pub mod install;
 pub mod job;

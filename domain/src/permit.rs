@@ -23,12 +23,26 @@ macro_rules! permits {
                 match self { $(Self::$name => $rest,)* }
             }
 
+            /// The permit of an API id or name.
+            pub fn find(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|permit| permit.name() == text || permit.id().to_string() == text)
+            }
+
             /// Whether only administrative roles may hold it.
             pub fn administrative(self) -> bool {
                 match self { $(Self::$name => $admin,)* }
             }
         }
     };
+}
+
+impl Permit {
+    /// Whether who holds it on an object sees what is below it, too. What only adds something does not.
+    pub fn shows_children(self) -> bool {
+        use Permit::*;
+        let adds = [CreateVm, CreateTemplate, CreateVmPool, CreateDisk, AccessImageStorage];
+        !adds.contains(&self) && !matches!(self, Login | InjectExternalEvents | InjectExternalTasks)
+    }
 }
 
 permits! {

@@ -1,4 +1,4 @@
-//! Tags: the guide's chapter 23. They form a tree below the root tag and are attached to VMs, hosts and users.
+//! Tags: the guide's chapter 23. They form a tree below the root tag and are attached to VMs, hosts, users and groups.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,6 +44,7 @@ pub enum Tagged {
     Vm(VmId),
     Host(HostId),
     User(UserId),
+    Group(GroupId),
 }
 
 impl Tagged {
@@ -53,6 +54,7 @@ impl Tagged {
             Self::Vm(id) => world.vms.update(&id, |v| change(&mut v.tags)),
             Self::Host(id) => world.hosts.update(&id, |h| change(&mut h.tags)),
             Self::User(id) => world.users.update(&id, |u| change(&mut u.tags)),
+            Self::Group(id) => world.groups.update(&id, |g| change(&mut g.tags)),
         }
     }
 
@@ -62,6 +64,7 @@ impl Tagged {
             Self::Vm(id) => world.vm(id)?.tags.clone(),
             Self::Host(id) => world.host(id)?.tags.clone(),
             Self::User(id) => world.user(id)?.tags.clone(),
+            Self::Group(id) => world.group(id)?.tags.clone(),
         })
     }
 
@@ -69,7 +72,7 @@ impl Tagged {
         Some(match self {
             Self::Vm(id) => (Permit::EditVmProperties, Object::Vm(id)),
             Self::Host(id) => (Permit::EditHostConfiguration, Object::Host(id)),
-            Self::User(_) => (Permit::ManipulateUsers, Object::System),
+            Self::User(_) | Self::Group(_) => (Permit::ManipulateUsers, Object::System),
         })
     }
 }
@@ -233,7 +236,8 @@ impl Decide for RemoveTag {
         for id in descendants(world, self.tag).into_iter().rev() {
             let tagged = (world.vms.values().filter(|v| v.tags.contains(&id)).map(|v| Tagged::Vm(v.id)))
                 .chain(world.hosts.values().filter(|h| h.tags.contains(&id)).map(|h| Tagged::Host(h.id)))
-                .chain(world.users.values().filter(|u| u.tags.contains(&id)).map(|u| Tagged::User(u.id)));
+                .chain(world.users.values().filter(|u| u.tags.contains(&id)).map(|u| Tagged::User(u.id)))
+                .chain(world.groups.values().filter(|g| g.tags.contains(&id)).map(|g| Tagged::Group(g.id)));
             events.extend(tagged.map(|to| Event::from(TagDetached { tag: id, to })));
             events.push(TagRemoved { tag: id, name: world.tag(id)?.config.name.clone() }.into());
         }

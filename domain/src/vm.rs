@@ -7,8 +7,10 @@ use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
+use crate::disk::DiskInterface;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::hotplug::{Device, DeviceChange, follow};
 use crate::ids::*;
 use crate::job::{JobOpened, Task};
 use crate::patch::patchable;
@@ -506,6 +508,13 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
     Ok(())
 }
 
+/// What it takes to say something of a VM that is not for its users to say: where it runs, and its custom properties.
+fn administrative(changes: &VmPatch, on: Object) -> impl Iterator<Item = (Permit, Object)> {
+    let custom = changes.custom_properties.as_ref().map(|_| (Permit::ChangeVmCustomProperties, on));
+    let place = changes.pinned_host.flatten().map(|_| (Permit::EditAdminVmProperties, on));
+    custom.into_iter().chain(place)
+}
+
 /// Creates a VM from a template: what the request does not say comes from there.
 #[derive(Clone, Debug)]
 pub struct CreateVm {
@@ -534,6 +543,11 @@ impl Decide for CreateVm {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::CreateVm, Object::Cluster(self.cluster)))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        let template = (Permit::CreateVm, Object::Template(self.template));
+        std::iter::once(template).chain(administrative(&self.changes, Object::Cluster(self.cluster))).collect()
     }
 }
 
@@ -596,6 +610,13 @@ impl Decide for UpdateVm {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::EditVmProperties, Object::Vm(self.vm)))
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        let Some(vm) = world.vms.get(&self.vm) else { return Vec::new() };
+        let changes = self.changes.clone().reduce(&vm.config);
+        let moved = changes.cluster.map(|cluster| (Permit::CreateVm, Object::Cluster(cluster)));
+        moved.into_iter().chain(administrative(&changes, Object::Vm(self.vm))).collect()
     }
 }
 
@@ -759,11 +780,17 @@ impl Decide for AddNic {
         check::range(act, "nics", vm.nics.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
         let mut config = self.config.clone();
         config.mac = if config.mac.is_empty() { free_mac(act, world)? } else { given_mac(act, world, &config.mac, None)? };
-        Ok(vec![NicAdded { vm: self.vm, nic: Nic { id: cx.fresh(0), config } }.into()])
+        let nic = Nic { id: cx.fresh(0), config };
+        let plugs = nic.plugged.then(|| follow(cx, 1, vm, Device::Nic(nic.id), DeviceChange::Plug)).flatten();
+        Ok(std::iter::once(NicAdded { vm: self.vm, nic }.into()).chain(plugs).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.config.profile.iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(*profile))).collect()
     }
 }
 
@@ -780,7 +807,7 @@ pub struct UpdateNic {
 }
 
 impl Decide for UpdateNic {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("update", "Network Interface");
         let vm = world.vm(self.vm)?;
         let nic = nic_of(vm, self.nic)?;
@@ -796,11 +823,27 @@ impl Decide for UpdateNic {
         let mut wanted = nic.config.clone();
         wanted.apply(&changes);
         check_nic(act, world, vm, Some(self.nic), &wanted)?;
-        Ok(vec![NicUpdated { vm: self.vm, nic: self.nic, changes }.into()])
+        let stays = nic.plugged && wanted.plugged;
+        if !vm.is_down() && stays && (changes.mac.is_some() || changes.interface.is_some()) {
+            return Err(act.no(Key::HotUpdate));
+        }
+        let change = match changes.plugged {
+            Some(plugged) => Some(DeviceChange::to(plugged)),
+            None => (stays && (changes.profile.is_some() || changes.linked.is_some())).then_some(DeviceChange::Rewire),
+        };
+        let job = change.and_then(|change| follow(cx, 0, vm, Device::Nic(self.nic), change));
+        Ok(std::iter::once(NicUpdated { vm: self.vm, nic: self.nic, changes }.into()).chain(job).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        let nics = world.vms.get(&self.vm).into_iter().flat_map(|vm| vm.nics.iter());
+        let old = nics.filter(|nic| nic.id == self.nic).find_map(|nic| nic.profile);
+        let new = self.changes.profile.flatten().filter(|new| Some(*new) != old);
+        new.into_iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))).collect()
     }
 }
 
@@ -836,7 +879,7 @@ pub struct AttachDisk {
 }
 
 impl Decide for AttachDisk {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("attach", "VM Disk");
         let vm = world.vm(self.vm)?;
         let disk = world.disk(self.attachment.disk)?;
@@ -854,11 +897,16 @@ impl Decide for AttachDisk {
             return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
         }
         check_attachment(act, vm, &self.attachment)?;
-        Ok(vec![DiskAttached { vm: self.vm, attachment: self.attachment }.into()])
+        let plugs = self.attachment.active.then(|| follow(cx, 0, vm, Device::Disk(disk.id), DeviceChange::Plug)).flatten();
+        Ok(std::iter::once(DiskAttached { vm: self.vm, attachment: self.attachment }.into()).chain(plugs).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::AttachDisk, Object::Disk(self.attachment.disk)))
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        vec![(Permit::ConfigureVmStorage, Object::Vm(self.vm))]
     }
 }
 
@@ -866,6 +914,9 @@ impl Decide for AttachDisk {
 pub(crate) fn check_attachment(act: Act, vm: &Vm, attachment: &DiskAttachment) -> Result<(), Rejection> {
     if attachment.bootable && vm.disks.iter().any(|d| d.bootable && d.disk != attachment.disk) {
         return Err(act.no(Key::DiskBootInUse));
+    }
+    if !vm.is_down() && attachment.active && attachment.interface == DiskInterface::Ide {
+        return Err(act.no(Key::HotPlugNotVirtio));
     }
     let others = vm.disks.iter().filter(|d| d.disk != attachment.disk).count();
     check::range(act, "disks", others as i64, 0, MAX_DEVICES as i64 - 1)?;
@@ -887,7 +938,7 @@ pub struct UpdateDiskAttachment {
 }
 
 impl Decide for UpdateDiskAttachment {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "VM Disk");
         let vm = world.vm(self.vm)?;
         let old =
@@ -905,7 +956,10 @@ impl Decide for UpdateDiskAttachment {
             return Err(act.no(Key::VmIsRunning));
         }
         check_attachment(act, vm, &new)?;
-        Ok(vec![DiskAttachmentUpdated { vm: self.vm, attachment: new }.into()])
+        let job = (new.active != old.active)
+            .then(|| follow(cx, 0, vm, Device::Disk(self.disk), DeviceChange::to(new.active)))
+            .flatten();
+        Ok(std::iter::once(DiskAttachmentUpdated { vm: self.vm, attachment: new }.into()).chain(job).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

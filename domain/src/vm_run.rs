@@ -8,6 +8,7 @@ use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::{Actor, Context};
+use crate::data_center::DataCenterStatus;
 use crate::event::{Event, Stamp};
 use crate::fold;
 use crate::host::HostStatus;
@@ -57,6 +58,8 @@ pub struct Run {
     pub job: Option<JobId>,
     /// What was asked for this run only.
     pub overrides: RunOverrides,
+    /// Whether it was asked for on that host and on no other.
+    pub only_there: bool,
     /// Hosts where the launch failed.
     pub failed_hosts: Vec<HostId>,
     /// The host that it migrates to.
@@ -144,6 +147,8 @@ pub struct VmStartRequested {
     pub overrides: RunOverrides,
     /// Whether a saved state is restored.
     pub restore: bool,
+    /// Whether the host was asked for, so that no other does.
+    pub only_there: bool,
 }
 
 fold!(VmStartRequested, Vm vm, |e, world, at| {
@@ -153,7 +158,7 @@ fold!(VmStartRequested, Vm vm, |e, world, at| {
         let before = std::mem::replace(&mut v.state, if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch });
         v.run = Some(Box::new(Run {
             host: e.host, generation: v.run.as_ref().map_or(at.position, |r| r.generation), started_by: at.actor, job: Some(e.job), overrides: e.overrides.clone(),
-            failed_hosts: Vec::new(), destination: None, before,
+            only_there: e.only_there, failed_hosts: Vec::new(), destination: None, before,
             cdrom: e.overrides.cdrom.clone().unwrap_or_else(|| v.cdrom.clone()),
             ips: Vec::new(), fqdn: String::new(), display: None, paused_detail: String::new(), stopping: false, cancelling: false,
         }));
@@ -372,6 +377,19 @@ fold!(VmMigrationCancelRequested, Vm vm, |e, world, at| {
     running(world, e.vm, at, VmState::Migrating, |run| run.cancelling = true);
 });
 
+/// The state that a migration's end leads to: that before it, unless the machine was told to stop meanwhile.
+fn state_after_migration(world: &World, vm: VmId) -> VmState {
+    let vm = world.vms.get(&vm).and_then(|vm| Some((vm, vm.run.as_ref()?)));
+    vm.map_or(VmState::Up, |(vm, run)| if run.stopping { vm.state } else { run.before })
+}
+
+fn migrates_no_more(run: &mut Run) {
+    run.destination = None;
+    if !run.stopping {
+        run.job = None;
+    }
+}
+
 /// The machine runs on another host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmMigrated {
@@ -381,13 +399,13 @@ pub struct VmMigrated {
 }
 
 fold!(VmMigrated, Vm vm, |e, world, at| {
+    settle(world, e.vm);
     world.placed.remove(&(e.from, e.vm));
     world.placed.insert((e.to, e.vm));
-    let before = world.vms.get(&e.vm).and_then(|v| v.run.as_ref()).map_or(VmState::Up, |r| r.before);
-    running(world, e.vm, at, before, |run| {
+    let state = state_after_migration(world, e.vm);
+    running(world, e.vm, at, state, |run| {
         run.host = e.to;
-        run.destination = None;
-        run.job = None;
+        migrates_no_more(run);
     });
 });
 
@@ -403,11 +421,8 @@ pub struct VmMigrationFailed {
 
 fold!(VmMigrationFailed, Vm vm, |e, world, at| {
     world.placed.remove(&(e.to, e.vm));
-    let before = world.vms.get(&e.vm).and_then(|v| v.run.as_ref()).map_or(VmState::Up, |r| r.before);
-    running(world, e.vm, at, before, |run| {
-        run.destination = None;
-        run.job = None;
-    });
+    let state = state_after_migration(world, e.vm);
+    running(world, e.vm, at, state, migrates_no_more);
 });
 
 /// A console ticket was given out; its value is not in the log.
@@ -473,12 +488,17 @@ impl Decide for StartVm {
         }
         let host = schedule::place(world, cx, act, vm, Wish { host: self.host, except: &[] })?;
         let (job, opened) = open(cx, 0, format!("Launching VM {}", vm.config.name), Task::StartVm { vm: self.vm });
-        let requested = VmStartRequested { vm: self.vm, host, job, overrides: self.overrides.clone(), restore };
+        let only_there = self.host.is_some();
+        let requested = VmStartRequested { vm: self.vm, host, job, overrides: self.overrides.clone(), restore, only_there };
         Ok(vec![requested.into(), opened])
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         basic(self.vm)
+    }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.host.iter().map(|_| (Permit::EditAdminVmProperties, Object::Vm(self.vm))).collect()
     }
 }
 
@@ -487,7 +507,8 @@ fn resume(_: &World, cx: &Context, vm: &Vm) -> Result<Vec<Event>, Rejection> {
     let Some(run) = &vm.run else { return Ok(Vec::new()) };
     let (job, opened) = open(cx, 0, format!("Resuming VM {}", vm.config.name), Task::StartVm { vm: vm.id });
     let overrides = RunOverrides { paused: false, ..run.overrides.clone() };
-    Ok(vec![VmStartRequested { vm: vm.id, host: run.host, job, overrides, restore: false }.into(), opened])
+    let only_there = run.only_there;
+    Ok(vec![VmStartRequested { vm: vm.id, host: run.host, job, overrides, restore: false, only_there }.into(), opened])
 }
 
 /// Whether the VM has something to boot from, and its disks are there.
@@ -518,6 +539,12 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
             return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
         }
     }
+    if !disks.is_empty()
+        && let Some(data_center) = world.data_center_of(vm.config.cluster)
+        && data_center.status(world) != DataCenterStatus::Up
+    {
+        return Err(act.no(Key::DataCenterStatusIllegal));
+    }
     Ok(())
 }
 
@@ -535,7 +562,8 @@ impl Decide for FailLaunch {
         let Some((vm, run)) = world.vms.get(&self.vm).and_then(|v| v.run.as_ref().map(|r| (v, r))) else {
             return Ok(vec![JobEnded { job: self.job, failure: Some(self.reason.clone()) }.into()]);
         };
-        if run.job != Some(self.job) {
+        // Where its host is not heard of, nobody knows whether it was launched: it must not be launched a second time elsewhere.
+        if run.job != Some(self.job) || vm.state == VmState::Unknown {
             return Ok(Vec::new());
         }
         if run.before == VmState::Paused {
@@ -546,6 +574,7 @@ impl Decide for FailLaunch {
         tried.push(run.host);
         if tried.len() < MAX_LAUNCH_HOSTS
             && run.before != VmState::Suspended
+            && !run.only_there
             && let Ok(to) = schedule::place(world, cx, Act("run", "VM"), vm, Wish { host: None, except: &tried })
         {
             return Ok(vec![VmRelocated { vm: vm.id, from: run.host, to, reason: self.reason.clone() }.into()]);
@@ -832,6 +861,9 @@ impl Decide for ReportVm {
             return Ok(Vec::new());
         }
         let id = self.vm;
+        // What was asked of the machine was refused by its host, and it goes on as before.
+        let undisturbed = matches!(vm.state, VmState::SavingState | VmState::PoweringDown)
+            && run.job.is_none_or(|job| !world.open_jobs.contains(&job));
         let starting = matches!(vm.state, VmState::WaitForLaunch | VmState::PoweringUp | VmState::RestoringState);
         let mut events: Vec<Event> = Vec::new();
         match &self.observed {
@@ -840,6 +872,7 @@ impl Decide for ReportVm {
             }
             Observed::Up(guest)
                 if starting
+                    || undisturbed
                     || matches!(
                         vm.state,
                         VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown
@@ -864,15 +897,15 @@ impl Decide for ReportVm {
             Observed::Absent if vm.state != VmState::WaitForLaunch => {
                 events.extend(down(vm, run, !run.stopping, "The host does not run it any more"));
             }
-            Observed::Migrated { from, to } if vm.state == VmState::Migrating => {
+            Observed::Migrated { from, to } if run.destination.is_some() => {
                 events.push(VmMigrated { vm: id, from: *from, to: *to }.into());
-                events.extend(ended(run, None));
+                events.extend(ended(run, None).filter(|_| !run.stopping));
             }
-            Observed::MigrationFailed { cancelled, message } if vm.state == VmState::Migrating => {
+            Observed::MigrationFailed { cancelled, message } if run.destination.is_some() => {
                 let to = run.destination.unwrap_or(run.host);
                 let failed = VmMigrationFailed { vm: id, from: run.host, to, reason: message.clone(), cancelled: *cancelled };
                 events.push(failed.into());
-                events.extend(ended(run, Some(message)));
+                events.extend(ended(run, Some(message)).filter(|_| !run.stopping));
             }
             Observed::Lost if !matches!(vm.state, VmState::Unknown) => events.push(VmLost { vm: id }.into()),
             _ => {}

@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::{Group, Permission, Role, Session, User};
+use crate::access::{Group, Holder, Object, Permission, Role, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::Disk;
@@ -179,6 +179,10 @@ pub struct World {
     pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
     /// Highly available VMs that went down by themselves and are to be started again.
     pub to_restart: imbl::OrdSet<VmId>,
+    /// Permissions by who holds them, and on what.
+    pub permissions_held: imbl::OrdSet<(Holder, Object, PermissionId)>,
+    /// Permissions by what they are on.
+    pub permissions_on: imbl::OrdSet<(Object, PermissionId)>,
     /// Jobs that have not ended.
     pub open_jobs: imbl::OrdSet<JobId>,
     /// The MAC address given out last; the search for a free one goes on behind it.
@@ -209,6 +213,7 @@ expect! {
     template templates TemplateId => Template, "Template";
     tag tags TagId => Tag, "Tag";
     user users UserId => User, "User";
+    group groups GroupId => Group, "Group";
     role roles RoleId => Role, "Role";
     permission permissions PermissionId => Permission, "Permission";
     job jobs JobId => Job, "Job";
@@ -227,6 +232,12 @@ impl World {
         self.position = recorded.position;
         self.streams.insert(recorded.stream, recorded.version);
         recorded.event.as_fold().fold(self, &stamp);
+        // Whatever ended an aggregate's stream, the permissions on it end with it.
+        if !self.streams.contains_key(&recorded.stream)
+            && let Some(object) = Object::of(&recorded.stream)
+        {
+            self.forget_permissions_on(object);
+        }
     }
 
     /// The version of a stream; 0 where it has no event.

@@ -10,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use evirt_domain::access::{Holder, Object, User};
+use evirt_domain::access::{ADMIN, EVERYONE, Group, Holder, Object, Permission, Role, User};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
@@ -18,6 +18,7 @@ use evirt_domain::fence::Proxy;
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
+use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
@@ -122,6 +123,8 @@ impl<'a> Scene<'a> {
         vnic_profile vnic_profiles VnicProfileId => VnicProfile;
         tag tags TagId => Tag;
         user users UserId => User;
+        group groups GroupId => Group;
+        role roles RoleId => Role;
     }
 
     /// A draft that names whoever caused the event.
@@ -267,7 +270,7 @@ impl Draft<'_> {
     }
 
     /// About what a tag is put on or taken off.
-    fn tagged(self, to: Tagged, user: &'static str) -> Self {
+    fn tagged(self, to: Tagged, user: &'static str, group: &'static str) -> Self {
         match to {
             Tagged::Vm(id) => self.vm(id),
             Tagged::Host(id) => self.host(id),
@@ -275,7 +278,18 @@ impl Draft<'_> {
                 let name = self.scene.user(id).map(|user| user.name.clone());
                 self.with_some(user, &name.unwrap_or_default())
             }
+            Tagged::Group(id) => {
+                let name = self.scene.group(id).map(|group| group.name.clone());
+                self.with_some(group, &name.unwrap_or_default())
+            }
         }
+    }
+
+    /// With the names of a group and of one who belongs to it.
+    fn membership(self, group: GroupId, user: UserId) -> Self {
+        let (group, user) = (self.scene.group(group).cloned(), self.scene.user(user).cloned());
+        self.with("GroupName", group.map(|group| group.name.clone()).unwrap_or_default())
+            .with("MemberName", user.map(|user| user.principal()).unwrap_or_default())
     }
 
     /// About the object of a permission: its kind and name, and the entry's reference to it.
@@ -301,16 +315,21 @@ impl Draft<'_> {
     }
 
     /// About a permission: who holds which role on what.
-    fn permission(self, permission: &evirt_domain::access::Permission) -> Self {
+    fn permission(self, permission: &Permission) -> Self {
         let scene = self.scene;
-        let role = scene.after.roles.get(&permission.role).map(|role| role.name.clone());
+        let role = scene.role(permission.role).map(|role| role.name.clone());
         let holder = match permission.holder {
             Holder::User(id) => scene.user(id).map(|user| user.name.clone()),
-            Holder::Group(id) => scene.after.groups.get(&id).map(|group| group.name.clone()),
+            Holder::Group(id) => scene.group(id).map(|group| group.name.clone()),
         };
         self.with_some("RoleName", &role.unwrap_or_default())
             .with_some("SubjectName", &holder.unwrap_or_default())
             .object(permission.object)
+    }
+
+    fn role(self, id: RoleId) -> Self {
+        let name = self.scene.role(id).map(|role| role.name.clone());
+        self.with_some("RoleName", &name.unwrap_or_default())
     }
 
     /// The entry in its code's words.
@@ -342,7 +361,6 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::SystemInstalled(_) => return None,
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
-        Event::GroupAdded(_) => return None,
         // What was removed is not shown; of external jobs their beginning is told.
         Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,
         Event::ExternalStepAdded(_) | Event::ExternalStepEnded(_) | Event::ExternalJobEnded(_) => return None,
@@ -480,7 +498,12 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::NicUpdated(e) => {
             let vm = at.vm(e.vm)?;
             let config = &vm.nics.iter().find(|nic| nic.id == e.nic)?.config;
-            let draft = nic(at.draft(934).vm(e.vm), config);
+            let code = match e.changes.plugged.filter(|_| !vm.is_down()) {
+                Some(true) => 1012,
+                Some(false) => 1014,
+                None => 934,
+            };
+            let draft = nic(at.draft(code).vm(e.vm), config);
             match e.changes.linked {
                 Some(linked) => draft.with("LinkState", if linked { "up" } else { "down" }),
                 None => draft,
@@ -587,16 +610,18 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
                 Tagged::Vm(_) => 440,
                 Tagged::Host(_) => 442,
                 Tagged::User(_) => 436,
+                Tagged::Group(_) => 438,
             };
-            at.draft(code).tag(e.tag).tagged(e.to, "AttachUsersNames")
+            at.draft(code).tag(e.tag).tagged(e.to, "AttachUsersNames", "AttachGroupsNames")
         }
         Event::TagDetached(e) => {
             let code = match e.to {
                 Tagged::Vm(_) => 446,
                 Tagged::Host(_) => 444,
                 Tagged::User(_) => 448,
+                Tagged::Group(_) => 450,
             };
-            at.draft(code).tag(e.tag).tagged(e.to, "DetachUsersNames")
+            at.draft(code).tag(e.tag).tagged(e.to, "DetachUsersNames", "DetachGroupsNames")
         }
 
         Event::UserAdded(e) => at.draft(149).with("NewUserName", e.user.name.clone()),
@@ -606,8 +631,25 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         }
         Event::UserRemoved(e) => at.draft(325).with("AdUserName", e.name.clone()),
         // Built-in roles and their first holder come with the installation.
-        Event::RoleCreated(_) | Event::PermissionGranted(_) if at.recorded.actor == Actor::System => return None,
-        Event::RoleCreated(e) => at.draft(854).with("RoleName", e.role.name.clone()),
+        Event::RoleCreated(e) if !e.role.mutable => return None,
+        Event::GroupAdded(e) if e.group.id == EVERYONE => return None,
+        Event::PermissionGranted(e) if at.recorded.actor == Actor::System && installed(&e.permission) => return None,
+        Event::RoleCreated(e) => at.draft(864).with("RoleName", e.role.name.clone()),
+        Event::RoleUpdated(e) => at.draft(856).role(e.role),
+        Event::RoleRemoved(e) => at.draft(858).role(e.role),
+        Event::RolePermitAdded(e) => at.draft(860).role(e.role).with("ActionGroup", e.permit.name()),
+        Event::RolePermitRemoved(e) => at.draft(862).role(e.role).with("ActionGroup", e.permit.name()),
+        Event::GroupAdded(e) => at.draft(149).with("NewUserName", e.group.name.clone()),
+        Event::GroupRemoved(e) => at.draft(408).with("AdGroupName", e.name.clone()),
+        Event::GroupMemberAdded(e) => at.draft(20_001).membership(e.group, e.user),
+        Event::GroupMemberRemoved(e) => at.draft(20_002).membership(e.group, e.user),
+        // What a directory tells of a user is that directory's news.
+        Event::UserRefreshed(_) => return None,
+        Event::UserLocked(e) => at.draft(160).by(Actor::User(e.user)),
+        Event::UserUnlocked(e) => {
+            let name = at.user(e.user).map(|user| user.principal()).unwrap_or_default();
+            at.draft(20_003).with("UnlockedUserName", name)
+        }
         Event::PermissionGranted(e) => {
             let code = if e.permission.object == Object::System { 866 } else { 850 };
             at.draft(code).permission(&e.permission)
@@ -632,6 +674,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::ExternalJobAdded(e) => at.draft(11_000).with("description", e.description.clone()),
         Event::JobEnded(e) => return failed(at, at.before.jobs.get(&e.job)?, e.failure.as_deref()?),
     })
+}
+
+/// Whether a permission is one that the installation grants.
+fn installed(permission: &Permission) -> bool {
+    matches!(permission.holder, Holder::User(ADMIN) | Holder::Group(EVERYONE))
 }
 
 /// What a system outside reports, in its own words.
@@ -749,6 +796,18 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::RebootVm { vm } => by(158).vm(vm),
         Task::SuspendVm { vm } => by(502).vm(vm),
         Task::RemoveVm { vm } => by(59).vm(vm),
+        Task::ChangeDevice { vm, device, change } => match (device, change) {
+            (Device::Nic(id), change) => {
+                let code = match change {
+                    DeviceChange::Plug => 1013,
+                    DeviceChange::Unplug => 1015,
+                    DeviceChange::Rewire => 935,
+                };
+                nic(by(code).vm(vm), &at.vm(vm)?.nics.iter().find(|nic| nic.id == id)?.config)
+            }
+            (Device::Disk(disk), DeviceChange::Unplug) => by(2003).vm(vm).disk(disk),
+            (Device::Disk(disk), _) => by(2001).vm(vm).disk(disk),
+        },
         Task::ActivateHost { host } => by(18).host(host),
         Task::SetUpHostNetworks { host, ref setup } => {
             let network = |code, network: &NetworkId| by(code).network(*network).host(host);

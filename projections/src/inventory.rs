@@ -23,6 +23,7 @@ use evirt_domain::world::{NameKind, Table};
 use uuid::Uuid;
 
 use crate::search::{Direction, Entity, Env, Hint, Pattern, Plan, Searchable, Value};
+use crate::visible::Visible;
 
 pub use events::{AuditRecord, AuditRowView, OWN_ORIGIN};
 
@@ -122,12 +123,24 @@ pub struct View<'a> {
     pub live: Option<&'a dyn Live>,
     /// The audit log; without it nothing refers to an event.
     pub events: Option<&'a dyn Events>,
+    /// What is seen; without it everything.
+    pub visible: Option<&'a Visible>,
 }
 
 impl<'a> View<'a> {
     /// A view of the World alone.
     pub fn new(world: &'a World, now: Micros) -> Self {
-        Self { world, now, live: None, events: None }
+        Self { world, now, live: None, events: None, visible: None }
+    }
+
+    /// Whether something is seen.
+    fn sees(&self, entity: Entity, id: Uuid) -> bool {
+        let Some(visible) = self.visible.filter(|visible| !visible.is_everything()) else { return true };
+        match rows::object(entity, id) {
+            Some(object) => visible.contains(self.world, object),
+            // Of users everybody sees but themselves, and of groups none.
+            None => entity == Entity::User && visible.user().0 == id,
+        }
     }
 
     /// What a search has to know when it is compiled: its `tags` are those of the World.
@@ -148,7 +161,7 @@ pub fn tag_names(world: &World, pattern: &Pattern) -> Vec<String> {
 /// A kind of aggregate that is listed and searched for.
 pub trait Resource: Clone + Sized + 'static {
     /// Its identifier.
-    type Id: Ord + Copy + From<Uuid>;
+    type Id: Ord + Copy + From<Uuid> + Into<Uuid>;
     /// What the search language calls it.
     const ENTITY: Entity;
     /// The names whose order is the default order, and the field that they are the values of.
@@ -162,6 +175,10 @@ pub trait Resource: Clone + Sized + 'static {
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a>;
     /// Shows each related row to `visit` until that returns true.
     fn related(&self, view: View<'_>, reference: Entity, visit: &mut dyn FnMut(&dyn Searchable) -> bool);
+    /// The few that include all that is visible, where an index knows them; none where all may be.
+    fn seen(_: &World, _: &Visible) -> Option<Vec<Self::Id>> {
+        None
+    }
     /// A few that include all of which the hint holds, where an index other than that of names knows them.
     fn seek<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = Self::Id> + 'w>>;
 }
@@ -200,14 +217,25 @@ pub fn list<T: Resource>(view: View<'_>, plan: &Plan, page: Page) -> Vec<Arc<T>>
     list_where(view, plan, page, |_| true)
 }
 
-/// Like [`list`], of those only that `keep` lets pass: a user's view, or those of one cluster.
+/// Like [`list`], of those only that `keep` lets pass, such as those of one cluster.
+///
+/// Who does not see everything pays for what is seen, not for what there is, as long as that is not much.
 pub fn list_where<T: Resource>(view: View<'_>, plan: &Plan, page: Page, keep: impl Fn(&T) -> bool) -> Vec<Arc<T>> {
+    let keep = |item: &T| view.sees(T::ENTITY, item.id().into()) && keep(item);
     let lister = Lister { view, plan, keep, page: plan.range(page.max.min(MAX_PAGE_SIZE)) };
     let hints = plan.index_hint();
     let ordered = lister.in_order_of_names();
-    if let Some(candidates) = seek::candidates::<T>(view.world, &hints, if ordered { MANY_CANDIDATES } else { usize::MAX }) {
+    let seen = view.visible.filter(|visible| !visible.is_everything()).and_then(|visible| T::seen(view.world, visible));
+    let seen = seen.filter(|seen| !ordered || seen.len() <= MANY_CANDIDATES);
+    let many = seen.as_ref().map_or(if ordered { MANY_CANDIDATES } else { usize::MAX }, Vec::len);
+    let candidates = seek::candidates::<T>(view.world, &hints, many);
+    if let Some(candidates) = candidates.or_else(|| seen.map(BTreeSet::from_iter)) {
         let table = T::table(view.world);
-        return lister.sorted(candidates.iter().filter_map(|id| table.get(id)));
+        let rows = candidates.iter().filter_map(|id| table.get(id));
+        return match T::NAMES {
+            Some((_, field)) if ordered => lister.sorted_by_name(rows, field),
+            _ => lister.sorted(rows),
+        };
     }
     match T::NAMES {
         Some((kind, field)) if ordered => lister.walk(kind, seek::prefix(&hints, field).unwrap_or_default()),
@@ -276,6 +304,22 @@ impl<'a, K> Lister<'a, '_, K> {
         }
         best.sort_unstable_by(|one, other| self.compare(one, other));
         best.into_iter().take(wanted).skip(self.page.start).cloned().collect()
+    }
+
+    /// The page of a few rows that match, in the order of the index of names: each name is looked at once.
+    fn sorted_by_name<T: Resource>(&self, rows: impl Iterator<Item = &'a Arc<T>>, field: &'static str) -> Vec<Arc<T>>
+    where
+        K: Fn(&T) -> bool,
+    {
+        let mut found: Vec<&'a Arc<T>> = rows.filter(|row| self.matches(row)).collect();
+        found.sort_by_cached_key(|row| {
+            let name = match row.field(self.view, field) {
+                Value::Text(name) => name.into_owned(),
+                _ => String::new(),
+            };
+            (name.to_lowercase(), name, row.id())
+        });
+        found.into_iter().take(self.page.end).skip(self.page.start).cloned().collect()
     }
 
     /// The page of the rows that match, found by walking the names from a prefix on.

@@ -1,50 +1,111 @@
-//! What a user may see who is no administrator: what the user, a group of the user's or Everyone holds a permission on.
+//! What a user may see: administrators everything, others what the user, a group of the user's or Everyone holds a permission on,
+//! and what is below that, as far as the role shows it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use evirt_domain::World;
-use evirt_domain::access::{EVERYONE, Holder, Object, is_administrator, object_path};
-use evirt_domain::ids::UserId;
+use evirt_domain::access::{Object, holders, is_administrator, object_path};
+use evirt_domain::ids::{DiskId, UserId, VmId};
 
-/// Whether a user may see an object: administrators see everything, others what they hold any permission on, or on
-/// something above it. Costs a walk over the permissions; for a whole list there is [`Visible`].
+/// Whether a user may see an object by the user-level API; for a whole list there is [`Visible`].
 pub fn may_see(world: &World, user: UserId, object: Object) -> bool {
-    Visible::to(world, user).contains(world, object)
+    Visible::to(world, user, false).contains(world, object)
 }
 
 /// What one user may see, made ready for many questions.
 #[derive(Clone, Debug)]
 pub struct Visible {
-    /// The objects that the user holds a permission on; none where the user sees everything.
-    held: Option<BTreeSet<Object>>,
+    user: UserId,
+    /// Whether the user asks as an administrator, who sees what no permission stands on, too.
+    administers: bool,
+    /// The objects that the user holds a permission on, and whether they show what is below them.
+    held: BTreeMap<Object, bool>,
 }
 
 impl Visible {
-    /// What a user may see. Costs a walk over the permissions.
-    pub fn to(world: &World, user: UserId) -> Self {
-        if is_administrator(world, user) {
-            return Self { held: None };
+    /// What a user may see. `filter` takes away an administrator's right to see everything. Costs a look at each permission that
+    /// the user, the user's groups and Everyone hold.
+    pub fn to(world: &World, user: UserId, filter: bool) -> Self {
+        let administers = !filter && is_administrator(world, user);
+        let mut held = BTreeMap::new();
+        if !administers {
+            for permission in holders(world, user).flat_map(|holder| world.held_by(holder)) {
+                let shows = world.roles.get(&permission.role).is_some_and(|role| role.shows_children);
+                *held.entry(permission.object).or_default() |= shows;
+            }
         }
-        // Who is not known sees nothing, not even what Everyone may.
-        let Some(account) = world.users.get(&user) else { return Self { held: Some(BTreeSet::new()) } };
-        let holds = |holder| match holder {
-            Holder::User(id) => id == user,
-            Holder::Group(id) => id == EVERYONE || account.groups.contains(&id),
-        };
-        let held = world.permissions.values().filter(|permission| holds(permission.holder));
-        Self { held: Some(held.map(|permission| permission.object).collect()) }
+        // Who may administer the whole system and asks for no more than may be seen is shown all of it.
+        let whole = held.get(&Object::System) == Some(&true) && is_administrator(world, user);
+        Self { user, administers: administers || whole, held }
     }
 
-    /// Whether it is everything.
+    /// Whether it is everything, what no permission stands on included.
     pub fn is_everything(&self) -> bool {
-        self.held.is_none()
+        self.administers
     }
 
-    /// Whether an object belongs to it. Costs a look-up for each object above.
+    /// Whether these are all objects.
+    fn is_all(&self) -> bool {
+        self.administers || self.held.get(&Object::System) == Some(&true)
+    }
+
+    /// Whose view it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether an object belongs to it. Costs a look-up for each object above; a disk is seen with any VM that has it, too.
     pub fn contains(&self, world: &World, object: Object) -> bool {
-        match &self.held {
-            None => true,
-            Some(held) => object_path(world, object).iter().any(|above| held.contains(above)),
+        if self.is_all() || self.held.contains_key(&object) {
+            return true;
         }
+        let below = |above: Object| self.held.get(&above) == Some(&true);
+        if object_path(world, object).skip(1).any(below) {
+            return true;
+        }
+        let Object::Disk(id) = object else { return false };
+        world.disks.get(&id).is_some_and(|disk| disk.vms.iter().any(|vm| self.contains(world, Object::Vm(*vm))))
+    }
+
+    /// The VMs that belong to it, in no order, some perhaps twice; none where all do.
+    pub fn vms(&self, world: &World) -> Option<Vec<VmId>> {
+        if self.is_all() {
+            return None;
+        }
+        let mut found = Vec::new();
+        for (object, shows) in &self.held {
+            match *object {
+                Object::Vm(id) => found.push(id),
+                Object::Cluster(id) if *shows => found.extend(world.vms_in(id).map(|vm| vm.id)),
+                Object::DataCenter(id) if *shows => {
+                    let clusters = world.clusters.values().filter(|cluster| cluster.config.data_center == Some(id));
+                    found.extend(clusters.flat_map(|cluster| world.vms_in(cluster.id)).map(|vm| vm.id));
+                }
+                _ => {}
+            }
+        }
+        Some(found)
+    }
+
+    /// The disks that belong to it, in no order, some perhaps twice; none where all do.
+    pub fn disks(&self, world: &World) -> Option<Vec<DiskId>> {
+        let vms = self.vms(world)?;
+        let attached = vms.iter().filter_map(|id| world.vms.get(id)).flat_map(|vm| vm.disks.iter().map(|attached| attached.disk));
+        let mut found: Vec<DiskId> = attached.collect();
+        for (object, shows) in &self.held {
+            match *object {
+                Object::Disk(id) => found.push(id),
+                Object::StorageDomain(id) if *shows => found.extend(world.disks_on(id).map(|disk| disk.id)),
+                Object::DataCenter(id) if *shows => {
+                    let attached = |domain: &&std::sync::Arc<evirt_domain::storage::StorageDomain>| {
+                        domain.attachment.is_some_and(|attachment| attachment.data_center == id)
+                    };
+                    let domains = world.storage_domains.values().filter(attached);
+                    found.extend(domains.flat_map(|domain| world.disks_on(domain.id)).map(|disk| disk.id));
+                }
+                _ => {}
+            }
+        }
+        Some(found)
     }
 }

@@ -2,6 +2,7 @@
 //! 0 well, 1 not (or something was found), 2 the command line is wrong, 3 an engine runs on the data directory.
 
 mod events;
+mod group;
 mod output;
 mod projections;
 mod serve;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use evirt_domain::World;
+use evirt_domain::{Decide, World};
 
 use crate::config::DEFAULT_DATA;
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, Options, Request};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::SqliteLog;
@@ -51,6 +52,9 @@ enum Command {
     /// The users of the internal directory
     #[command(subcommand)]
     User(user::User),
+    /// The groups of the internal directory
+    #[command(subcommand)]
+    Group(group::Group),
 }
 
 /// Where the data is.
@@ -90,6 +94,22 @@ async fn idle_engine(log: Arc<SqliteLog>, data: &Path) -> Result<Engine> {
     Engine::start(log, driver, options).await
 }
 
+/// Submits a command on a data directory that no engine uses.
+async fn submit<C: Decide + 'static>(data: &Data, command: impl FnOnce(&World) -> Result<C>) -> Result<ExitCode> {
+    // No log is made where there is none.
+    data.read_only().await?.close().await;
+    let _lock = data.lock()?;
+    let log = Arc::new(SqliteLog::open(&data.data).await?);
+    let engine = idle_engine(log.clone(), &data.data).await?;
+    let submitted = match command(&engine.world()) {
+        Ok(command) => engine.submit(&Request::system("command-line"), command).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    engine.shutdown().await;
+    log.close().await;
+    submitted.map(|_| ExitCode::SUCCESS)
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(Box::default()));
@@ -108,6 +128,7 @@ pub fn main() -> ExitCode {
             Command::Events(events) => events.run().await,
             Command::Projections(projections) => projections.run().await,
             Command::User(user) => user.run().await,
+            Command::Group(group) => group.run().await,
         }
     });
     match done {

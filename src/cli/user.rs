@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use evirt_domain::access::{AddUser, ChangePassword, Holder, INTERNAL};
+use evirt_domain::access::{AddUser, ChangePassword, Holder, INTERNAL, LockUser, Object};
 use evirt_domain::ids::{RoleId, UserId};
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, World};
 
 use super::output::{Output, table};
-use super::{Data, idle_engine};
+use super::{Data, submit};
 use crate::directory::passwords;
-use crate::engine::Request;
-use crate::log::SqliteLog;
 use crate::server::read_password;
 
 /// What to do with users.
@@ -26,6 +24,8 @@ pub enum User {
     Add(Add),
     /// Give a user another password and end the user's sessions; the engine has to be stopped
     Passwd(Passwd),
+    /// Let a user in again who is locked after too many wrong passwords; the engine has to be stopped
+    Unlock(Unlock),
     /// List users with their roles on the whole system
     List(List),
 }
@@ -51,6 +51,14 @@ pub struct Passwd {
     name: String,
     #[command(flatten)]
     password: Password,
+}
+
+#[derive(Args, Debug)]
+pub struct Unlock {
+    #[command(flatten)]
+    data: Data,
+    /// Login name; without @DOMAIN, that of the internal directory
+    name: String,
 }
 
 #[derive(Args, Debug)]
@@ -105,6 +113,7 @@ impl User {
         match self {
             Self::Add(add) => add.run().await,
             Self::Passwd(passwd) => passwd.run().await,
+            Self::Unlock(unlock) => unlock.run().await,
             Self::List(list) => list.run().await,
         }
     }
@@ -115,13 +124,12 @@ impl Add {
         let Self { data, name, role, password } = self;
         let name = bare(&name)?.to_owned();
         change(&data, &password, |world, password| {
-            let role = match &role {
-                Some(role) => Some(RoleId(
-                    world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)))?,
-                )),
-                None => None,
+            let named = |role: &String| {
+                let found =
+                    world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)));
+                found.map(RoleId)
             };
-            Ok(AddUser { name, password, role })
+            Ok(AddUser { name, password, roles: role.iter().map(named).collect::<Result<_>>()? })
         })
         .await
     }
@@ -131,12 +139,13 @@ impl Passwd {
     async fn run(self) -> Result<ExitCode> {
         let Self { data, name, password } = self;
         let principal = format!("{}@{INTERNAL}", bare(&name)?);
-        change(&data, &password, |world, password| {
-            let user =
-                world.exactly_named(NameKind::User, &principal).with_context(|| format!("there is no user {principal}"))?;
-            Ok(ChangePassword { user: UserId(user), password })
-        })
-        .await
+        change(&data, &password, |world, password| Ok(ChangePassword { user: named(world, &principal)?, password })).await
+    }
+}
+
+impl Unlock {
+    async fn run(self) -> Result<ExitCode> {
+        submit(&self.data, |world| Ok(LockUser { user: named(world, &self.name)?, seconds: 0 })).await
     }
 }
 
@@ -147,7 +156,7 @@ impl List {
             .users
             .values()
             .map(|user| {
-                let mine = world.permissions.values().filter(|permission| permission.holder == Holder::User(user.id));
+                let mine = world.held_on(Holder::User(user.id), Object::System);
                 let mut roles: Vec<String> =
                     mine.filter_map(|p| world.roles.get(&p.role)).map(|role| role.name.clone()).collect();
                 roles.sort();
@@ -171,19 +180,19 @@ async fn change<C: Decide + 'static>(
     password: &Password,
     command: impl FnOnce(&World, Arc<str>) -> Result<C>,
 ) -> Result<ExitCode> {
-    // Whether it can be done comes before the question for a password; and no log is made where there is none.
+    // Whether it can be done comes before the question for a password.
     data.read_only().await?.close().await;
-    let _lock = data.lock()?;
+    let lock = data.lock()?;
     let hash = passwords::hash(&password.read()?).await;
-    let log = Arc::new(SqliteLog::open(&data.data).await?);
-    let engine = idle_engine(log.clone(), &data.data).await?;
-    let submitted = match command(&engine.world(), hash) {
-        Ok(command) => engine.submit(&Request::system("command-line"), command).await.map_err(anyhow::Error::from),
-        Err(error) => Err(error),
-    };
-    engine.shutdown().await;
-    log.close().await;
-    submitted.map(|_| ExitCode::SUCCESS)
+    drop(lock);
+    submit(data, |world| command(world, hash)).await
+}
+
+/// The user of a login name; without a domain, of the internal directory.
+pub(super) fn named(world: &World, name: &str) -> Result<UserId> {
+    let principal = if name.contains('@') { name.to_owned() } else { format!("{name}@{INTERNAL}") };
+    let found = world.exactly_named(NameKind::User, &principal);
+    found.map(UserId).with_context(|| format!("there is no user {principal}"))
 }
 
 /// The name without the domain, which can be the internal one only.

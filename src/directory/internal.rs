@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::User;
+use evirt_domain::access::{INTERNAL, User};
 use evirt_domain::ids::UserId;
 use evirt_domain::world::NameKind;
 
@@ -19,10 +19,17 @@ pub fn principal(typed: &str) -> Option<String> {
     (!name.is_empty() && !domain.is_empty()).then(|| format!("{name}@{domain}"))
 }
 
+/// The user of a principal. Other directories do not tell upper from lower case, the internal one does.
+pub fn user<'a>(world: &'a World, principal: &str) -> Option<&'a Arc<User>> {
+    let exact = world.exactly_named(NameKind::User, principal);
+    let elsewhere = || world.resolve(NameKind::User, principal);
+    let user = world.users.get(&UserId(exact.or_else(elsewhere)?))?;
+    (exact.is_some() || user.domain != INTERNAL).then_some(user)
+}
+
 /// The user of a principal, where there is one who has a password.
 pub fn find<'a>(world: &'a World, principal: &str) -> Option<(&'a Arc<User>, &'a Arc<str>)> {
-    let id = world.exactly_named(NameKind::User, principal)?;
-    let user = world.users.get(&UserId(id))?;
+    let user = user(world, principal)?;
     Some((user, user.password.as_ref()?))
 }
 

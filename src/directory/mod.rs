@@ -1,21 +1,39 @@
-//! Who somebody is: checks credentials against the directory that knows the user. There is one so far, the internal one.
+//! Who somebody is: checks credentials against the directory that knows the user, the internal one or one behind LDAP.
 
+mod guard;
 mod internal;
+pub mod ldap;
+mod options;
 pub mod passwords;
 mod verified;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use evirt_domain::Actor;
-use evirt_domain::access::RefuseLogin;
+use evirt_domain::access::{INTERNAL, LockUser, RefreshUser, RefuseLogin, User};
 use evirt_domain::ids::UserId;
+use evirt_domain::{Actor, Class, World};
+use uuid::Uuid;
 
 use crate::engine::{Engine, Request};
+use guard::Guard;
+pub use guard::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, FAILURES_FORGOTTEN, Limits, MAX_DELAY, MAX_FAILING_NAMES};
+use ldap::LdapDirectory;
+pub use options::LdapOptions;
 use passwords::Passwords;
 use verified::VerifiedCache;
 pub use verified::{MAX_VERIFIED, Tag, VERIFIED_TTL};
+
+/// Stands for the stored hash of users whose passwords another directory keeps.
+static ELSEWHERE: LazyLock<Arc<str>> = LazyLock::new(|| "kept elsewhere".into());
+
+/// The identifier of a domain in the API: the first bytes of its name, as upstream makes it.
+pub fn domain_id(domain: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(domain.bytes()).for_each(|(byte, letter)| *byte = letter);
+    Uuid::from_bytes(bytes)
+}
 
 /// Refused logins of one name within this time become one event.
 const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,12 +42,14 @@ const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_REFUSED_NAMES: usize = 256;
 
 /// Why somebody is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The name or the password is wrong; which of them is nobody's business.
+    /// The name or the password is wrong, or the user is locked; which of them is nobody's business.
     Credentials,
-    /// Too many log in at once.
-    Busy,
+    /// The user may do nothing at all.
+    NoPermission,
+    /// It cannot be found out just now: what to say.
+    Unavailable(String),
 }
 
 /// Somebody whose credentials are right.
@@ -48,10 +68,27 @@ pub struct Verified {
 pub struct Directory {
     passwords: Passwords,
     verified: VerifiedCache,
+    guard: Guard,
+    others: Vec<LdapDirectory>,
     refused: Mutex<HashMap<String, Instant>>,
 }
 
 impl Directory {
+    /// The internal directory beside others.
+    pub fn new(limits: Limits, others: Vec<LdapDirectory>) -> Self {
+        Self { guard: Guard::new(limits), others, ..Self::default() }
+    }
+
+    /// The directories beside the internal one.
+    pub fn others(&self) -> &[LdapDirectory] {
+        &self.others
+    }
+
+    /// The directory of a domain, unless it is the internal one.
+    pub fn other(&self, domain: &str) -> Option<&LdapDirectory> {
+        self.others.iter().find(|other| other.domain.eq_ignore_ascii_case(domain))
+    }
+
     /// Whether somebody is who they say. `typed` is `user@domain` or `domain\user`.
     pub async fn authenticate(
         &self,
@@ -60,30 +97,75 @@ impl Directory {
         password: &str,
         correlation_id: &Arc<str>,
     ) -> Result<Verified, Refused> {
-        let Some(principal) = internal::principal(typed) else {
+        let Some(principal) = internal::principal(typed).filter(|_| !password.is_empty()) else {
             self.record_refusal(engine, typed, correlation_id).await;
             return Err(Refused::Credentials);
         };
         let tag = self.verified.tag(&principal, password);
-        if let Some(user) = self.remembered(engine, &principal, &tag) {
+        if let Some(user) = self.remembered(&engine.world(), &principal, &tag) {
             return Ok(Verified { user, fresh: false, tag });
         }
-        let turn = self.passwords.turn().await.map_err(|_| Refused::Busy)?;
-        // Others may have logged in by the same credentials while this one waited: a burst costs one check.
-        if let Some(user) = self.remembered(engine, &principal, &tag) {
-            return Ok(Verified { user, fresh: false, tag });
+        if self.guard.is_locked(&principal, Instant::now()) || is_locked(&engine.world(), &principal) {
+            self.record_refusal(engine, &principal, correlation_id).await;
+            return Err(Refused::Credentials);
         }
-        let known = internal::find(&engine.world(), &principal).map(|(user, hash)| (user.id, hash.clone()));
-        let fits = turn.verify(password, known.as_ref().map(|(_, hash)| hash.clone())).await;
-        match known {
-            Some((user, hash)) if fits => {
-                self.verified.remember(tag, user, hash, Instant::now());
-                Ok(Verified { user, fresh: true, tag })
+        let (name, domain) = principal.split_once('@').unwrap_or_default();
+        let verified = match self.other(domain) {
+            Some(other) => self.verify_elsewhere(engine, other, name, password, correlation_id).await,
+            None => self.verify(engine, &principal, password, &tag).await,
+        };
+        match verified {
+            Ok((user, hash)) => {
+                self.guard.forget(&principal);
+                let fresh = hash.is_some();
+                hash.into_iter().for_each(|hash| self.verified.remember(tag, user, hash, Instant::now()));
+                Ok(Verified { user, fresh, tag })
             }
-            _ => {
-                self.record_refusal(engine, &principal, correlation_id).await;
+            Err(Refused::Credentials) => {
+                self.punish(engine, &principal, correlation_id).await;
                 Err(Refused::Credentials)
             }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Checks a password that the log has the hash of. Gives no hash where others were let in by it just now.
+    async fn verify(
+        &self,
+        engine: &Engine,
+        principal: &str,
+        password: &str,
+        tag: &Tag,
+    ) -> Result<(UserId, Option<Arc<str>>), Refused> {
+        let busy = |_| Refused::Unavailable("Too many log in at once. Please try again later.".into());
+        let turn = self.passwords.turn().await.map_err(busy)?;
+        // Others may have logged in by the same credentials while this one waited: a burst costs one check.
+        if let Some(user) = self.remembered(&engine.world(), principal, tag) {
+            return Ok((user, None));
+        }
+        let known = internal::find(&engine.world(), principal).map(|(user, hash)| (user.id, hash.clone()));
+        let fits = turn.verify(password, known.as_ref().map(|(_, hash)| hash.clone())).await;
+        match known {
+            Some((user, hash)) if fits => Ok((user, Some(hash))),
+            _ => Err(Refused::Credentials),
+        }
+    }
+
+    /// Has another directory check a password, and takes over what it tells of the user.
+    async fn verify_elsewhere(
+        &self,
+        engine: &Engine,
+        other: &LdapDirectory,
+        name: &str,
+        password: &str,
+        correlation_id: &Arc<str>,
+    ) -> Result<(UserId, Option<Arc<str>>), Refused> {
+        let account = other.verify(name, password).await?;
+        let (user, request) = (account.id, Request::system(correlation_id.clone()));
+        match engine.submit(&request, RefreshUser { account }).await {
+            Ok(_) => Ok((user, Some(ELSEWHERE.clone()))),
+            Err(rejection) if rejection.class() == Class::Unavailable => Err(Refused::Unavailable(rejection.to_string())),
+            Err(_) => Err(Refused::NoPermission),
         }
     }
 
@@ -92,13 +174,34 @@ impl Directory {
         self.verified.forget(&verified.tag);
     }
 
-    fn remembered(&self, engine: &Engine, principal: &str, tag: &Tag) -> Option<UserId> {
-        let world = engine.world();
-        let (user, hash) = internal::find(&world, principal)?;
+    fn remembered(&self, world: &World, principal: &str, tag: &Tag) -> Option<UserId> {
+        let user = internal::user(world, principal)?;
+        let hash = match (&user.password, user.domain.as_str()) {
+            (Some(hash), _) => hash,
+            (None, INTERNAL) => return None,
+            (None, _) => &ELSEWHERE,
+        };
         self.verified.knows(tag, user.id, hash, Instant::now()).then_some(user.id)
     }
 
-    async fn record_refusal(&self, engine: &Engine, name: &str, correlation_id: &Arc<str>) {
+    /// Records a wrong password, answers it late, and locks the user after too many.
+    async fn punish(&self, engine: &Engine, principal: &str, correlation_id: &Arc<str>) {
+        self.record_refusal(engine, principal, correlation_id).await;
+        let penalty = self.guard.failed(principal, Instant::now());
+        if penalty.locks
+            && let Some(user) = internal::user(&engine.world(), principal).map(|user| user.id)
+        {
+            tracing::warn!(name = %principal.escape_debug(), %correlation_id, "a user is locked after too many wrong passwords");
+            let lock = LockUser { user, seconds: self.guard.lock_seconds() };
+            if let Err(rejection) = engine.submit(&Request::system(correlation_id.clone()), lock).await {
+                tracing::error!(%rejection, "a lock could not be recorded");
+            }
+        }
+        tokio::time::sleep(penalty.delay).await;
+    }
+
+    /// Records that somebody was not let in.
+    pub async fn record_refusal(&self, engine: &Engine, name: &str, correlation_id: &Arc<str>) {
         tracing::warn!(name = %name.escape_debug(), %correlation_id, "a login was refused");
         if !self.first_refusal(name, Instant::now()) {
             return;
@@ -122,6 +225,12 @@ impl Directory {
         refused.insert(name.to_owned(), now);
         true
     }
+}
+
+/// Whether the log has a user locked now.
+fn is_locked(world: &World, principal: &str) -> bool {
+    let until = internal::user(world, principal).and_then(|user: &Arc<User>| user.locked_until);
+    until.is_some_and(|until| until > chrono::Utc::now().timestamp_micros())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use evirt_domain::host::{ActivateHost, AddHost, DeactivateHost, HostConfig, Host
 use evirt_domain::ids::VmId;
 use evirt_domain::install::{DEFAULT_CLUSTER, Install};
 use evirt_domain::job::Task;
-use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
+use evirt_domain::vm::{AddNic, BootDevice, CreateVm, NicConfig, NicInterface, VmPatch};
 use evirt_domain::vm_run::{StartVm, StopVm, VmState};
 use evirt_domain::world::NameKind;
 use sqlx::{ConnectOptions, Executor};
@@ -275,6 +275,46 @@ async fn a_vm_is_started_and_stopped() {
     let stopped = lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
     assert_eq!(soon(lab.engine.settle(opened(&stopped))).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Down).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_overtakes_a_launch_leaves_no_machine_behind() {
+    let lab = Lab::with_host().await;
+    let vm = lab.create_vm("vm1").await;
+    for _ in 0..20 {
+        lab.start_vm(vm).await;
+        lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
+        lab.is_in(vm, VmState::Down).await;
+    }
+    soon(lab.engine.until(|world| world.open_jobs.is_empty().then_some(()))).await;
+    for host in lab.engine.world().hosts.values().filter(|host| host.status == HostStatus::Up) {
+        let Ok(Reply::Vms(running)) = lab.driver.call(OperationId(0), Call::ListVms { host: host.id.0 }).await else { panic!() };
+        assert!(running.iter().all(|report| matches!(report.state, crate::hypervisor::VmState::Down { .. })), "{running:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nic_is_plugged_into_the_running_machine_or_not_at_all() {
+    let lab = Lab::with_host().await;
+    let vm = lab.create_vm("vm1").await;
+    lab.start_vm(vm).await;
+    lab.is_in(vm, VmState::Up).await;
+    let config = |name: &str| NicConfig {
+        name: name.into(),
+        interface: NicInterface::Virtio,
+        profile: None,
+        mac: String::new(),
+        linked: true,
+        plugged: true,
+    };
+    let added = lab.engine.submit(&request(), AddNic { vm, config: config("nic1") }).await.unwrap();
+    assert_eq!(soon(lab.engine.settle(opened(&added))).await, Some(JobStatus::Finished));
+    lab.driver.fail_next(crate::hypervisor::CallKind::HotplugNic, DriverError::Failed { message: "no slot".into() });
+    let added = lab.engine.submit(&request(), AddNic { vm, config: config("nic2") }).await.unwrap();
+    assert!(matches!(soon(lab.engine.settle(opened(&added))).await, Some(JobStatus::Failed(why)) if why.contains("no slot")));
+    let plugged: Vec<bool> = lab.engine.world().vms.get(&vm).unwrap().nics.iter().map(|nic| nic.plugged).collect();
+    assert_eq!(plugged, [true, false]);
+    assert_eq!(lab.driver.vm_statistics(vm.0).unwrap().nics.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

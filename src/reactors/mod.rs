@@ -9,11 +9,11 @@ mod speak;
 mod tasks;
 mod timers;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use evirt_domain::ids::JobId;
+use evirt_domain::ids::{JobId, VmId};
 use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -64,6 +64,8 @@ struct Reactor {
     pace: Pace,
     permits: Arc<Semaphore>,
     taken: Arc<Mutex<HashSet<JobId>>>,
+    /// Who launches or destroys a machine has it alone meanwhile.
+    machines: Arc<Mutex<HashMap<VmId, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 /// The running reactors; dropping them ends them, as a crash would.
@@ -79,8 +81,14 @@ impl Drop for Reactors {
 impl Reactors {
     /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
     pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
-        let reactor =
-            Reactor { engine, sealer, pace, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)), taken: Arc::default() };
+        let reactor = Reactor {
+            engine,
+            sealer,
+            pace,
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
+            taken: Arc::default(),
+            machines: Arc::default(),
+        };
         Self(vec![
             tokio::spawn(reactor.clone().follow_jobs()),
             tokio::spawn(reactor.clone().follow_driver()),
@@ -111,6 +119,17 @@ impl Reactor {
                 return;
             }
         }
+    }
+
+    /// Has a machine alone for as long as the guard lives: a launch that is under way and a stop that overtakes it would otherwise leave a
+    /// machine behind that nobody knows of.
+    async fn alone(&self, vm: VmId) -> tokio::sync::OwnedMutexGuard<()> {
+        let machine = {
+            let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+            machines.retain(|_, machine| Arc::strong_count(machine) > 1);
+            machines.entry(vm).or_default().clone()
+        };
+        machine.lock_owned().await
     }
 
     /// Asks the driver; while it does not answer it is asked again, as long as the job is open.

@@ -116,6 +116,27 @@ impl Reactor {
         }
     }
 
+    /// Whether a machine that a host has is one that should run; one that is down already is nobody's any more.
+    fn belongs(&self, report: &VmReport) -> bool {
+        let gone = matches!(report.state, crate::hypervisor::VmState::Down { .. } | crate::hypervisor::VmState::Saved);
+        let world = self.engine.world();
+        let run = world.vms.get(&VmId(report.vm)).and_then(|vm| vm.run.as_ref());
+        gone || run.is_some_and(|run| run.generation == report.generation)
+    }
+
+    /// Ends a machine that nobody knows of: it was given up while its host was not heard of.
+    async fn destroy_orphan(&self, vm: Uuid) {
+        let _alone = self.alone(VmId(vm)).await;
+        let world = self.engine.world();
+        if world.vms.get(&VmId(vm)).is_some_and(|vm| vm.run.is_some()) {
+            return;
+        }
+        tracing::warn!(%vm, "a host runs a machine that should not run");
+        if let Err(error) = self.engine.driver().call(OperationId(world.position), Call::Destroy { vm }).await {
+            tracing::warn!(%vm, %error, "it could not be destroyed");
+        }
+    }
+
     async fn report(&self, report: &VmReport) {
         let Some(command) = state_of(report) else { return };
         let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
@@ -169,7 +190,10 @@ impl Reactor {
             return;
         };
         for report in &reports {
-            self.report(report).await;
+            match self.belongs(report) {
+                true => self.report(report).await,
+                false => self.destroy_orphan(report.vm).await,
+            }
         }
         let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
         for vm in before.vms_on(host).filter(|v| v.host() == Some(host)) {

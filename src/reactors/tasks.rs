@@ -6,6 +6,7 @@ use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled};
 use evirt_domain::host_net::NETWORK_UNREACHABLE;
 use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
+use evirt_domain::hotplug::{Device, DeviceChange, FinishDeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
 use evirt_domain::storage::*;
@@ -75,6 +76,7 @@ impl Work<'_> {
                 let outcome = self.delete_disks(world, &disks).await;
                 self.submit(vm::FinishVmRemoval { job: self.job, vm: *vm, outcome }).await;
             }
+            Task::ChangeDevice { vm, device, change } => self.change_device(*vm, *device, *change).await,
             Task::StartVm { vm } => self.start_vm(*vm).await,
             Task::StopVm { vm } => self.act(*vm, Call::Destroy { vm: vm.0 }).await,
             Task::ShutdownVm { vm } => self.shut_down_vm(*vm).await,
@@ -254,9 +256,34 @@ impl Work<'_> {
 
     // Virtual machines
 
+    /// Makes a running machine have a device as the VM is configured now.
+    async fn change_device(&self, id: VmId, device: Device, change: DeviceChange) {
+        let vm = id.0;
+        let spec = speak::vm_spec(&self.reactor.engine.world(), id);
+        let nic = |nic: NicId| spec.as_ref().and_then(|spec| spec.nics.iter().find(|own| own.id == nic.0)).cloned();
+        let disk = |disk: DiskId| spec.as_ref().and_then(|spec| spec.disks.iter().find(|own| own.id == disk.0)).cloned();
+        let call = match (device, change) {
+            (Device::Nic(nic), DeviceChange::Unplug) => Some(Call::HotunplugNic { vm, nic: nic.0 }),
+            (Device::Nic(id), DeviceChange::Plug) => nic(id).map(|nic| Call::HotplugNic { vm, nic }),
+            (Device::Nic(id), DeviceChange::Rewire) => nic(id).map(|nic| Call::UpdateNic { vm, nic }),
+            (Device::Disk(disk), DeviceChange::Unplug) => Some(Call::HotunplugDisk { vm, disk: disk.0 }),
+            (Device::Disk(id), _) => disk(id).map(|disk| Call::HotplugDisk { vm, disk }),
+        };
+        let outcome = match call {
+            // It was unplugged or removed meanwhile, or nothing runs any more.
+            None => Ok(()),
+            Some(call) => match self.call(call).await {
+                Err(DriverError::NotFound { .. }) if change == DeviceChange::Unplug => Ok(()),
+                outcome => outcome.map(drop).map_err(|error| error.to_string()),
+            },
+        };
+        self.submit(FinishDeviceChange { job: self.job, vm: id, device, change, outcome }).await;
+    }
+
     /// Launches the VM where it has its place; where that fails, wherever it is placed next.
     async fn start_vm(&self, id: VmId) {
         loop {
+            let alone = self.reactor.alone(id).await;
             let world = self.reactor.engine.world();
             let Some((vm, run)) = world.vms.get(&id).and_then(|v| Some((v, v.run.as_ref()?))) else {
                 return self.end(Some("the VM has no place")).await;
@@ -270,6 +297,7 @@ impl Work<'_> {
                 (VmState::Suspended, Some(spec)) => self.ask(Call::Restore { host: run.host.0, vm: Box::new(spec) }).await,
                 (_, Some(spec)) => self.ask(Call::Launch { host: run.host.0, vm: Box::new(spec) }).await,
             };
+            drop(alone);
             match launched {
                 Ok(_) => return self.settle(1).await,
                 Err(reason) => {
@@ -280,8 +308,13 @@ impl Work<'_> {
                     }
                 }
             }
-            if !self.reactor.engine.world().open_jobs.contains(&self.job) {
+            let world = self.reactor.engine.world();
+            if !world.open_jobs.contains(&self.job) {
                 return;
+            }
+            // While its host is not heard of it is tried there again, since it may have been launched.
+            if world.vms.get(&id).is_some_and(|vm| vm.state == VmState::Unknown) {
+                tokio::time::sleep(self.reactor.pace.retry).await;
             }
         }
     }
@@ -294,7 +327,10 @@ impl Work<'_> {
 
     /// Asks something of a running VM; the observation that follows ends the job.
     async fn act(&self, id: VmId, call: Call) {
-        match self.call(call).await {
+        let alone = self.reactor.alone(id).await;
+        let outcome = self.call(call).await;
+        drop(alone);
+        match outcome {
             Ok(_) => self.settle(1).await,
             Err(DriverError::NotFound { .. }) => self.absent(id).await,
             Err(error) => self.refused(id, error).await,

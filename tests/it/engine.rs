@@ -19,6 +19,7 @@ pub const PASSWORD: &str = "secret";
 pub struct Engine {
     server: Option<Server>,
     data: TempDir,
+    options: Options,
 }
 
 /// Who asks, by credentials on every request.
@@ -40,9 +41,14 @@ pub struct Answer {
 impl Engine {
     /// Starts a server on free ports.
     pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// Starts a server on free ports, otherwise as the options say.
+    pub async fn start_with(options: Options) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let server = Some(serve(&data.path().join("data")).await);
-        Self { server, data }
+        let server = Some(serve(&data.path().join("data"), &options).await);
+        Self { server, data, options }
     }
 
     /// Starts a server on the built-in estate, in which time runs a hundred times as fast.
@@ -50,15 +56,16 @@ impl Engine {
         let data = tempfile::tempdir().unwrap();
         let estate = evirt::hypervisor::estate::BUILTIN.replace("speed = 1.0", "speed = 100.0");
         std::fs::write(data.path().join("estate.toml"), estate).unwrap();
-        let server = Some(serve(&data.path().join("data")).await);
-        Self { server, data }
+        let options = Options::default();
+        let server = Some(serve(&data.path().join("data"), &options).await);
+        Self { server, data, options }
     }
 
     /// Stops the server, does something with its data directory, and starts one on the same data.
     pub async fn while_stopped(&mut self, act: impl FnOnce(&Path)) {
         self.server.take().unwrap().stop().await;
         act(&self.data());
-        self.server = Some(serve(&self.data()).await);
+        self.server = Some(serve(&self.data(), &self.options).await);
     }
 
     /// Stops the server and starts one on the same data.
@@ -113,23 +120,23 @@ pub async fn fast() -> Engine {
     let data = tempfile::tempdir().unwrap();
     let estate = data.path().join("estate.toml");
     std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
-    let mut settings = settings(&data.path().join("data"), Some(estate));
+    let mut settings = settings(&data.path().join("data"), &Options::default());
     let short = Duration::from_millis(20);
     settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
     let server = Some(Server::start(settings).await.unwrap());
-    Engine { server, data }
+    Engine { server, data, options: Options::default() }
 }
 
-async fn serve(data: &Path) -> Server {
-    Server::start(settings(data, None)).await.unwrap()
+async fn serve(data: &Path, options: &Options) -> Server {
+    Server::start(settings(data, options)).await.unwrap()
 }
 
-fn settings(data: &Path, estate: Option<PathBuf>) -> Settings {
+fn settings(data: &Path, options: &Options) -> Settings {
     // reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let free = Some("127.0.0.1:0".parse().unwrap());
-    let estate = estate.or(Some(data.with_file_name("estate.toml")).filter(|file| file.exists()));
-    let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..Options::default() };
+    let estate = Some(data.with_file_name("estate.toml")).filter(|file| file.exists());
+    let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..options.clone() };
     let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
     settings
@@ -158,6 +165,16 @@ impl Caller {
         self.ask(Method::POST, path, Some(body.into())).await
     }
 
+    /// PUTs a document.
+    pub async fn put(&self, path: &str, body: impl Into<String>) -> Answer {
+        self.ask(Method::PUT, path, Some(body.into())).await
+    }
+
+    /// DELETEs a path.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
+    }
+
     /// Sends a request.
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
@@ -165,7 +182,8 @@ impl Caller {
             request = request.basic_auth(user, Some(password));
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/xml").body(body);
+            let kind = if body.starts_with('{') { "application/json" } else { "application/xml" };
+            request = request.header("content-type", kind).body(body);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

@@ -1,5 +1,6 @@
 //! Black-box tests: they start a server of their own on free ports, or the binary itself, and speak HTTP or the command line.
 
+mod access;
 mod asynchronous;
 mod auth;
 mod cli;
@@ -8,5 +9,6 @@ mod crash;
 mod engine;
 mod external;
 mod hosts;
+mod ldap;
 mod server;
 mod storage;

@@ -9,7 +9,7 @@ use evirt_domain::storage::DeactivateStorageDomain;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{CreateVm, RemoveVm, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{MigrateVm, SetTicket, StartVm};
-use evirt_domain::{Actor, Event};
+use evirt_domain::{Actor, Decide, Event};
 
 use crate::harness::*;
 
@@ -18,7 +18,7 @@ fn role(story: &Story, name: &str) -> RoleId {
 }
 
 fn add_user(name: &str, role: Option<RoleId>) -> AddUser {
-    AddUser { name: name.into(), password: "hash".into(), role }
+    AddUser { name: name.into(), password: "hash".into(), roles: role.into_iter().collect() }
 }
 
 fn user(story: &mut Story, name: &str) -> UserId {
@@ -47,7 +47,6 @@ fn a_permission_holds_for_all_that_is_below() {
         (Object::StorageDomain(domain), [false, false, true, true]),
         (Object::Disk(base.disk), [false, false, false, true]),
         (Object::Vm(vm), [true, false, false, false]),
-        (Object::Vm(nowhere()), [false, false, false, false]),
         (Object::Host(base.other), [false, false, false, false]),
     ] {
         let mut story = base.clone();
@@ -101,7 +100,7 @@ fn everyone_counts_and_so_do_groups() {
 
     let group = GroupId(uuid::Uuid::from_u128(7));
     let mut story = Story::installed();
-    let staff = Group { id: group, version: 0, name: "staff".into(), domain: INTERNAL.into() };
+    let staff = Group::new(group, "staff", INTERNAL);
     let member = User { groups: vec![group], ..(**story.world.users.get(&ADMIN).expect("admin")).clone() };
     let bob = UserId(uuid::Uuid::from_u128(8));
     story.given(vec![
@@ -124,7 +123,8 @@ fn granting() {
     let to_group = GrantPermission { holder: Holder::Group(nowhere()), role: manager, object: Object::System };
     estate.when(to_group).refused(EntityNotFound);
     estate.does(grant(eve, manager, Object::Vm(vm)));
-    estate.when(grant(eve, manager, Object::Vm(vm))).refused(PermissionExists);
+    estate.when(grant(eve, manager, Object::Vm(vm))).then(&[]);
+    estate.when(grant(eve, manager, Object::Vm(nowhere()))).refused(PermissionObject);
     estate.when(grant(eve, manager, Object::System)).accepted();
     let by = Actor::User(eve);
     estate.when_by(by, grant(bob, manager, Object::Vm(vm))).accepted();
@@ -133,6 +133,8 @@ fn granting() {
     estate.when(grant(bob, admin, Object::Vm(vm))).accepted();
     estate.does(grant(eve, SUPER_USER, Object::Cluster(DEFAULT_CLUSTER)));
     estate.when_by(by, grant(bob, admin, Object::Vm(vm))).refused(PermissionAdminOnly);
+    let permission = estate.world.held_on(Holder::User(eve), Object::Cluster(DEFAULT_CLUSTER)).next().expect("granted").id;
+    estate.when_by(by, RevokePermission { permission }).refused(PermissionRemoveAdminOnly);
     assert!(
         is_administrator(&estate.world, eve) && is_administrator(&estate.world, ADMIN) && !is_administrator(&estate.world, bob)
     );
@@ -143,10 +145,10 @@ fn the_built_in_administrator_stays() {
     let mut story = Story::installed();
     story.when(RemoveUser { user: ADMIN }).refused(UserIsAdmin);
     let own = story.world.permissions.values().find(|p| p.holder == Holder::User(ADMIN)).expect("its permission").id;
-    story.when(RevokePermission { permission: own }).refused(PermissionLastAdmin);
+    story.when(RevokePermission { permission: own }).refused(UserIsAdmin);
     let eve = UserId(story.does(add_user("eve", Some(SUPER_USER)))[0].as_fold().stream().id);
     let by = Actor::User(eve);
-    story.when_by(by, RevokePermission { permission: own }).refused(PermissionLastAdmin);
+    story.when_by(by, RevokePermission { permission: own }).refused(UserIsAdmin);
     story.when_by(by, RemoveUser { user: ADMIN }).refused(UserIsAdmin);
     story.when_by(by, RemoveUser { user: eve }).refused(UserIsSelf);
     story.when(RemoveUser { user: eve }).then(&["PermissionRevoked", "UserRemoved"]);
@@ -174,7 +176,7 @@ fn sessions() {
     let open = |user| OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 };
     story.when(open(eve)).refused(NotAuthorized);
     let role = role(&story, "UserRole");
-    story.does(grant(eve, role, Object::Vm(nowhere())));
+    story.does(grant(eve, role, Object::Cluster(DEFAULT_CLUSTER)));
     story.does(open(eve));
     let long = story.when(OpenSession { ttl_minutes: u32::MAX, ..open(ADMIN) }).accepted();
     assert!(matches!(&long[0], Event::SessionOpened(e) if e.session.ttl_minutes == MAX_SESSION_TTL_MINUTES));
@@ -189,4 +191,202 @@ fn sessions() {
     story.when(open(ADMIN)).then(&["SessionClosed", "SessionOpened"]);
     let refused = story.when(RefuseLogin { name: format!("e\u{0}ve{}", "x".repeat(500)) }).accepted();
     assert!(matches!(&refused[0], Event::LoginFailed(e) if e.name.starts_with("evex") && e.name.len() == 128));
+}
+
+#[test]
+fn own_roles() {
+    let mut story = Story::installed();
+    let create = |name: &str, administrative, permits: &[Permit]| CreateRole {
+        name: name.into(),
+        description: String::new(),
+        administrative,
+        permits: permits.to_vec(),
+    };
+    story.when(create("", true, &[Permit::CreateVm])).refused(NameEmpty);
+    story.when(create("a/b", true, &[Permit::CreateVm])).refused(NameSpecialCharacters);
+    story.when(create("superuser", true, &[Permit::CreateVm])).refused(NameAlreadyUsed);
+    story.when(create("r", true, &[])).refused(RoleWithoutPermits);
+    story.when(create("r", false, &[Permit::CreateVm, Permit::CreateHost])).refused(RolePermitType);
+    let finance = RoleId(story.does(create("Finance Role", true, &[Permit::CreateVm]))[0].as_fold().stream().id);
+    let rename = |role| UpdateRole { role, changes: RolePatch { name: Some("Engineering".into()), ..RolePatch::default() } };
+    story.when(rename(SUPER_USER)).refused(RoleBuiltIn);
+    story.when(RemoveRole { role: SUPER_USER }).refused(RoleBuiltIn);
+    story.when(AddPermit { role: SUPER_USER, permit: Permit::Login }).refused(RoleBuiltIn);
+    story.when(RemovePermit { role: SUPER_USER, permit: Permit::Login }).refused(RoleBuiltIn);
+    story.does(rename(finance));
+    story.when(rename(finance)).then(&[]);
+    story.when(AddPermit { role: finance, permit: Permit::CreateVm }).refused(RolePermitAttached);
+    story.when(RemovePermit { role: finance, permit: Permit::Login }).refused(RolePermitMissing);
+    story.does(AddPermit { role: finance, permit: Permit::CreateHost });
+    let demote = UpdateRole { role: finance, changes: RolePatch { administrative: Some(false), ..RolePatch::default() } };
+    story.when(demote.clone()).refused(RolePermitType);
+    story.does(RemovePermit { role: finance, permit: Permit::CreateHost });
+    story.does(demote);
+    story.when(AddPermit { role: finance, permit: Permit::CreateHost }).refused(RolePermitType);
+    let eve = user(&mut story, "eve");
+    story.does(grant(eve, finance, Object::System));
+    story.when_by(Actor::User(eve), rename(finance)).refused(NotAuthorized);
+    story.when(RemoveRole { role: finance }).refused(RoleInUse);
+    story.does(RemoveUser { user: eve });
+    story.does(RemoveRole { role: finance });
+    story.when(create("Engineering", true, &[Permit::CreateVm])).accepted();
+}
+
+#[test]
+fn groups_and_their_members() {
+    let mut story = Story::installed();
+    let eve = user(&mut story, "eve");
+    let add = |name: &str| AddGroup { name: name.into(), of: None };
+    story.when(add("")).refused(NameEmpty);
+    story.when(add("everyone")).refused(GroupExists);
+    let staff = GroupId(story.does(add("staff"))[0].as_fold().stream().id);
+    let change = |group, belongs| ChangeMember { group, user: eve, belongs };
+    story.when(change(EVERYONE, true)).refused(GroupIsEveryone);
+    story.when(change(nowhere(), true)).refused(EntityNotFound);
+    story.when(change(staff, false)).then(&[]);
+    story.does(change(staff, true));
+    story.when(change(staff, true)).then(&[]);
+    let role = role(&story, "UserRole");
+    assert!(!may_log_in(&story.world, eve), "what Everyone holds lets nobody in");
+    story.does(GrantPermission { holder: Holder::Group(staff), role, object: Object::System });
+    assert!(may_log_in(&story.world, eve));
+    story.does(change(staff, false));
+    assert!(!may_log_in(&story.world, eve));
+    story.does(change(staff, true));
+    story.when(RemoveGroup { group: EVERYONE }).refused(GroupIsEveryone);
+    story.when(RemoveGroup { group: staff }).then(&["PermissionRevoked", "GroupRemoved"]);
+    story.does(RemoveGroup { group: staff });
+    assert!(story.world.users.get(&eve).is_some_and(|eve| eve.groups.is_empty()) && !may_log_in(&story.world, eve));
+}
+
+#[test]
+fn users_of_another_directory() {
+    let mut story = Story::installed();
+    let (joe, far, near): (UserId, GroupId, GroupId) = (nowhere(), nowhere(), GroupId(uuid::Uuid::from_u128(5)));
+    let account = |name: &str, groups: &[GroupId]| Account {
+        id: joe,
+        name: name.into(),
+        domain: "example.org".into(),
+        groups: groups.to_vec(),
+        ..Account::default()
+    };
+    let refresh = |name: &str, groups: &[GroupId]| RefreshUser { account: account(name, groups) };
+    story.when_by(Actor::System, refresh("joe", &[far])).refused(NotAuthorized);
+    story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())) });
+    let role = role(&story, "UserRole");
+    story.does(GrantPermission { holder: Holder::Group(far), role, object: Object::System });
+    story.when_by(Actor::System, refresh("joe", &[near])).refused(NotAuthorized);
+    story.when(refresh("joe", &[far])).then(&["UserAdded"]);
+    story.does(refresh("joe", &[far]));
+    story.when(ImportUser { account: account("joe", &[]), roles: Vec::new() }).refused(UserExists);
+    story.when(ChangePassword { user: joe, password: "hash".into() }).refused(UserElsewhere);
+    story.when(ChangeMember { group: far, user: joe, belongs: false }).refused(GroupElsewhere);
+    let own = GroupId(story.does(AddGroup { name: "own".into(), of: None })[0].as_fold().stream().id);
+    story.does(ChangeMember { group: own, user: joe, belongs: true });
+    story.when(refresh("joe", &[far])).then(&[]);
+    story.does(refresh("joseph", &[]));
+    let user = story.world.users.get(&joe).expect("refreshed");
+    assert_eq!((user.principal().as_str(), &*user.groups), ("joseph@example.org", &[own][..]));
+    let other = Account { id: UserId(uuid::Uuid::from_u128(4)), ..account("joseph", &[far]) };
+    story.when(RefreshUser { account: other }).refused(NotAuthorized);
+    story
+        .when(ImportUser { account: Account { id: UserId(uuid::Uuid::from_u128(4)), ..account("", &[]) }, roles: Vec::new() })
+        .refused(UserLoginName);
+}
+
+#[test]
+fn what_is_removed_takes_its_permissions_along() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    let eve = user(&mut estate, "eve");
+    let role = role(&estate, "UserVmManager");
+    estate.does(grant(eve, role, Object::Vm(vm)));
+    estate.given(vec![evirt_domain::vm::VmRemoved { vm, name: "vm".into() }.into()]);
+    assert_eq!(estate.world.held_by(Holder::User(eve)).count() + estate.world.granted_on(Object::Vm(vm)).count(), 0);
+}
+
+#[test]
+fn who_creates_something_by_the_user_level_api_owns_it() {
+    let mut story = Story::installed();
+    let eve = user(&mut story, "eve");
+    let creator = role(&story, "VmCreator");
+    story.does(grant(eve, creator, Object::Cluster(DEFAULT_CLUSTER)));
+    let create = CreateVm {
+        cluster: DEFAULT_CLUSTER,
+        template: BLANK,
+        changes: VmPatch { name: Some("vm".into()), ..VmPatch::default() },
+    };
+    let events = story.when_by(Actor::User(eve), Owned { command: create, owned: true }).accepted();
+    let Some(Event::PermissionGranted(granted)) = events.last() else { panic!("{events:?}") };
+    assert_eq!((granted.permission.holder, granted.permission.role), (Holder::User(eve), role(&story, "UserVmManager")));
+}
+
+#[test]
+fn a_locked_user_stays_so_for_a_while() {
+    let mut story = Story::installed();
+    let until = story.now + 60_000_000;
+    story.does(LockUser { user: ADMIN, seconds: 60 });
+    assert_eq!(story.world.users.get(&ADMIN).and_then(|user| user.locked_until), Some(until));
+    story.does(LockUser { user: ADMIN, seconds: 0 });
+    story.when(LockUser { user: ADMIN, seconds: 0 }).then(&[]);
+}
+
+#[test]
+fn what_reaches_two_objects_needs_a_permit_on_each() {
+    use evirt_domain::command::Expecting;
+    use evirt_domain::creation::Keyed;
+    use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface};
+    use evirt_domain::vm::{AddNic, AttachDisk, DiskAttachment, NicConfig, NicInterface};
+    let estate = estate();
+    let (vm, disk, host) = (estate.vm, estate.disk, estate.host);
+    let profile = estate.world.vnic_profiles.values().next().expect("the management network's").id;
+    let needs = |command: &dyn Decide| {
+        let world = &estate.world;
+        command.permit(world).into_iter().chain(command.further_permits(world)).collect::<Vec<_>>()
+    };
+    let on_vm = |permit| (permit, Object::Vm(vm));
+    let create = |changes| CreateVm { cluster: DEFAULT_CLUSTER, template: BLANK, changes };
+    let (cluster, blank) = (Object::Cluster(DEFAULT_CLUSTER), Object::Template(BLANK));
+    assert_eq!(needs(&create(VmPatch::default())), [(Permit::CreateVm, cluster), (Permit::CreateVm, blank)]);
+    let pinned =
+        VmPatch { pinned_host: Some(Some(host)), custom_properties: Some(vec![("a".into(), "b".into())]), ..VmPatch::default() };
+    assert_eq!(
+        needs(&create(pinned.clone()))[2..],
+        [(Permit::ChangeVmCustomProperties, cluster), (Permit::EditAdminVmProperties, cluster)]
+    );
+    assert_eq!(
+        needs(&UpdateVm { vm, changes: pinned })[1..],
+        [on_vm(Permit::ChangeVmCustomProperties), on_vm(Permit::EditAdminVmProperties)]
+    );
+    let moved = UpdateVm { vm, changes: VmPatch { cluster: Some(nowhere()), ..VmPatch::default() } };
+    assert_eq!(needs(&moved)[1..], [(Permit::CreateVm, Object::Cluster(nowhere()))]);
+    let same = UpdateVm { vm, changes: VmPatch { cluster: Some(DEFAULT_CLUSTER), ..VmPatch::default() } };
+    assert_eq!(needs(&same), [on_vm(Permit::EditVmProperties)]);
+    assert_eq!(
+        needs(&StartVm { vm, host: Some(host), ..StartVm::default() }),
+        [on_vm(Permit::VmBasicOperations), on_vm(Permit::EditAdminVmProperties)]
+    );
+    let config = NicConfig {
+        name: "nic1".into(),
+        interface: NicInterface::Virtio,
+        profile: Some(profile),
+        mac: String::new(),
+        linked: true,
+        plugged: true,
+    };
+    assert_eq!(
+        needs(&AddNic { vm, config }),
+        [on_vm(Permit::ConfigureVmNetwork), (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))]
+    );
+    let attachment = DiskAttachment { disk, interface: DiskInterface::Virtio, bootable: false, active: true };
+    assert_eq!(
+        needs(&AttachDisk { vm, attachment }),
+        [(Permit::AttachDisk, Object::Disk(disk)), on_vm(Permit::ConfigureVmStorage)]
+    );
+    let config: DiskConfig = estate.world.disks.get(&disk).expect("a disk").config.clone();
+    let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
+    let wrapped = Expecting { command: Owned { command: create(VmPatch::default()), owned: true }, versions: Vec::new() };
+    assert_eq!(needs(&Keyed { command: wrapped, key: "k".into(), digest: "d".into() }).len(), 2, "wrappers ask for the same");
+    let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach };
+    assert_eq!(needs(&add), [(Permit::CreateDisk, Object::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
 }

@@ -1,6 +1,7 @@
 //! Folding is one function of the log: random lives of an estate, told twice, are the same; no log, however cut, makes it panic.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
@@ -11,10 +12,12 @@ use evirt_domain::external::*;
 use evirt_domain::fence::{ReportFenceFellBack, SkipFence};
 use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
+use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
+use evirt_domain::permit::Permit;
 use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
@@ -118,8 +121,15 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
+        Task::ChangeDevice { vm, device, change } => {
+            Box::new(FinishDeviceChange { job, vm, device, change, outcome: dice.outcome(()) })
+        }
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
         Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
+        Task::MigrateVm { vm } if dice.below(4) == 0 => {
+            let observed = Observed::MigrationFailed { cancelled: dice.coin(), message: "no route".into() };
+            Box::new(ReportVm { vm, generation: None, observed })
+        }
         Task::SuspendVm { vm } if dice.coin() => Box::new(ReportVm { vm, generation: None, observed: Observed::Saved }),
         Task::StartVm { vm }
         | Task::StopVm { vm }
@@ -127,6 +137,36 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         | Task::RebootVm { vm }
         | Task::SuspendVm { vm }
         | Task::MigrateVm { vm } => Box::new(ReportVm { vm, generation: None, observed: observation(dice, world, vm) }),
+    }
+}
+
+/// Any command about users, groups and roles.
+fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide> {
+    let own = |role: &&Arc<Role>| role.mutable;
+    let role = world.roles.values().find(own).map_or(SUPER_USER, |role| role.id);
+    let group = world.groups.values().find(|group| group.domain == INTERNAL).map_or(EVERYONE, |group| group.id);
+    let user = dice.of(&world.users, |u| u.id);
+    let (coin, permit) = (dice.coin(), dice.pick(&Permit::ALL[..4]));
+    match dice.below(10) {
+        0 => Box::new(AddGroup { name, of: None }),
+        1 if coin => Box::new(RemoveGroup { group }),
+        1..4 => Box::new(ChangeMember { group, user, belongs: coin }),
+        4 => Box::new(CreateRole { name, description: String::new(), administrative: false, permits: vec![permit] }),
+        5 if coin => Box::new(RemoveRole { role }),
+        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() } }),
+        6 if coin => Box::new(AddPermit { role, permit }),
+        6 => Box::new(RemovePermit { role, permit }),
+        7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
+        8 => Box::new(RefreshUser { account: Account { id: user, name, domain: "example.org".into(), ..Account::default() } }),
+        _ => Box::new(ImportUser {
+            account: Account {
+                id: UserId(Uuid::from_u128(dice.below(4) as u128)),
+                name,
+                domain: "example.org".into(),
+                ..Account::default()
+            },
+            roles: vec![role],
+        }),
     }
 }
 
@@ -200,6 +240,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
+    if dice.below(20) == 0 {
+        return access_command(dice, world, name);
+    }
     match dice.below(115) {
         105..=108 => outside(dice, world),
         97..=104 => storage_command(dice, world, host, name),
@@ -342,7 +385,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }),
         80 if coin => Box::new(AttachTag { tag, to: tagged }),
         80 => Box::new(RemoveTag { tag }),
-        81 if coin => Box::new(AddUser { name, password: "hash".into(), role: Some(role) }),
+        81 if coin => Box::new(AddUser { name, password: "hash".into(), roles: vec![role] }),
         81 => Box::new(RemoveUser { user }),
         82 if coin => Box::new(GrantPermission { holder: Holder::User(user), role, object }),
         82 => Box::new(RevokePermission { permission }),
@@ -432,6 +475,11 @@ fn check_invariants(world: &World) {
         );
         assert!(disk.vms.len() < 2 || disk.config.shareable, "{disk:?}");
     }
+    let held: BTreeSet<_> = world.permissions.values().map(|p| (p.holder, p.object, p.id)).collect();
+    assert_eq!(world.permissions_held.iter().copied().collect::<BTreeSet<_>>(), held);
+    let on: BTreeSet<_> = held.iter().map(|(_, object, id)| (*object, *id)).collect();
+    assert_eq!(world.permissions_on.iter().copied().collect::<BTreeSet<_>>(), on);
+    assert!(held.iter().all(|(_, object, _)| object.exists(world)), "{held:?}");
     let open: BTreeSet<_> = world.jobs.values().filter(|j| j.status == JobStatus::Started).map(|j| j.id).collect();
     assert_eq!(world.open_jobs.iter().copied().collect::<BTreeSet<_>>(), open);
     for data_center in world.data_centers.values() {

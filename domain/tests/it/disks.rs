@@ -123,7 +123,7 @@ fn hot_plug() {
     estate.does(active(false));
     estate.when(RemoveDisk { disk }).accepted();
     estate.when(DetachDisk { vm, disk }).then(&["DiskDetached"]);
-    estate.when(active(true)).then(&["DiskAttachmentUpdated"]);
+    estate.when(active(true)).then(&["DiskAttachmentUpdated", "JobOpened"]);
 }
 
 #[test]

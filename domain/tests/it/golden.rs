@@ -207,16 +207,25 @@ fn samples() -> Vec<Event> {
     let reason = || "it broke".to_owned();
     let name = || "gone".to_owned();
     let user = User {
-        id: id(6),
-        version: 0,
-        name: "eve".into(),
-        domain: INTERNAL.into(),
-        last_name: "Doe".into(),
+        first_name: "Eve".into(),
+        last_name: "Adams".into(),
         department: "IT".into(),
         email: "eve@example.org".into(),
-        password: Some("$argon2id$hash".into()),
+        password: Some("$argon2id$old".into()),
         groups: vec![id(7)],
         tags: vec![id(8)],
+        locked_until: Some(1_388_534_400_000_000),
+        ..User::new(id(6), "eve", "internal")
+    };
+    let account = Account {
+        id: id(6),
+        name: "eve".into(),
+        domain: "example.org".into(),
+        first_name: "Eve".into(),
+        last_name: "Adams".into(),
+        department: "IT".into(),
+        email: "eve@example.org".into(),
+        groups: vec![id(7)],
     };
     let role = Role {
         id: id(9),
@@ -225,6 +234,7 @@ fn samples() -> Vec<Event> {
         description: "d".into(),
         administrative: true,
         mutable: true,
+        shows_children: true,
         permits: vec![Permit::VmBasicOperations, Permit::ManiputlateHost],
     };
     let session = Session {
@@ -377,7 +387,7 @@ fn samples() -> Vec<Event> {
         DiskAttachmentUpdated { vm: id(12), attachment: attachment() }.into(),
         DiskDetached { vm: id(12), disk: id(5) }.into(),
         CdRomChanged { vm: id(12), file: "rhel.iso".into(), current: true }.into(),
-        VmStartRequested { vm: id(12), host: id(3), job: id(17), overrides, restore: true }.into(),
+        VmStartRequested { vm: id(12), host: id(3), job: id(17), overrides, restore: true, only_there: true }.into(),
         VmRelocated { vm: id(12), from: id(3), to: id(19), reason: reason() }.into(),
         VmPoweringUp { vm: id(12), display: display() }.into(),
         VmUp { vm: id(12), host: id(3), started: true, started_by: actor, guest }.into(),
@@ -407,8 +417,22 @@ fn samples() -> Vec<Event> {
         UserAdded { user }.into(),
         UserPasswordChanged { user: id(6), password: "$argon2id$new".into() }.into(),
         UserRemoved { user: id(6), name: "eve@internal".into() }.into(),
-        GroupAdded { group: Group { id: id(7), version: 0, name: "staff".into(), domain: INTERNAL.into() } }.into(),
+        UserRefreshed { account }.into(),
+        UserLocked { user: id(6), until: 1_388_534_400_000_000 }.into(),
+        UserUnlocked { user: id(6) }.into(),
+        GroupAdded { group: Group { tags: vec![id(8)], ..Group::new(id(7), "staff", INTERNAL) } }.into(),
+        GroupRemoved { group: id(7), name: "staff".into() }.into(),
+        GroupMemberAdded { group: id(7), user: id(6) }.into(),
+        GroupMemberRemoved { group: id(7), user: id(6) }.into(),
         RoleCreated { role }.into(),
+        RoleUpdated {
+            role: id(9),
+            changes: RolePatch { name: Some("r".into()), description: Some("d".into()), administrative: Some(true) },
+        }
+        .into(),
+        RoleRemoved { role: id(9), name: "r".into() }.into(),
+        RolePermitAdded { role: id(9), permit: Permit::Login }.into(),
+        RolePermitRemoved { role: id(9), permit: Permit::Login }.into(),
         PermissionGranted { permission }.into(),
         PermissionRevoked { permission: id(11) }.into(),
         SessionOpened { session }.into(),

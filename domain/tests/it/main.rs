@@ -11,6 +11,7 @@ mod golden;
 mod harness;
 mod host_nets;
 mod hosts;
+mod hotplug;
 mod jobs;
 mod networks;
 mod schedule;

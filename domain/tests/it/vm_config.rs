@@ -283,7 +283,7 @@ fn network_interfaces() {
     estate.does(UpdateNic { vm, nic: first, changes: NicPatch { plugged: Some(false), ..NicPatch::default() } });
     estate.does(RemoveNic { vm, nic: first });
     estate.when(with_mac("00:1a:4a:16:01:51")).refused(NicNameInUse);
-    estate.when(add(NicConfig { mac: "00:1a:4a:16:01:51".into(), ..nic("nic1", None) })).then(&["NicAdded"]);
+    estate.when(add(NicConfig { mac: "00:1a:4a:16:01:51".into(), ..nic("nic1", None) })).then(&["NicAdded", "JobOpened"]);
 }
 
 #[test]

@@ -332,3 +332,55 @@ fn refusals_name_their_filter() {
         ["alpha", "beta"].map(|h| format!("The host {h} did not satisfy the filter CPU: it has 8 CPUs, 16 are needed."))
     );
 }
+
+#[test]
+fn a_start_on_one_host_is_tried_on_no_other() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    let host = estate.host;
+    estate.host("another");
+    estate.does(StartVm { host: Some(host), ..start(vm) });
+    let failed = FailLaunch { vm, job: estate.job(), reason: "no KVM".into() };
+    estate.when(failed).then(&["VmStartFailed", "JobEnded"]);
+}
+
+#[test]
+fn a_vm_that_may_have_been_launched_is_not_launched_elsewhere() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    estate.host("another");
+    estate.does(start(vm));
+    let failed = FailLaunch { vm, job: estate.job(), reason: "no answer".into() };
+    estate.when(failed.clone()).then(&["VmRelocated"]);
+    estate.observe(vm, Observed::Lost);
+    estate.when(failed).then(&[]);
+}
+
+#[test]
+fn a_suspend_that_the_host_refuses_leaves_the_machine_up() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    estate.up(vm);
+    estate.does(SuspendVm { vm });
+    let job = estate.job();
+    assert_eq!(estate.observe(vm, Observed::Up(Guest::default())).len(), 0, "it is being saved");
+    estate.does(evirt_domain::job::EndJob { job, failure: Some("no space".into()) });
+    estate.observe(vm, Observed::Up(Guest::default()));
+    assert_eq!(estate.state(vm), Up);
+}
+
+#[test]
+fn a_migration_that_ends_while_the_vm_is_stopped_does_not_bring_it_up() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    estate.up(vm);
+    estate.does(MigrateVm { vm, host: None, force: false });
+    let run = estate.world.vms.get(&vm).and_then(|vm| vm.run.clone()).expect("it runs");
+    let (from, to) = (run.host, run.destination.expect("it migrates"));
+    estate.does(StopVm { vm });
+    let stopping = estate.state(vm);
+    estate.observe(vm, Observed::Migrated { from, to });
+    assert_eq!((estate.state(vm), estate.world.vms.get(&vm).and_then(|vm| vm.host())), (stopping, Some(to)));
+    estate.observe(vm, Observed::Down { error: false, message: String::new() });
+    assert_eq!((estate.state(vm), estate.world.placed.len()), (Down, 0));
+}

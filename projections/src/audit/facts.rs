@@ -127,7 +127,8 @@ impl Fact {
     }
 }
 
-/// Every code that an event can raise, and those that the engine raises itself, by code. Severities are those of 3.3.
+/// Every code that an event can raise, and those that the engine raises itself, by code. Severities are those of 3.3; codes
+/// from 20000 on are our own, of what upstream has no command for.
 pub const FACTS: &[Fact] = &[
     normal(1, "VDC_START", "The engine has started."),
     normal(2, "VDC_STOP", "The engine has stopped."),
@@ -232,6 +233,7 @@ pub const FACTS: &[Fact] = &[
     normal(157, "USER_REBOOT_VM", "Reboot of VM ${VmName} was initiated[ by ${UserName}]."),
     error(158, "USER_FAILED_REBOOT_VM", "VM ${VmName} could not be rebooted[ for ${UserName}][: ${Reason}]."),
     normal(159, "USER_FORCE_SELECTED_SPM", "Host ${VdsName} was chosen as SPM[ by ${UserName}]."),
+    error(160, "USER_ACCOUNT_DISABLED_OR_LOCKED", "User ${UserName} is locked for a while after too many wrong passwords."),
     normal(161, "VM_CANCEL_MIGRATION", "Migration of VM ${VmName} was called off[ by ${UserName}]."),
     normal(163, "VM_STATUS_RESTORED", "VM ${VmName} is heard of again. Its state is ${VmStatus}."),
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
@@ -252,15 +254,18 @@ pub const FACTS: &[Fact] = &[
     normal(346, "USER_PASSWORD_CHANGED", "The password of user ${ChangedUserName} was changed[ by ${UserName}]."),
     error(370, "USER_EXTEND_DISK_SIZE_FAILURE", "Disk ${DiskAlias} could not be extended[ for ${UserName}][: ${Reason}]."),
     normal(371, "USER_EXTEND_DISK_SIZE_SUCCESS", "Disk ${DiskAlias} was extended to ${NewSize} GB[ by ${UserName}]."),
+    normal(408, "USER_REMOVE_AD_GROUP", "Group ${AdGroupName} was removed[ by ${UserName}]."),
     normal(430, "USER_UPDATE_TAG", "Tag ${TagName} was changed[ by ${UserName}]."),
     normal(432, "USER_ADD_TAG", "Tag ${TagName} was created[ by ${UserName}]."),
     normal(434, "USER_REMOVE_TAG", "Tag ${TagName} was removed[ by ${UserName}]."),
     normal(436, "USER_ATTACH_TAG_TO_USER", "Tag ${TagName} was put on user ${AttachUsersNames}[ by ${UserName}]."),
+    normal(438, "USER_ATTACH_TAG_TO_USER_GROUP", "Tag ${TagName} was put on group ${AttachGroupsNames}[ by ${UserName}]."),
     normal(440, "USER_ATTACH_TAG_TO_VM", "Tag ${TagName} was put on VM ${VmName}[ by ${UserName}]."),
     normal(442, "USER_ATTACH_TAG_TO_VDS", "Tag ${TagName} was put on host ${VdsName}[ by ${UserName}]."),
     normal(444, "USER_DETACH_VDS_FROM_TAG", "Tag ${TagName} was taken off host ${VdsName}[ by ${UserName}]."),
     normal(446, "USER_DETACH_VM_FROM_TAG", "Tag ${TagName} was taken off VM ${VmName}[ by ${UserName}]."),
     normal(448, "USER_DETACH_USER_FROM_TAG", "Tag ${TagName} was taken off user ${DetachUsersNames}[ by ${UserName}]."),
+    normal(450, "USER_DETACH_USER_GROUP_FROM_TAG", "Tag ${TagName} was taken off group ${DetachGroupsNames}[ by ${UserName}]."),
     normal(494, "VDS_MANUAL_FENCE_STATUS", "Host ${VdsName} was confirmed to have been restarted[ by ${UserName}]."),
     normal(498, "VDS_APPROVE", "Host ${VdsName} was approved[ by ${UserName}]."),
     normal(501, "USER_SUSPEND_VM", "Suspending VM ${VmName} was initiated[ by ${UserName}][ (Host: ${VdsName})]."),
@@ -303,7 +308,15 @@ pub const FACTS: &[Fact] = &[
         "USER_REMOVE_PERMISSION",
         "The role ${RoleName} on ${VdcObjectType} ${VdcObjectName} was taken from ${SubjectName}[ by ${UserName}].",
     ),
-    normal(854, "USER_ADD_ROLE", "Role ${RoleName} was created[ by ${UserName}]."),
+    normal(856, "USER_UPDATE_ROLE", "Role ${RoleName} was changed[ by ${UserName}]."),
+    normal(858, "USER_REMOVE_ROLE", "Role ${RoleName} was removed[ by ${UserName}]."),
+    normal(860, "USER_ATTACHED_ACTION_GROUP_TO_ROLE", "Role ${RoleName} was given the permit ${ActionGroup}[ by ${UserName}]."),
+    normal(
+        862,
+        "USER_DETACHED_ACTION_GROUP_FROM_ROLE",
+        "The permit ${ActionGroup} was taken from role ${RoleName}[ by ${UserName}].",
+    ),
+    normal(864, "USER_ADD_ROLE_WITH_ACTION_GROUP", "Role ${RoleName} was created[ by ${UserName}]."),
     normal(866, "USER_ADD_SYSTEM_PERMISSION", "${SubjectName} was granted the role ${RoleName} on the system[ by ${UserName}]."),
     normal(
         868,
@@ -357,6 +370,11 @@ pub const FACTS: &[Fact] = &[
         934,
         "NETWORK_UPDATE_VM_INTERFACE",
         "Network interface ${InterfaceName} (${InterfaceType}) of VM ${VmName} was changed[ by ${UserName}][; its link is ${LinkState}].",
+    ),
+    error(
+        935,
+        "NETWORK_UPDATE_VM_INTERFACE_FAILED",
+        "Network interface ${InterfaceName} (${InterfaceType}) of VM ${VmName} could not be changed[ for ${UserName}][: ${Reason}].",
     ),
     normal(942, "NETWORK_ADD_NETWORK", "Network ${NetworkName} was created in data center ${StoragePoolName}[ by ${UserName}]."),
     normal(
@@ -448,6 +466,26 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(60),
     normal(
+        1012,
+        "NETWORK_ACTIVATE_VM_INTERFACE_SUCCESS",
+        "Network interface ${InterfaceName} (${InterfaceType}) was plugged into VM ${VmName}[ by ${UserName}].",
+    ),
+    error(
+        1013,
+        "NETWORK_ACTIVATE_VM_INTERFACE_FAILURE",
+        "Network interface ${InterfaceName} (${InterfaceType}) could not be plugged into VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        1014,
+        "NETWORK_DEACTIVATE_VM_INTERFACE_SUCCESS",
+        "Network interface ${InterfaceName} (${InterfaceType}) was unplugged from VM ${VmName}[ by ${UserName}].",
+    ),
+    error(
+        1015,
+        "NETWORK_DEACTIVATE_VM_INTERFACE_FAILURE",
+        "Network interface ${InterfaceName} (${InterfaceType}) could not be unplugged from VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
         1100,
         "NETWORK_UPDATE_DISPLAY_TO_VDS_GROUP",
         "Network ${NetworkName} is the display network of cluster ${VdsGroupName} now[, set by ${UserName}].",
@@ -490,7 +528,17 @@ pub const FACTS: &[Fact] = &[
         "vNIC profile ${VnicProfileName} of network ${NetworkName} was removed[ by ${UserName}].",
     ),
     normal(2000, "USER_HOTPLUG_DISK", "Disk ${DiskAlias} was plugged into VM ${VmName}[ by ${UserName}]."),
+    error(
+        2001,
+        "USER_FAILED_HOTPLUG_DISK",
+        "Disk ${DiskAlias} could not be plugged into VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(2002, "USER_HOTUNPLUG_DISK", "Disk ${DiskAlias} was unplugged from VM ${VmName}[ by ${UserName}]."),
+    error(
+        2003,
+        "USER_FAILED_HOTUNPLUG_DISK",
+        "Disk ${DiskAlias} could not be unplugged from VM ${VmName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(
         2014,
         "USER_FINISHED_REMOVE_DISK",
@@ -528,4 +576,7 @@ pub const FACTS: &[Fact] = &[
     error(9803, "EXTERNAL_EVENT_ERROR", "${description}"),
     alert(9804, "EXTERNAL_ALERT", "${description}"),
     normal(11_000, "USER_ADD_EXTERNAL_JOB", "External job ${description} was added[ by ${UserName}]."),
+    normal(20_001, "GROUP_MEMBER_ADDED", "User ${MemberName} was put into group ${GroupName}[ by ${UserName}]."),
+    normal(20_002, "GROUP_MEMBER_REMOVED", "User ${MemberName} was taken out of group ${GroupName}[ by ${UserName}]."),
+    normal(20_003, "USER_UNLOCKED", "User ${UnlockedUserName} may log in again[ by ${UserName}]."),
 ];

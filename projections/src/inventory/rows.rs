@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::{EVERYONE, Group, Holder, Object, User};
+use evirt_domain::access::{EVERYONE, Group, Holder, Object, User, holders};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::{DataCenter, DataCenterStatus, Version};
 use evirt_domain::disk::Disk;
@@ -18,9 +18,11 @@ use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::world::{NameKind, Table};
+use uuid::Uuid;
 
 use super::{About, AuditRowView, Resource, Row, View, seek};
 use crate::search::{Entity, Hint, Searchable, Value};
+use crate::visible::Visible;
 
 /// The only architecture that there is.
 const ARCHITECTURE: &str = "x86_64";
@@ -60,22 +62,24 @@ fn tags<'a>(world: &'a World, tags: &'a [TagId]) -> Value<'a> {
     texts(tags.iter().filter_map(|id| world.tags.get(id)).map(|tag| tag.config.name.as_str()))
 }
 
-fn cluster_name(world: &World, id: ClusterId) -> Value<'_> {
-    text_or_null(world.clusters.get(&id).map(|cluster| cluster.config.name.as_str()))
+fn cluster_name(view: View<'_>, id: ClusterId) -> Value<'_> {
+    let id = Some(id).filter(|id| view.sees(Entity::Cluster, id.0));
+    text_or_null(id.and_then(|id| view.world.clusters.get(&id)).map(|cluster| cluster.config.name.as_str()))
 }
 
-fn data_center_name(world: &World, id: Option<DataCenterId>) -> Value<'_> {
-    text_or_null(id.and_then(|id| world.data_centers.get(&id)).map(|data_center| data_center.config.name.as_str()))
+fn data_center_name(view: View<'_>, id: Option<DataCenterId>) -> Value<'_> {
+    let id = id.filter(|id| view.sees(Entity::DataCenter, id.0));
+    text_or_null(id.and_then(|id| view.world.data_centers.get(&id)).map(|data_center| data_center.config.name.as_str()))
 }
 
 /// The name of the data center of a cluster.
-fn data_center_of(world: &World, cluster: ClusterId) -> Value<'_> {
-    data_center_name(world, world.data_center_of(cluster).map(|data_center| data_center.id))
+fn data_center_of(view: View<'_>, cluster: ClusterId) -> Value<'_> {
+    data_center_name(view, view.world.data_center_of(cluster).map(|data_center| data_center.id))
 }
 
 /// Shows rows until `visit` has seen enough; whether it has.
 fn show<'w, T: Resource>(view: View<'_>, items: impl Iterator<Item = &'w Arc<T>>, visit: Visit<'_>) -> bool {
-    items.into_iter().any(|item| visit(&Row::new(view, &**item)))
+    items.into_iter().filter(|item| view.sees(T::ENTITY, item.id().into())).any(|item| visit(&Row::new(view, &**item)))
 }
 
 fn show_events(view: View<'_>, about: About, visit: Visit<'_>) {
@@ -84,24 +88,20 @@ fn show_events(view: View<'_>, about: About, visit: Visit<'_>) {
     }
 }
 
-/// The users who hold a permission on a VM itself, on their own or through a group. Costs a walk over the permissions.
+/// The users who hold a permission on a VM itself, on their own or through a group.
 fn users_of(world: &World, vm: VmId) -> impl Iterator<Item = &Arc<User>> {
-    let held = world.permissions.values().filter(move |permission| permission.object == Object::Vm(vm));
-    held.flat_map(move |permission| {
-        world.users.values().filter(move |user| match permission.holder {
-            Holder::User(id) => id == user.id,
-            Holder::Group(id) => id == EVERYONE || user.groups.contains(&id),
-        })
+    world.granted_on(Object::Vm(vm)).flat_map(move |permission| {
+        let (user, group) = match permission.holder {
+            Holder::User(id) => (world.users.get(&id), None),
+            Holder::Group(id) => (None, Some(id)),
+        };
+        user.into_iter().chain(group.into_iter().flat_map(|group| world.members(group)))
     })
 }
 
-/// The VMs on which a user holds a permission. Costs a walk over the permissions.
+/// The VMs on which a user holds a permission.
 fn vms_of<'w>(world: &'w World, user: &'w User) -> impl Iterator<Item = &'w Arc<Vm>> {
-    let held = world.permissions.values().filter(move |permission| match permission.holder {
-        Holder::User(id) => id == user.id,
-        Holder::Group(id) => id == EVERYONE || user.groups.contains(&id),
-    });
-    held.filter_map(move |permission| match permission.object {
+    holders(world, user.id).flat_map(|holder| world.held_by(holder)).filter_map(|permission| match permission.object {
         Object::Vm(id) => world.vms.get(&id),
         _ => None,
     })
@@ -151,6 +151,21 @@ macro_rules! table {
     };
 }
 
+/// What permissions may stand on, of a kind and identifier.
+pub(super) fn object(entity: Entity, id: Uuid) -> Option<Object> {
+    Some(match entity {
+        Entity::Vm => Object::Vm(id.into()),
+        Entity::Host => Object::Host(id.into()),
+        Entity::Cluster => Object::Cluster(id.into()),
+        Entity::DataCenter => Object::DataCenter(id.into()),
+        Entity::StorageDomain => Object::StorageDomain(id.into()),
+        Entity::Disk => Object::Disk(id.into()),
+        Entity::Network => Object::Network(id.into()),
+        Entity::Template => Object::Template(id.into()),
+        _ => return None,
+    })
+}
+
 impl Resource for Vm {
     table!(VmId, vms, Vm, Some((NameKind::Vm, "name")));
 
@@ -162,14 +177,14 @@ impl Resource for Vm {
             "address" | "ip" => run.map_or(Value::Null, |run| texts(run.ips.iter().map(String::as_str))),
             "apps" => Value::Texts(live().apps.into_iter().map(Cow::Owned).collect()),
             "architecture" => Value::text(ARCHITECTURE),
-            "cluster" => cluster_name(world, self.config.cluster),
+            "cluster" => cluster_name(view, self.config.cluster),
             "comment" => Value::text(&self.config.comment),
             "compatibility_level" => {
                 world.clusters.get(&self.config.cluster).map_or(Value::Null, |cluster| version(cluster.config.version))
             }
             "cpu_usage" => int_or_null(live().cpu_percent),
             "creationdate" => Value::Micros(self.created_at),
-            "datacenter" => data_center_of(world, self.config.cluster),
+            "datacenter" => data_center_of(view, self.config.cluster),
             "description" => Value::text(&self.config.description),
             "domain" => Value::text(&self.config.domain),
             "fqdn" => text_or_null(run.map(|run| run.fqdn.as_str())),
@@ -220,6 +235,10 @@ impl Resource for Vm {
         }
     }
 
+    fn seen(world: &World, visible: &Visible) -> Option<Vec<VmId>> {
+        visible.vms(world)
+    }
+
     fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, VmId> {
         match hint.reference {
             None if hint.field == "cluster" => seek::vms_of_clusters(world, hint),
@@ -236,12 +255,14 @@ impl Resource for Host {
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let world = view.world;
         let live = || view.live.and_then(|live| live.host(self.id)).unwrap_or_default();
-        let count = |wanted: fn(VmState) -> bool| vms_on(world, self.id).filter(|vm| wanted(vm.state)).count() as i64;
+        let count = |wanted: fn(VmState) -> bool| {
+            vms_on(world, self.id).filter(|vm| view.sees(Entity::Vm, vm.id.0) && wanted(vm.state)).count() as i64
+        };
         match name {
             "active_vms" => Value::Int(count(|_| true)),
             "address" => Value::text(&self.config.address),
             "architecture" => Value::text(ARCHITECTURE),
-            "cluster" => cluster_name(world, self.config.cluster),
+            "cluster" => cluster_name(view, self.config.cluster),
             "comment" => Value::text(&self.config.comment),
             "committed_mem" => mebibytes(vms_on(world, self.id).map(|vm| vm.config.memory_guaranteed).sum()),
             "cpus" => {
@@ -251,7 +272,7 @@ impl Resource for Host {
             "cpu_model" => Value::text(&self.facts.cpu_name),
             "cpu_speed" => Value::Decimal(self.facts.cpu_mhz.into()),
             "cpu_usage" => int_or_null(live().cpu_percent),
-            "datacenter" => data_center_of(world, self.config.cluster),
+            "datacenter" => data_center_of(view, self.config.cluster),
             "external_status" => Value::text("ok"),
             "id" => Value::Uuid(self.id.0),
             "load" => live().load.map_or(Value::Null, Value::Decimal),
@@ -391,7 +412,7 @@ impl Resource for StorageDomain {
         match name {
             "comment" => Value::text(&self.config.comment),
             "committed" => gibibytes(self.committed(view.world)),
-            "datacenter" => data_center_name(view.world, self.attachment.map(|a| a.data_center)),
+            "datacenter" => data_center_name(view, self.attachment.map(|a| a.data_center)),
             "description" => Value::text(&self.config.description),
             "external_status" => Value::text("ok"),
             "name" => Value::text(&self.config.name),
@@ -431,7 +452,7 @@ impl Resource for Disk {
     table!(DiskId, disks, Disk, Some((NameKind::Disk, "alias")));
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
-        let vms = self.vms.iter().filter_map(|id| view.world.vms.get(id));
+        let vms = self.vms.iter().filter(|id| view.sees(Entity::Vm, id.0)).filter_map(|id| view.world.vms.get(id));
         match name {
             "actual_size" => Value::Int(self.actual_size),
             "alias" | "name" => Value::text(&self.config.alias),
@@ -443,7 +464,7 @@ impl Resource for Disk {
             "description" => Value::text(&self.config.description),
             "disk_type" => Value::text("image"),
             "id" => Value::Uuid(self.id.0),
-            "number_of_vms" => Value::Int(self.vms.len() as i64),
+            "number_of_vms" => Value::Int(vms.count() as i64),
             "provisioned_size" | "size" => Value::Int(self.config.size),
             "shareable" => Value::Bool(self.config.shareable),
             "status" => Value::text(self.status.name()),
@@ -468,6 +489,10 @@ impl Resource for Disk {
         }
     }
 
+    fn seen(world: &World, visible: &Visible) -> Option<Vec<DiskId>> {
+        visible.disks(world)
+    }
+
     fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, DiskId> {
         if seek::own(hint, "vm_names") {
             seek::disks_of_vms(world, hint)
@@ -486,7 +511,7 @@ impl Resource for Network {
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
             "comment" => Value::text(&self.config.comment),
-            "datacenter" => data_center_name(view.world, Some(self.data_center)),
+            "datacenter" => data_center_name(view, Some(self.data_center)),
             "description" => Value::text(&self.config.description),
             "mtu" => Value::Int(self.config.mtu.into()),
             "name" => Value::text(&self.config.name),
@@ -526,11 +551,11 @@ impl Resource for Template {
         let world = view.world;
         match name {
             "architecture" => Value::text(ARCHITECTURE),
-            "childcount" => Value::Int(made_from(world, self.id).count() as i64),
-            "cluster" => cluster_name(world, self.config.cluster),
+            "childcount" => Value::Int(made_from(world, self.id).filter(|vm| view.sees(Entity::Vm, vm.id.0)).count() as i64),
+            "cluster" => cluster_name(view, self.config.cluster),
             "comment" => Value::text(&self.config.comment),
             "creationdate" => Value::Micros(self.created_at),
-            "datacenter" => data_center_of(world, self.config.cluster),
+            "datacenter" => data_center_of(view, self.config.cluster),
             "description" => Value::text(&self.config.description),
             "domain" => Value::text(&self.config.domain),
             "mem" => mebibytes(self.config.memory),
@@ -571,9 +596,12 @@ fn made_from(world: &World, template: TemplateId) -> impl Iterator<Item = &Arc<V
 }
 
 /// The names of the roles that somebody holds on anything.
-fn roles(world: &World, holds: impl Fn(Holder) -> bool) -> Value<'_> {
-    let held = world.permissions.values().filter(|permission| holds(permission.holder));
-    texts(held.filter_map(|permission| world.roles.get(&permission.role)).map(|role| role.name.as_str()))
+fn roles(world: &World, mut holders: impl Iterator<Item = Holder>) -> Value<'_> {
+    let mut names: Vec<&str> = Vec::new();
+    for permission in holders.by_ref().flat_map(|holder| world.held_by(holder)) {
+        names.extend(world.roles.get(&permission.role).map(|role| role.name.as_str()));
+    }
+    texts(names.into_iter())
 }
 
 impl Resource for User {
@@ -587,11 +615,9 @@ impl Resource for User {
             "directory" => Value::text(&self.domain),
             "group" => texts(self.groups.iter().filter_map(|id| world.groups.get(id)).map(|group| group.name.as_str())),
             "lastname" => Value::text(&self.last_name),
+            "name" if !self.first_name.is_empty() => Value::text(&self.first_name),
             "login" | "name" => Value::text(&self.name),
-            "role" => roles(world, |holder| match holder {
-                Holder::User(id) => id == self.id,
-                Holder::Group(id) => self.groups.contains(&id),
-            }),
+            "role" => roles(world, holders(world, self.id).filter(|holder| *holder != Holder::Group(EVERYONE))),
             "status" => Value::text("active"),
             "tag" => tags(world, &self.tags),
             "type" => Value::text("user"),
@@ -628,8 +654,9 @@ impl Resource for Group {
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
             "directory" => Value::text(&self.domain),
+            "tag" => tags(view.world, &self.tags),
             "grpname" | "name" => Value::text(&self.name),
-            "role" => roles(view.world, |holder| holder == Holder::Group(self.id)),
+            "role" => roles(view.world, [Holder::Group(self.id)].into_iter()),
             "status" => Value::text("active"),
             "type" => Value::text("group"),
             _ => Value::Null,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use evirt_domain::World;
-use evirt_domain::access::{Holder, Object};
+use evirt_domain::access::{Object, holders};
 use evirt_domain::ids::*;
 use evirt_domain::world::NameKind;
 use uuid::Uuid;
@@ -87,21 +87,18 @@ pub(super) fn vms_of_clusters<'w>(world: &'w World, hint: &Hint) -> Option<Box<d
     Some(Box::new(clusters.into_iter().flat_map(|cluster| world.vms_in(ClusterId(cluster))).map(|vm| vm.id)))
 }
 
-/// The VMs on which the users that a hint means hold a permission. Costs a walk over users and permissions.
+/// The VMs on which the users that a hint means hold a permission. Costs a walk over users.
 pub(super) fn vms_of_users<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = VmId> + 'w>> {
     let Seek::Texts(names) = &hint.seek else { return None };
     let fits = |text: &str| names.iter().any(|name| name.to_lowercase() == text.to_lowercase());
     let users: BTreeSet<UserId> = match hint.field {
         "usrname" => world.users.values().filter(|user| fits(&user.principal())).map(|user| user.id).collect(),
-        "name" | "login" => world.users.values().filter(|user| fits(&user.name)).map(|user| user.id).collect(),
+        "name" | "login" => {
+            world.users.values().filter(|user| fits(&user.name) || fits(&user.first_name)).map(|user| user.id).collect()
+        }
         _ => return None,
     };
-    let groups: BTreeSet<GroupId> =
-        users.iter().filter_map(|id| world.users.get(id)).flat_map(|user| user.groups.iter().copied()).collect();
-    let held = world.permissions.values().filter(move |permission| match permission.holder {
-        Holder::User(id) => users.contains(&id),
-        Holder::Group(id) => id == evirt_domain::access::EVERYONE || groups.contains(&id),
-    });
+    let held = users.into_iter().flat_map(|user| holders(world, user)).flat_map(|holder| world.held_by(holder));
     Some(Box::new(held.filter_map(|permission| match permission.object {
         Object::Vm(id) => Some(id),
         _ => None,

@@ -49,8 +49,8 @@ pub struct Parts {
 
 impl App {
     /// The shared parts around an engine.
-    pub fn new(engine: Engine, sealer: Arc<Sealer>) -> Self {
-        Self(Arc::new(Parts { engine, sealer, directory: Directory::default(), sessions: Sessions::default() }))
+    pub fn new(engine: Engine, sealer: Arc<Sealer>, directory: Directory) -> Self {
+        Self(Arc::new(Parts { engine, sealer, directory, sessions: Sessions::default() }))
     }
 }
 

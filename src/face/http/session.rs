@@ -176,16 +176,22 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
         }
     }
     let (name, password) = basic(headers).ok_or(Unauthorized::Credentials)?;
-    let verified =
-        app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await.map_err(|refused| match refused {
-            Refused::Credentials => Unauthorized::Credentials,
-            Refused::Busy => Unauthorized::Unavailable("Too many log in at once. Please try again later.".into()),
-        })?;
+    let verified = match app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await {
+        Ok(verified) => verified,
+        Err(Refused::Credentials) => return Err(Unauthorized::Credentials),
+        Err(Refused::Unavailable(why)) => return Err(Unauthorized::Unavailable(why)),
+        Err(Refused::NoPermission) => return Err(no_permission(app, &name, &correlation_id).await),
+    };
     let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
     if wants_session {
         let ttl = text_of(headers, &SESSION_TTL).and_then(|ttl| ttl.parse().ok()).filter(|ttl| *ttl >= 1);
-        let (session, token) =
-            open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await.map_err(no_session)?;
+        let (session, token) = match open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await {
+            Ok(opened) => opened,
+            Err(rejection) if rejection.class() == Class::Unavailable => {
+                return Err(Unauthorized::Unavailable(rejection.to_string()));
+            }
+            Err(_) => return Err(no_permission(app, &name, &correlation_id).await),
+        };
         return Ok((caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
     if verified.fresh {
@@ -195,18 +201,17 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
             }
-            Err(rejection) => return Err(no_session(rejection)),
+            Err(_) => return Err(no_permission(app, &name, &correlation_id).await),
         }
     }
     let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
     Ok((caller(verified.user, None), effect))
 }
 
-fn no_session(rejection: Rejection) -> Unauthorized {
-    match rejection.class() {
-        Class::Unavailable => Unauthorized::Unavailable(rejection.to_string()),
-        _ => Unauthorized::NoPermission,
-    }
+/// The refusal of somebody whose password is right and who may do nothing.
+async fn no_permission(app: &App, name: &str, correlation_id: &Arc<str>) -> Unauthorized {
+    app.directory.record_refusal(&app.engine, name, correlation_id).await;
+    Unauthorized::NoPermission
 }
 
 /// User and password of the Authorization header; they are parted by the first colon.

@@ -8,6 +8,7 @@ use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
 use super::representation::{complete, render, render_collection};
+use super::visible::redacted;
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
 pub type Handled = Result<Answer, Answer>;
@@ -36,7 +37,7 @@ impl Answer {
 
     /// A document.
     pub fn doc(status: u16, of: &'static TypeDef, doc: &Doc, format: Format) -> Self {
-        Self::bytes(status, render(of, doc, format), format)
+        Self::bytes(status, render(of, &redacted(doc), format), format)
     }
 
     /// A document whose fragment is rendered already.

@@ -12,8 +12,10 @@ mod condition;
 mod datacenters;
 mod details;
 mod disks;
+mod domains;
 mod entry;
 mod events;
+mod groups;
 mod host_nics;
 mod hosts;
 mod jobs;
@@ -61,8 +63,10 @@ const COLLECTIONS: &[&[Route]] = &[
     clusters::ROUTES,
     datacenters::ROUTES,
     disks::ROUTES,
+    domains::ROUTES,
     entry::ROUTES,
     events::ROUTES,
+    groups::ROUTES,
     hosts::ROUTES,
     host_nics::ROUTES,
     jobs::ROUTES,
@@ -112,12 +116,9 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
     };
     let (caller, effect) = match authenticate_request(&app, &parts.headers).await {
         Ok(known) => known,
-        Err(Unauthorized::Credentials) => {
+        // Who may not log in is told no more than who has the wrong password.
+        Err(Unauthorized::Credentials | Unauthorized::NoPermission) => {
             return Answer::empty(401).with(header::WWW_AUTHENTICATE, "Basic realm=\"ENGINE\"").into_response();
-        }
-        Err(Unauthorized::NoPermission) => {
-            let fault = Fault::failed("User is not authorized to perform this action.");
-            return Answer::fault(403, &fault, format).into_response();
         }
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };
@@ -138,9 +139,10 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
             Some(handler) => {
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let conditions = Conditions::default();
-                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions };
-                carry_out(Arc::new(call), route, handler).await.unwrap_or_else(|failed| failed)
+                let (conditions, seen) = (Conditions::default(), std::sync::OnceLock::new());
+                let call = Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, seen };
+                let call = Arc::new(call);
+                visible::for_caller(&call, carry_out(call.clone(), route, handler)).await.unwrap_or_else(|failed| failed)
             }
         },
     };
@@ -166,14 +168,11 @@ async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> 
     }
 }
 
-/// What can be refused of any request before its handler sees it: reading what is hidden, and parameters that make no sense, which
+/// What can be refused of any request before its handler sees it: touching what is hidden, and parameters that make no sense, which
 /// must not be found out after a command was carried out.
 fn permitted(call: &Call) -> Result<(), Answer> {
     call.flag("async")?;
-    if matches!(call.method, Method::GET | Method::HEAD) {
-        return visible::check(call, &call.visible());
-    }
-    Ok(())
+    visible::check(call, matches!(call.method, Method::GET | Method::HEAD))
 }
 
 /// The format that the client accepts most: XML where it does not care, none where it takes neither.

@@ -12,13 +12,15 @@ use super::representation::description::TypeDef;
 use super::representation::types::STATISTIC;
 use super::representation::{Doc, render_fragment};
 use super::request::Call;
+use super::visible;
 use crate::engine::Outcome;
 
-/// A collection of documents, no more than the client wants.
+/// A collection of documents, those that the client may see, no more than it wants.
 pub fn listed(call: &Call, of: &'static TypeDef, docs: impl IntoIterator<Item = Doc>) -> Handled {
     // A negative number is no limit.
     let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-    let rendered = docs.into_iter().take(max).map(|doc| render_fragment(of, &with_details(call, of, doc), call.output));
+    let docs = docs.into_iter().filter(visible::shows).take(max);
+    let rendered = docs.map(|doc| render_fragment(of, &visible::redacted(&with_details(call, of, doc)), call.output));
     Ok(Answer::collection(of, rendered, call.output))
 }
 

@@ -1,4 +1,4 @@
-//! Permissions on every object, and those of users, groups and roles: the guide's chapter 8.4.8.
+//! Permissions on every object, and those of users and groups: the guide's chapter 8.4.8.
 
 use std::sync::Arc;
 
@@ -9,12 +9,13 @@ use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
-use super::parts::{first_id, listed, shown};
+use super::parts::{listed, shown};
 use super::representation::Doc;
 use super::representation::check::require;
-use super::representation::types::{PERMISSION, ROLE};
+use super::representation::types::PERMISSION;
 use super::request::Call;
 use super::route::routes;
+use super::visible::OBJECTS;
 
 routes! { ROUTES:
     "permissions" => GET list, POST add;
@@ -27,8 +28,6 @@ routes! { ROUTES:
     "disks/{}/permissions/{}" => GET get, DELETE delete;
     "groups/{}/permissions" => GET list, POST add;
     "groups/{}/permissions/{}" => GET get, DELETE delete;
-    "groups/{}/roles" => GET list_roles, POST add_role;
-    "groups/{}/roles/{}" => GET get_role, DELETE delete_role;
     "hosts/{}/permissions" => GET list, POST add;
     "hosts/{}/permissions/{}" => GET get, DELETE delete;
     "networks/{}/permissions" => GET list, POST add;
@@ -39,8 +38,6 @@ routes! { ROUTES:
     "templates/{}/permissions/{}" => GET get, DELETE delete;
     "users/{}/permissions" => GET list, POST add;
     "users/{}/permissions/{}" => GET get, DELETE delete;
-    "users/{}/roles" => GET list_roles, POST add_role;
-    "users/{}/roles/{}" => GET get_role, DELETE delete_role;
     "vms/{}/permissions" => GET list, POST add;
     "vms/{}/permissions/{}" => GET get, DELETE delete;
     "vnicprofiles/{}/permissions" => GET list, POST add;
@@ -59,23 +56,16 @@ enum Scope {
 /// What the path's first two segments name, if that exists.
 fn scope(call: &Call) -> Result<Scope, Answer> {
     let world: &World = &call.world;
-    let collection = call.segment(0);
-    if collection == "permissions" {
-        return Ok(Scope::On(Object::System));
-    }
-    let (scope, there) = match collection {
-        "clusters" => call.id(1).map(|id| (Scope::On(Object::Cluster(id)), world.clusters.contains(&id))),
-        "datacenters" => call.id(1).map(|id| (Scope::On(Object::DataCenter(id)), world.data_centers.contains(&id))),
-        "disks" => call.id(1).map(|id| (Scope::On(Object::Disk(id)), world.disks.contains(&id))),
-        "groups" => call.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id))),
-        "hosts" => call.id(1).map(|id| (Scope::On(Object::Host(id)), world.hosts.contains(&id))),
-        "networks" => call.id(1).map(|id| (Scope::On(Object::Network(id)), world.networks.contains(&id))),
-        "storagedomains" => call.id(1).map(|id| (Scope::On(Object::StorageDomain(id)), world.storage_domains.contains(&id))),
-        "templates" => call.id(1).map(|id| (Scope::On(Object::Template(id)), world.templates.contains(&id))),
-        "users" => call.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id))),
-        "vms" => call.id(1).map(|id| (Scope::On(Object::Vm(id)), world.vms.contains(&id))),
-        _ => call.id(1).map(|id| (Scope::On(Object::VnicProfile(id)), world.vnic_profiles.contains(&id))),
-    }?;
+    let (scope, there) = match call.segment(0) {
+        "permissions" => return Ok(Scope::On(Object::System)),
+        "groups" => call.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
+        "users" => call.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
+        collection => {
+            let make = OBJECTS.iter().find(|(name, _)| *name == collection).map(|(_, make)| make);
+            let object = call.found(make, 0)?(call.id(1)?);
+            (Scope::On(object), object.exists(world))
+        }
+    };
     call.found(there.then_some(scope), 1)
 }
 
@@ -84,6 +74,14 @@ impl Scope {
         match self {
             Self::On(object) => permission.object == object,
             Self::Of(holder) => permission.holder == holder,
+        }
+    }
+
+    /// The permissions of it.
+    fn all(self, world: &World) -> Box<dyn Iterator<Item = &Arc<Permission>> + '_> {
+        match self {
+            Self::On(object) => Box::new(world.granted_on(object)),
+            Self::Of(holder) => Box::new(world.held_by(holder)),
         }
     }
 }
@@ -136,8 +134,7 @@ pub fn view(base: &str, parent: &str, permission: &Permission) -> Doc {
 
 async fn list(call: Arc<Call>) -> Handled {
     let (scope, parent) = (scope(&call)?, parent(&call));
-    let found = call.world.permissions.values().filter(|permission| scope.holds(permission));
-    listed(&call, &PERMISSION, found.map(|permission| view(call.base, &parent, permission)))
+    listed(&call, &PERMISSION, scope.all(&call.world).map(|permission| view(call.base, &parent, permission)))
 }
 
 /// The permission that the path names, where it is one of its scope.
@@ -182,7 +179,10 @@ async fn add(call: Arc<Call>) -> Handled {
     let scope = scope(&call)?;
     let sent = call.body(&PERMISSION)?;
     let bad = |fault| call.bad(&fault);
-    require(&sent, "Permission", "add", &["role.id|name"]).map_err(bad)?;
+    // A role may be named instead, which upstream does not take.
+    if !sent.has("role.name") {
+        require(&sent, "Permission", "add", &["role.id"]).map_err(bad)?;
+    }
     let role: RoleId = call.found(call.reference(&sent, "role", NameKind::Role, "Role")?, 0)?;
     let (holder, object) = match scope {
         Scope::Of(holder) => (holder, sent_object(&call, &sent)?),
@@ -195,50 +195,7 @@ async fn add(call: Arc<Call>) -> Handled {
         }
     };
     let outcome = call.submit(GrantPermission { holder, role, object }).await?;
-    let made = first_id(&outcome).and_then(|id| outcome.world.permissions.get(&id));
+    // Granted already, it is the one that there is.
+    let made = outcome.world.held_on(holder, object).find(|permission| permission.role == role);
     created(&call, &PERMISSION, &view(call.base, &parent(&call), call.found(made, 0)?))
-}
-
-/// The roles that somebody holds on the system: each a permission, too.
-fn held(call: &Call) -> Result<Vec<&Arc<Permission>>, Answer> {
-    let scope = scope(call)?;
-    let on_system = |permission: &&Arc<Permission>| permission.object == Object::System && scope.holds(permission);
-    Ok(call.world.permissions.values().filter(on_system).collect())
-}
-
-/// A role below who holds it.
-fn held_view(call: &Call, role: &Role) -> Doc {
-    super::roles::view(call.base, role).set("href", format!("{}/roles/{}", parent(call), role.id))
-}
-
-async fn list_roles(call: Arc<Call>) -> Handled {
-    let roles = held(&call)?.into_iter().filter_map(|permission| call.world.roles.get(&permission.role));
-    listed(&call, &ROLE, roles.map(|role| held_view(&call, role)))
-}
-
-/// The permission by which somebody holds the role that the path names.
-fn holding(call: &Call) -> Result<&Arc<Permission>, Answer> {
-    let role: RoleId = call.id(3)?;
-    call.found(held(call)?.into_iter().find(|permission| permission.role == role), 3)
-}
-
-async fn get_role(call: Arc<Call>) -> Handled {
-    let role = call.found(call.world.roles.get(&holding(&call)?.role), 3)?;
-    shown(&call, &ROLE, &held_view(&call, role))
-}
-
-async fn add_role(call: Arc<Call>) -> Handled {
-    let Scope::Of(holder) = scope(&call)? else { return Err(call.missing(call.segment(1))) };
-    let sent = call.body(&ROLE)?;
-    require(&sent, "Role", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let role = call.reference(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
-    let role: RoleId = call.found(role, 0)?;
-    let outcome = call.submit(GrantPermission { holder, role, object: Object::System }).await?;
-    let role = call.found(outcome.world.roles.get(&role), 0)?;
-    created(&call, &ROLE, &held_view(&call, role))
-}
-
-async fn delete_role(call: Arc<Call>) -> Handled {
-    let permission = holding(&call)?.id;
-    remove(&call, RevokePermission { permission }).await
 }

@@ -1,10 +1,11 @@
 //! A request as the collections see it: path and parameters taken apart, the body read, the caller known.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use evirt_domain::World;
+use evirt_domain::access::Owned;
 use evirt_domain::command::Expecting;
 use evirt_domain::context::Actor;
 use evirt_domain::creation::Keyed;
@@ -109,6 +110,8 @@ pub struct Call {
     pub world: Arc<World>,
     /// What its first command is decided on.
     pub conditions: Conditions,
+    /// What the caller may see of it, once that was asked for.
+    pub seen: OnceLock<Visible>,
 }
 
 impl Call {
@@ -122,6 +125,7 @@ impl Call {
             body: self.body.clone(),
             world: self.world.clone(),
             conditions: self.conditions.clone(),
+            seen: self.seen.clone(),
             target,
             ..*self
         }
@@ -203,22 +207,17 @@ impl Call {
 
     /// The World as searches look at it.
     pub fn view(&self) -> View<'_> {
-        View::new(&self.world, now())
+        View { visible: Some(self.visible()), ..View::new(&self.world, now()) }
     }
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        let (plan, visible) = (self.plan::<T>()?, self.visible());
-        let page = Page::of(self.max()?);
-        if visible.is_everything() {
-            return Ok(inventory::list(self.view(), &plan, page));
-        }
-        Ok(inventory::list_where(self.view(), &plan, page, |item: &T| visible::shows(self, &visible, item)))
+        Ok(inventory::list(self.view(), &self.plan::<T>()?, Page::of(self.max()?)))
     }
 
     /// What the caller may see.
-    pub fn visible(&self) -> Visible {
-        Visible::to(&self.world, self.caller.user)
+    pub fn visible(&self) -> &Visible {
+        self.seen.get_or_init(|| Visible::to(&self.world, self.caller.user, self.caller.filter))
     }
 
     /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
@@ -266,8 +265,9 @@ impl Call {
             output,
             world,
             conditions: Conditions::default(),
+            seen: OnceLock::new(),
         };
-        visible::check(&call, &call.visible())?;
+        visible::check(&call, true)?;
         handler(Arc::new(call)).await
     }
 
@@ -313,10 +313,12 @@ impl Call {
         self.action().unwrap_or_default()
     }
 
-    /// Submits a command as the caller; the first of a request on the request's conditions.
+    /// Submits a command as the caller, the first of a request on the request's conditions. By the user-level API the caller owns
+    /// what it creates.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         let request =
             Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
+        let command = Owned { command, owned: self.caller.filter };
         let Condition { versions, key } = self.conditions.take();
         let command = Expecting { command, versions };
         let Some((key, digest)) = key else {
@@ -357,7 +359,12 @@ impl Call {
             return Ok(Some(T::from(id)));
         }
         let Some(name) = doc.text("name").filter(|name| !name.is_empty()) else { return Ok(None) };
-        match self.engine().world().resolve(kind, name) {
+        let world = self.engine().world();
+        let visible = |id: &Uuid| {
+            let object = visible::object_of(kind, *id);
+            self.visible().is_everything() || object.is_none_or(|object| self.visible().contains(&world, object))
+        };
+        match world.resolve(kind, name).filter(visible) {
             Some(id) => Ok(Some(T::from(id))),
             None => Err(self.missing(format!("{class}: name={name}"))),
         }

@@ -19,6 +19,8 @@ use super::route::routes;
 routes! { ROUTES:
     "tags" => GET list, POST add;
     "tags/{}" => GET get, PUT update, DELETE delete;
+    "groups/{}/tags" => GET list_of, POST attach;
+    "groups/{}/tags/{}" => GET get_of, DELETE detach;
     "hosts/{}/tags" => GET list_of, POST attach;
     "hosts/{}/tags/{}" => GET get_of, DELETE detach;
     "users/{}/tags" => GET list_of, POST attach;
@@ -90,6 +92,7 @@ async fn delete(call: Arc<Call>) -> Handled {
 fn tagged(call: &Call) -> Result<(Tagged, &'static str), Answer> {
     Ok(match call.segment(0) {
         "hosts" => (Tagged::Host(call.id(1)?), "host"),
+        "groups" => (Tagged::Group(call.id(1)?), "group"),
         _ => (Tagged::User(call.id(1)?), "user"),
     })
 }

@@ -8,7 +8,7 @@ use evirt_domain::vm::{AttachDisk, DetachDisk, DiskAttachment, UpdateDiskAttachm
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, creating, creation_status, remove};
+use super::collection::{check_immutable, creating, creation_status, remove};
 use super::disks;
 use super::parts::{Statistic, given, listed};
 use super::representation::Doc;
@@ -16,7 +16,7 @@ use super::representation::types::{ACTION, DISK};
 use super::request::Call;
 use super::route::routes;
 use super::vms::vm;
-use super::work::removed_after;
+use super::work::{act_and_wait, removed_after};
 
 routes! { ROUTES:
     "vms/{}/disks" => GET list, POST add;
@@ -78,7 +78,8 @@ async fn add(call: Arc<Call>) -> Handled {
         let interface = interface(&sent).unwrap_or(DiskInterface::Virtio);
         let attachment = DiskAttachment { disk: DiskId(id), interface, bootable, active };
         let outcome = call.submit(AttachDisk { vm: owner, attachment }).await?;
-        let doc = view(&call, &outcome.world, vm(&call, &outcome.world)?, &attachment);
+        let world = call.settle(&outcome).await?;
+        let doc = view(&call, &world, vm(&call, &world)?, &attachment);
         return Ok(Answer::doc(200, &DISK, &call.found(doc, 1)?, call.output));
     }
     disks::complete(&sent).map_err(|fault| call.bad(&fault))?;
@@ -121,8 +122,9 @@ async fn update(call: Arc<Call>) -> Handled {
         active: sent.bool("active"),
     };
     let outcome = call.submit(command).await?;
-    let owner = vm(&call, &outcome.world)?;
-    let doc = view(&call, &outcome.world, owner, attached(&call, owner)?);
+    let world = call.settle(&outcome).await?;
+    let owner = vm(&call, &world)?;
+    let doc = view(&call, &world, owner, attached(&call, owner)?);
     Ok(Answer::doc(200, &DISK, &call.found(doc, 3)?, call.output))
 }
 
@@ -141,7 +143,7 @@ async fn plug(call: Arc<Call>, active: bool) -> Handled {
     let owner = vm(&call, &call.world)?;
     let disk = attached(&call, owner)?.disk;
     let command = UpdateDiskAttachment { vm: owner.id, disk, interface: None, bootable: None, active: Some(active) };
-    act(&call, call.action()?, command, |doc| doc).await
+    act_and_wait(&call, command).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {

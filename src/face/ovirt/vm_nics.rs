@@ -8,7 +8,7 @@ use evirt_domain::network::profiles_of;
 use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, created, remove};
+use super::collection::{check_immutable, created, remove};
 use super::hosts::nic_statistics;
 use super::parts::{Statistic, given, listed};
 use super::representation::Doc;
@@ -17,6 +17,7 @@ use super::representation::types::NIC;
 use super::request::Call;
 use super::route::routes;
 use super::vms::vm;
+use super::work::act_and_wait;
 
 routes! { ROUTES:
     "vms/{}/nics" => GET list, POST add;
@@ -124,11 +125,12 @@ async fn add(call: Arc<Call>) -> Handled {
     };
     config.apply(&patch(&call, &sent, owner, None)?);
     let outcome = call.submit(AddNic { vm: owner.id, config }).await?;
+    let world = call.settle(&outcome).await?;
     let nic = outcome.events.iter().find_map(|r| match &r.event {
         Event::NicAdded(e) => Some(&e.nic),
         _ => None,
     });
-    created(&call, &NIC, &view(&call, vm(&call, &outcome.world)?, call.found(nic, 1)?))
+    created(&call, &NIC, &view(&call, vm(&call, &world)?, call.found(nic, 1)?))
 }
 
 async fn update(call: Arc<Call>) -> Handled {
@@ -138,7 +140,8 @@ async fn update(call: Arc<Call>) -> Handled {
     check_immutable(&call, &NIC, &view(&call, owner, current), &sent)?;
     let changes = patch(&call, &sent, owner, current.profile)?;
     let outcome = call.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
-    let owner = vm(&call, &outcome.world)?;
+    let world = call.settle(&outcome).await?;
+    let owner = vm(&call, &world)?;
     Ok(Answer::doc(200, &NIC, &view(&call, owner, nic(&call, owner)?), call.output))
 }
 
@@ -151,7 +154,7 @@ async fn plug(call: Arc<Call>, plugged: bool) -> Handled {
     let owner = vm(&call, &call.world)?;
     let nic = nic(&call, owner)?.id;
     let changes = NicPatch { plugged: Some(plugged), ..Default::default() };
-    act(&call, call.action()?, UpdateNic { vm: owner.id, nic, changes }, |doc| doc).await
+    act_and_wait(&call, UpdateNic { vm: owner.id, nic, changes }).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {

@@ -21,7 +21,7 @@ use super::request::Call;
 use super::route::routes;
 use super::tags;
 use super::work::removed_after;
-use super::{vm_disks, vm_nics};
+use super::{visible, vm_disks, vm_nics};
 use crate::hypervisor;
 
 routes! { ROUTES:
@@ -237,9 +237,7 @@ fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
         return None;
     }
     let filtered = call.caller.filter;
-    let bytes = rendered((vm.id.0, vm.version), call.base, call.output, filtered, || {
-        render_fragment(&VM, &view(call.base, vm, filtered), call.output)
-    });
+    let bytes = rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered));
     Some(bytes)
 }
 
@@ -264,7 +262,7 @@ fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
     for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
         doc.put(part, make(call, vm));
     }
-    render_fragment(&VM, &doc, call.output)
+    render_fragment(&VM, &visible::redacted(&doc), call.output)
 }
 
 async fn get(call: Arc<Call>) -> Handled {

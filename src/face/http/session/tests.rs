@@ -7,7 +7,7 @@ use evirt_domain::install::Install;
 use tempfile::TempDir;
 
 use super::*;
-use crate::directory::passwords;
+use crate::directory::{Directory, passwords};
 use crate::engine::{Engine, Options};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
@@ -35,7 +35,7 @@ impl Site {
         let engine = Engine::start(log, driver, Options::default()).await.unwrap();
         let admin_password = passwords::hash("secret").await;
         engine.submit(&Request::system("test"), Install { admin_password }).await.unwrap();
-        Self { app: App::new(engine, Arc::new(Sealer::open(data.path()).unwrap())), _data: data }
+        Self { app: App::new(engine, Arc::new(Sealer::open(data.path()).unwrap()), Directory::default()), _data: data }
     }
 
     async fn ask(&self, headers: &[(&str, &str)]) -> Seen {
@@ -224,7 +224,11 @@ async fn a_user_without_any_permission_is_not_let_in() {
     let site = Site::new().await;
     for (name, role) in [("guest", None), ("boss", Some(SUPER_USER))] {
         let password = passwords::hash("pw").await;
-        site.app.engine.submit(&Request::system("test"), AddUser { name: name.into(), password, role }).await.unwrap();
+        site.app
+            .engine
+            .submit(&Request::system("test"), AddUser { name: name.into(), password, roles: role.into_iter().collect() })
+            .await
+            .unwrap();
     }
     for _ in 0..2 {
         assert_eq!(site.ask(&[("authorization", "guest@internal:pw")]).await.caller.unwrap_err(), Unauthorized::NoPermission);

@@ -1,0 +1,277 @@
+//! Permissions: a role that a user or a group holds on an object.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::*;
+use crate::check::Act;
+use crate::command::Decide;
+use crate::context::{Actor, Context};
+use crate::event::{Event, Stream, StreamKind};
+use crate::fold;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::World;
+
+/// Who holds a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// A user.
+    User(UserId),
+    /// All users of a group.
+    Group(GroupId),
+}
+
+/// What a permission is on; it holds for all that is below, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Object {
+    System,
+    DataCenter(DataCenterId),
+    Cluster(ClusterId),
+    Network(NetworkId),
+    VnicProfile(VnicProfileId),
+    Host(HostId),
+    StorageDomain(StorageDomainId),
+    Disk(DiskId),
+    Vm(VmId),
+    Template(TemplateId),
+}
+
+impl Object {
+    /// The object that a stream of events is about, where permissions may stand on it.
+    pub fn of(stream: &Stream) -> Option<Self> {
+        let id = stream.id;
+        Some(match stream.kind {
+            StreamKind::DataCenter => Self::DataCenter(id.into()),
+            StreamKind::Cluster => Self::Cluster(id.into()),
+            StreamKind::Network => Self::Network(id.into()),
+            StreamKind::VnicProfile => Self::VnicProfile(id.into()),
+            StreamKind::Host => Self::Host(id.into()),
+            StreamKind::StorageDomain => Self::StorageDomain(id.into()),
+            StreamKind::Disk => Self::Disk(id.into()),
+            StreamKind::Vm => Self::Vm(id.into()),
+            StreamKind::Template => Self::Template(id.into()),
+            _ => return None,
+        })
+    }
+
+    /// Whether it exists.
+    pub fn exists(self, world: &World) -> bool {
+        match self {
+            Self::System => true,
+            Self::DataCenter(id) => world.data_centers.contains(&id),
+            Self::Cluster(id) => world.clusters.contains(&id),
+            Self::Network(id) => world.networks.contains(&id),
+            Self::VnicProfile(id) => world.vnic_profiles.contains(&id),
+            Self::Host(id) => world.hosts.contains(&id),
+            Self::StorageDomain(id) => world.storage_domains.contains(&id),
+            Self::Disk(id) => world.disks.contains(&id),
+            Self::Vm(id) => world.vms.contains(&id),
+            Self::Template(id) => world.templates.contains(&id),
+        }
+    }
+}
+
+/// A role granted on an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Permission {
+    /// Identifier.
+    pub id: PermissionId,
+    /// Version of the resource.
+    pub version: u64,
+    /// Whose it is.
+    pub holder: Holder,
+    /// The role.
+    pub role: RoleId,
+    /// On what.
+    pub object: Object,
+}
+
+const NONE: PermissionId = PermissionId(Uuid::nil());
+const LAST: PermissionId = PermissionId(Uuid::max());
+
+impl World {
+    /// The permissions that somebody holds, on whatever.
+    pub fn held_by(&self, holder: Holder) -> impl Iterator<Item = &Arc<Permission>> {
+        let held = self.permissions_held.range((holder, Object::System, NONE)..).take_while(move |(own, ..)| *own == holder);
+        held.filter_map(|(.., id)| self.permissions.get(id))
+    }
+
+    /// The permissions that somebody holds on an object itself.
+    pub fn held_on(&self, holder: Holder, object: Object) -> impl Iterator<Item = &Arc<Permission>> {
+        let held = self.permissions_held.range((holder, object, NONE)..=(holder, object, LAST));
+        held.filter_map(|(.., id)| self.permissions.get(id))
+    }
+
+    /// The permissions that stand on an object itself.
+    pub fn granted_on(&self, object: Object) -> impl Iterator<Item = &Arc<Permission>> {
+        self.permissions_on.range((object, NONE)..=(object, LAST)).filter_map(|(_, id)| self.permissions.get(id))
+    }
+
+    fn forget_permission(&mut self, id: PermissionId) {
+        if let Some(permission) = self.permissions.remove(&id) {
+            self.permissions_held.remove(&(permission.holder, permission.object, id));
+            self.permissions_on.remove(&(permission.object, id));
+        }
+        self.close_stream(StreamKind::Permission, id.0);
+    }
+
+    pub(crate) fn forget_permissions_on(&mut self, object: Object) {
+        let on_it: Vec<PermissionId> = self.granted_on(object).map(|permission| permission.id).collect();
+        on_it.into_iter().for_each(|id| self.forget_permission(id));
+    }
+}
+
+/// A role was granted on an object. It ends with the object, or by being revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PermissionGranted {
+    /// The permission as granted.
+    pub permission: Permission,
+}
+
+fold!(PermissionGranted, Permission permission.id, |e, world, at| {
+    let permission = Permission { version: at.version, ..e.permission.clone() };
+    world.permissions_held.insert((permission.holder, permission.object, permission.id));
+    world.permissions_on.insert((permission.object, permission.id));
+    world.permissions.insert(permission.id, permission);
+});
+
+/// A permission was taken away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PermissionRevoked {
+    /// Which.
+    pub permission: PermissionId,
+}
+
+fold!(PermissionRevoked, Permission permission, |e, world, at| { world.forget_permission(e.permission); });
+
+/// Grants a role to somebody on an object. Where it is granted already, there is nothing to do.
+#[derive(Clone, Debug)]
+pub struct GrantPermission {
+    /// To whom.
+    pub holder: Holder,
+    /// Which role.
+    pub role: RoleId,
+    /// On what.
+    pub object: Object,
+}
+
+const ADD_PERMISSION: Act = Act("add", "Permission");
+
+/// Refuses that anybody but a SuperUser gives an administrative role away.
+pub(super) fn check_giver(world: &World, cx: &Context, role: RoleId) -> Result<(), Rejection> {
+    match cx.actor {
+        Actor::User(user) if world.role(role)?.administrative && !is_super_user(world, user) => {
+            Err(ADD_PERMISSION.no(Key::PermissionAdminOnly))
+        }
+        _ => world.role(role).map(|_| ()),
+    }
+}
+
+impl Decide for GrantPermission {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        check_giver(world, cx, self.role)?;
+        match self.holder {
+            Holder::User(id) => world.user(id).map(|_| ())?,
+            Holder::Group(id) => world.group(id).map(|_| ())?,
+        }
+        if !self.object.exists(world) {
+            return Err(ADD_PERMISSION.no(Key::PermissionObject));
+        }
+        if world.held_on(self.holder, self.object).any(|permission| permission.role == self.role) {
+            return Ok(Vec::new());
+        }
+        let permission = Permission { id: cx.fresh(0), version: 0, holder: self.holder, role: self.role, object: self.object };
+        Ok(vec![PermissionGranted { permission }.into()])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulatePermissions, self.object))
+    }
+}
+
+/// Takes a permission away.
+#[derive(Clone, Debug)]
+pub struct RevokePermission {
+    /// Which.
+    pub permission: PermissionId,
+}
+
+impl Decide for RevokePermission {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("remove", "Permission");
+        let permission = world.permission(self.permission)?;
+        if permission.holder == Holder::User(ADMIN) && permission.role == SUPER_USER && permission.object == Object::System {
+            return Err(act.no(Key::UserIsAdmin));
+        }
+        if let Actor::User(user) = cx.actor
+            && world.role(permission.role)?.administrative
+            && !is_super_user(world, user)
+        {
+            return Err(act.no(Key::PermissionRemoveAdminOnly));
+        }
+        Ok(vec![PermissionRevoked { permission: self.permission }.into()])
+    }
+
+    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+        let object = world.permissions.get(&self.permission).map_or(Object::System, |p| p.object);
+        Some((Permit::ManipulatePermissions, object))
+    }
+}
+
+/// The events that take away every permission on an object that is being removed.
+pub fn revocations(world: &World, object: Object) -> Vec<Event> {
+    world.granted_on(object).map(|p| PermissionRevoked { permission: p.id }.into()).collect()
+}
+
+/// The events that take away all that somebody holds.
+pub(super) fn revocations_of(world: &World, holder: Holder) -> impl Iterator<Item = Event> {
+    world.held_by(holder).map(|p| PermissionRevoked { permission: p.id }.into())
+}
+
+/// Carries a command out for a user of the user-level API, who becomes the owner of what it creates.
+#[derive(Debug)]
+pub struct Owned<C> {
+    /// The command.
+    pub command: C,
+    /// Whether the caller is to own what it creates; an administrator does not.
+    pub owned: bool,
+}
+
+/// What the owner of a new object gets: UserVmManager, DiskOperator or TemplateOwner.
+fn ownership(event: &Event) -> Option<(Object, RoleId)> {
+    let role = |low: u128, number: u128| RoleId(Uuid::from_u128((low << 96) | number));
+    match event {
+        Event::VmCreated(e) => Some((Object::Vm(e.vm), role(0xdef0_0006, 0xdef0_0000_0006))),
+        Event::DiskAdded(e) => Some((Object::Disk(e.disk), role(0xdef0_000a, 0xdef0_0000_000b))),
+        Event::TemplateCreated(e) => Some((Object::Template(e.template), role(0xdef0_000a, 0xdef0_0000_000f))),
+        _ => None,
+    }
+}
+
+impl<C: Decide> Decide for Owned<C> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events = self.command.decide(world, cx)?;
+        let (Actor::User(user), true) = (cx.actor, self.owned) else { return Ok(events) };
+        let owned: Vec<_> = events.iter().filter_map(ownership).collect();
+        // Counted from the far end, so that they are not what the command itself derives.
+        events.extend((0..).zip(owned).map(|(n, (object, role))| {
+            let permission = Permission { id: cx.fresh(u64::MAX - n), version: 0, holder: Holder::User(user), role, object };
+            PermissionGranted { permission }.into()
+        }));
+        Ok(events)
+    }
+
+    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+        self.command.permit(world)
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+        self.command.further_permits(world)
+    }
+}

@@ -1,0 +1,72 @@
+//! Who may do what: permissions looked up along the tree of objects, each by its index.
+
+use super::*;
+use crate::permit::Permit;
+use crate::world::World;
+
+/// What stands directly above an object.
+fn above(world: &World, object: Object) -> Option<Object> {
+    match object {
+        Object::Vm(id) => world.vms.get(&id).map(|v| Object::Cluster(v.config.cluster)),
+        Object::Host(id) => world.hosts.get(&id).map(|h| Object::Cluster(h.config.cluster)),
+        Object::Cluster(id) => world.clusters.get(&id).and_then(|c| c.config.data_center).map(Object::DataCenter),
+        Object::Network(id) => world.networks.get(&id).map(|n| Object::DataCenter(n.data_center)),
+        Object::VnicProfile(id) => world.vnic_profiles.get(&id).map(|p| Object::Network(p.network)),
+        Object::StorageDomain(id) => {
+            world.storage_domains.get(&id).and_then(|d| d.attachment.as_ref()).map(|a| Object::DataCenter(a.data_center))
+        }
+        Object::Disk(id) => world.disks.get(&id).map(|d| Object::StorageDomain(d.storage_domain)),
+        Object::Template(id) => {
+            world.templates.get(&id).and_then(|t| world.data_center_of(t.config.cluster)).map(|dc| Object::DataCenter(dc.id))
+        }
+        Object::System | Object::DataCenter(_) => None,
+    }
+}
+
+/// The objects above an object, itself first, the system last: where a permission may stand that covers it.
+pub fn object_path(world: &World, object: Object) -> impl Iterator<Item = Object> {
+    std::iter::successors(Some(object), move |below| {
+        (*below != Object::System).then(|| above(world, *below).unwrap_or(Object::System))
+    })
+}
+
+/// As whom a user holds permissions: the user, Everyone, and the user's groups. Nobody who is not known.
+pub fn holders(world: &World, user: UserId) -> impl Iterator<Item = Holder> + Clone {
+    let groups = world.users.get(&user).map(|account| {
+        let groups = account.groups.iter().copied().filter(|group| *group != EVERYONE);
+        [Holder::User(user), Holder::Group(EVERYONE)].into_iter().chain(groups.map(Holder::Group))
+    });
+    groups.into_iter().flatten()
+}
+
+/// Whether a user holds a permit on an object, through any role, group or object above.
+/// Costs a look-up for each object above and each of the user's groups.
+pub fn allowed(world: &World, user: UserId, permit: Permit, object: Object) -> bool {
+    let holders = holders(world, user);
+    object_path(world, object).any(|object| {
+        let mut roles = holders.clone().flat_map(|holder| world.held_on(holder, object)).map(|permission| permission.role);
+        roles.any(|role| world.roles.get(&role).is_some_and(|role| role.permits.contains(&permit)))
+    })
+}
+
+/// Whether a user holds an administrative role on anything, also as one of a group: who does not has only the user-level API.
+pub fn is_administrator(world: &World, user: UserId) -> bool {
+    let administrative = |role: RoleId| world.roles.get(&role).is_some_and(|role| role.administrative);
+    holders(world, user).any(|holder| world.held_by(holder).any(|permission| administrative(permission.role)))
+}
+
+/// Whether a user holds the role SuperUser on the system: who alone may give and take administrative roles.
+pub fn is_super_user(world: &World, user: UserId) -> bool {
+    holders(world, user).any(|holder| world.held_on(holder, Object::System).any(|permission| permission.role == SUPER_USER))
+}
+
+/// Whether a user may log in: holds the permit login on anything. What Everyone holds does not count, as upstream has it.
+pub fn may_log_in(world: &World, user: UserId) -> bool {
+    lets_in(world, holders(world, user))
+}
+
+/// Whether one of these holds the permit login on anything, Everyone aside.
+pub(super) fn lets_in(world: &World, mut holders: impl Iterator<Item = Holder>) -> bool {
+    let login = |role: RoleId| world.roles.get(&role).is_some_and(|role| role.permits.contains(&Permit::Login));
+    holders.any(|holder| holder != Holder::Group(EVERYONE) && world.held_by(holder).any(|permission| login(permission.role)))
+}

@@ -1,0 +1,417 @@
+//! Users: those of the internal directory, and those that another directory told of.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::check::Act;
+use crate::command::Decide;
+use crate::context::{Actor, Context};
+use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::fold;
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::{NameKind, World};
+
+/// Somebody who can log in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Identifier.
+    pub id: UserId,
+    /// Version of the resource.
+    pub version: u64,
+    /// Login name without the domain.
+    pub name: String,
+    /// The directory that knows the user.
+    pub domain: String,
+    /// First name, or whatever else the directory calls the user by; empty where it is not known.
+    pub first_name: String,
+    /// Surname.
+    pub last_name: String,
+    /// Department.
+    pub department: String,
+    /// E-mail address.
+    pub email: String,
+    /// argon2 hash in PHC form, for users of the internal directory.
+    pub password: Option<Arc<str>>,
+    /// Groups the user belongs to, Everyone aside.
+    pub groups: Vec<GroupId>,
+    /// Tags.
+    pub tags: Vec<TagId>,
+    /// Until when nobody can log in as this user, after too many wrong passwords.
+    pub locked_until: Option<Micros>,
+}
+
+impl User {
+    /// A user of whom no more is known.
+    pub fn new(id: UserId, name: &str, domain: &str) -> Self {
+        Self {
+            id,
+            version: 0,
+            name: name.into(),
+            domain: domain.into(),
+            first_name: String::new(),
+            last_name: String::new(),
+            department: String::new(),
+            email: String::new(),
+            password: None,
+            groups: Vec::new(),
+            tags: Vec::new(),
+            locked_until: None,
+        }
+    }
+
+    /// What is known of the user, as a directory would tell it.
+    pub fn account(&self) -> Account {
+        let Self { id, name, domain, first_name, last_name, department, email, groups, .. } = self.clone();
+        Account { id, name, domain, first_name, last_name, department, email, groups }
+    }
+
+    fn take_over(&mut self, account: &Account) {
+        let Account { id: _, name, domain, first_name, last_name, department, email, groups } = account.clone();
+        (self.name, self.domain, self.groups) = (name, domain, groups);
+        (self.first_name, self.last_name, self.department, self.email) = (first_name, last_name, department, email);
+    }
+
+    /// `admin@internal`.
+    pub fn principal(&self) -> String {
+        format!("{}@{}", self.name, self.domain)
+    }
+}
+
+/// What a directory tells of a user.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Account {
+    /// The same for the same entry of the directory, always.
+    pub id: UserId,
+    /// Login name without the domain.
+    pub name: String,
+    pub domain: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub department: String,
+    pub email: String,
+    /// All groups that the directory has the user in, also those that are not known here.
+    pub groups: Vec<GroupId>,
+}
+
+impl Account {
+    /// `joe@example.com`.
+    pub fn principal(&self) -> String {
+        format!("{}@{}", self.name, self.domain)
+    }
+
+    fn check(&self, act: Act) -> Result<(), Rejection> {
+        let sane = |text: &str| text.chars().count() <= MAX_LOGIN_NAME && !text.chars().any(char::is_control);
+        let all = [&self.name, &self.first_name, &self.last_name, &self.department, &self.email];
+        if self.name.is_empty() || !all.into_iter().all(|text| sane(text)) {
+            return Err(act.no(Key::UserLoginName));
+        }
+        Ok(())
+    }
+}
+
+/// The longest login name, and the longest of whatever else a directory tells of a user, in characters.
+pub const MAX_LOGIN_NAME: usize = 255;
+
+/// A user was added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserAdded {
+    /// The user as added.
+    pub user: User,
+}
+
+impl Fold for UserAdded {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::User, self.user.id.0)
+    }
+
+    fn fold(&self, world: &mut World, at: &Stamp) {
+        let mut user = self.user.clone();
+        user.version = at.version;
+        world.take_name(NameKind::User, &user.principal(), user.id.0);
+        world.users.insert(user.id, user);
+    }
+}
+
+/// A directory tells something else of a user than before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserRefreshed {
+    /// What it tells now. Its groups are all that the user belongs to, those of the internal directory included.
+    pub account: Account,
+}
+
+fold!(UserRefreshed, User account.id, |e, world, at| {
+    if let Some(old) = world.users.get(&e.account.id).map(|user| user.principal()) {
+        world.rename(NameKind::User, &old, &e.account.principal(), e.account.id.0);
+    }
+    world.users.update(&e.account.id, |user| {
+        user.take_over(&e.account);
+        user.version = at.version;
+    });
+});
+
+/// Nobody can log in as a user for a while, because of too many wrong passwords.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserLocked {
+    /// Who.
+    pub user: UserId,
+    /// Until when.
+    pub until: Micros,
+}
+
+fold!(UserLocked, User user, |e, world, at| {
+    world.users.update(&e.user, |user| { user.locked_until = Some(e.until); user.version = at.version; });
+});
+
+/// A locked user was let in again before the time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserUnlocked {
+    /// Who.
+    pub user: UserId,
+}
+
+fold!(UserUnlocked, User user, |e, world, at| {
+    world.users.update(&e.user, |user| { user.locked_until = None; user.version = at.version; });
+});
+
+/// A user of the internal directory has a new password.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserPasswordChanged {
+    /// Whose.
+    pub user: UserId,
+    /// argon2 hash.
+    pub password: Arc<str>,
+}
+
+impl Fold for UserPasswordChanged {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::User, self.user.0)
+    }
+
+    fn fold(&self, world: &mut World, at: &Stamp) {
+        world.users.update(&self.user, |user| {
+            user.password = Some(self.password.clone());
+            user.locked_until = None;
+            user.version = at.version;
+        });
+    }
+}
+
+/// A user was removed, and the user's permissions with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserRemoved {
+    /// Who.
+    pub user: UserId,
+    /// The login name, for those who read the log.
+    pub name: String,
+}
+
+impl Fold for UserRemoved {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::User, self.user.0)
+    }
+
+    fn fold(&self, world: &mut World, _: &Stamp) {
+        if let Some(user) = world.users.remove(&self.user) {
+            world.drop_name(NameKind::User, &user.principal(), user.id.0);
+            // Another directory's user comes back under the same identifier, if at all: the stream goes on then.
+            if user.domain == INTERNAL {
+                world.close_stream(StreamKind::User, self.user.0);
+            }
+        }
+    }
+}
+
+/// Adds a user of the internal directory.
+#[derive(Clone, Debug)]
+pub struct AddUser {
+    /// Login name, without a domain.
+    pub name: String,
+    /// argon2 hash of the password.
+    pub password: Arc<str>,
+    /// Roles to grant on the system at once.
+    pub roles: Vec<RoleId>,
+}
+
+const ADD_USER: Act = Act("add", "User");
+
+/// The events that grant roles on the system to a user who is being added.
+fn grants(world: &World, cx: &Context, user: UserId, roles: &[RoleId]) -> Result<Vec<Event>, Rejection> {
+    let mut roles = roles.to_vec();
+    roles.sort();
+    roles.dedup();
+    let grant = |(n, role): (u64, RoleId)| {
+        check_giver(world, cx, role)?;
+        let permission = Permission { id: cx.fresh(n), version: 0, holder: Holder::User(user), role, object: Object::System };
+        Ok(PermissionGranted { permission }.into())
+    };
+    (1..).zip(roles).map(grant).collect()
+}
+
+impl Decide for AddUser {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        crate::check::name(ADD_USER, &self.name, crate::check::VM_NAME)?;
+        let user = User { password: Some(self.password.clone()), ..User::new(cx.fresh(0), &self.name, INTERNAL) };
+        if world.exactly_named(NameKind::User, &user.principal()).is_some() {
+            return Err(ADD_USER.no(Key::UserExists).with("name", user.principal()));
+        }
+        let id = user.id;
+        let mut events: Vec<Event> = vec![UserAdded { user }.into()];
+        events.extend(grants(world, cx, id, &self.roles)?);
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulateUsers, Object::System))
+    }
+}
+
+/// Adds a user whom another directory told of.
+#[derive(Clone, Debug)]
+pub struct ImportUser {
+    /// What it told.
+    pub account: Account,
+    /// Roles to grant on the system at once.
+    pub roles: Vec<RoleId>,
+}
+
+impl Decide for ImportUser {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let account = &self.account;
+        account.check(ADD_USER)?;
+        if world.users.contains(&account.id) || world.exactly_named(NameKind::User, &account.principal()).is_some() {
+            return Err(ADD_USER.no(Key::UserExists).with("name", account.principal()));
+        }
+        let mut user = User::new(account.id, &account.name, &account.domain);
+        user.take_over(account);
+        let mut events: Vec<Event> = vec![UserAdded { user }.into()];
+        events.extend(grants(world, cx, account.id, &self.roles)?);
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulateUsers, Object::System))
+    }
+}
+
+/// Takes over what a directory tells of somebody who just logged in there. Who is not known yet is added, if a group lets in.
+#[derive(Clone, Debug)]
+pub struct RefreshUser {
+    /// What it tells.
+    pub account: Account,
+}
+
+impl Decide for RefreshUser {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut account = self.account.clone();
+        account.check(Act("update", "User"))?;
+        // Who has the name of somebody else is another: an entry that was removed and made anew does not inherit.
+        let namesake = world.exactly_named(NameKind::User, &account.principal());
+        if namesake.is_some_and(|id| id != account.id.0) {
+            return Err(Key::NotAuthorized.into());
+        }
+        let Some(user) = world.users.get(&account.id) else {
+            if !lets_in(world, account.groups.iter().copied().map(Holder::Group)) {
+                return Err(Key::NotAuthorized.into());
+            }
+            let mut user = User::new(account.id, &account.name, &account.domain);
+            user.take_over(&account);
+            return Ok(vec![UserAdded { user }.into()]);
+        };
+        let internal = |id: &GroupId| world.groups.get(id).is_some_and(|group| group.domain == INTERNAL);
+        account.groups.extend(user.groups.iter().copied().filter(internal));
+        account.groups.sort();
+        account.groups.dedup();
+        let mut known = user.account();
+        known.groups.sort();
+        Ok(if account == known { Vec::new() } else { vec![UserRefreshed { account }.into()] })
+    }
+}
+
+/// Locks a user out, or lets the user in again.
+#[derive(Clone, Debug)]
+pub struct LockUser {
+    /// Who.
+    pub user: UserId,
+    /// For how long, in seconds; 0 lets the user in again.
+    pub seconds: u32,
+}
+
+impl Decide for LockUser {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let user = world.user(self.user)?;
+        Ok(match self.seconds {
+            0 if user.locked_until.is_none() => Vec::new(),
+            0 => vec![UserUnlocked { user: self.user }.into()],
+            seconds => vec![UserLocked { user: self.user, until: cx.now + i64::from(seconds) * 1_000_000 }.into()],
+        })
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulateUsers, Object::System))
+    }
+}
+
+/// Gives a user of the internal directory a new password; open sessions of the user end.
+#[derive(Clone, Debug)]
+pub struct ChangePassword {
+    /// Whose.
+    pub user: UserId,
+    /// argon2 hash.
+    pub password: Arc<str>,
+}
+
+impl Decide for ChangePassword {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        if world.user(self.user)?.domain != INTERNAL {
+            return Err(Act("update", "User").no(Key::UserElsewhere));
+        }
+        let mut events = vec![UserPasswordChanged { user: self.user, password: self.password.clone() }.into()];
+        events.extend(close_all(world, self.user));
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulateUsers, Object::System))
+    }
+}
+
+fn close_all(world: &World, user: UserId) -> impl Iterator<Item = Event> {
+    world
+        .sessions
+        .values()
+        .filter(move |s| s.user == user)
+        .map(|s| SessionClosed { session: s.id, user: s.user, end: SessionEnd::Revoked }.into())
+}
+
+/// Removes a user, the user's permissions and sessions.
+#[derive(Clone, Debug)]
+pub struct RemoveUser {
+    /// Who.
+    pub user: UserId,
+}
+
+const REMOVE_USER: Act = Act("remove", "User");
+
+impl Decide for RemoveUser {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let user = world.user(self.user)?;
+        if self.user == ADMIN {
+            return Err(REMOVE_USER.no(Key::UserIsAdmin));
+        }
+        if cx.actor == Actor::User(self.user) {
+            return Err(REMOVE_USER.no(Key::UserIsSelf));
+        }
+        let mut events: Vec<Event> = revocations_of(world, Holder::User(self.user)).collect();
+        events.extend(close_all(world, self.user));
+        events.push(UserRemoved { user: self.user, name: user.principal() }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManipulateUsers, Object::System))
+    }
+}
