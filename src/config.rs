@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
+use crate::reactors::Pace;
 
 /// Where plain http listens unless told otherwise.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8080";
@@ -79,6 +80,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What is logged.
     pub log: Option<String>,
+    /// How long is waited for things.
+    pub pace: Pace,
     /// When users are locked for wrong passwords.
     pub limits: Limits,
     /// Directories of users beside the internal one.
@@ -153,6 +156,7 @@ impl Options {
             admin_password_file: self.admin_password_file,
             tls,
             log: self.log,
+            pace: Pace::default(),
             limits: Limits {
                 failures: self.login_failures.unwrap_or(DEFAULT_LOGIN_FAILURES),
                 lock_seconds: self.login_lock_seconds.unwrap_or(DEFAULT_LOGIN_LOCK_SECONDS),

@@ -28,7 +28,7 @@ use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::lock::EngineLock;
 use crate::log::{Sealer, SqliteLog};
-use crate::reactors::{Pace, Reactors};
+use crate::reactors::Reactors;
 use crate::{telemetry, tls};
 
 /// How long a client may take to send a request's headers, and how long a connection may be idle between two requests.
@@ -52,6 +52,8 @@ pub struct Server {
     pub generated_password: Option<String>,
     /// The faces' way to the engine.
     pub app: App,
+    /// The hosts and storage behind it; tests let things happen there.
+    pub simulator: Arc<Simulator>,
     handle: Handle<SocketAddr>,
     listeners: Vec<JoinHandle<io::Result<()>>>,
     tasks: JoinSet<()>,
@@ -92,14 +94,14 @@ impl Server {
         let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
         let log = Arc::new(SqliteLog::open(&settings.data).await?);
         let options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
-        let engine = Engine::start(log.clone(), driver, options).await?;
+        let engine = Engine::start(log.clone(), driver.clone(), options).await?;
         let generated_password = match engine.world().position {
             0 => install(&engine, &settings).await?,
             _ => None,
         };
 
         let sealer = Arc::new(Sealer::open(&settings.data)?);
-        let reactors = Reactors::start(engine.clone(), sealer.clone(), Pace::default());
+        let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.pace);
         let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
@@ -120,6 +122,7 @@ impl Server {
             ca_path: tls.ca_path,
             generated_password,
             app,
+            simulator: driver,
             handle,
             listeners,
             tasks,

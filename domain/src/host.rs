@@ -9,14 +9,21 @@ use crate::context::Context;
 use crate::data_center::select_spm;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::host_net::{self, NETWORK_UNREACHABLE};
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::vm::{Affinity, named};
-use crate::vm_run::{VmState, down_with_host};
+use crate::vm_run::VmState;
 use crate::world::{NameKind, World};
+
+pub use crate::fence::{
+    FenceHost, FenceType, FinishFence, HostFenceFellBack, HostFenceSkipped, HostFenced, HostFencingStarted, PmProxy, PowerAgent,
+    PowerManagement,
+};
+pub use crate::host_net::{Address, Bond, BootProtocol, HostNetwork, HostNic, Layout, NetworkFacts, NicFacts};
 
 named! {
     /// The state of a host, as the API names it.
@@ -43,25 +50,6 @@ named! {
     HostType { Rhel "rhel", RhevH "rhev-h" }
 }
 
-named! {
-    /// What fencing does (7.6).
-    FenceType { Manual "manual", Restart "restart", Start "start", Stop "stop", Status "status" }
-}
-
-patchable! {
-    /// Power management of a host; the password is sealed.
-    #[derive(Default)]
-    pub struct PowerManagement, PowerManagementPatch {
-        pub enabled: bool,
-        pub agent: String,
-        pub address: String,
-        pub username: String,
-        /// Sealed by the engine's key; empty for none.
-        pub password: String,
-        pub options: Vec<(String, String)>,
-    }
-}
-
 patchable! {
     /// What a user says of a host.
     pub struct HostConfig, HostPatch {
@@ -75,22 +63,6 @@ patchable! {
         pub ksm: bool,
         pub transparent_hugepages: bool,
     }
-}
-
-/// A network interface of a host, as the host reported it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HostNic {
-    pub id: HostNicId,
-    pub name: String,
-    pub mac: String,
-    pub ip: String,
-    pub netmask: String,
-    pub gateway: String,
-    /// Bits a second.
-    pub speed: u64,
-    pub mtu: u32,
-    /// The logical network on it.
-    pub network: Option<NetworkId>,
 }
 
 /// What a host reports of itself.
@@ -111,21 +83,50 @@ pub struct HostFacts {
     pub memory: i64,
     pub os: String,
     pub kernel: String,
+    /// As the package is named, such as `libvirt-0.10.2-18.el6_4.9`.
+    pub libvirt: String,
+    pub hardware: Hardware,
+    pub certificate: Certificate,
+    pub hooks: Vec<Hook>,
     pub iscsi_initiator: String,
     pub nics: Vec<NicFacts>,
+    /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bonds: Vec<Bond>,
+    /// As `bonds`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkFacts>,
 }
 
-/// A network interface in a host's report.
+/// What a host's board says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct NicFacts {
+#[allow(missing_docs)]
+pub struct Hardware {
+    pub manufacturer: String,
+    pub product: String,
+    pub version: String,
+    pub serial: String,
+    pub family: String,
+}
+
+/// The certificate that a host is known by; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Certificate {
+    pub organization: String,
+    pub subject: String,
+}
+
+/// A script that a host runs when something happens to its VMs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Hook {
+    pub event: String,
     pub name: String,
-    pub mac: String,
-    pub ip: String,
-    pub netmask: String,
-    pub gateway: String,
-    pub speed: u64,
-    pub mtu: u32,
+    pub md5: String,
 }
 
 /// Why a host could not be asked.
@@ -147,7 +148,12 @@ pub struct Host {
     pub status: HostStatus,
     /// Why it is non-operational.
     pub detail: String,
+    /// How it was before it was to go into maintenance, with its detail then.
+    pub before_maintenance: (HostStatus, String),
     pub facts: HostFacts,
+    /// What lies upon its interfaces.
+    pub layout: Layout,
+    /// Its interfaces, worked out from the two above.
     pub nics: Vec<HostNic>,
     /// The logical networks that it has.
     pub networks: Vec<NetworkId>,
@@ -161,39 +167,6 @@ impl Host {
     pub fn cpus(&self, threads_as_cores: bool) -> u32 {
         self.facts.sockets * self.facts.cores * if threads_as_cores { self.facts.threads.max(1) } else { 1 }
     }
-}
-
-/// Gives a host what it reported; the management network lies on its first interface that has an address.
-fn take_facts(world: &World, host: &mut Host, facts: &HostFacts) {
-    let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
-    let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management).map(|n| n.id);
-    let carrier = facts.nics.iter().position(|n| !n.ip.is_empty()).unwrap_or(0);
-    host.nics = facts
-        .nics
-        .iter()
-        .enumerate()
-        .map(|(n, nic)| {
-            let old = host.nics.iter().find(|o| o.name == nic.name);
-            HostNic {
-                id: old.map_or_else(|| nic_id(host.id, n), |o| o.id),
-                name: nic.name.clone(),
-                mac: nic.mac.clone(),
-                ip: nic.ip.clone(),
-                netmask: nic.netmask.clone(),
-                gateway: nic.gateway.clone(),
-                speed: nic.speed,
-                mtu: nic.mtu,
-                network: old.and_then(|o| o.network).or(if n == carrier { management } else { None }),
-            }
-        })
-        .collect();
-    host.networks = host.nics.iter().filter_map(|n| n.network).collect();
-    host.facts = facts.clone();
-}
-
-/// The identifier of a host's `n`th interface: derived from the host's, so that folding gives the same everywhere.
-fn nic_id(host: HostId, n: usize) -> HostNicId {
-    HostNicId(uuid::Uuid::from_u128(host.0.as_u128() ^ (n as u128 + 1)))
 }
 
 /// A host was added by its address; its installation is a job.
@@ -214,7 +187,9 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
         kind,
         status,
         detail: String::new(),
+        before_maintenance: (status, String::new()),
         facts: HostFacts::default(),
+        layout: Layout::default(),
         nics: Vec::new(),
         networks: Vec::new(),
         tags: Vec::new(),
@@ -225,7 +200,8 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
 fn insert(world: &mut World, mut host: Host, facts: &HostFacts) {
     world.take_name(NameKind::Host, &host.config.name, host.id.0);
     world.take_name(NameKind::HostAddress, &host.config.address, host.id.0);
-    take_facts(world, &mut host, facts);
+    (host.facts, host.layout) = host_net::interpret(world, host.config.cluster, facts);
+    host.lay();
     world.hosts.insert(host.id, host);
 }
 
@@ -247,7 +223,7 @@ fold!(HostRegistered, Host host, |e, world, at| {
     insert(world, begin(e.host, &e.config, HostType::RhevH, HostStatus::PendingApproval, at), &e.facts);
 });
 
-fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
+pub(crate) fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
     world.hosts.update(&host, |h| {
         change(h);
         h.version = at.version;
@@ -322,11 +298,10 @@ pub struct HostFactsReported {
 }
 
 fold!(HostFactsReported, Host host, |e, world, at| {
-    if let Some(mut host) = world.hosts.get(&e.host).map(|h| (**h).clone()) {
-        take_facts(world, &mut host, &e.facts);
-        host.version = at.version;
-        world.hosts.insert(e.host, host);
-    }
+    touch(world, e.host, at, |h| {
+        h.facts = e.facts.clone();
+        h.lay();
+    });
 });
 
 /// A host is in another state.
@@ -341,21 +316,12 @@ pub struct HostStatusChanged {
 
 fold!(HostStatusChanged, Host host, |e, world, at| {
     touch(world, e.host, at, |h| {
+        if e.to == HostStatus::PreparingForMaintenance {
+            h.before_maintenance = (e.from, h.detail.clone());
+        }
         h.status = e.to;
         h.detail = e.detail.clone();
     });
-});
-
-/// A host was fenced.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HostFenced {
-    pub host: HostId,
-    pub fence: FenceType,
-    pub failure: Option<String>,
-}
-
-fold!(HostFenced, Host host, |e, world, at| {
-    touch(world, e.host, at, |_| {});
 });
 
 /// A host was removed.
@@ -373,7 +339,7 @@ fold!(HostRemoved, Host host, |e, world, at| {
     world.close_stream(StreamKind::Host, e.host.0);
 });
 
-fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
+pub(crate) fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
     HostStatusChanged { host: host.id, from: host.status, to, detail: detail.to_owned() }.into()
 }
 
@@ -386,12 +352,14 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
     }
     let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
     if config.address.is_empty() || config.address.len() > 255 || !config.address.chars().all(address) {
-        return Err(act.no(Key::NameSpecialCharacters).with("field", "address"));
+        return Err(act.no(Key::HostAddressInvalid).with("field", "address"));
     }
     if world.resolve(NameKind::HostAddress, &config.address).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::HostAddressInUse).with("address", &config.address));
     }
     world.cluster(config.cluster)?;
+    crate::fence::check_power(act, &config.power_management)?;
+    check::range(act, "port", config.port.into(), 1, u16::MAX.into())?;
     check::range(act, "storage_manager.priority", config.spm_priority.into(), -1, 10)
 }
 
@@ -515,7 +483,7 @@ pub struct UpdateHost {
 }
 
 impl Decide for UpdateHost {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "Host");
         let host = world.host(self.host)?;
         let changes = self.changes.clone().reduce(&host.config);
@@ -532,7 +500,13 @@ impl Decide for UpdateHost {
         if (changes.cluster.is_some() || changes.address.is_some()) && !still {
             return Err(act.no(Key::HostUpdateCluster));
         }
-        Ok(vec![HostUpdated { host: self.host, changes }.into()])
+        let tuned = host.status == HostStatus::Up && (changes.ksm.is_some() || changes.transparent_hugepages.is_some());
+        let mut events: Vec<Event> = vec![HostUpdated { host: self.host, changes }.into()];
+        if tuned {
+            let description = format!("Setting the memory policy of Host {}", wanted.name);
+            events.push(opened(cx, 0, description, Task::TuneHost { host: self.host }));
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -612,29 +586,36 @@ impl Decide for ReportConnected {
         let waiting = matches!(host.status, Unassigned | Initializing | Reboot | Connecting | NonResponsive | NonOperational);
         match &self.outcome {
             Ok(facts) => {
-                if *facts != host.facts {
-                    events.push(HostFactsReported { host: self.host, facts: facts.clone() }.into());
-                }
+                let (after, news) = host_net::report(world, host, facts);
+                events.extend(news);
                 if waiting {
                     let cluster = world.cluster(host.config.cluster)?;
-                    if crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu) {
-                        if cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
-                            let cpu = Some(facts.cpu_family.clone());
-                            let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
-                            events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
-                        }
-                        events.push(status(host, Up, ""));
-                        events.extend(spm_with(world, host));
-                    } else {
-                        let why = "cpu_type_incompatible_with_cluster";
-                        events.push(status(host, NonOperational, why));
-                        failure = Some(why.to_owned());
+                    let fits = crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
+                    if fits && cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
+                        let cpu = Some(facts.cpu_family.clone());
+                        let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
+                        events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
                     }
+                    let why = if !fits {
+                        Some("cpu_type_incompatible_with_cluster".to_owned())
+                    } else {
+                        host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned())
+                    };
+                    match &why {
+                        None => {
+                            events.push(status(host, Up, ""));
+                            events.extend(spm_with(world, host));
+                        }
+                        Some(why) if host.status == NonOperational && host.detail == *why => {}
+                        Some(why) => events.push(status(host, NonOperational, why)),
+                    }
+                    failure = why;
                 }
             }
             Err(why) => {
                 failure = Some(why.clone());
-                if waiting && host.status != NonResponsive {
+                // One that is being restarted has its time.
+                if waiting && !matches!(host.status, NonResponsive | Reboot) {
                     events.push(status(host, NonResponsive, why));
                 }
             }
@@ -652,7 +633,7 @@ fn spm_with(world: &World, host: &Host) -> Option<Event> {
 }
 
 /// The manager of a data center moves off a host that leaves.
-fn spm_without(world: &World, host: &Host) -> Option<Event> {
+pub(crate) fn spm_without(world: &World, host: &Host) -> Option<Event> {
     let data_center = world.data_center_of(host.config.cluster)?;
     (data_center.spm == Some(host.id)).then(|| select_spm(world, data_center, Some(host.id))).flatten()
 }
@@ -711,6 +692,10 @@ impl Decide for DeactivateHost {
             NonResponsive | Up | Error | Down | NonOperational => {}
             other => return Err(act.no(Key::HostStatusNotOperational).with("hostStatus", other.name())),
         }
+        let managed = world.data_center_of(host.config.cluster).filter(|dc| dc.spm == Some(self.host));
+        if managed.is_some_and(|dc| crate::spm::storage_at_work(world, dc.id)) {
+            return Err(act.no(Key::HostIsBusySpm));
+        }
         let running: Vec<_> = world.vms_on(self.host).collect();
         if host.status == NonResponsive && !running.is_empty() {
             return Err(act.no(Key::HostNonResponsiveWithVms));
@@ -737,7 +722,7 @@ impl Decide for DeactivateHost {
     }
 }
 
-/// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays up.
+/// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays as it was before.
 #[derive(Clone, Debug)]
 pub struct FinishEvacuation {
     pub host: HostId,
@@ -753,79 +738,12 @@ impl Decide for FinishEvacuation {
         if self.failure.is_none() && world.vms_on(self.host).next().is_some() {
             return Err(Key::StateMoved.into());
         }
-        let to = if self.failure.is_some() { HostStatus::Up } else { HostStatus::Maintenance };
-        let detail = self.failure.clone().unwrap_or_default();
-        Ok(vec![status(host, to, &detail), JobEnded { job: self.job, failure: self.failure.clone() }.into()])
-    }
-}
-
-/// Fences a host through its power management, or confirms by hand that it was rebooted.
-#[derive(Clone, Debug)]
-pub struct FenceHost {
-    pub host: HostId,
-    pub fence: FenceType,
-}
-
-impl Decide for FenceHost {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("fence", "Host");
-        let host = world.host(self.host)?;
-        if self.fence == FenceType::Manual {
-            use HostStatus::*;
-            if !matches!(host.status, NonResponsive | Connecting | NonOperational | Maintenance | Error | Down) {
-                let detail = format!("It is {}", host.status.name());
-                return Err(act.no(Key::FenceManualStatus).with("detail", detail));
-            }
-            let mut events = down_with_host(world, self.host, "The host was confirmed as rebooted");
-            events.extend(spm_without(world, host));
-            events.push(HostFenced { host: self.host, fence: self.fence, failure: None }.into());
-            return Ok(events);
-        }
-        if !host.config.power_management.enabled {
-            return Err(act.no(Key::FenceDisabled));
-        }
-        if host.status == HostStatus::Up && self.fence != FenceType::Status {
-            return Err(act.no(Key::FenceManualStatus).with("detail", "It is up; move it to maintenance first."));
-        }
-        let data_center = world.clusters.get(&host.config.cluster).and_then(|c| c.config.data_center);
-        let proxy = data_center.is_some_and(|dc| world.hosts_in(dc).any(|h| h.id != self.host && h.status == HostStatus::Up));
-        if !proxy {
-            return Err(act.no(Key::FenceNoProxy));
-        }
-        let description = format!("Fencing Host {} ({})", host.config.name, self.fence.name());
-        Ok(vec![opened(cx, 0, description, Task::FenceHost { host: self.host, fence: self.fence })])
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        on(self.host, Permit::ManiputlateHost)
-    }
-}
-
-/// Ends a fencing: after a stop or a restart its VMs are down for certain.
-#[derive(Clone, Debug)]
-pub struct FinishFence {
-    pub host: HostId,
-    pub job: JobId,
-    pub fence: FenceType,
-    pub failure: Option<String>,
-}
-
-impl Decide for FinishFence {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events: Vec<Event> = Vec::new();
-        if let Some(host) = world.hosts.get(&self.host) {
-            if self.failure.is_none() && matches!(self.fence, FenceType::Stop | FenceType::Restart) {
-                events.extend(down_with_host(world, self.host, "The host was fenced"));
-                events.extend(spm_without(world, host));
-                let to = if self.fence == FenceType::Stop { HostStatus::Down } else { HostStatus::Reboot };
-                if host.status != HostStatus::Maintenance {
-                    events.push(status(host, to, ""));
-                }
-            }
-            events.push(HostFenced { host: self.host, fence: self.fence, failure: self.failure.clone() }.into());
-        }
-        events.push(JobEnded { job: self.job, failure: self.failure.clone() }.into());
-        Ok(events)
+        let (to, detail) = match (&self.failure, &host.before_maintenance) {
+            (None, _) => (HostStatus::Maintenance, ""),
+            (Some(why), (HostStatus::Up, _)) => (HostStatus::Up, why.as_str()),
+            (Some(_), (before, detail)) => (*before, detail.as_str()),
+        };
+        Ok(vec![status(host, to, detail), JobEnded { job: self.job, failure: self.failure.clone() }.into()])
     }
 }
 
@@ -840,15 +758,32 @@ impl Decide for ReportUnresponsive {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         use HostStatus::*;
         let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
-        if matches!(host.status, NonResponsive | Maintenance | PendingApproval | Installing | InstallFailed | Down) {
+        // One that is being restarted is silent for a while.
+        if matches!(host.status, NonResponsive | Maintenance | PendingApproval | Installing | InstallFailed | Down | Reboot) {
             return Ok(Vec::new());
         }
         let mut events = vec![status(host, NonResponsive, &self.detail)];
+        if !host.config.power_management.enabled {
+            events.push(HostFenceSkipped { host: self.host, no_proxy: false }.into());
+        }
         events.extend(spm_without(world, host));
         for vm in world.vms_on(self.host).filter(|v| v.host() == Some(self.host) && v.state != VmState::Unknown) {
             events.push(crate::vm_run::VmLost { vm: vm.id }.into());
         }
         Ok(events)
+    }
+}
+
+/// A host that was restarted did not come back in time.
+#[derive(Clone, Debug)]
+pub struct ReportNotBack {
+    pub host: HostId,
+}
+
+impl Decide for ReportNotBack {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Reboot) else { return Ok(Vec::new()) };
+        Ok(vec![status(host, HostStatus::NonResponsive, "The host did not come back after its restart")])
     }
 }
 

@@ -8,6 +8,8 @@ use uuid::Uuid;
 use crate::context::Actor;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
 use crate::external::{ExternalJobsCleared, WorkStatus};
+use crate::fence::FenceType;
+use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
 use crate::world::World;
 
@@ -19,7 +21,10 @@ pub enum Task {
     InstallHost { host: HostId },
     ActivateHost { host: HostId },
     EvacuateHost { host: HostId },
-    FenceHost { host: HostId, fence: crate::host::FenceType },
+    FenceHost { host: HostId, fence: FenceType },
+    SetUpHostNetworks { host: HostId, setup: NetworkSetup },
+    SaveHostNetworks { host: HostId },
+    TuneHost { host: HostId },
     CreateStorageDomain { domain: StorageDomainId, host: HostId },
     AttachStorageDomain { domain: StorageDomainId },
     ActivateStorageDomain { domain: StorageDomainId },
@@ -47,7 +52,11 @@ impl Task {
             Self::InstallHost { .. } => &["install", "connect"],
             Self::ActivateHost { .. } => &["connect"],
             Self::EvacuateHost { .. } => &["migrate_vms", "release"],
+            Self::FenceHost { fence: FenceType::Restart, .. } => &["stop", "start"],
             Self::FenceHost { .. } => &["fence"],
+            Self::SetUpHostNetworks { .. } => &["setup_networks"],
+            Self::SaveHostNetworks { .. } => &["save"],
+            Self::TuneHost { .. } => &["set_memory_policy"],
             Self::CreateStorageDomain { .. } => &["format"],
             Self::AttachStorageDomain { .. } => &["attach", "activate"],
             Self::ActivateStorageDomain { .. } => &["activate"],

@@ -116,13 +116,7 @@ fold!(NetworkRemoved, Network network, |e, world, at| {
     for cluster in having {
         world.clusters.update(&cluster, |c| c.networks.retain(|n| n.network != e.network));
     }
-    let hosts: Vec<HostId> = world.hosts.values().filter(|h| h.networks.contains(&e.network)).map(|h| h.id).collect();
-    for host in hosts {
-        world.hosts.update(&host, |h| {
-            h.networks.retain(|n| *n != e.network);
-            h.nics.iter_mut().filter(|n| n.network == Some(e.network)).for_each(|n| n.network = None);
-        });
-    }
+    crate::host_net::forget(world, e.network);
     world.close_stream(StreamKind::Network, e.network.0);
 });
 
@@ -272,6 +266,12 @@ impl Decide for UpdateNetwork {
         check(act, world, Some(self.network), current.data_center, &wanted)?;
         if current.management && changes.name.is_some() {
             return Err(act.no(Key::NetworkIsManagement));
+        }
+        // Hosts know a network by its name.
+        let hosts: Vec<&str> =
+            world.hosts.values().filter(|h| h.networks.contains(&self.network)).map(|h| &*h.config.name).collect();
+        if changes.name.is_some() && !hosts.is_empty() {
+            return Err(act.no(Key::NetworkInUse).with("users", hosts.join(", ")));
         }
         if changes.vm_network == Some(false) {
             let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);

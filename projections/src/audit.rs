@@ -14,7 +14,10 @@ use evirt_domain::access::{ADMIN, EVERYONE, Group, Holder, Object, Permission, R
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
+use evirt_domain::fence::Proxy;
 use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
+use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{Job, Task};
@@ -390,6 +393,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             None => at.draft(986).data_center(e.data_center),
         },
 
+        Event::SpmForced(e) => at.draft(159).host(e.host).data_center(e.data_center),
+
         Event::ClusterCreated(e) => at.draft(809).cluster(e.cluster),
         Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
         Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
@@ -423,7 +428,30 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostInstalled(e) => at.draft(504).host(e.host),
         Event::HostStatusChanged(e) => return host_status(at, e),
         Event::HostFenced(e) => return fenced(at, e),
+        Event::HostFencingStarted(e) => {
+            let draft = at.draft(605).host(e.host).with("Command", e.fence.name());
+            match e.proxy {
+                Proxy::Engine => return None,
+                Proxy::Host(proxy) => draft.with("Proxy", at.host(proxy).map_or("", |host| &host.config.name)),
+            }
+        }
+        Event::HostFenceFellBack(e) => at.draft(9007).host(e.host).with("Operation", e.fence.name()),
+        Event::HostFenceSkipped(e) => at.draft(if e.no_proxy { 9004 } else { 9003 }).host(e.host),
         Event::HostRemoved(e) => at.draft(44).host(e.host),
+        Event::HostBondSet(e) => {
+            let known = at.before.hosts.get(&e.host).is_some_and(|host| host.layout.bond(&e.bond.name).is_some());
+            let draft = at.draft(if known { 1102 } else { 924 }).host(e.host);
+            draft.with("BondName", e.bond.name.clone()).with("Interfaces", e.bond.slaves.join(", "))
+        }
+        Event::HostBondRemoved(e) => at.draft(926).host(e.host).with("BondName", e.name.clone()),
+        Event::HostNetworkAttached(e) => {
+            let old = at.before.hosts.get(&e.host).and_then(|host| host.layout.attachment(e.attachment.network));
+            let code = if old.is_some_and(|old| old.nic == e.attachment.nic) { 1102 } else { 920 };
+            at.draft(code).network(e.attachment.network).host(e.host).with("InterfaceName", e.attachment.device())
+        }
+        Event::HostNetworkDetached(e) => at.draft(922).network(e.network).host(e.host),
+        Event::HostLinkChanged(e) => at.draft(if e.up { 609 } else { 610 }).host(e.host).with("InterfaceName", e.nic.clone()),
+        Event::HostNetworksCommitted(e) => at.draft(1104).host(e.host),
 
         Event::StorageDomainAdded(_) => return None,
         Event::StorageDomainExtended(e) => at.report(972, on_domain(e.domain)).storage_domain(e.domain),
@@ -694,8 +722,20 @@ fn external<'a>(at: Scene<'a>, what: &evirt_domain::external::Report) -> Draft<'
 /// What a host's change of state says.
 fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
     use HostStatus::*;
+    if e.to == NonOperational
+        && e.from != PreparingForMaintenance
+        && e.detail == NETWORK_UNREACHABLE
+        && let Some(lack) = at.host(e.host).and_then(|host| lack(at.after, host))
+    {
+        let (code, networks, nics) = match lack {
+            Lack::Missing(networks) => (519, networks, Vec::new()),
+            Lack::Down(networks, nics) => (603, networks, nics),
+        };
+        let draft = at.draft(code).by(Actor::System).host(e.host);
+        return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
+    }
     let code = match (e.from, e.to) {
-        (PreparingForMaintenance, Up) => 17,
+        (PreparingForMaintenance, Up | NonOperational | NonResponsive | Error | Down) => 17,
         (NonResponsive, Up) => 14,
         (_, Up) => 13,
         (_, Maintenance) => 15,
@@ -753,7 +793,7 @@ fn fenced<'a>(at: Scene<'a>, e: &evirt_domain::host::HostFenced) -> Option<Draft
     let code = match (e.fence, &e.failure, asker) {
         (FenceType::Manual, ..) => 494,
         (FenceType::Status, None, _) => return None,
-        (FenceType::Status, Some(_), _) => 9002,
+        (FenceType::Status, Some(_), _) => 9001,
         (FenceType::Start, None, _) => 20,
         (FenceType::Start, Some(_), _) => 118,
         (FenceType::Stop, None, _) => 21,
@@ -821,6 +861,20 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
             (Device::Disk(disk), _) => by(2001).vm(vm).disk(disk),
         },
         Task::ActivateHost { host } => by(18).host(host),
+        Task::SetUpHostNetworks { host, ref setup } => {
+            let network = |code, network: &NetworkId| by(code).network(*network).host(host);
+            match &setup.change {
+                NetworkChange::Setup | NetworkChange::Update { network: None } => by(1103).host(host),
+                NetworkChange::AddBond { name } => by(925).host(host).with("BondName", name.clone()),
+                NetworkChange::RemoveBond { name } => by(927).host(host).with("BondName", name.clone()),
+                NetworkChange::Attach { network: id } => network(921, id),
+                NetworkChange::Detach { network: id } => network(923, id),
+                NetworkChange::Update { network: Some(id) } => network(1103, id),
+            }
+        }
+        Task::SaveHostNetworks { host } => by(1105).host(host),
+        Task::TuneHost { host } => by(105).host(host),
+        Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
         Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
         Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
         Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),

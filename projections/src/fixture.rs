@@ -116,7 +116,14 @@ impl Lab {
             port: DEFAULT_PORT,
             cluster: DEFAULT_CLUSTER,
             spm_priority: DEFAULT_SPM_PRIORITY,
-            power_management: PowerManagement { enabled: true, ..PowerManagement::default() },
+            power_management: PowerManagement {
+                enabled: true,
+                agent: "ipmilan".into(),
+                address: "192.0.2.200".into(),
+                username: "root".into(),
+                password: "sealed".into(),
+                ..PowerManagement::default()
+            },
             ksm: true,
             transparent_hugepages: true,
         };

@@ -84,7 +84,7 @@ impl Lab {
 
     fn react(&mut self) {
         let short = Duration::from_millis(20);
-        let pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short };
+        let pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
         self.reactors = Some(Reactors::start(self.engine.clone(), self.sealer(), pace));
     }
 

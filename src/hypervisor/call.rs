@@ -37,17 +37,38 @@ pub enum Call {
         /// The host.
         host: Uuid,
     },
-    /// Lays logical networks upon a host's interfaces, in place of those it had. Answers [`Reply::Host`].
+    /// Lays bonds and logical networks upon a host's interfaces, in place of those it had. They hold until the next reboot,
+    /// and longer once they are saved. Answers [`Reply::Host`].
     SetupNetworks {
         /// The host.
         host: Uuid,
+        /// All bonds that the host is to have.
+        bonds: Vec<BondSpec>,
         /// All networks that the host is to have.
         networks: Vec<NetworkAttachment>,
+        /// Takes the change back, and fails, where it cuts the host off for so many seconds. Without it such a host is cut off.
+        rollback_s: Option<u32>,
     },
-    /// Switches a host's power through its agent. Answers [`Reply::Power`] with the state after the action.
+    /// Makes a host keep its networks over a reboot. Answers [`Reply::Done`].
+    SaveNetworks {
+        /// The host.
+        host: Uuid,
+    },
+    /// Whether a host looks for equal pages of memory, and uses huge ones. Answers [`Reply::Done`].
+    SetMemoryPolicy {
+        /// The host.
+        host: Uuid,
+        /// Whether equal pages are kept once.
+        ksm: bool,
+        /// Whether huge pages are used.
+        huge_pages: bool,
+    },
+    /// Switches a host's power through one of its agents. Answers [`Reply::Power`] with the state after the action.
     Fence {
         /// The host that is switched.
         host: Uuid,
+        /// The host that reaches the agent; none for the engine's own machine.
+        proxy: Option<Uuid>,
         /// Its power management agent.
         agent: FenceAgent,
         /// What to do.
@@ -393,6 +414,8 @@ pub enum CallKind {
     Connect,
     Disconnect,
     SetupNetworks,
+    SaveNetworks,
+    SetMemoryPolicy,
     Fence,
     CheckStorage,
     CreateDomain,
@@ -462,6 +485,11 @@ pub struct Step {
 }
 
 impl Call {
+    /// Whether it changes nothing: then it is not remembered, and the same id asks afresh.
+    pub fn only_reads(&self) -> bool {
+        self.kind().only_reads() || matches!(self, Call::Fence { action: FenceAction::Status, .. })
+    }
+
     /// What kind of call this is.
     pub fn kind(&self) -> CallKind {
         self.step().kind
@@ -477,8 +505,10 @@ impl Call {
             Call::Connect { host, .. } => (Kind::Connect, *host, *host),
             Call::Disconnect { host } => (Kind::Disconnect, *host, *host),
             Call::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
-            // The action is part of what is done: a restart may be a stop and a start of one operation.
-            Call::Fence { host, action, .. } => (Kind::Fence, Uuid::from_u128(*action as u128), *host),
+            Call::SetMemoryPolicy { host, .. } => (Kind::SetMemoryPolicy, *host, *host),
+            Call::SaveNetworks { host } => (Kind::SaveNetworks, *host, *host),
+            // The action is part of what is done: a restart may be a stop and a start of one operation; so is the agent.
+            Call::Fence { host, action, agent, .. } => (Kind::Fence, agent_step(&agent.address, *action), *host),
             Call::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),
             Call::CreateDomain { host, domain, .. } => (Kind::CreateDomain, *domain, *host),
             Call::AttachDomain { host, domain, .. } => (Kind::AttachDomain, *domain, *host),
@@ -531,6 +561,11 @@ impl Call {
         };
         Step { kind, subject, host }
     }
+}
+
+/// What tells an action by one agent from that by another.
+fn agent_step(address: &str, action: FenceAction) -> Uuid {
+    Uuid::from_u128(named(address).as_u128() ^ action as u128)
 }
 
 /// An identifier made from a name, for what has none: FNV-1a, 128 bits wide, the same on every machine.

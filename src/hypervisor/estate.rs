@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{CallKind, HostKind, Portal};
+use super::{CallKind, HookFacts, HostKind, Portal};
 
 /// The estate that serves where none is given, as a file.
 pub const BUILTIN: &str = include_str!("builtin.toml");
@@ -166,6 +166,19 @@ pub struct HostEntry {
     pub local: Vec<Export>,
     /// Its power management agent.
     pub power_management: Option<PowerManagementEntry>,
+    /// Further ones.
+    #[serde(default, rename = "agent")]
+    pub further_agents: Vec<PowerManagementEntry>,
+    /// Scripts that it runs when something happens to virtual machines.
+    #[serde(default, rename = "hook")]
+    pub hooks: Vec<HookFacts>,
+}
+
+impl HostEntry {
+    /// All its power management agents.
+    pub fn agents(&self) -> impl Iterator<Item = &PowerManagementEntry> {
+        self.power_management.iter().chain(&self.further_agents)
+    }
 }
 
 /// A network interface of a host.
@@ -188,6 +201,9 @@ pub struct HostNicEntry {
     /// Largest packet in bytes.
     #[serde(default = "default_mtu")]
     pub mtu: u32,
+    /// Whether its link is down at the beginning.
+    #[serde(default)]
+    pub down: bool,
 }
 
 /// A power management agent.
@@ -306,7 +322,7 @@ pub struct Fault {
     pub at_ms: u64,
     /// What.
     pub kind: FaultKind,
-    /// To what: a host's name or address, an export such as `192.168.0.10:/data1`, the id or name of a virtual
+    /// To what: a host's name or address, one of its interfaces such as `host1.example.com:eth1`, an export such as `192.168.0.10:/data1`, the id or name of a virtual
     /// machine, or the kind of call that fails.
     pub target: String,
 }
@@ -329,6 +345,12 @@ pub enum FaultKind {
     GuestShutsDown,
     /// The next call of this kind fails, for example `launch`.
     CallFails,
+    /// The link of a host's interface goes down.
+    LinkDown,
+    /// It comes up.
+    LinkUp,
+    /// The next set-up of a host's networks cuts it off.
+    NetworkCut,
 }
 
 /// Why an estate cannot be used.
@@ -386,6 +408,13 @@ impl Estate {
         self.hosts.iter().find(|host| Some(host.address) == ip || host.name.eq_ignore_ascii_case(address))
     }
 
+    /// The host and the interface that a text such as `host1.example.com:eth1` names.
+    pub fn interface(&self, target: &str) -> Option<(&HostEntry, &HostNicEntry)> {
+        let (host, nic) = target.rsplit_once(':')?;
+        let host = self.host_at(host)?;
+        Some((host, host.nics.iter().find(|own| own.name == nic)?))
+    }
+
     fn check(&self) -> Result<(), EstateError> {
         let unsound = |message: String| Err(EstateError::Unsound(message));
         if !(self.speed.is_finite() && self.speed > 0.0) {
@@ -422,7 +451,8 @@ impl Estate {
         }
         for fault in &self.faults {
             let known = match fault.kind {
-                FaultKind::HostDies | FaultKind::HostReturns => self.host_at(&fault.target).is_some(),
+                FaultKind::HostDies | FaultKind::HostReturns | FaultKind::NetworkCut => self.host_at(&fault.target).is_some(),
+                FaultKind::LinkDown | FaultKind::LinkUp => self.interface(&fault.target).is_some(),
                 FaultKind::CallFails => call_kind(&fault.target).is_some(),
                 _ => true,
             };
@@ -510,6 +540,8 @@ mod tests {
         for (text, word) in [
             ("speed = 0.0", "speed"),
             ("[[fault]]\nat_ms = 1\nkind = \"host_dies\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"network_cut\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"link_down\"\ntarget = \"a:eth9\"", "a:eth9"),
             ("[[fault]]\nat_ms = 1\nkind = \"call_fails\"\ntarget = \"lunch\"", "lunch"),
             (
                 "[[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1\n\

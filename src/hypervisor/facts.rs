@@ -22,7 +22,9 @@ pub struct HostFacts {
     pub max_scheduling_memory_bytes: u64,
     /// Network interfaces, by name.
     pub nics: Vec<HostNicFacts>,
-    /// Logical networks that lie upon the interfaces.
+    /// Interfaces that work as one.
+    pub bonds: Vec<BondSpec>,
+    /// Logical networks that lie upon the interfaces and bonds.
     pub networks: Vec<NetworkAttachment>,
     /// Operating system, for example `RHEL`.
     pub os: String,
@@ -38,8 +40,33 @@ pub struct HostFacts {
     pub kvm: bool,
     /// The host's iSCSI name.
     pub iscsi_initiator: Option<String>,
+    /// The certificate that it is known by.
+    pub certificate: CertificateFacts,
+    /// Scripts that it runs when something happens to virtual machines.
+    pub hooks: Vec<HookFacts>,
     /// The power management agent that the host's own hardware has, where it tells.
     pub power_management: Option<PowerManagementFacts>,
+}
+
+/// A host's certificate.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Who vouches for it.
+    pub organization: String,
+    /// Whom it names.
+    pub subject: String,
+}
+
+/// A script that a host runs.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct HookFacts {
+    /// When, for example `before_vm_start`.
+    pub event: String,
+    /// The name of its file.
+    pub name: String,
+    /// Checksum of its file.
+    pub md5: String,
 }
 
 /// The two kinds of hosts.
@@ -104,6 +131,19 @@ pub struct HostNicFacts {
     pub speed_bps: u64,
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// Whether its link is up.
+    pub up: bool,
+}
+
+/// Interfaces of a host that work as one.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct BondSpec {
+    /// For example `bond0`.
+    pub name: String,
+    /// Names and values, such as `mode` and `4`.
+    pub options: Vec<(String, String)>,
+    /// The interfaces.
+    pub slaves: Vec<String>,
 }
 
 /// A logical network upon a host's interface.
@@ -113,8 +153,6 @@ pub struct NetworkAttachment {
     pub network: String,
     /// The interface or bond.
     pub nic: String,
-    /// The interfaces of the bond, where `nic` is one.
-    pub bond_slaves: Vec<String>,
     /// VLAN tag.
     pub vlan: Option<u16>,
     /// Largest packet in bytes.
@@ -676,6 +714,14 @@ pub struct HostStatistics {
     pub swap_total_bytes: u64,
     /// Swap space in use.
     pub swap_used_bytes: u64,
+    /// Swapped memory that is in memory as well.
+    pub swap_cached_bytes: u64,
+    /// Memory that buffers input and output.
+    pub memory_buffers_bytes: u64,
+    /// Memory that caches files.
+    pub memory_cached_bytes: u64,
+    /// What the search for equal pages takes, in percent of all processors.
+    pub ksm_cpu_percent: f64,
     /// Seconds since boot.
     pub uptime_s: u64,
     /// Running virtual machines.
@@ -712,6 +758,10 @@ pub struct NicStatistics {
     pub rx_bytes_per_s: f64,
     /// Sent bytes per second.
     pub tx_bytes_per_s: f64,
+    /// Receptions that went wrong since the machine began.
+    pub rx_errors: u64,
+    /// Sendings that went wrong since the machine began.
+    pub tx_errors: u64,
 }
 
 /// The load of a disk.

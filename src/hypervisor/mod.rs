@@ -57,6 +57,15 @@ pub enum Observation {
         /// The host.
         host: Uuid,
     },
+    /// The link of a bound host's interface went down, or came up.
+    HostLink {
+        /// The host.
+        host: Uuid,
+        /// The interface.
+        nic: String,
+        /// Whether it is up.
+        up: bool,
+    },
     /// A virtual machine changed its state, or its guest told something new. Of a virtual machine that migrates only
     /// the source reports.
     VmState(VmReport),

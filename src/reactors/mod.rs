@@ -4,6 +4,7 @@
 //! finished step, under the same operation id, so that the driver does nothing twice. What a reactor learns it submits as a command.
 
 mod balance;
+mod fence;
 mod observe;
 mod speak;
 mod tasks;
@@ -24,6 +25,7 @@ use crate::log::Sealer;
 
 #[cfg(test)]
 pub use balance::Balance;
+pub use fence::{Switched, switch};
 pub use speak::{domain_files, found_domain, host_facts, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
@@ -31,12 +33,14 @@ pub use speak::{domain_files, found_domain, host_facts, storage_spec};
 pub const MAX_CONCURRENT_CALLS: usize = 256;
 
 /// How long reactors wait for things; tests shorten it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
     /// How long a guest may take to shut down before it is stopped.
     pub shutdown_grace: Duration,
     /// How long a host that is not heard of has before it is fenced.
     pub fence_grace: Duration,
+    /// How long a host that was restarted has to come back.
+    pub reboot_grace: Duration,
     /// How often is looked after what is due.
     pub tick: Duration,
     /// How long to wait before a driver that did not answer is asked again.
@@ -48,6 +52,7 @@ impl Default for Pace {
         Self {
             shutdown_grace: Duration::from_secs(40),
             fence_grace: Duration::from_secs(60),
+            reboot_grace: Duration::from_secs(300),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),
         }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
+use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
 use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
@@ -89,6 +90,7 @@ impl Reactor {
             Observation::HostUnresponsive { host } => {
                 self.tell(ReportUnresponsive { host: HostId(host), detail: "The host does not answer".to_owned() })
             }
+            Observation::HostLink { host, nic, up } => self.tell(ReportLink { host: HostId(host), nic, up }),
             Observation::VmState(report) => self.tell(state_of(&report)?),
             Observation::MigrationProgress { .. } => None,
             Observation::MigrationFinished { vm, from, to } => {
@@ -163,7 +165,15 @@ impl Reactor {
         for host in world.hosts.values().filter(|h| matches!(h.status, HostStatus::Up | HostStatus::PreparingForMaintenance)) {
             let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
             match self.engine.driver().call(OperationId(world.position), call).await {
-                Ok(_) => self.reconcile(host.id).await,
+                Ok(reply) => {
+                    // It may have rebooted meanwhile, and lost what was not saved.
+                    if let Reply::Host(facts) = reply {
+                        let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+                        let outcome = Ok(speak::host_facts(&facts));
+                        let _ = self.submit(&about, ReportConnected { host: host.id, job: None, outcome }).await;
+                    }
+                    self.reconcile(host.id).await;
+                }
                 Err(error) => {
                     let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
                     let command = ReportUnresponsive { host: host.id, detail: error.to_string() };

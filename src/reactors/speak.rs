@@ -1,7 +1,9 @@
 //! Between the domain's language and the driver's.
 
 use evirt_domain::disk::{Disk, DiskFormat, DiskInterface};
-use evirt_domain::host::{HostFacts, NicFacts};
+use evirt_domain::host::{
+    Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
+};
 use evirt_domain::ids::{StorageDomainId, VmId};
 use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, Storage, StorageFormat, StorageKind};
 use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
@@ -93,6 +95,23 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
         memory: facts.memory_bytes as i64,
         os: format!("{} {}", facts.os, facts.os_version).trim().to_owned(),
         kernel: facts.kernel_version.clone(),
+        libvirt: facts.libvirt_version.clone(),
+        hardware: Hardware {
+            manufacturer: facts.hardware.manufacturer.clone(),
+            product: facts.hardware.product_name.clone(),
+            version: facts.hardware.version.clone(),
+            serial: facts.hardware.serial_number.clone(),
+            family: facts.hardware.family.clone(),
+        },
+        certificate: Certificate {
+            organization: facts.certificate.organization.clone(),
+            subject: facts.certificate.subject.clone(),
+        },
+        hooks: facts
+            .hooks
+            .iter()
+            .map(|hook| Hook { event: hook.event.clone(), name: hook.name.clone(), md5: hook.md5.clone() })
+            .collect(),
         iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
         nics: facts
             .nics
@@ -105,9 +124,62 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
                 gateway: text(nic.gateway),
                 speed: nic.speed_bps,
                 mtu: nic.mtu,
+                down: !nic.up,
+            })
+            .collect(),
+        bonds: facts
+            .bonds
+            .iter()
+            .map(|bond| Bond { name: bond.name.clone(), options: bond.options.clone(), slaves: bond.slaves.clone() })
+            .collect(),
+        networks: facts
+            .networks
+            .iter()
+            .map(|own| NetworkFacts {
+                name: own.network.clone(),
+                nic: own.nic.clone(),
+                vlan: own.vlan.map(u32::from),
+                mtu: own.mtu.unwrap_or_default(),
+                bridged: own.bridged,
+                address: Address {
+                    protocol: match own.boot_protocol {
+                        driver::BootProtocol::None => BootProtocol::None,
+                        driver::BootProtocol::Dhcp => BootProtocol::Dhcp,
+                        driver::BootProtocol::Static => BootProtocol::Static,
+                    },
+                    ip: text(own.ip),
+                    netmask: text(own.netmask),
+                    gateway: text(own.gateway),
+                },
             })
             .collect(),
     }
+}
+
+/// What is to lie upon a host's interfaces, as the driver is told: bonds and networks.
+pub fn layout(world: &World, layout: &Layout) -> (Vec<driver::BondSpec>, Vec<driver::NetworkAttachment>) {
+    let bond = |b: &Bond| driver::BondSpec { name: b.name.clone(), options: b.options.clone(), slaves: b.slaves.clone() };
+    let network = |a: &HostNetwork| {
+        let address = |text: &String| text.parse().ok();
+        // What is leased is not given.
+        let fixed = |text: &String| address(text).filter(|_| a.address.protocol == BootProtocol::Static);
+        Some(driver::NetworkAttachment {
+            network: world.networks.get(&a.network)?.config.name.clone(),
+            nic: a.nic.clone(),
+            vlan: a.vlan.and_then(|vlan| u16::try_from(vlan).ok()),
+            mtu: (a.mtu != 0).then_some(a.mtu),
+            bridged: a.bridged,
+            boot_protocol: match a.address.protocol {
+                BootProtocol::None => driver::BootProtocol::None,
+                BootProtocol::Dhcp => driver::BootProtocol::Dhcp,
+                BootProtocol::Static => driver::BootProtocol::Static,
+            },
+            ip: fixed(&a.address.ip),
+            netmask: fixed(&a.address.netmask),
+            gateway: fixed(&a.address.gateway),
+        })
+    };
+    (layout.bonds.iter().map(bond).collect(), layout.attachments.iter().filter_map(network).collect())
 }
 
 /// The volume that holds a disk.

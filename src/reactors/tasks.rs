@@ -2,7 +2,10 @@
 
 mod storage;
 
-use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, ReportConnected, ReportInstalled};
+use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
+use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled};
+use evirt_domain::host_net::NETWORK_UNREACHABLE;
+use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
 use evirt_domain::hotplug::{Device, DeviceChange, FinishDeviceChange};
 use evirt_domain::ids::*;
 use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
@@ -12,7 +15,7 @@ use evirt_domain::{World, disk, vm};
 
 use super::{Reactor, speak};
 use crate::engine::Request;
-use crate::hypervisor::{self as driver, Call, DriverError, OperationId, Reply};
+use crate::hypervisor::{Call, DriverError, FenceAction, OperationId, Reply};
 
 /// A job while it is carried out.
 pub(super) struct Work<'a> {
@@ -47,6 +50,9 @@ impl Work<'_> {
             Task::ActivateHost { host } => self.connect_host(*host).await,
             Task::EvacuateHost { host } => self.evacuate_host(*host).await,
             Task::FenceHost { host, fence } => self.fence_host(*host, *fence).await,
+            Task::SetUpHostNetworks { host, setup } => self.set_up_networks(world, *host, setup).await,
+            Task::SaveHostNetworks { host } => self.save_networks(*host).await,
+            Task::TuneHost { host } => self.tune_host(*host).await,
             Task::CreateStorageDomain { domain, host } => self.create_domain(world, *domain, *host).await,
             Task::AttachStorageDomain { domain } => self.attach_domain(*domain).await,
             Task::ActivateStorageDomain { domain } => {
@@ -177,12 +183,76 @@ impl Work<'_> {
         Err("Not all virtual machines could be migrated to other hosts".into())
     }
 
+    /// Switches a host's power. A restart is a stop, after which what ran there can be started elsewhere, and a start.
     async fn fence_host(&self, id: HostId, fence: FenceType) {
-        let failure = match self.host(id) {
-            None => Some("the host is gone".to_owned()),
-            Some(host) => self.reactor.fence(self.operation, &host, fence).await.err(),
+        let actions: &[FenceAction] = match fence {
+            FenceType::Start => &[FenceAction::Start],
+            FenceType::Stop => &[FenceAction::Stop],
+            FenceType::Restart => &[FenceAction::Stop, FenceAction::Start],
+            FenceType::Status | FenceType::Manual => &[FenceAction::Status],
         };
+        let mut failure = None;
+        for action in actions.iter().skip(self.done) {
+            failure = self.switch(id, fence, *action).await.err();
+            if failure.is_some() {
+                break;
+            }
+            if actions.len() > 1 && *action == FenceAction::Stop {
+                self.submit(ReportPoweredOff { host: id, job: self.job }).await;
+            }
+        }
         self.submit(FinishFence { host: id, job: self.job, fence, failure }).await;
+    }
+
+    async fn switch(&self, id: HostId, fence: FenceType, action: FenceAction) -> Result<(), String> {
+        let engine = &self.reactor.engine;
+        let world = engine.world();
+        let host = world.hosts.get(&id).ok_or("the host is gone")?;
+        let driver = &**engine.driver();
+        if super::switch(driver, &self.reactor.sealer, &world, self.operation, host, action).await?.fell_back {
+            self.submit(ReportFenceFellBack { host: id, fence }).await;
+        }
+        Ok(())
+    }
+
+    /// Asks something of a host of which it is not known whether it is connected: one in maintenance is let go.
+    async fn ask_host(&self, id: HostId, call: Call) -> Result<Reply, String> {
+        let host = self.host(id).ok_or("the host is gone")?;
+        let apart = host.status == HostStatus::Maintenance;
+        if apart {
+            self.ask(Call::Connect { host: id.0, address: host.config.address.clone() }).await?;
+        }
+        let answer = self.ask(call).await;
+        if apart {
+            let _ = self.call(Call::Disconnect { host: id.0 }).await;
+        }
+        answer
+    }
+
+    async fn set_up_networks(&self, world: &World, id: HostId, setup: &NetworkSetup) {
+        let (bonds, networks) = speak::layout(world, &setup.layout);
+        let rollback_s = setup.rollback_s;
+        let outcome = match self.ask_host(id, Call::SetupNetworks { host: id.0, bonds, networks, rollback_s }).await {
+            Ok(Reply::Host(facts)) => Ok(speak::host_facts(&facts)),
+            Ok(other) => Err(format!("the driver answered {other:?}")),
+            Err(why) => Err(why),
+        };
+        self.submit(FinishNetworkSetup { host: id, job: self.job, outcome }).await;
+        if self.host(id).is_some_and(|host| lacks_networks(&host)) {
+            self.reactor.welcome(id).await;
+        }
+    }
+
+    /// Tells a host what its configuration says of memory; one that is not connected is told when it is.
+    async fn tune_host(&self, id: HostId) {
+        let Some(host) = self.host(id) else { return self.end(Some("the host is gone")).await };
+        let tuned = self.ask(memory_policy(&host)).await;
+        self.end(tuned.err().as_deref()).await;
+    }
+
+    async fn save_networks(&self, id: HostId) {
+        let outcome = self.ask_host(id, Call::SaveNetworks { host: id.0 }).await.map(drop);
+        self.submit(FinishNetworkSave { host: id, job: self.job, outcome }).await;
     }
 
     // Virtual machines
@@ -329,6 +399,15 @@ impl Work<'_> {
     }
 }
 
+fn memory_policy(host: &Host) -> Call {
+    Call::SetMemoryPolicy { host: host.id.0, ksm: host.config.ksm, huge_pages: host.config.transparent_hugepages }
+}
+
+/// Whether a host is out of service for a network that it lacks, or lacked.
+pub(super) fn lacks_networks(host: &Host) -> bool {
+    host.status == HostStatus::NonOperational && host.detail == NETWORK_UNREACHABLE
+}
+
 /// Whether a VM has come to rest: it left the host, or it does not migrate any more.
 fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
     let resting = world
@@ -347,6 +426,7 @@ impl Reactor {
             Reply::Host(facts) => speak::host_facts(&facts),
             other => return Err(format!("the driver answered {other:?}")),
         };
+        self.engine.driver().call(operation, memory_policy(host)).await.map_err(|error| error.to_string())?;
         let world = self.engine.world();
         let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
         let active = world
@@ -361,37 +441,5 @@ impl Reactor {
             }
         }
         Ok(facts)
-    }
-
-    /// Fences a host through its power management.
-    pub(super) async fn fence(
-        &self,
-        operation: OperationId,
-        host: &Host,
-        fence: FenceType,
-    ) -> Result<driver::PowerState, String> {
-        let power = &host.config.power_management;
-        let password = match power.password.as_str() {
-            "" => String::new(),
-            sealed => self.sealer.unseal(sealed).map_err(|error| error.to_string())?,
-        };
-        let agent = driver::FenceAgent {
-            address: power.address.clone(),
-            kind: power.agent.clone(),
-            user: power.username.clone(),
-            password,
-            options: power.options.clone(),
-        };
-        let action = match fence {
-            FenceType::Start => driver::FenceAction::Start,
-            FenceType::Stop => driver::FenceAction::Stop,
-            FenceType::Restart => driver::FenceAction::Restart,
-            FenceType::Status | FenceType::Manual => driver::FenceAction::Status,
-        };
-        match self.engine.driver().call(operation, Call::Fence { host: host.id.0, agent, action }).await {
-            Ok(Reply::Power(state)) => Ok(state),
-            Ok(_) => Ok(driver::PowerState::Unknown),
-            Err(error) => Err(error.to_string()),
-        }
     }
 }

@@ -3,16 +3,23 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use evirt_domain::World;
+use evirt_domain::cluster::OnError;
 use evirt_domain::data_center::SelectSpm;
-use evirt_domain::host::{FenceHost, FenceType, HostStatus};
+use evirt_domain::fence::SkipFence;
+use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack};
+use evirt_domain::host_net::lack;
+use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, Task, open_job};
-use evirt_domain::vm_run::StartVm;
+use evirt_domain::spm::FailSpm;
+use evirt_domain::vm::Vm;
+use evirt_domain::vm_run::{MigrateVm, StartVm, VmState};
+use evirt_domain::{Key, World};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Reactor;
+use super::tasks::lacks_networks;
 use crate::engine::Request;
 use crate::hypervisor::{Call, OperationId};
 
@@ -24,9 +31,15 @@ const CLEAR_EVERY: u64 = 30;
 struct Memory {
     /// Since when a host is not heard of.
     silent: HashMap<HostId, Instant>,
+    /// The silent hosts of which it was said that no other can reach their power management.
+    unreached: HashSet<HostId>,
+    /// The VMs that were asked to leave a host that became non-operational.
+    left: HashSet<(HostId, VmId)>,
+    /// Since when a host is rebooting.
+    rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
     managers: BTreeMap<DataCenterId, HostId>,
-    /// The silent hosts that are being asked whether they answer again.
+    /// The hosts that are being asked whether they answer again.
     asked: HashSet<HostId>,
     asking: JoinSet<HostId>,
 }
@@ -41,7 +54,10 @@ impl Reactor {
             self.sample(&world);
             self.restart(&about, &world).await;
             self.fence_silent(&about, &world, &mut memory).await;
-            self.ask_silent(&world, &mut memory);
+            self.miss_rebooting(&about, &world, &mut memory).await;
+            self.check_networks(&about, &world).await;
+            self.leave(&about, &world, &mut memory).await;
+            self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
                 let _ = self.submit(&about, ClearJobs).await;
@@ -77,23 +93,67 @@ impl Reactor {
     async fn fence_silent(&self, about: &Request, world: &World, memory: &mut Memory) {
         let silent = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonResponsive);
         memory.silent.retain(|id, _| silent(id));
+        memory.unreached.retain(silent);
         for host in world.hosts.values().filter(|h| silent(&h.id)) {
             let since = *memory.silent.entry(host.id).or_insert_with(Instant::now);
             let fencing = open_job(world, |task| matches!(task, Task::FenceHost { host: h, .. } if *h == host.id));
             if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
                 memory.silent.insert(host.id, Instant::now());
-                let _ = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await;
+                let refused = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await.err();
+                if refused.is_some_and(|r| r.key == Key::FenceNoProxy) && memory.unreached.insert(host.id) {
+                    let _ = self.submit(about, SkipFence { host: host.id }).await;
+                }
             }
         }
     }
 
-    /// Asks hosts that were not heard of whether they answer again, one question at a time for each: one that could not be connected
-    /// to for a reason that has passed says nothing of itself.
-    fn ask_silent(&self, world: &World, memory: &mut Memory) {
+    /// Misses hosts that were restarted and did not come back.
+    async fn miss_rebooting(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let rebooting = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Reboot);
+        memory.rebooting.retain(|id, _| rebooting(id));
+        for host in world.hosts.values().filter(|h| rebooting(&h.id)) {
+            if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.pace.reboot_grace {
+                let _ = self.submit(about, ReportNotBack { host: host.id }).await;
+            }
+        }
+    }
+
+    /// Takes hosts out of service that lack a network which their cluster has come to require.
+    async fn check_networks(&self, about: &Request, world: &World) {
+        for host in world.hosts.values().filter(|h| h.status == HostStatus::Up && lack(world, h).is_some()) {
+            let _ = self.submit(about, CheckHostNetworks { host: host.id }).await;
+        }
+    }
+
+    /// Migrates the VMs of hosts that became non-operational, those that their cluster wants to, each once.
+    async fn leave(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let out = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonOperational);
+        memory.left.retain(|(host, _)| out(host));
+        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonOperational) {
+            let wish = world.clusters.get(&host.config.cluster).map(|c| c.config.on_error);
+            let goes = |vm: &Vm| match wish {
+                Some(OnError::Migrate) => true,
+                Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
+                Some(OnError::DoNotMigrate) | None => false,
+            };
+            for vm in world.vms_on(host.id).filter(|vm| vm.state == VmState::Up && goes(vm)) {
+                if memory.left.insert((host.id, vm.id)) {
+                    let _ = self.submit(about, MigrateVm { vm: vm.id, host: None, force: false }).await;
+                }
+            }
+        }
+    }
+
+    /// Asks hosts that were not heard of or are being restarted whether they answer again, and connects to those that lack no network any more, one question
+    /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself.
+    fn ask_again(&self, world: &World, memory: &mut Memory) {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
-        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonResponsive) {
+        let due = |h: &Host| {
+            matches!(h.status, HostStatus::NonResponsive | HostStatus::Reboot) || (lacks_networks(h) && lack(world, h).is_none())
+        };
+        for host in world.hosts.values().filter(|h| due(h)) {
             if memory.asked.insert(host.id) {
                 let (reactor, id) = (self.clone(), host.id);
                 memory.asking.spawn(async move {
@@ -126,7 +186,10 @@ impl Reactor {
                 Ok(_) => {
                     memory.managers.insert(data_center.id, manager);
                 }
-                Err(error) => tracing::info!(host = %manager, %error, "the host did not become the pool manager"),
+                Err(error) => {
+                    tracing::info!(host = %manager, %error, "the host did not become the pool manager");
+                    let _ = self.submit(about, FailSpm { data_center: data_center.id, host: manager }).await;
+                }
             }
         }
     }

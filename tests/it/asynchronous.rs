@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::engine::{Caller, Engine};
+use crate::engine::{Caller, fast};
 
 /// Adds the host of the built-in estate and waits until it is up.
 async fn host(admin: &Caller) -> String {
@@ -34,7 +34,7 @@ fn attribute<'a>(body: &'a str, behind: &str, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn an_action_that_goes_on_is_asked_how_it_stands() {
-    let engine = Engine::start().await;
+    let engine = fast().await;
     let admin = engine.admin();
     let host = host(&admin).await;
     let action = format!("{host}/deactivate");
@@ -60,7 +60,7 @@ async fn an_action_that_goes_on_is_asked_how_it_stands() {
 
 #[tokio::test]
 async fn a_deletion_is_waited_for_unless_the_client_says_otherwise() {
-    let engine = Engine::start().await;
+    let engine = fast().await;
     let cases = [
         ("", None, None, StatusCode::NO_CONTENT),
         ("", None, Some("<action/>"), StatusCode::OK),
@@ -84,7 +84,7 @@ async fn a_deletion_is_waited_for_unless_the_client_says_otherwise() {
 
 #[tokio::test]
 async fn sub_collections_come_within_a_resource_where_they_are_wanted() {
-    let engine = Engine::start().await;
+    let engine = fast().await;
     let host = host(&engine.admin()).await;
     for path in [&host, "/api/hosts"] {
         let plain = engine.admin().get(path).await.body;
@@ -100,7 +100,7 @@ async fn sub_collections_come_within_a_resource_where_they_are_wanted() {
 
 #[tokio::test]
 async fn every_path_says_what_it_allows() {
-    let engine = Engine::start().await;
+    let engine = fast().await;
     let cases = [
         ("/api", "GET, HEAD, OPTIONS"),
         ("/api/clusters", "GET, POST, HEAD, OPTIONS"),

@@ -72,6 +72,7 @@ impl Estate {
         }
         let nic = admin.post(&format!("/api/vms/{}/nics", things["vm"]), "<nic><name>nic1</name></nic>").await;
         things.insert("nic", id_of(nic.header("location")));
+        things.insert("host_nic", first_id(&admin.get(&format!("{host}/nics")).await.body, "<host_nic "));
         let step = "<step><type>executing</type><description>s</description></step>";
         let step = admin.post(&format!("/api/jobs/{}/steps", things["job"]), step).await;
         things.insert("step", id_of(step.header("location")));
@@ -85,8 +86,10 @@ impl Estate {
 
     /// A path with its variables filled in; none where there is no such thing.
     fn fill(&self, path: &str) -> Option<String> {
+        let of_host = path.contains("/hosts/");
         path.split('/')
             .map(|part| match part.strip_prefix('{') {
+                Some("nic:id}") if of_host => self.things.get("host_nic").cloned(),
                 Some(name) => self.things.get(name.strip_suffix(":id}")?).cloned(),
                 None => Some(part.to_owned()),
             })

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use evirt::config::Options;
+use evirt::config::{Options, Settings};
+use evirt::hypervisor::estate::Estate;
+use evirt::reactors::Pace;
 use evirt::server::Server;
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, Method, StatusCode};
@@ -44,16 +47,6 @@ impl Engine {
     /// Starts a server on free ports, otherwise as the options say.
     pub async fn start_with(options: Options) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let server = Some(serve(&data.path().join("data"), &options).await);
-        Self { server, data, options }
-    }
-
-    /// Starts a server on the built-in estate, in which time runs a hundred times as fast.
-    pub async fn start_fast() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let estate = evirt::hypervisor::estate::BUILTIN.replace("speed = 1.0", "speed = 100.0");
-        std::fs::write(data.path().join("estate.toml"), estate).unwrap();
-        let options = Options::default();
         let server = Some(serve(&data.path().join("data"), &options).await);
         Self { server, data, options }
     }
@@ -112,7 +105,23 @@ impl Engine {
     }
 }
 
+/// A server whose estate lives much faster than in truth, and whose engine waits for nothing long.
+pub async fn fast() -> Engine {
+    let data = tempfile::tempdir().unwrap();
+    let estate = data.path().join("estate.toml");
+    std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
+    let mut settings = settings(&data.path().join("data"), &Options::default());
+    let short = Duration::from_millis(20);
+    settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
+    let server = Some(Server::start(settings).await.unwrap());
+    Engine { server, data, options: Options::default() }
+}
+
 async fn serve(data: &Path, options: &Options) -> Server {
+    Server::start(settings(data, options)).await.unwrap()
+}
+
+fn settings(data: &Path, options: &Options) -> Settings {
     // reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let free = Some("127.0.0.1:0".parse().unwrap());
@@ -120,7 +129,7 @@ async fn serve(data: &Path, options: &Options) -> Server {
     let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..options.clone() };
     let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
-    Server::start(settings).await.unwrap()
+    settings
 }
 
 /// Runs the binary on a data directory.

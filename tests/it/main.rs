@@ -9,6 +9,7 @@ mod conditions;
 mod crash;
 mod engine;
 mod external;
+mod hosts;
 mod ldap;
 mod searches;
 mod server;

@@ -4,7 +4,7 @@ use evirt_domain::host::HostStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::engine::{Answer, Caller, Engine};
+use crate::engine::{Answer, Caller, Engine, fast};
 
 /// An engine on an estate where the node is up in the cluster Default.
 struct Lab {
@@ -18,7 +18,7 @@ const NODE: &str = "<host><name>hypervisor</name></host>";
 
 impl Lab {
     async fn start() -> Self {
-        let engine = Engine::start_fast().await;
+        let engine = fast().await;
         let running = &engine.server().app.engine;
         let node = running.until(|world| world.hosts.values().find(|h| h.config.name == "hypervisor").map(|h| h.id)).await;
         let admin = engine.admin();

@@ -9,14 +9,17 @@ use evirt_domain::creation::Keyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::external::*;
+use evirt_domain::fence::{ReportFenceFellBack, SkipFence};
 use evirt_domain::host::*;
+use evirt_domain::host_net_setup::*;
 use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
-use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::quota::*;
+use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
@@ -32,7 +35,7 @@ use crate::harness::*;
 
 /// A life is this many accepted commands long.
 const LIFE: usize = 400;
-const SEEDS: std::ops::Range<u64> = 1..17;
+const SEEDS: std::ops::Range<u64> = 20..44;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -95,10 +98,16 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(ReportInstalled { host, job, outcome: dice.outcome(()) })
         }
         Task::InstallHost { host } | Task::ActivateHost { host } => {
-            Box::new(ReportConnected { host, job: Some(job), outcome: dice.outcome(facts(16, 8)) })
+            Box::new(ReportConnected { host, job: Some(job), outcome: dice.outcome(wired()) })
         }
         Task::EvacuateHost { host } => Box::new(FinishEvacuation { host, job, failure: failure(dice) }),
         Task::FenceHost { host, fence } => Box::new(FinishFence { host, job, fence, failure: failure(dice) }),
+        Task::SetUpHostNetworks { host, setup } => {
+            let facts = laid(world, wired(), &setup.layout);
+            Box::new(FinishNetworkSetup { host, job, outcome: dice.outcome(facts) })
+        }
+        Task::SaveHostNetworks { host } => Box::new(FinishNetworkSave { host, job, outcome: dice.outcome(()) }),
+        Task::TuneHost { .. } => Box::new(EndJob { job, failure: failure(dice) }),
         Task::CreateStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainCreation { job, domain, outcome: dice.outcome((500 * GIB, GIB)) })
         }
@@ -279,8 +288,8 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     if dice.below(20) == 0 {
         return access_command(dice, world, name);
     }
-    match dice.below(109) {
-        105.. => outside(dice, world),
+    match dice.below(115) {
+        105..=108 => outside(dice, world),
         97..=104 => storage_command(dice, world, host, name),
         0..=15 => finish(dice, world),
         16..=21 => {
@@ -335,9 +344,13 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             changes: DiskPatch { size: Some(20 * GIB), description: on.map(|_| name), ..DiskPatch::default() },
         }),
         56 | 57 => Box::new(AddHost {
-            config: HostConfig { cluster: if coin { DEFAULT_CLUSTER } else { cluster }, ..host_config(&name) },
+            config: HostConfig {
+                cluster: if coin { DEFAULT_CLUSTER } else { cluster },
+                power_management: if coin { power() } else { PowerManagement::default() },
+                ..host_config(&name)
+            },
             sealed_password: "sealed".into(),
-            probe: dice.outcome(facts(16, 8)).map_err(ProbeFailure::Unreachable),
+            probe: dice.outcome(wired()).map_err(ProbeFailure::Unreachable),
         }),
         58 => Box::new(RegisterHost { name: name.clone(), address: name, facts: facts(8, 4) }),
         59 => Box::new(ApproveHost { host, cluster: Some(cluster) }),
@@ -345,7 +358,34 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         62 => Box::new(DeactivateHost { host }),
         63 => Box::new(RemoveHost { host }),
         64 => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
-        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(facts(16, 8)) }),
+        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
+        109..=112 => {
+            let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
+            let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };
+            match dice.below(11) {
+                0..=2 => {
+                    let slaves = ["eth1", "eth2"].map(|s| NicRef::Name(s.into())).to_vec();
+                    let bond = BondWish { options: None, slaves: Some(slaves) };
+                    let bond = NicWish { name: Some("bond0".into()), bond: Some(bond), ..NicWish::default() };
+                    let network = Some(MANAGEMENT_NETWORK);
+                    let mut nics = vec![NicWish { name: Some("eth0".into()), network, ..NicWish::default() }];
+                    nics.extend(Some(bond).filter(|_| dice.coin()));
+                    Box::new(SetUpHostNetworks { host, nics, connectivity: Connectivity::default() })
+                }
+                3 => Box::new(AttachHostNetwork { host, nic, network }),
+                4 => Box::new(DetachHostNetwork { host, nic, network: None }),
+                5 | 8..=10 => Box::new(CommitHostNetworks { host }),
+                6 => Box::new(RemoveHostBond { host, nic }),
+                _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
+            }
+        }
+        113.. => match dice.below(6) {
+            0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
+            1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
+            2 => Box::new(SkipFence { host }),
+            3 | 4 => Box::new(ForceSelectSpm { host }),
+            _ => Box::new(ReportNotBack { host }),
+        },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),
         67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),

@@ -13,6 +13,7 @@ use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::external::*;
 use evirt_domain::host::*;
+use evirt_domain::host_net::*;
 use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -100,6 +101,16 @@ fn host() -> HostConfig {
         username: "root".into(),
         password: "sealed".into(),
         options: vec![("lanplus".into(), "1".into())],
+        agents: vec![PowerAgent {
+            kind: "rsa".into(),
+            address: "192.0.2.201".into(),
+            username: "root".into(),
+            password: "sealed".into(),
+            options: vec![("secure".into(), "true".into())],
+            concurrent: true,
+            order: 1,
+        }],
+        proxies: vec![PmProxy::DataCenter],
     };
     HostConfig { power_management, ..host_config("alpha") }
 }
@@ -256,6 +267,7 @@ fn samples() -> Vec<Event> {
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
         DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
+        evirt_domain::spm::SpmForced { data_center: id(1), host: id(3) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
         ClusterRemoved { cluster: id(2), name: name() }.into(),
@@ -285,8 +297,41 @@ fn samples() -> Vec<Event> {
             detail: "cpu_type_incompatible_with_cluster".into(),
         }
         .into(),
+        HostFencingStarted { host: id(3), fence: FenceType::Restart, proxy: evirt_domain::fence::Proxy::Host(id(4)) }.into(),
+        HostFenceFellBack { host: id(3), fence: FenceType::Stop }.into(),
+        HostFenceSkipped { host: id(3), no_proxy: true }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
+        HostBondSet {
+            host: id(3),
+            bond: Bond {
+                name: "bond0".into(),
+                options: vec![("mode".into(), "4".into())],
+                slaves: vec!["eth1".into(), "eth2".into()],
+            },
+        }
+        .into(),
+        HostBondRemoved { host: id(3), name: "bond0".into() }.into(),
+        HostNetworkAttached {
+            host: id(3),
+            attachment: HostNetwork {
+                network: id(6),
+                nic: "bond0".into(),
+                vlan: Some(7),
+                mtu: 9000,
+                bridged: true,
+                address: Address {
+                    protocol: BootProtocol::Static,
+                    ip: "192.0.2.30".into(),
+                    netmask: "255.255.255.0".into(),
+                    gateway: "192.0.2.1".into(),
+                },
+            },
+        }
+        .into(),
+        HostNetworkDetached { host: id(3), network: id(6), nic: "bond0".into() }.into(),
+        HostLinkChanged { host: id(3), nic: "eth1".into(), up: false }.into(),
+        HostNetworksCommitted { host: id(3) }.into(),
         StorageDomainAdded {
             domain: id(14),
             config: domain(),

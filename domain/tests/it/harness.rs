@@ -377,6 +377,7 @@ pub fn facts(gib: i64, cores: u32) -> HostFacts {
         memory: gib * GIB,
         os: "RHEL 6.5".into(),
         kernel: "2.6.32".into(),
+        libvirt: "libvirt-0.10.2-18.el6_4.9".into(),
         iscsi_initiator: "iqn.1994-05.com.redhat:1".into(),
         nics: vec![NicFacts {
             name: "eth0".into(),
@@ -386,8 +387,43 @@ pub fn facts(gib: i64, cores: u32) -> HostFacts {
             gateway: "192.0.2.1".into(),
             speed: 1_000_000_000,
             mtu: 1500,
+            ..NicFacts::default()
         }],
+        ..HostFacts::default()
     }
+}
+
+/// What a host with four interfaces reports; only the first has an address.
+pub fn wired() -> HostFacts {
+    let eth0 = facts(16, 8).nics[0].clone();
+    let spare =
+        |n: usize| NicFacts { name: format!("eth{n}"), mac: format!("52:54:00:00:00:0{n}"), speed: 1000, ..NicFacts::default() };
+    HostFacts { nics: [vec![eth0], (1..4).map(spare).collect()].concat(), ..facts(16, 8) }
+}
+
+/// Power management with all that it needs.
+pub fn power() -> PowerManagement {
+    PowerManagement {
+        enabled: true,
+        agent: "ipmilan".into(),
+        address: "192.0.2.200".into(),
+        username: "root".into(),
+        password: "sealed".into(),
+        ..PowerManagement::default()
+    }
+}
+
+/// The facts of a host upon whose interfaces a layout lies.
+pub fn laid(world: &World, facts: HostFacts, layout: &Layout) -> HostFacts {
+    let network = |a: &HostNetwork| NetworkFacts {
+        name: world.networks.get(&a.network).map(|n| n.config.name.clone()).unwrap_or_default(),
+        nic: a.nic.clone(),
+        vlan: a.vlan,
+        mtu: a.mtu,
+        bridged: a.bridged,
+        address: a.address.clone(),
+    };
+    HostFacts { bonds: layout.bonds.clone(), networks: layout.attachments.iter().map(network).collect(), ..facts }
 }
 
 pub fn host_config(name: &str) -> HostConfig {

@@ -82,8 +82,8 @@ fn adding_a_host() {
         (named("größe"), NameSpecialCharacters),
         (named(&"x".repeat(256)), NameTooLong),
         (at("ALPHA.example.org"), HostAddressInUse),
-        (at(""), NameSpecialCharacters),
-        (at("no host"), NameSpecialCharacters),
+        (at(""), HostAddressInvalid),
+        (at("no host"), HostAddressInvalid),
         (HostConfig { cluster: nowhere(), ..host_config("beta") }, EntityNotFound),
         (HostConfig { spm_priority: 11, ..host_config("beta") }, OutOfRange),
         (HostConfig { spm_priority: -2, ..host_config("beta") }, OutOfRange),
@@ -217,12 +217,21 @@ fn fencing() {
     let fence = |fence| FenceHost { host, fence };
     estate.when(fence(FenceType::Restart)).refused(FenceDisabled);
     estate.when(fence(FenceType::Manual)).refused(FenceManualStatus);
-    let power = PowerManagement { enabled: true, agent: "ipmilan".into(), ..PowerManagement::default() };
-    estate.does(UpdateHost { host, changes: HostPatch { power_management: Some(power), ..HostPatch::default() } });
-    for kind in [FenceType::Start, FenceType::Stop, FenceType::Restart] {
-        estate.when(fence(kind)).refused(FenceManualStatus);
-    }
-    estate.when(fence(FenceType::Status)).then(&["JobOpened"]);
+    let with = |power: PowerManagement| UpdateHost {
+        host,
+        changes: HostPatch { power_management: Some(power), ..HostPatch::default() },
+    };
+    let agent = |kind: &str| PowerManagement { agent: kind.into(), ..power() };
+    estate.when(with(PowerManagement { password: String::new(), ..power() })).refused(FenceCredentialsMissing);
+    estate.when(with(PowerManagement { address: String::new(), ..power() })).refused(FenceAgentMissing);
+    estate.when(with(PowerManagement { address: "a b".into(), ..power() })).refused(HostAddressInvalid);
+    estate.when(with(agent(""))).refused(FenceAgentMissing);
+    estate.when(with(agent("lever"))).refused(FenceAgentUnsupported);
+    estate.does(with(power()));
+    estate.when(fence(FenceType::Start)).refused(FenceStartStatus);
+    estate.when(fence(FenceType::Stop)).refused(FenceStopStatus);
+    estate.when(fence(FenceType::Restart)).then(&["HostFencingStarted", "JobOpened"]);
+    estate.when(fence(FenceType::Status)).then(&["HostFencingStarted", "JobOpened"]);
     let vm = estate.vm;
     estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
     estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
@@ -245,6 +254,86 @@ fn fencing() {
         assert_eq!((story.status(host), story.state(vm)), (status, state), "{kind:?} {failure:?}");
         assert!(!story.world.open_jobs.contains(&job));
     }
+}
+
+#[test]
+fn agents_are_tried_in_their_order() {
+    let further =
+        |address: &str, order| PowerAgent { kind: "rsa".into(), address: address.into(), order, ..PowerAgent::default() };
+    let power = PowerManagement { agents: vec![further("c", 2), further("b", 1)], ..power() };
+    let order = |power: &PowerManagement| power.all().iter().map(|a| a.address.clone()).collect::<Vec<_>>();
+    assert_eq!(order(&power), ["192.0.2.200", "b", "c"]);
+    let listed = PowerManagement { agent: "rsa".into(), address: "c".into(), ..power };
+    assert_eq!(order(&listed), ["b", "c"], "the first is among the further ones");
+}
+
+#[test]
+fn a_restart_takes_the_power_away_before_it_gives_it_back() {
+    let mut estate = estate();
+    let (host, vm) = (estate.host, estate.vm);
+    estate.does(UpdateHost { host, changes: HostPatch { power_management: Some(power()), ..HostPatch::default() } });
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    estate.does(ReportUnresponsive { host, detail: "no heartbeat".into() });
+    estate.does(FenceHost { host, fence: FenceType::Restart });
+    let job = estate.job();
+    estate.when(FenceHost { host, fence: FenceType::Status }).refused(FenceInProgress);
+    estate.does(evirt_domain::fence::ReportPoweredOff { host, job });
+    assert_eq!((estate.status(host), estate.state(vm)), (Down, VmState::Down));
+    let finish = |failure: Option<&str>| FinishFence { host, job, fence: FenceType::Restart, failure: failure.map(Into::into) };
+    estate.when(finish(Some("no power"))).then(&["HostFenced", "JobEnded"]);
+    estate.does(finish(None));
+    assert_eq!(estate.status(host), Reboot);
+    estate.when(ReportUnresponsive { host, detail: "it boots".into() }).then(&[]);
+    estate.when(ReportNotBack { host }).then(&["HostStatusChanged"]);
+    estate.host_is(host, Down);
+    estate.does(FenceHost { host, fence: FenceType::Start });
+    let job = estate.job();
+    estate.does(FinishFence { host, job, fence: FenceType::Start, failure: None });
+    assert_eq!(estate.status(host), Reboot);
+}
+
+#[test]
+fn an_evacuation_that_fails_leaves_the_host_as_it_was() {
+    for (before, detail) in [(Up, "stuck"), (NonOperational, "network_unreachable"), (NonResponsive, "")] {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.given(vec![HostStatusChanged { host, from: Up, to: before, detail: detail.into() }.into()]);
+        story.does(DeactivateHost { host });
+        let job = story.job();
+        story.does(FinishEvacuation { host, job, failure: Some("stuck".into()) });
+        let after = story.world.hosts.get(&host).expect("the host");
+        assert_eq!((after.status, after.detail.as_str()), (before, detail));
+    }
+}
+
+#[test]
+fn the_manager_is_chosen_by_force() {
+    let mut estate = estate();
+    let manager = spm(&estate).expect("a manager");
+    let other = if manager == estate.host { estate.other } else { estate.host };
+    let force = |host| evirt_domain::spm::ForceSelectSpm { host };
+    let fail = |host| evirt_domain::spm::FailSpm { data_center: DEFAULT_DATA_CENTER, host };
+    estate.when(force(manager)).refused(SpmHostAlready);
+    estate.when(force(other)).then(&["SpmForced", "SpmSelected"]);
+    estate.when(fail(manager)).then(&["SpmSelected"]);
+    estate.when(fail(other)).then(&[]);
+    let mut never = estate.clone();
+    never.does(UpdateHost { host: other, changes: HostPatch { spm_priority: Some(-1), ..HostPatch::default() } });
+    never.when(force(other)).refused(SpmHostNever);
+    let mut down = estate.clone();
+    down.host_is(other, Maintenance);
+    down.when(force(other)).refused(SpmHostNotUp);
+    down.when(fail(manager)).then(&[]);
+    let mut bare = Story::installed();
+    let host = bare.host("alpha");
+    bare.when(force(host)).refused(SpmHostNotInPool);
+    let vm = estate.vm;
+    let attach =
+        evirt_domain::disk::AttachTo { vm, interface: evirt_domain::disk::DiskInterface::Virtio, bootable: false, active: true };
+    estate.does(add_disk("", Some(attach)));
+    estate.when(force(other)).refused(SpmPoolBusy);
+    estate.when(DeactivateHost { host: manager }).refused(HostIsBusySpm);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod disks;
 mod external;
 mod golden;
 mod harness;
+mod host_nets;
 mod hosts;
 mod hotplug;
 mod jobs;

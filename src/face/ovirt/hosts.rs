@@ -1,32 +1,36 @@
-//! Hosts with their interfaces, storage, statistics and tags: the guide's chapter 14.
+//! Hosts with their storage, statistics and tags: the guide's chapter 14.
 
 use std::sync::Arc;
 
 use evirt_domain::access::Object;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
-use evirt_domain::ids::{ClusterId, HostId, HostNicId, VmId};
+use evirt_domain::host_net::device_id;
+use evirt_domain::host_net_setup::CommitHostNetworks;
+use evirt_domain::ids::{ClusterId, HostId, VmId};
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
 use evirt_domain::schedule::free_memory;
+use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::world::NameKind;
 use evirt_domain::{World, access};
+use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, created, grace, remove};
+pub use super::host_nics::statistics as nic_statistics;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
-use super::representation::types::{HOST, HOST_NIC, STORAGE};
+use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 use super::work::{act_and_wait, complete};
-use crate::hypervisor::{
-    self, DriverError, FenceAction, FenceAgent, HostStatistics, LunFacts, NicStatistics, Portal, PowerState, Reply,
-};
+use crate::hypervisor::{self, DriverError, FenceAction, HostStatistics, LunFacts, OperationId, Portal, PowerState, Reply};
+use crate::reactors::switch;
 
 routes! { ROUTES:
     "hosts" => GET list, POST add;
@@ -36,24 +40,23 @@ routes! { ROUTES:
     "hosts/{}/fence" => POST fence;
     "hosts/{}/activate" => POST activate;
     "hosts/{}/deactivate" => POST deactivate;
+    "hosts/{}/forceselectspm" => POST force_select_spm;
     "hosts/{}/commitnetconfig" => POST commit_network;
     "hosts/{}/iscsidiscover" => POST iscsi_discover;
     "hosts/{}/iscsilogin" => POST iscsi_login;
-    "hosts/{}/nics" => GET list_nics;
-    "hosts/{}/nics/{}" => GET get_nic;
-    "hosts/{}/nics/{}/statistics" => GET list_nic_statistics;
-    "hosts/{}/nics/{}/statistics/{}" => GET get_nic_statistic;
     "hosts/{}/storage" => GET list_storage;
     "hosts/{}/storage/{}" => GET get_storage;
+    "hosts/{}/hooks" => GET list_hooks;
+    "hosts/{}/hooks/{}" => GET get_hook;
     "hosts/{}/statistics" => GET list_statistics;
     "hosts/{}/statistics/{}" => GET get_statistic;
 }
 
 /// The actions that a host offers.
-const ACTIONS: [&str; 8] =
-    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin"];
+const ACTIONS: [&str; 9] =
+    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin", "forceselectspm"];
 /// The sub-collections of a host.
-const LINKS: [&str; 5] = ["storage", "nics", "tags", "permissions", "statistics"];
+const LINKS: [&str; 6] = ["storage", "nics", "tags", "permissions", "statistics", "hooks"];
 
 /// The host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host) -> Doc {
@@ -79,7 +82,15 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
         .set("memory", facts.memory)
         .opt("max_scheduling_memory", cluster.map(|c| schedulable(world, c, host)))
         .set("summary", summary(world, host))
+        .opt_path("certificate.organization", text(&facts.certificate.organization))
+        .opt_path("certificate.subject", text(&facts.certificate.subject))
+        .opt_path("hardware_information.manufacturer", text(&facts.hardware.manufacturer))
+        .opt_path("hardware_information.version", text(&facts.hardware.version))
+        .opt_path("hardware_information.serial_number", text(&facts.hardware.serial))
+        .opt_path("hardware_information.product_name", text(&facts.hardware.product))
         .opt_path("hardware_information.uuid", text(&facts.hardware_uuid))
+        .opt_path("hardware_information.family", text(&facts.hardware.family))
+        .opt("libvirt_version", text(&facts.libvirt).map(package_version))
         .opt_path("iscsi.initiator", text(&facts.iscsi_initiator))
         .opt_path("os.type", text(&facts.os))
         .opt_path("os.version.full_version", text(&facts.kernel));
@@ -96,6 +107,34 @@ fn status(host: &Host) -> Doc {
     Doc::new().set("state", host.status.name()).opt("detail", text(&host.detail))
 }
 
+/// The version of a package such as `libvirt-0.10.2-18.el6_4.9`.
+fn package_version(package: &str) -> Doc {
+    let number = package.split('-').find(|part| part.starts_with(|c: char| c.is_ascii_digit())).unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse::<i64>().unwrap_or_default());
+    let mut next = || parts.next().unwrap_or_default();
+    let (major, minor, build, revision) = (next(), next(), next(), next());
+    let doc = Doc::new().set("major", major).set("minor", minor).set("build", build).set("revision", revision);
+    doc.set("full_version", package)
+}
+
+/// A hook of a host as the API shows it.
+fn hook_view(base: &str, host: &Host, hook: &Hook) -> Doc {
+    let host_href = format!("{base}/hosts/{}", host.id);
+    let id = hook_id(host, hook);
+    Doc::new()
+        .set("id", id.to_string())
+        .set("href", format!("{host_href}/hooks/{id}"))
+        .set("name", &hook.name)
+        .set("event_name", &hook.event)
+        .set("md5", &hook.md5)
+        .reference("host", host.id.to_string(), host_href)
+}
+
+/// The identifier of a hook: the same for the same event and name on the same host.
+fn hook_id(host: &Host, hook: &Hook) -> Uuid {
+    device_id(host.id, &format!("hook {} {}", hook.event, hook.name)).0
+}
+
 fn cpu(host: &Host) -> Doc {
     let facts = &host.facts;
     Doc::new()
@@ -106,15 +145,32 @@ fn cpu(host: &Host) -> Doc {
         .set("speed", f64::from(facts.cpu_mhz))
 }
 
-/// Power management without its password.
+fn options(options: &[(String, String)]) -> Doc {
+    let options: Vec<Doc> = options.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
+    Doc::new().set("option", options)
+}
+
+/// Power management without its passwords.
 fn power_management(power: &PowerManagement) -> Doc {
-    let options: Vec<Doc> = power.options.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
+    let agent = |agent: &PowerAgent| {
+        Doc::new()
+            .opt("type", text(&agent.kind))
+            .opt("address", text(&agent.address))
+            .opt("username", text(&agent.username))
+            .set("options", options(&agent.options))
+            .set("concurrent", agent.concurrent)
+            .set("order", i64::from(agent.order))
+    };
+    let agents: Vec<Doc> = power.agents.iter().map(agent).collect();
+    let proxies: Vec<Doc> = power.proxies.iter().map(|proxy| Doc::new().set("type", proxy.name())).collect();
     Doc::new()
         .opt("type", text(&power.agent))
         .set("enabled", power.enabled)
         .opt("address", text(&power.address))
         .opt("username", text(&power.username))
-        .set("options", Doc::new().set("option", options))
+        .set("options", options(&power.options))
+        .opt("pm_proxies", (!proxies.is_empty()).then(|| Doc::new().set("pm_proxy", proxies)))
+        .opt("agents", (!agents.is_empty()).then(|| Doc::new().set("agent", agents)))
 }
 
 /// The largest virtual machine that the host could still take, in bytes.
@@ -135,33 +191,6 @@ fn summary(world: &World, host: &Host) -> Doc {
     Doc::new().set("active", active).set("migrating", migrating).set("total", total)
 }
 
-/// An interface of a host as the API shows it.
-pub fn nic_view(base: &str, host: &Host, nic: &HostNic) -> Doc {
-    let host_href = format!("{base}/hosts/{}", host.id);
-    let href = format!("{host_href}/nics/{}", nic.id);
-    let ip = Doc::new().set("address", &nic.ip).opt("netmask", text(&nic.netmask)).opt("gateway", text(&nic.gateway));
-    let state = match host.status {
-        HostStatus::Down => "down",
-        _ => "up",
-    };
-    let mut doc = Doc::new()
-        .set("id", nic.id.to_string())
-        .set("name", &nic.name)
-        .reference("host", host.id.to_string(), host_href)
-        .set_path("mac.address", &nic.mac)
-        .opt("ip", (!nic.ip.is_empty()).then_some(ip))
-        .set("boot_protocol", if nic.ip.is_empty() { "none" } else { "dhcp" })
-        .set("speed", nic.speed)
-        .set_path("status.state", state)
-        .set("mtu", nic.mtu)
-        .set("bridged", nic.network.is_some())
-        .link("statistics", format!("{href}/statistics"));
-    if let Some(network) = nic.network {
-        doc = doc.reference("network", network.to_string(), format!("{base}/networks/{network}"));
-    }
-    doc.set("href", href)
-}
-
 /// What is measured of a host.
 pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
     let free = load.memory_total_bytes.saturating_sub(load.memory_used_bytes);
@@ -170,27 +199,17 @@ pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
         Statistic::bytes("memory.total", "Total memory", load.memory_total_bytes),
         Statistic::bytes("memory.used", "Used memory", load.memory_used_bytes),
         Statistic::bytes("memory.free", "Free memory", free),
-        Statistic::bytes("memory.buffers", "IO buffers", 0),
-        Statistic::bytes("memory.cached", "OS caches", 0),
+        Statistic::bytes("memory.buffers", "IO buffers", load.memory_buffers_bytes),
+        Statistic::bytes("memory.cached", "OS caches", load.memory_cached_bytes),
         Statistic::bytes("swap.total", "Total swap", load.swap_total_bytes),
         Statistic::bytes("swap.free", "Free swap", swap_free),
         Statistic::bytes("swap.used", "Used swap", load.swap_used_bytes),
-        Statistic::bytes("swap.cached", "Swap also on memory", 0),
-        Statistic::percent("ksm.cpu.current", "KSM CPU usage", 0.0),
+        Statistic::bytes("swap.cached", "Swap also on memory", load.swap_cached_bytes),
+        Statistic::percent("ksm.cpu.current", "KSM CPU usage", load.ksm_cpu_percent),
         Statistic::percent("cpu.current.user", "User CPU usage", load.cpu_user_percent),
         Statistic::percent("cpu.current.system", "System CPU usage", load.cpu_system_percent),
         Statistic::percent("cpu.current.idle", "Idle CPU usage", load.cpu_idle_percent),
         Statistic::percent("cpu.load.avg.5m", "CPU 5 minute load average", load.load_average),
-    ]
-}
-
-/// What is measured of an interface.
-pub fn nic_statistics(load: &NicStatistics) -> Vec<Statistic> {
-    vec![
-        Statistic::rate("data.current.rx", "Receive data rate", load.rx_bytes_per_s),
-        Statistic::rate("data.current.tx", "Transmit data rate", load.tx_bytes_per_s),
-        Statistic::bytes("errors.total.rx", "Total receive errors", 0),
-        Statistic::bytes("errors.total.tx", "Total transmit errors", 0),
     ]
 }
 
@@ -251,10 +270,36 @@ fn sent_power_management(sent: &Doc, current: &PowerManagement) -> PowerManageme
         power.enabled = enabled;
     }
     if sent.has("options") {
-        power.options =
-            sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect();
+        power.options = sent_options(sent);
+    }
+    if sent.has("agents") {
+        power.agents = sent.docs("agents.agent").enumerate().map(|(n, agent)| sent_agent(agent, n, &current.agents)).collect();
+    }
+    if sent.has("pm_proxies") {
+        let proxies = sent.docs("pm_proxies.pm_proxy").filter_map(|proxy| PmProxy::from_name(proxy.text("type")?));
+        power.proxies = proxies.collect();
     }
     power
+}
+
+fn sent_options(sent: &Doc) -> Vec<(String, String)> {
+    sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect()
+}
+
+/// A further agent, the `n`th in the request; the password that is not sent is that of the agent of its kind and address.
+fn sent_agent(sent: &Doc, n: usize, current: &[PowerAgent]) -> PowerAgent {
+    let field = |name| given(sent, name).unwrap_or_default();
+    let (kind, address) = (field("type"), field("address"));
+    let known = || current.iter().find(|a| (&a.kind, &a.address) == (&kind, &address)).map(|a| a.password.clone());
+    PowerAgent {
+        password: given(sent, "password").or_else(known).unwrap_or_default(),
+        username: field("username"),
+        options: sent_options(sent),
+        concurrent: sent.bool("concurrent") == Some(true),
+        order: number(sent, "order").unwrap_or(n as u32 + 1),
+        kind,
+        address,
+    }
 }
 
 /// What a request says of a new host.
@@ -274,7 +319,8 @@ fn config(sent: &Doc, cluster: ClusterId) -> HostConfig {
     config
 }
 
-fn host<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
+/// The host that the path names.
+pub fn host<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
     call.found(world.hosts.get(&call.id(1)?), 1)
 }
 
@@ -284,12 +330,24 @@ fn seal(call: &Call, secret: &str) -> Result<String, Answer> {
     sealed.map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), call.output))
 }
 
-/// The body with the password of its power management hidden.
+/// The body with the passwords of its power management hidden.
 fn sealed_body(call: &Call) -> Result<Doc, Answer> {
-    const PASSWORD: &str = "power_management.password";
+    const PASSWORD: &str = "password";
+    let hide = |doc: &mut Doc| -> Result<(), Answer> {
+        if let Some(password) = given(doc, PASSWORD) {
+            doc.put(PASSWORD, seal(call, &password)?);
+        }
+        Ok(())
+    };
     let mut sent = call.body(&HOST)?;
-    if let Some(password) = given(&sent, PASSWORD) {
-        sent.put_path(PASSWORD, seal(call, &password)?);
+    if let Some(mut power) = sent.doc("power_management").cloned() {
+        hide(&mut power)?;
+        let mut agents: Vec<Doc> = power.docs("agents.agent").cloned().collect();
+        agents.iter_mut().try_for_each(hide)?;
+        if power.has("agents") {
+            power.put("agents", Doc::new().set("agent", agents));
+        }
+        sent.put("power_management", power);
     }
     Ok(sent)
 }
@@ -373,10 +431,14 @@ async fn deactivate(call: Arc<Call>) -> Handled {
     act(&call, call.action()?, DeactivateHost { host }, |doc| doc).await
 }
 
-/// A host's networks are kept as they are laid, so that there is nothing left to save.
+async fn force_select_spm(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?.id;
+    act(&call, call.action()?, ForceSelectSpm { host }, |doc| doc).await
+}
+
 async fn commit_network(call: Arc<Call>) -> Handled {
-    host(&call, &call.world)?;
-    complete(&call, call.action()?)
+    let host = host(&call, &call.world)?.id;
+    act_and_wait(&call, CommitHostNetworks { host }).await
 }
 
 async fn fence(call: Arc<Call>) -> Handled {
@@ -402,21 +464,14 @@ async fn fence(call: Arc<Call>) -> Handled {
     complete(&call, sent)
 }
 
-/// The state of a host's power, as its agent tells.
+/// The state of a host's power, as its agents tell.
 async fn power(call: &Call, host: &Host) -> &'static str {
-    let power = &host.config.power_management;
-    let agent = FenceAgent {
-        address: power.address.clone(),
-        kind: power.agent.clone(),
-        user: power.username.clone(),
-        password: call.app.sealer.unseal(&power.password).unwrap_or_default(),
-        options: power.options.clone(),
-    };
-    let question = hypervisor::Call::Fence { host: host.id.0, agent, action: FenceAction::Status };
-    match probe::ask(&**call.engine().driver(), question).await {
-        Ok(Reply::Power(PowerState::On)) => "on",
-        Ok(Reply::Power(PowerState::Off)) => "off",
-        _ => "unknown",
+    let driver = &**call.engine().driver();
+    let world = call.engine().world();
+    match switch(driver, &call.app.sealer, &world, OperationId(0), host, FenceAction::Status).await.map(|s| s.state) {
+        Ok(PowerState::On) => "on",
+        Ok(PowerState::Off) => "off",
+        Ok(PowerState::Unknown) | Err(_) => "unknown",
     }
 }
 
@@ -471,42 +526,6 @@ async fn iscsi_login(call: Arc<Call>) -> Handled {
     complete(&call, sent.set("iscsi", login))
 }
 
-async fn list_nics(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    listed(&call, &HOST_NIC, host.nics.iter().map(|nic| nic_view(call.base, host, nic)))
-}
-
-/// The host and its interface that the path names.
-fn nic<'a>(call: &Call, world: &'a World) -> Result<(&'a Arc<Host>, &'a HostNic), Answer> {
-    let host = host(call, world)?;
-    let id: HostNicId = call.id(3)?;
-    Ok((host, call.found(host.nics.iter().find(|nic| nic.id == id), 3)?))
-}
-
-async fn get_nic(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    shown(&call, &HOST_NIC, &nic_view(call.base, host, nic))
-}
-
-/// What is measured of the interface that the path names.
-fn measured_nic(call: &Call) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
-    let (host, nic) = nic(call, &call.world)?;
-    let load = call.engine().driver().host_statistics(host.id.0);
-    let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
-    let href = format!("{}/hosts/{}/nics/{}", call.base, host.id, nic.id);
-    Ok((nic.id, href, nic_statistics(&load.unwrap_or_default())))
-}
-
-async fn list_nic_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured_nic(&call)?;
-    Statistic::list(&call, id.0, "host_nic", &href, &measured)
-}
-
-async fn get_nic_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured_nic(&call)?;
-    Statistic::one(&call, 5, id.0, "host_nic", &href, &measured)
-}
-
 /// What is measured of the host that the path names; zeros while nothing is known.
 fn measured(call: &Call) -> Result<(HostId, String, Vec<Statistic>), Answer> {
     let id = host(call, &call.world)?.id;
@@ -522,6 +541,18 @@ async fn list_statistics(call: Arc<Call>) -> Handled {
 async fn get_statistic(call: Arc<Call>) -> Handled {
     let (id, href, measured) = measured(&call)?;
     Statistic::one(&call, 3, id.0, "host", &href, &measured)
+}
+
+async fn list_hooks(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    listed(&call, &HOOK, host.facts.hooks.iter().map(|hook| hook_view(call.base, host, hook)))
+}
+
+async fn get_hook(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    let id: Uuid = call.id(3)?;
+    let hook = host.facts.hooks.iter().find(|hook| hook_id(host, hook) == id);
+    shown(&call, &HOOK, &hook_view(call.base, host, call.found(hook, 3)?))
 }
 
 /// The logical units that the host sees; none where it does not answer.

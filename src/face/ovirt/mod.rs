@@ -16,6 +16,7 @@ mod domains;
 mod entry;
 mod events;
 mod groups;
+mod host_nics;
 mod hosts;
 mod jobs;
 mod live;
@@ -69,6 +70,7 @@ const COLLECTIONS: &[&[Route]] = &[
     events::ROUTES,
     groups::ROUTES,
     hosts::ROUTES,
+    host_nics::ROUTES,
     jobs::ROUTES,
     networks::ROUTES,
     permissions::ROUTES,

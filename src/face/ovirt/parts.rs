@@ -117,6 +117,11 @@ impl Statistic {
         Self { name, description, unit: "BYTES_PER_SECOND", datum }
     }
 
+    /// How often something has happened.
+    pub fn count(name: &'static str, description: &'static str, datum: u64) -> Self {
+        Self { name, description, unit: "NONE", datum: datum as f64 }
+    }
+
     /// The identifier: the same for the same name on the same object, always.
     pub fn id(&self, of: Uuid) -> Uuid {
         // FNV-1a over the name, spread by the object's own random bits.
@@ -143,9 +148,10 @@ impl Statistic {
     /// As the API shows it, below the object with this link.
     pub fn view(&self, of: Uuid, owner: &'static str, owner_href: &str) -> Doc {
         let id = self.id(of);
-        let kind = match self.unit {
-            "BYTES" => "INTEGER",
-            _ => "DECIMAL",
+        let (kind, measure) = match self.unit {
+            "BYTES" => ("INTEGER", "GAUGE"),
+            "NONE" => ("INTEGER", "COUNTER"),
+            _ => ("DECIMAL", "GAUGE"),
         };
         let value = Doc::new().set("datum", self.datum);
         Doc::new()
@@ -154,7 +160,7 @@ impl Statistic {
             .set("name", self.name)
             .set("description", self.description)
             .set("values", Doc::new().set("type", kind).set("value", vec![value]))
-            .set("type", "GAUGE")
+            .set("type", measure)
             .set("unit", self.unit)
             .reference(owner, of.to_string(), owner_href)
     }

@@ -13,7 +13,11 @@ use crate::engine::Outcome;
 
 /// Carries an action out and waits for the job that it opens, unless the client said that it would not: then 202 with where to look.
 pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> Handled {
-    let sent = call.action()?;
+    carry_out(call, call.action()?, command).await
+}
+
+/// As [`act_and_wait`], with the action that the answer repeats.
+pub async fn carry_out(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
     let outcome = call.submit(command).await?;
     if call.goes_on(&sent)?

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::machine::{Machine, exists, not_found};
+use super::host_net;
+use super::machine::{Machine, exists};
 use super::world::{Host, Life, Timer};
 use crate::hypervisor::estate::HostEntry;
 use crate::hypervisor::*;
@@ -100,41 +101,32 @@ impl Machine {
             host.id = None;
             host.domains.clear();
             host.targets.clear();
-            host.networks.clear();
         }
         self.register(&entry);
         Ok(Reply::Done)
     }
 
-    pub(super) fn setup_networks(&mut self, id: Uuid, networks: Vec<NetworkAttachment>) -> Outcome {
-        let entry = self.entry(id)?.clone();
+    pub(super) fn set_memory_policy(&mut self, id: Uuid, ksm: bool, huge_pages: bool) -> Outcome {
         let host = self.running_mut(id)?;
-        for network in &networks {
-            let nics = std::iter::once(&network.nic).filter(|_| network.bond_slaves.is_empty());
-            for nic in nics.chain(&network.bond_slaves) {
-                if !entry.nics.iter().any(|known| known.name == *nic) {
-                    return Err(not_found("network interface", nic));
-                }
-            }
-        }
-        host.networks = networks;
-        Ok(Reply::Host(Box::new(self.facts(&entry))))
+        (host.ksm, host.huge_pages) = (ksm, huge_pages);
+        Ok(Reply::Done)
     }
 
-    pub(super) fn fence(&mut self, id: Uuid, agent: &FenceAgent, action: FenceAction) -> Outcome {
-        let entry = self.entry(id)?.clone();
-        let Some(known) = entry.power_management.filter(|known| known.address == agent.address) else {
-            return Err(
-                match self
-                    .estate
-                    .hosts
-                    .iter()
-                    .any(|other| other.power_management.as_ref().is_some_and(|known| known.address == agent.address))
-                {
-                    true => DriverError::Refused(Refusal::NoPowerManagement),
-                    false => DriverError::Unreachable { address: agent.address.clone() },
-                },
-            );
+    pub(super) fn fence(&mut self, id: Uuid, proxy: Option<Uuid>, agent: &FenceAgent, action: FenceAction) -> Outcome {
+        if let Some(proxy) = proxy {
+            self.running(proxy)?;
+        }
+        let has = |entry: &HostEntry| entry.agents().find(|known| known.address == agent.address).cloned();
+        // A device belongs to its host, also while that is bound to no id.
+        let entry = match self.entry(id) {
+            Ok(entry) => entry.clone(),
+            Err(unknown) => self.estate.hosts.iter().find(|entry| has(entry).is_some()).cloned().ok_or(unknown)?,
+        };
+        let Some(known) = has(&entry) else {
+            return Err(match self.estate.hosts.iter().any(|other| has(other).is_some()) {
+                true => DriverError::Refused(Refusal::NoPowerManagement),
+                false => DriverError::Unreachable { address: agent.address.clone() },
+            });
         };
         if (&known.user, &known.password) != (&agent.user, &agent.password) {
             return Err(DriverError::WrongPassword { address: agent.address.clone() });
@@ -147,7 +139,7 @@ impl Machine {
         }
         Ok(Reply::Power(match self.world.hosts[&entry.name].life {
             Life::Off => PowerState::Off,
-            Life::Running | Life::Dead | Life::Booting => PowerState::On,
+            Life::Running | Life::Cut | Life::Dead | Life::Booting => PowerState::On,
         }))
     }
 
@@ -180,6 +172,9 @@ impl Machine {
         let Some(entry) = self.estate.host_at(address).cloned() else {
             return false;
         };
+        if self.world.hosts.get(&entry.name).is_some_and(|host| host.life == Life::Cut) {
+            self.end_life(&entry.name, Life::Off);
+        }
         self.boot(&entry.name);
         true
     }
@@ -190,18 +185,19 @@ impl Machine {
         let Some(host) = self.world.hosts.get_mut(name) else {
             return;
         };
-        let answered = host.life == Life::Running;
+        let (answered, ran) = (host.life == Life::Running, matches!(host.life, Life::Running | Life::Cut));
         host.life = life;
         host.epoch += 1;
         host.domains.clear();
         host.targets.clear();
-        if !answered {
-            return;
+        if answered {
+            host.deaths += 1;
         }
-        host.deaths += 1;
         let (id, deaths) = (host.id, host.deaths);
-        self.world.schedule(heartbeat_ms, Timer::HeartbeatLost { name: name.to_owned(), deaths });
-        if let Some(id) = id {
+        if answered {
+            self.world.schedule(heartbeat_ms, Timer::HeartbeatLost { name: name.to_owned(), deaths });
+        }
+        if let Some(id) = id.filter(|_| ran) {
             self.world.spms.retain(|_, spm| *spm != id);
             self.lose_vms(id);
         }
@@ -218,25 +214,27 @@ impl Machine {
         }
         host.life = Life::Booting;
         host.epoch += 1;
+        host.laid = host.saved.clone();
         host.booted_ms = now_ms;
         let epoch = host.epoch;
         self.world.schedule(boot_ms, Timer::HostBooted { name: name.to_owned(), epoch });
     }
 
     pub(super) fn host_booted(&mut self, name: &str, epoch: u64) {
+        let Some(entry) = self.estate.host_at(name).cloned() else { return };
         let Some(host) = self.world.hosts.get_mut(name).filter(|host| host.epoch == epoch) else {
             return;
         };
-        host.life = Life::Running;
+        let reached = host_net::reached(&entry, host, &host.laid);
+        host.life = if reached { Life::Running } else { Life::Cut };
         let id = host.id;
         self.touch();
+        if !reached {
+            return;
+        }
         match id {
             Some(host) => self.tell(Observation::HostUp { host }),
-            None => {
-                if let Some(entry) = self.estate.host_at(name).cloned() {
-                    self.register(&entry);
-                }
-            }
+            None => self.register(&entry),
         }
     }
 
@@ -263,7 +261,7 @@ impl Machine {
         entry.memory_bytes.saturating_sub(HOST_OVERHEAD_BYTES)
     }
 
-    fn facts(&self, entry: &HostEntry) -> HostFacts {
+    pub(super) fn facts(&self, entry: &HostEntry) -> HostFacts {
         let uuid = entry.uuid.unwrap_or_else(|| board_uuid(&entry.name));
         let host = &self.world.hosts[&entry.name];
         let committed_bytes = host.id.map_or(0, |id| self.committed_bytes(id));
@@ -288,20 +286,9 @@ impl Machine {
             },
             memory_bytes: entry.memory_bytes,
             max_scheduling_memory_bytes: Machine::schedulable_bytes(entry).saturating_sub(committed_bytes),
-            nics: entry
-                .nics
-                .iter()
-                .map(|nic| HostNicFacts {
-                    name: nic.name.clone(),
-                    mac: nic.mac.clone(),
-                    ip: nic.ip,
-                    netmask: nic.netmask,
-                    gateway: nic.gateway,
-                    speed_bps: nic.speed_bps,
-                    mtu: nic.mtu,
-                })
-                .collect(),
-            networks: host.networks.clone(),
+            nics: host_net::nics(entry, host),
+            bonds: host.laid.bonds.clone(),
+            networks: host_net::networks(entry, host),
             os: match entry.kind {
                 HostKind::Rhel => "RHEL",
                 HostKind::RhevH => "RHEV Hypervisor",
@@ -317,6 +304,11 @@ impl Machine {
             libvirt_version: "libvirt-0.10.2-18.el6_4.9".to_owned(),
             kvm: true,
             iscsi_initiator: Some(format!("iqn.1994-05.com.example:{:012x}", uuid.as_u128() & 0xffff_ffff_ffff)),
+            certificate: CertificateFacts {
+                organization: "Simulated".to_owned(),
+                subject: format!("O=Simulated,CN={}", entry.address),
+            },
+            hooks: entry.hooks.clone(),
             power_management: entry
                 .power_management
                 .as_ref()

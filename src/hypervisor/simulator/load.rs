@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use super::host_net;
 use super::machine::Machine;
 use super::world::{Vm, World};
 use crate::hypervisor::*;
@@ -12,6 +13,7 @@ use crate::hypervisor::*;
 const SAMPLE_MS: u64 = 5_000;
 /// What a host uses for itself.
 const HOST_IDLE_BYTES: u64 = 1 << 30;
+const HOST_BUFFERS_BYTES: u64 = 96 << 20;
 const HOST_SWAP_BYTES: u64 = 4 << 30;
 
 impl Machine {
@@ -27,6 +29,7 @@ impl Machine {
                 name: nic.name.clone(),
                 rx_bytes_per_s: if nic.linked { rate(2e6) } else { 0.0 },
                 tx_bytes_per_s: if nic.linked { rate(1e6) } else { 0.0 },
+                ..NicStatistics::default()
             })
             .collect();
         let disks = (vm.spec.disks.iter())
@@ -60,24 +63,26 @@ impl Machine {
         let cpu_system_percent = chance.random_range(0.5..2.0);
         let cpu_user_percent = (busy / processors + chance.random_range(0.2..1.0)).min(100.0 - cpu_system_percent);
         let guests_bytes: f64 = guests.iter().map(|vm| vm.spec.memory_bytes as f64 * memory_share(vm.spec.id)).sum();
+        let used_bytes = (HOST_IDLE_BYTES + guests_bytes as u64).min(entry.memory_bytes);
+        let free_bytes = entry.memory_bytes - used_bytes;
+        // The more guests there are, the more pages may be equal.
+        let ksm_cpu_percent = if host.ksm { 0.1 * guests.len() as f64 } else { 0.0 };
         Some(HostStatistics {
             cpu_user_percent,
             cpu_system_percent,
             cpu_idle_percent: 100.0 - cpu_user_percent - cpu_system_percent,
             load_average: (cpu_user_percent + cpu_system_percent) * processors / 100.0,
             memory_total_bytes: entry.memory_bytes,
-            memory_used_bytes: (HOST_IDLE_BYTES + guests_bytes as u64).min(entry.memory_bytes),
+            memory_used_bytes: used_bytes,
             swap_total_bytes: HOST_SWAP_BYTES,
             swap_used_bytes: 0,
+            swap_cached_bytes: 0,
+            memory_buffers_bytes: HOST_BUFFERS_BYTES.min(free_bytes),
+            memory_cached_bytes: free_bytes / 4,
+            ksm_cpu_percent,
             uptime_s: now_ms.saturating_sub(host.booted_ms) / 1_000,
             vms: guests.len() as u32,
-            nics: (entry.nics.iter())
-                .map(|nic| NicStatistics {
-                    name: nic.name.clone(),
-                    rx_bytes_per_s: chance.random_range(0.0..1e6) * (1.0 + guests.len() as f64),
-                    tx_bytes_per_s: chance.random_range(0.0..1e6) * (1.0 + guests.len() as f64),
-                })
-                .collect(),
+            nics: host_net::load(entry, host, |most| chance.random_range(0.0..most) * (1.0 + guests.len() as f64)),
         })
     }
 

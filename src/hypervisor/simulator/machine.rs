@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::world::{Timer, Vm, World};
+use super::world::{Laid, Timer, Vm, World};
 use crate::hypervisor::estate::{Estate, Fault, FaultKind, HostEntry, call_kind};
 use crate::hypervisor::*;
 
@@ -56,7 +56,7 @@ impl Machine {
     pub fn submit(&mut self, id: OperationId, call: Call) -> oneshot::Receiver<Outcome> {
         let (waiter, answer) = oneshot::channel();
         let key = (id, call.step());
-        let remembered = !call.kind().only_reads();
+        let remembered = !call.only_reads();
         if remembered && let Some(reply) = self.world.done_index.get(&key) {
             self.answers.push((waiter, Ok(reply.clone())));
         } else if remembered && let Some(number) = self.world.in_flight.get(&key) {
@@ -140,13 +140,13 @@ impl Machine {
 
     fn finish(&mut self, number: u64, id: OperationId, call: Call) {
         let key = (id, call.step());
-        let kind = call.kind();
+        let (kind, only_reads) = (call.kind(), call.only_reads());
         let failure = self.failures.iter().position(|(of, _)| *of == kind);
         let outcome = match failure {
             Some(index) => Err(self.failures.remove(index).1),
             None => self.perform(call),
         };
-        if !kind.only_reads() {
+        if !only_reads {
             self.world.in_flight.remove(&key);
             if let Ok(reply) = &outcome {
                 self.world.remember(key, reply.clone());
@@ -168,6 +168,9 @@ impl Machine {
             FaultKind::StorageReturns => self.regain_storage(target),
             FaultKind::VmCrashes => _ = self.vm_named(target).is_some_and(|vm| self.crash_vm(vm)),
             FaultKind::GuestShutsDown => _ = self.vm_named(target).is_some_and(|vm| self.guest_shutdown(vm)),
+            FaultKind::LinkDown => _ = self.set_link(target, false),
+            FaultKind::LinkUp => _ = self.set_link(target, true),
+            FaultKind::NetworkCut => _ = self.cut_next(target),
             FaultKind::CallFails => {
                 if let Some(kind) = call_kind(target) {
                     self.fail_next(kind, failed("a planned fault"));
@@ -197,6 +200,13 @@ impl Machine {
         };
         if !answers {
             return times.unreachable_ms;
+        }
+        // A change that is taken back takes as long as is waited for the host.
+        if let Call::SetupNetworks { host, bonds, networks, rollback_s: Some(seconds) } = call {
+            let laid = Laid { bonds: bonds.clone(), networks: networks.clone() };
+            if self.cuts(*host, &laid) {
+                return u64::from(*seconds) * 1_000;
+            }
         }
         let usual_ms = match call {
             Call::Install { .. } => times.install_ms,
@@ -229,8 +239,12 @@ impl Machine {
             Call::Install { host, address, root_password } => self.install(host, &address, root_password.as_deref()),
             Call::Connect { host, address } => self.connect(host, &address),
             Call::Disconnect { host } => self.disconnect(host),
-            Call::SetupNetworks { host, networks } => self.setup_networks(host, networks),
-            Call::Fence { host, agent, action } => self.fence(host, &agent, action),
+            Call::SetupNetworks { host, bonds, networks, rollback_s } => {
+                self.setup_networks(host, Laid { bonds, networks }, rollback_s.is_some())
+            }
+            Call::SetMemoryPolicy { host, ksm, huge_pages } => self.set_memory_policy(host, ksm, huge_pages),
+            Call::SaveNetworks { host } => self.save_networks(host),
+            Call::Fence { host, proxy, agent, action } => self.fence(host, proxy, &agent, action),
             Call::StartSpm { host, pool } => self.start_spm(host, pool),
             Call::StopSpm { host, pool } => self.stop_spm(host, pool),
 

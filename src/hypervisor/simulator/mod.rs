@@ -1,9 +1,10 @@
 //! The simulator: a driver whose hosts, storage and virtual machines are simulated over an [`Estate`].
 //!
-//! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `storage` and `vms` say what
+//! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `host_net`, `storage` and `vms` say what
 //! each call does, `load` makes up statistics, and this file gives it time, a file and the driver's interface.
 
 mod clock;
+mod host_net;
 mod hosts;
 mod load;
 mod machine;
@@ -111,6 +112,16 @@ impl Simulator {
     /// A host that does not run boots. False where the estate has no such host.
     pub fn revive_host(&self, address: &str) -> bool {
         self.intervene(|machine| machine.revive_host(address))
+    }
+
+    /// The link of an interface such as `host1.example.com:eth1` goes down or comes up. False where the estate has no such interface.
+    pub fn set_link(&self, interface: &str, up: bool) -> bool {
+        self.intervene(|machine| machine.set_link(interface, up))
+    }
+
+    /// The next set-up of a host's networks cuts it off. False where the estate has no such host.
+    pub fn cut_next(&self, address: &str) -> bool {
+        self.intervene(|machine| machine.cut_next(address))
     }
 
     /// A virtual machine breaks. False where it does not run.

@@ -172,7 +172,7 @@ fn agent() -> FenceAgent {
 }
 
 fn fence(action: FenceAction) -> Call {
-    Call::Fence { host: HOST1, agent: agent(), action }
+    Call::Fence { host: HOST1, proxy: Some(HOST2), agent: agent(), action }
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,7 +372,7 @@ async fn a_dead_host_takes_its_vms_with_it_and_fencing_brings_it_back() {
     assert_eq!(error, DriverError::Unreachable { address: ADDRESS.to_owned() });
 
     let wrong = FenceAgent { password: "wrong".to_owned(), ..agent() };
-    let call = Call::Fence { host: HOST1, agent: wrong, action: FenceAction::Status };
+    let call = Call::Fence { host: HOST1, proxy: Some(HOST2), agent: wrong, action: FenceAction::Status };
     assert!(matches!(lab.refuses(call).await, DriverError::WrongPassword { .. }));
     assert_eq!(lab.does(fence(FenceAction::Status)).await, Reply::Power(PowerState::On));
     assert_eq!(lab.does(fence(FenceAction::Stop)).await, Reply::Power(PowerState::Off));

@@ -66,15 +66,43 @@ pub struct Host {
     /// Counts changes of life, so that timers of an earlier life are known as such.
     pub epoch: u64,
     pub deaths: u64,
-    pub networks: Vec<NetworkAttachment>,
+    /// What lies upon its interfaces now.
+    #[serde(default)]
+    pub laid: Laid,
+    /// What will after a reboot.
+    #[serde(default)]
+    pub saved: Laid,
+    /// Interfaces whose link is not as on the estate.
+    #[serde(default)]
+    pub turned_links: BTreeSet<String>,
+    /// How often each interface's link went down; what was on its way then is an error.
+    #[serde(default)]
+    pub link_losses: BTreeMap<String, u64>,
+    /// Whether it looks for equal pages of memory, and uses huge ones.
+    #[serde(default)]
+    pub ksm: bool,
+    #[serde(default)]
+    pub huge_pages: bool,
+    /// Whether the next set-up of networks cuts it off.
+    #[serde(default)]
+    pub cut_next: bool,
     pub targets: Vec<TargetFacts>,
     /// Active storage domains.
     pub domains: BTreeSet<Uuid>,
 }
 
+/// Bonds and networks of a host.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Laid {
+    pub bonds: Vec<BondSpec>,
+    pub networks: Vec<NetworkAttachment>,
+}
+
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Running,
+    /// It runs what it ran, and nothing reaches it.
+    Cut,
     /// Powered, but it does not answer.
     Dead,
     Off,
@@ -180,7 +208,13 @@ impl World {
                 booted_ms: 0,
                 epoch: 0,
                 deaths: 0,
-                networks: Vec::new(),
+                laid: Laid::default(),
+                saved: Laid::default(),
+                turned_links: BTreeSet::new(),
+                link_losses: BTreeMap::new(),
+                ksm: false,
+                huge_pages: false,
+                cut_next: false,
                 targets: Vec::new(),
                 domains: BTreeSet::new(),
             });
@@ -188,7 +222,7 @@ impl World {
         self.hosts.retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
         self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();
         // Nobody waits any more for what only reads.
-        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.kind().only_reads()));
+        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.only_reads()));
         for ((_, number), timer) in &self.timers {
             if let Timer::Call { id, call } = timer {
                 self.in_flight.insert((*id, call.step()), *number);

@@ -36,6 +36,9 @@ pub static ACTION: TypeDef = TypeDef {
         group("host_nics", &HOST_NICS),
         boolean("check_connectivity"),
         int("connectivity_timeout"),
+        // As the guide spells them.
+        boolean("checkConnectivity"),
+        int("connectivityTimeout"),
         boolean("pause"),
         boolean("force"),
         group("option", &OPTION),

@@ -20,6 +20,7 @@ enums! {
     VM_AFFINITY = "VmAffinity": "migratable" "user_migratable" "pinned";
     BOOT_PROTOCOL = "BootProtocol": "dhcp" "static" "none";
     MIGRATE_ON_ERROR = "MigrateOnError": "migrate" "do_not_migrate" "migrate_highly_available";
+    PM_PROXY_TYPE = "PmProxyType": "cluster" "dc" "engine";
     SCHEDULING_POLICY_TYPE = "SchedulingPolicyType": "none" "evenly_distributed" "power_saving";
     FENCE_TYPE = "FenceType": "manual" "restart" "start" "stop" "status";
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";

@@ -2,12 +2,13 @@
 
 use super::cluster::CLUSTER;
 use super::common::{CERTIFICATE, CPU, DISPLAY, KSM, OPERATING_SYSTEM, OPTIONS, STATUS, TRANSPARENT_HUGE_PAGES, VERSION};
+use super::enums::PM_PROXY_TYPE;
 use super::identity::USER;
 use super::monitoring::STATISTICS;
 use super::storage::ISCSI_DETAILS;
 use super::{collection, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, flags, group, groups, int, long, text, unsigned_short,
+    TypeDef, attribute, boolean, flags, group, groups, int, long, member, text, unsigned_short,
 };
 
 /// A host: `<host>`.
@@ -133,4 +134,4 @@ pub(super) static PM_PROXIES: TypeDef =
     TypeDef { element: "pm_proxies", plural: "", class: "PmProxies", fields: fields![groups("pm_proxy", &PM_PROXY)] };
 
 pub(super) static PM_PROXY: TypeDef =
-    TypeDef { element: "pm_proxy", plural: "", class: "PmProxy", fields: fields![text("type")] };
+    TypeDef { element: "pm_proxy", plural: "", class: "PmProxy", fields: fields![member("type", &PM_PROXY_TYPE)] };

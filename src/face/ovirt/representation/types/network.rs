@@ -85,8 +85,18 @@ pub static HOST_NIC: TypeDef = TypeDef {
 };
 
 /// Host interfaces that are set up together: `<host_nics>`.
-pub static HOST_NICS: TypeDef =
-    TypeDef { element: "host_nics", plural: "", class: "HostNics", fields: collection![groups("host_nic", &HOST_NIC)] };
+pub static HOST_NICS: TypeDef = TypeDef {
+    element: "host_nics",
+    plural: "",
+    class: "HostNics",
+    fields: collection![
+        groups("host_nic", &HOST_NIC),
+        // The guide's example of setupnetworks has them here.
+        boolean("checkConnectivity"),
+        int("connectivityTimeout"),
+        boolean("force"),
+    ],
+};
 
 pub(super) static IP: TypeDef = TypeDef {
     element: "ip",

@@ -1,0 +1,102 @@
+//! The storage pool manager of a data center, as users choose it; `data_center` chooses where they do not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Object;
+use crate::check::Act;
+use crate::command::Decide;
+use crate::context::Context;
+use crate::data_center::{DataCenter, SpmSelected, select_spm};
+use crate::event::Event;
+use crate::fold;
+use crate::host::HostStatus;
+use crate::ids::*;
+use crate::job::{Task, open_job};
+use crate::permit::Permit;
+use crate::rejection::{Key, Rejection};
+use crate::world::World;
+
+/// A user chose the storage pool manager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpmForced {
+    pub data_center: DataCenterId,
+    pub host: HostId,
+}
+
+fold!(SpmForced, DataCenter data_center, |e, world, at| {
+    world.data_centers.update(&e.data_center, |d| d.version = at.version);
+});
+
+/// Whether work on the storage of a data center is open, which its manager carries out.
+pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool {
+    let attached = |domain: &StorageDomainId| {
+        world.storage_domains.get(domain).and_then(|d| d.attachment).is_some_and(|a| a.data_center == data_center)
+    };
+    let of_disk = |disk: &DiskId| world.disks.get(disk).is_some_and(|d| attached(&d.storage_domain));
+    let at_work = |task: &Task| match task {
+        Task::AttachStorageDomain { domain }
+        | Task::ActivateStorageDomain { domain }
+        | Task::DeactivateStorageDomain { domain }
+        | Task::DetachStorageDomain { domain } => attached(domain),
+        Task::CreateDisk { disk } | Task::ExtendDisk { disk, .. } | Task::RemoveDisk { disk } => of_disk(disk),
+        Task::RemoveVm { vm } => world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| of_disk(&d.disk))),
+        _ => false,
+    };
+    open_job(world, at_work).is_some()
+}
+
+/// Makes a host the storage pool manager of its data center, whatever its priority but -1.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ForceSelectSpm {
+    pub host: HostId,
+}
+
+impl Decide for ForceSelectSpm {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("force select", "SPM");
+        let host = world.host(self.host)?;
+        let no = |key| act.no(key).with("VdsName", &host.config.name);
+        if host.status != HostStatus::Up {
+            return Err(no(Key::SpmHostNotUp));
+        }
+        let pool: Option<&DataCenter> = world.data_center_of(host.config.cluster).map(|dc| &**dc);
+        let pool = pool.filter(|dc| dc.master.is_some()).ok_or_else(|| no(Key::SpmHostNotInPool))?;
+        if pool.spm == Some(self.host) {
+            return Err(no(Key::SpmHostAlready));
+        }
+        if host.config.spm_priority < 0 {
+            return Err(no(Key::SpmHostNever));
+        }
+        if storage_at_work(world, pool.id) {
+            return Err(no(Key::SpmPoolBusy));
+        }
+        Ok(vec![
+            SpmForced { data_center: pool.id, host: self.host }.into(),
+            SpmSelected { data_center: pool.id, host: Some(self.host) }.into(),
+        ])
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ManiputlateHost, Object::Host(self.host)))
+    }
+}
+
+/// A host did not become the storage pool manager: the next best is tried, if there is one.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct FailSpm {
+    pub data_center: DataCenterId,
+    pub host: HostId,
+}
+
+impl Decide for FailSpm {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let pool = world.data_center(self.data_center)?;
+        if pool.spm != Some(self.host) {
+            return Ok(Vec::new());
+        }
+        let next = select_spm(world, pool, Some(self.host));
+        Ok(next.filter(|e| matches!(e, Event::SpmSelected(e) if e.host.is_some())).into_iter().collect())
+    }
+}

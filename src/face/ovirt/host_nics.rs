@@ -1,0 +1,296 @@
+//! Network interfaces of hosts, what lies upon them, and their statistics: the guide's section 14.6.1.
+
+use std::sync::Arc;
+
+use evirt_domain::World;
+use evirt_domain::host::*;
+use evirt_domain::host_net::device_id;
+use evirt_domain::host_net_setup::*;
+use evirt_domain::ids::{HostNicId, NetworkId};
+use uuid::Uuid;
+
+use super::answer::{Answer, Handled};
+use super::collection::created;
+use super::hosts::host;
+use super::parts::{Statistic, given, number, shown, text};
+use super::representation::check::require;
+use super::representation::types::HOST_NIC;
+use super::representation::{Doc, Fault, render_collection, render_fragment};
+use super::request::Call;
+use super::route::routes;
+use super::work::{carry_out, removed_after};
+use crate::hypervisor::NicStatistics;
+
+routes! { ROUTES:
+    "hosts/{}/nics" => GET list, POST add;
+    "hosts/{}/nics/setupnetworks" => POST set_up;
+    "hosts/{}/nics/{}" => GET get, PUT update, DELETE delete;
+    "hosts/{}/nics/{}/attach" => POST attach;
+    "hosts/{}/nics/{}/detach" => POST detach;
+    "hosts/{}/nics/{}/statistics" => GET list_statistics;
+    "hosts/{}/nics/{}/statistics/{}" => GET get_statistic;
+}
+
+/// An interface of a host as the API shows it.
+pub fn view(world: &World, base: &str, host: &Host, nic: &HostNic) -> Doc {
+    let host_href = format!("{base}/hosts/{}", host.id);
+    let href_of = |id: HostNicId| format!("{host_href}/nics/{id}");
+    let href = href_of(nic.id);
+    let address = &nic.address;
+    let ip = Doc::new().set("address", &address.ip).opt("netmask", text(&address.netmask)).opt("gateway", text(&address.gateway));
+    let up = nic.up && host.status != HostStatus::Down;
+    let attachment = nic.network.and_then(|network| host.layout.attachment(network));
+    let mut doc = Doc::with_capacity(20)
+        .set("id", nic.id.to_string())
+        .set("name", &nic.name)
+        .reference("host", host.id.to_string(), host_href.as_str())
+        .opt("network", nic.network.map(|id| reference(id.0, format!("{base}/networks/{id}"))))
+        .set_path("mac.address", &nic.mac)
+        .opt("ip", (!address.ip.is_empty()).then_some(ip))
+        .opt_path("vlan.id", nic.vlan)
+        .set("boot_protocol", address.protocol.name())
+        .set("speed", i64::try_from(nic.speed).unwrap_or(i64::MAX))
+        .set_path("status.state", if up { "up" } else { "down" })
+        .set("mtu", nic.mtu)
+        .set("bridged", nic.bridged)
+        .opt("custom_configuration", attachment.map(|a| !a.in_sync(world)))
+        .link("statistics", format!("{href}/statistics"))
+        .action("attach", format!("{href}/attach"))
+        .action("detach", format!("{href}/detach"));
+    if let Some(bond) = &nic.bond {
+        let option = |(name, value): &(String, String)| Doc::new().set("name", name).set("value", value);
+        let options: Vec<Doc> = bond.options.iter().map(option).collect();
+        let slave = |name: &String| {
+            let id = device_id(host.id, name);
+            reference(id.0, href_of(id))
+        };
+        let slaves: Vec<Doc> = bond.slaves.iter().map(slave).collect();
+        let bonding = Doc::new().set("options", Doc::new().set("option", options));
+        doc = doc.set("bonding", bonding.set("slaves", Doc::new().set("host_nic", slaves)));
+    }
+    if let Some(master) = nic.master {
+        doc = doc.link("master", href_of(master));
+    }
+    doc.set("href", href)
+}
+
+fn reference(id: Uuid, href: String) -> Doc {
+    Doc::new().set("id", id.to_string()).set("href", href)
+}
+
+/// What is measured of an interface.
+pub fn statistics(load: &NicStatistics) -> Vec<Statistic> {
+    vec![
+        Statistic::rate("data.current.rx", "Receive data rate", load.rx_bytes_per_s),
+        Statistic::rate("data.current.tx", "Transmit data rate", load.tx_bytes_per_s),
+        Statistic::count("errors.total.rx", "Total receive errors", load.rx_errors),
+        Statistic::count("errors.total.tx", "Total transmit errors", load.tx_errors),
+    ]
+}
+
+/// The host and its interface that the path names.
+fn nic<'a>(call: &Call, world: &'a World) -> Result<(&'a Arc<Host>, &'a HostNic), Answer> {
+    let host = host(call, world)?;
+    Ok((host, call.found(host.nic(call.id(3)?), 3)?))
+}
+
+/// The network that a request refers to by id, or by name in the data center of the host; one that says neither is none.
+fn network(call: &Call, sent: &Doc, host: &Host) -> Result<Option<NetworkId>, Answer> {
+    let Some(wanted) = sent.doc("network") else { return Ok(None) };
+    let said = |field| wanted.text(field).filter(|text| !text.is_empty());
+    let data_center = call.world.data_center_of(host.config.cluster).map(|dc| dc.id);
+    let found = match (said("id"), said("name")) {
+        (Some(id), _) => {
+            let id = Uuid::parse_str(id).map_err(|_| call.bad(&Fault::failed(format!("network.id {id} is no identifier"))))?;
+            call.world.networks.get(&NetworkId(id))
+        }
+        (None, Some(name)) => call.world.networks.values().find(|n| Some(n.data_center) == data_center && n.config.name == name),
+        (None, None) => return Ok(None),
+    };
+    let what = || call.missing(format!("Network: {}", said("id").or(said("name")).unwrap_or_default()));
+    Ok(Some(found.ok_or_else(what)?.id))
+}
+
+fn address(sent: &Doc) -> AddressWish {
+    AddressWish {
+        protocol: sent.text("boot_protocol").and_then(BootProtocol::from_name),
+        ip: given(sent, "ip.address"),
+        netmask: given(sent, "ip.netmask"),
+        gateway: given(sent, "ip.gateway"),
+    }
+}
+
+fn nic_id(call: &Call, sent: &Doc) -> Result<Option<HostNicId>, Answer> {
+    let id = sent.text("id").filter(|id| !id.is_empty());
+    let parsed =
+        id.map(|id| Uuid::parse_str(id).map_err(|_| call.bad(&Fault::failed(format!("host_nic.id {id} is no identifier")))));
+    Ok(parsed.transpose()?.map(HostNicId))
+}
+
+fn options(sent: &Doc) -> Option<Vec<(String, String)>> {
+    let option = |o: &Doc| (given(o, "name").unwrap_or_default(), given(o, "value").unwrap_or_default());
+    sent.has("bonding.options").then(|| sent.docs("bonding.options.option").map(option).collect())
+}
+
+fn slaves(call: &Call, sent: &Doc) -> Result<Option<Vec<NicRef>>, Answer> {
+    if !sent.has("bonding.slaves") {
+        return Ok(None);
+    }
+    let slave = |doc: &Doc| {
+        Ok(match nic_id(call, doc)? {
+            Some(id) => NicRef::Id(id),
+            None => NicRef::Name(given(doc, "name").unwrap_or_default()),
+        })
+    };
+    sent.docs("bonding.slaves.host_nic").map(slave).collect::<Result<_, _>>().map(Some)
+}
+
+fn bond(call: &Call, sent: &Doc) -> Result<Option<BondWish>, Answer> {
+    if !sent.has("bonding") {
+        return Ok(None);
+    }
+    Ok(Some(BondWish { options: options(sent), slaves: slaves(call, sent)? }))
+}
+
+async fn list(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let nics = host.nics.iter().take(max).map(|nic| view(&call.world, call.base, host, nic));
+    let about = Doc::new().action("setupnetworks", format!("{}/hosts/{}/nics/setupnetworks", call.base, host.id));
+    let items = nics.map(|nic| render_fragment(&HOST_NIC, &nic, call.output));
+    Ok(Answer::bytes(200, render_collection(&HOST_NIC, &about, items, call.output), call.output))
+}
+
+async fn get(call: Arc<Call>) -> Handled {
+    let (host, nic) = nic(&call, &call.world)?;
+    shown(&call, &HOST_NIC, &view(&call.world, call.base, host, nic))
+}
+
+async fn add(call: Arc<Call>) -> Handled {
+    let owner = host(&call, &call.world)?;
+    let sent = call.body(&HOST_NIC)?;
+    let demanded = ["name", "network.id|name", "bonding.slaves.id|name"];
+    require(&sent, "HostNIC", "add", &demanded).map_err(|fault| call.bad(&fault))?;
+    let name = given(&sent, "name").unwrap_or_default();
+    let command = AddHostBond {
+        host: owner.id,
+        name: name.clone(),
+        options: options(&sent).unwrap_or_default(),
+        slaves: slaves(&call, &sent)?.unwrap_or_default(),
+        network: call.found(network(&call, &sent, owner)?, 1)?,
+        address: address(&sent),
+    };
+    let outcome = call.submit(command).await?;
+    let world = call.settle(&outcome).await?;
+    let owner = host(&call, &world)?;
+    let made = call.found(owner.nics.iter().find(|nic| nic.name == name), 1)?;
+    created(&call, &HOST_NIC, &view(&world, call.base, owner, made))
+}
+
+async fn update(call: Arc<Call>) -> Handled {
+    let (owner, current) = nic(&call, &call.world)?;
+    let sent = call.body(&HOST_NIC)?;
+    let now = view(&call.world, call.base, owner, current);
+    for field in ["id", "name", "mac.address", "vlan.id"] {
+        if sent.path(field).is_some_and(|wanted| Some(wanted) != now.path(field)) {
+            return Err(Answer::fault(409, &Fault::immutable(field), call.output));
+        }
+    }
+    let command = UpdateHostNic {
+        host: owner.id,
+        nic: current.id,
+        network: network(&call, &sent, owner)?,
+        address: address(&sent),
+        bond: bond(&call, &sent)?,
+        sync: sent.bool("override_configuration") == Some(true),
+        connectivity: Connectivity { check: sent.bool("check_connectivity") == Some(true), timeout_s: None },
+    };
+    let outcome = call.submit(command).await?;
+    let world = call.settle(&outcome).await?;
+    let owner = host(&call, &world)?;
+    // A VLAN device is another once it bears another network.
+    let device = owner.nic(current.id).or_else(|| owner.nics.iter().find(|n| n.name == current.name));
+    let shown_device = device.or_else(|| owner.nics.iter().find(|n| current.name.starts_with(&n.name)));
+    shown(&call, &HOST_NIC, &view(&world, call.base, owner, call.found(shown_device, 3)?))
+}
+
+async fn delete(call: Arc<Call>) -> Handled {
+    let (host, nic) = nic(&call, &call.world)?;
+    let outcome = call.submit(RemoveHostBond { host: host.id, nic: nic.id }).await?;
+    removed_after(&call, &outcome).await
+}
+
+async fn attach(call: Arc<Call>) -> Handled {
+    let (host, nic) = nic(&call, &call.world)?;
+    let sent = call.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
+    require(&sent, "Action", "attach", &["network.id|name"]).map_err(|fault| within(call.bad(&fault)))?;
+    let wanted = network(&call, &sent, host).and_then(|n| call.found(n, 4)).map_err(within)?;
+    let command = AttachHostNetwork { host: host.id, nic: nic.id, network: wanted };
+    carry_out(&call, sent, command).await
+}
+
+async fn detach(call: Arc<Call>) -> Handled {
+    let (host, nic) = nic(&call, &call.world)?;
+    let sent = call.action()?;
+    let wanted = network(&call, &sent, host).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
+    carry_out(&call, sent, DetachHostNetwork { host: host.id, nic: nic.id, network: wanted }).await
+}
+
+async fn set_up(call: Arc<Call>) -> Handled {
+    let host = host(&call, &call.world)?;
+    let mut sent = call.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
+    require(&sent, "Action", "setupNetworks", &["hostNics"]).map_err(|fault| within(call.bad(&fault)))?;
+    let wish = |nic: &Doc| {
+        Ok(NicWish {
+            id: nic_id(&call, nic)?,
+            name: given(nic, "name").filter(|name| !name.is_empty()),
+            network: network(&call, nic, host)?,
+            address: address(nic),
+            bond: bond(&call, nic)?,
+            sync: nic.bool("override_configuration") == Some(true),
+        })
+    };
+    let nics = sent.docs("host_nics.host_nic").map(wish).collect::<Result<_, _>>().map_err(within)?;
+    let connectivity = connectivity(&sent);
+    // The answer has the schema's spelling alone.
+    for alias in ["checkConnectivity", "connectivityTimeout"] {
+        sent.remove(alias);
+    }
+    if let Some(mut nics) = sent.doc("host_nics").cloned() {
+        for alias in ["checkConnectivity", "connectivityTimeout", "force"] {
+            nics.remove(alias);
+        }
+        sent.put("host_nics", nics);
+    }
+    carry_out(&call, sent, SetUpHostNetworks { host: host.id, nics, connectivity }).await
+}
+
+/// Whether lost connectivity is to be checked, in any of the spellings and places of the guide and the schema.
+fn connectivity(sent: &Doc) -> Connectivity {
+    let flag = |paths: &[&str]| paths.iter().find_map(|path| sent.bool(path)) == Some(true);
+    let check = flag(&["check_connectivity", "checkConnectivity", "host_nics.checkConnectivity"]);
+    let force = flag(&["force", "host_nics.force"]);
+    let timeouts = ["connectivity_timeout", "connectivityTimeout", "host_nics.connectivityTimeout"];
+    Connectivity { check: check && !force, timeout_s: timeouts.iter().find_map(|path| number(sent, path)) }
+}
+
+/// What is measured of the interface that the path names; zeros while nothing is known.
+fn measured(call: &Call) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
+    let (host, nic) = nic(call, &call.world)?;
+    let load = call.engine().driver().host_statistics(host.id.0);
+    let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
+    let href = format!("{}/hosts/{}/nics/{}", call.base, host.id, nic.id);
+    Ok((nic.id, href, statistics(&load.unwrap_or_default())))
+}
+
+async fn list_statistics(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::list(&call, id.0, "host_nic", &href, &measured)
+}
+
+async fn get_statistic(call: Arc<Call>) -> Handled {
+    let (id, href, measured) = measured(&call)?;
+    Statistic::one(&call, 5, id.0, "host_nic", &href, &measured)
+}

@@ -1,0 +1,593 @@
+//! Hosts as clients see them: the requests of the guide's chapter 14, and what is refused.
+
+use evirt::hypervisor::simulator::Simulator;
+use evirt_domain::host::{Host, HostStatus};
+use evirt_domain::ids::HostId;
+use evirt_domain::vm_run::VmState;
+use reqwest::{Method, StatusCode};
+
+use crate::engine::{Answer, Caller, Engine, fast};
+
+/// How long anything may take before a test fails.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// An engine with hosts.
+struct Lab {
+    engine: Engine,
+    admin: Caller,
+}
+
+impl Lab {
+    /// An engine with two hosts that are up, `host1` and `host2`.
+    async fn new() -> Self {
+        let engine = fast().await;
+        let admin = engine.admin();
+        let lab = Self { engine, admin };
+        for n in 1..=2 {
+            let body = format!(
+                "<host><name>host{n}</name><address>192.168.0.1{n}</address><root_password>redhat</root_password></host>"
+            );
+            assert_eq!(lab.admin.post("/api/hosts", body).await.status, StatusCode::CREATED);
+        }
+        lab.until("host1", |host| host.status == HostStatus::Up).await;
+        lab.until("host2", |host| host.status == HostStatus::Up).await;
+        lab
+    }
+
+    fn simulator(&self) -> &Simulator {
+        &self.engine.server().simulator
+    }
+
+    /// Waits until a host is so.
+    async fn until(&self, name: &str, is_so: impl Fn(&Host) -> bool) {
+        let so = self
+            .engine
+            .server()
+            .app
+            .engine
+            .until(|world| world.hosts.values().find(|h| h.config.name == name).filter(|h| is_so(h)).map(drop));
+        if tokio::time::timeout(PATIENCE, so).await.is_err() {
+            panic!("{name} never came to it: {:?}", self.host(name));
+        }
+    }
+
+    fn host(&self, name: &str) -> Host {
+        let world = self.engine.server().app.engine.world();
+        (**world.hosts.values().find(|h| h.config.name == name).expect(name)).clone()
+    }
+
+    fn id(&self, name: &str) -> HostId {
+        self.host(name).id
+    }
+
+    /// The path of a host's interface, or of what is below it.
+    fn nic(&self, host: &str, nic: &str) -> String {
+        let host = self.host(host);
+        let nic = host.nics.iter().find(|n| n.name == nic).expect(nic);
+        format!("/api/hosts/{}/nics/{}", host.id, nic.id)
+    }
+
+    /// A network of the data center and cluster Default; its identifier.
+    async fn network(&self, name: &str, more: &str, required: bool) -> String {
+        let body = format!("<network><name>{name}</name><data_center><name>Default</name></data_center>{more}</network>");
+        let made = self.admin.post("/api/networks", body).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        let id = attribute(&made.body, "network", "id");
+        let body = format!("<network id=\"{id}\"><required>{required}</required></network>");
+        let cluster = "/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks";
+        let assigned = self.admin.post(cluster, body).await;
+        assert_eq!(assigned.status, StatusCode::CREATED, "{}", assigned.body);
+        id
+    }
+
+    async fn position(&self) -> u64 {
+        self.engine.server().app.engine.world().position
+    }
+
+    /// The codes of the events behind a position, the oldest first.
+    async fn told(&self, from: u64) -> Vec<u32> {
+        let events = self.admin.get(&format!("/api/events;from={from}")).await.body;
+        let mut codes: Vec<u32> =
+            events.split("<code>").skip(1).filter_map(|rest| rest.split('<').next()?.parse().ok()).collect();
+        codes.reverse();
+        codes
+    }
+
+    /// Starts a new VM on a host and waits until it is up there.
+    async fn runs(&self, name: &str, more: &str, host: HostId) {
+        let vm = format!(
+            "<vm><name>{name}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
+             <memory>536870912</memory>{more}<os><boot dev=\"network\"/></os></vm>"
+        );
+        let made = self.admin.post("/api/vms", vm).await;
+        let vm = attribute(&made.body, "vm", "id");
+        let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
+        assert_eq!(self.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
+        let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
+        done(&self.admin.post(&format!("/api/vms/{vm}/start"), there).await);
+        self.up_on(host).await;
+    }
+
+    /// Waits until a VM is up on a host.
+    async fn up_on(&self, host: HostId) {
+        let engine = &self.engine.server().app.engine;
+        let up = engine.until(|w| w.vms_on(host).find(|vm| vm.state == VmState::Up && vm.host() == Some(host)).map(drop));
+        let vms = || engine.world().vms.values().map(|vm| (vm.state, vm.host())).collect::<Vec<_>>();
+        tokio::time::timeout(PATIENCE, up).await.unwrap_or_else(|_| panic!("it is not up: {:?}", vms()));
+    }
+
+    /// As `told`, without the word that a host is silent: how soon that is missed is chance.
+    async fn told_of_power(&self, from: u64) -> Vec<u32> {
+        self.told(from).await.into_iter().filter(|code| *code != 12).collect()
+    }
+
+    /// An action or change is refused with this status, by a fault that says this, and by no event.
+    #[track_caller]
+    fn refused(answer: &Answer, status: u16, said: &str) {
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+        assert!(answer.body.contains("<fault>") && answer.body.contains(said), "{said} is not in {}", answer.body);
+    }
+}
+
+/// An attribute of the first element of a name.
+fn attribute(xml: &str, element: &str, name: &str) -> String {
+    let rest = xml.split_once(&format!("<{element} ")).expect(element).1;
+    let tag = rest.split_once('>').expect("a tag").0;
+    tag.split_once(&format!("{name}=\"")).expect(name).1.split('"').next().expect("a value").to_owned()
+}
+
+#[track_caller]
+fn done(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(answer.body.contains("<state>complete</state>"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn the_guides_requests_for_interfaces() {
+    let lab = Lab::new().await;
+    let (red, blue) = (lab.network("red", "", false).await, lab.network("blue", "<vlan id=\"7\"/>", false).await);
+    let nics = format!("/api/hosts/{}/nics", lab.id("host1"));
+    let (eth0, eth1) = (lab.nic("host1", "eth0"), lab.nic("host1", "eth1"));
+
+    let from = lab.position().await;
+    done(&lab.admin.post(&format!("{eth1}/attach"), format!("<action><network id=\"{red}\"/></action>")).await);
+    let shown = lab.admin.get(&eth1).await.body;
+    for part in [
+        &format!("<network href=\"/api/networks/{red}\" id=\"{red}\"/>"),
+        "<boot_protocol>none</boot_protocol>",
+        "<bridged>true</bridged>",
+        "<speed>1000000000</speed>",
+        "<mtu>1500</mtu>",
+        "<status><state>up</state></status>",
+        "<custom_configuration>false</custom_configuration>",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(attribute(&shown, "link", "href").contains("/nics/"), "{shown}");
+
+    let body = "<host_nic><ip address=\"192.168.7.129\" netmask=\"255.255.255.0\" gateway=\"192.168.7.1\"/></host_nic>";
+    let updated = lab.admin.ask(Method::PUT, &eth1, Some(body.into())).await;
+    assert_eq!(updated.status, StatusCode::OK, "{}", updated.body);
+    assert!(updated.body.contains("<boot_protocol>static</boot_protocol>"), "{}", updated.body);
+    assert!(updated.body.contains("address=\"192.168.7.129\""), "{}", updated.body);
+    done(&lab.admin.post(&format!("{eth1}/detach"), format!("<action><network id=\"{red}\"/></action>")).await);
+    assert_eq!(lab.told(from).await, [920, 1102, 922]);
+
+    let from = lab.position().await;
+    let management =
+        "<host_nic><name>eth0</name><network><name>rhevm</name></network><boot_protocol>dhcp</boot_protocol></host_nic>";
+    let body = format!(
+        "<action><host_nics>{management}<host_nic id=\"{}\"><name>eth1</name><network id=\"{red}\"/>\
+         <ip address=\"10.35.1.247\" netmask=\"255.255.254.0\" gateway=\"10.35.1.254\"/><boot_protocol>static</boot_protocol>\
+         </host_nic><checkConnectivity>true</checkConnectivity><connectivityTimeout>60</connectivityTimeout>\
+         <force>false</force></host_nics></action>",
+        eth1.rsplit('/').next().unwrap(),
+    );
+    done(&lab.admin.post(&format!("{nics}/setupnetworks"), body).await);
+    let bonded = format!(
+        "<action><host_nics><host_nic><name>bond0</name><network><name>rhevm</name></network>\
+         <boot_protocol>dhcp</boot_protocol><bonding><options><option name=\"mode\" value=\"1\"/></options><slaves>\
+         <host_nic><name>eth0</name></host_nic><host_nic id=\"{}\"/></slaves></bonding></host_nic></host_nics>\
+         <check_connectivity>true</check_connectivity></action>",
+        eth1.rsplit('/').next().unwrap(),
+    );
+    done(&lab.admin.post(&format!("{nics}/setupnetworks"), bonded).await);
+    assert_eq!(lab.told(from).await, [920, 922, 924, 920]);
+    let bond = lab.admin.get(&lab.nic("host1", "bond0")).await.body;
+    assert!(bond.contains("<option name=\"mode\" value=\"1\"/>") && bond.contains("address=\"192.168.0.11\""), "{bond}");
+    assert!(lab.admin.get(&eth0).await.body.contains("rel=\"master\""));
+    let json = lab.engine.admin().with("accept", "application/json").get(&nics).await.body;
+    assert!(json.contains("\"setupnetworks\"") && json.contains("\"bonding\":"), "{json}");
+    let blue_on_bond = format!("<action><network id=\"{blue}\"/></action>");
+    let refused = lab.admin.post(&format!("{}/attach", lab.nic("host1", "bond0")), blue_on_bond).await;
+    Lab::refused(&refused, 409, "bond0");
+}
+
+#[tokio::test]
+async fn a_bond_is_made_and_taken_apart() {
+    let lab = Lab::new().await;
+    let storage = lab.network("storage", "<usages/>", false).await;
+    let nics = format!("/api/hosts/{}/nics", lab.id("host1"));
+    let slaves = "<slaves><host_nic><name>eth1</name></host_nic><host_nic><name>eth2</name></host_nic></slaves>";
+    let bond = |name: &str, slaves: &str| {
+        format!("<host_nic><name>{name}</name><network id=\"{storage}\"/><bonding>{slaves}</bonding></host_nic>")
+    };
+    let before = lab.position().await;
+    let one = "<slaves><host_nic><name>eth1</name></host_nic></slaves>";
+    for (body, status, said) in [
+        (bond("bond4", one), 400, "two slaves"),
+        (bond("bond7", slaves), 400, "bond7"),
+        (bond("bond4", &slaves.replace("eth2", "eth9")), 400, "eth9"),
+        (bond("bond4", &slaves.replace("eth2", "eth0")), 409, "eth0"),
+        (bond("bond4", slaves).replace(&storage, "6efc0cfa-0000-0000-0000-000000000000"), 404, "6efc0cfa"),
+        (bond("bond4", slaves).replace(&storage, "red"), 400, "network.id red"),
+        (
+            "<host_nic><name>eth5</name></host_nic>".into(),
+            400,
+            "HostNIC [network.id|name, bonding.slaves.id|name] required for add",
+        ),
+        ("<host_nic><boot_protocol>bootp</boot_protocol></host_nic>".into(), 400, "bootp is not a member of BootProtocol"),
+    ] {
+        Lab::refused(&lab.admin.post(&nics, body).await, status, said);
+    }
+    assert_eq!(lab.position().await, before);
+    let made = lab.admin.post(&nics, bond("bond4", slaves)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let path = lab.nic("host1", "bond4");
+    assert_eq!(made.header("location"), path);
+    let gone = lab.admin.ask(Method::DELETE, &path, None).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.body);
+    assert_eq!(lab.admin.get(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(lab.told(before).await, [924, 920, 922, 926]);
+    let physical = lab.admin.ask(Method::DELETE, &lab.nic("host1", "eth1"), None).await;
+    Lab::refused(&physical, 400, "eth1 is no bond");
+}
+
+#[tokio::test]
+async fn what_is_refused_of_an_interface_names_it_and_leaves_no_event() {
+    let lab = Lab::new().await;
+    let red = lab.network("red", "", false).await;
+    let (eth0, eth1) = (lab.nic("host1", "eth0"), lab.nic("host1", "eth1"));
+    done(&lab.admin.post(&format!("{eth1}/attach"), format!("<action><network id=\"{red}\"/></action>")).await);
+    let setup = format!("/api/hosts/{}/nics/setupnetworks", lab.id("host1"));
+    let before = lab.position().await;
+    for (body, status, said) in [
+        ("<host_nic><ip address=\"1.2.3\" netmask=\"255.0.0.0\"/></host_nic>", 400, "ip.address 1.2.3"),
+        ("<host_nic><ip address=\"10.2.3.4\" netmask=\"255.0.255.0\"/></host_nic>", 400, "ip.netmask 255.0.255.0"),
+        ("<host_nic><ip address=\"10.2.3.4\"/></host_nic>", 400, "ip.netmask is missing"),
+        ("<host_nic><boot_protocol>static</boot_protocol></host_nic>", 400, "ip.address is missing"),
+        ("<host_nic><ip address=\"10.2.3.4\" netmask=\"255.0.0.0\" gateway=\"x\"/></host_nic>", 400, "ip.gateway x"),
+        ("<host_nic><name>eth7</name></host_nic>", 409, "name"),
+        ("<host_nic><mac address=\"00:00:00:00:00:01\"/></host_nic>", 409, "mac.address"),
+        ("<host_nic><network><name>green</name></network></host_nic>", 404, "green"),
+        ("<host_nic><network><name>rhevm</name></network></host_nic>", 409, "rhevm"),
+        ("<host_nic><bonding><slaves/></bonding></host_nic>", 400, "eth1 is no bond"),
+        ("<host_nic><mtu>x</mtu></host_nic>", 400, "mtu"),
+    ] {
+        Lab::refused(&lab.admin.ask(Method::PUT, &eth1, Some(body.into())).await, status, said);
+    }
+    for (path, body, status, said) in [
+        (&format!("{eth1}/attach"), "<action/>".to_owned(), 400, "Action [network.id|name] required for attach"),
+        (&format!("{eth1}/attach"), "<action><network><name>rhevm</name></network></action>".into(), 409, "eth1"),
+        (&format!("{eth0}/detach"), "<action/>".into(), 400, "rhevm"),
+        (&format!("{eth0}/detach"), format!("<action><network id=\"{red}\"/></action>"), 409, "eth0"),
+        (&setup, "<action/>".into(), 400, "Action [hostNics] required for setupNetworks"),
+        (&setup, "<action><host_nics/></action>".into(), 400, "rhevm"),
+        (
+            &setup,
+            "<action><host_nics/><connectivity_timeout>-1</connectivity_timeout></action>".into(),
+            400,
+            "connectivity_timeout",
+        ),
+        (&setup, "<action><host_nics><host_nic id=\"x\"/></host_nics></action>".into(), 400, "host_nic.id x"),
+    ] {
+        Lab::refused(&lab.admin.post(path, body).await, status, said);
+    }
+    assert_eq!(lab.position().await, before);
+}
+
+#[tokio::test]
+async fn a_change_that_cuts_the_host_off_is_taken_back() {
+    let lab = Lab::new().await;
+    let red = lab.network("red", "", false).await;
+    let from = lab.position().await;
+    lab.simulator().cut_next("192.168.0.11");
+    let body = format!(
+        "<action><host_nics><host_nic><name>eth0</name><network><name>rhevm</name></network></host_nic>\
+         <host_nic><name>eth1</name><network id=\"{red}\"/></host_nic></host_nics>\
+         <check_connectivity>true</check_connectivity><connectivity_timeout>5</connectivity_timeout></action>"
+    );
+    let setup = format!("/api/hosts/{}/nics/setupnetworks", lab.id("host1"));
+    Lab::refused(&lab.admin.post(&setup, body.clone()).await, 400, "taken back");
+    assert_eq!(lab.host("host1").networks.len(), 1);
+    assert_eq!(lab.told(from).await, [1103]);
+    done(&lab.admin.post(&setup, body.clone()).await);
+    assert_eq!(lab.host("host1").networks.len(), 2);
+    lab.simulator().cut_next("192.168.0.11");
+    let forced = body.replace(&format!("<host_nic><name>eth1</name><network id=\"{red}\"/></host_nic>"), "<force>true</force>");
+    Lab::refused(&lab.admin.post(&setup, forced).await, 400, "does not answer");
+    lab.until("host1", |host| host.status == HostStatus::NonResponsive).await;
+}
+
+#[tokio::test]
+async fn networks_that_are_not_saved_are_lost_at_a_reboot() {
+    let lab = Lab::new().await;
+    let (red, blue) = (lab.network("red", "", false).await, lab.network("blue", "<vlan id=\"7\"/>", false).await);
+    let attach = async |nic: &str, network: &str| {
+        let path = format!("{}/attach", lab.nic("host1", nic));
+        done(&lab.admin.post(&path, format!("<action><network id=\"{network}\"/></action>")).await);
+    };
+    let from = lab.position().await;
+    attach("eth1", &red).await;
+    done(&lab.admin.post(&format!("/api/hosts/{}/commitnetconfig", lab.id("host1")), "<action/>").await);
+    attach("eth2", &blue).await;
+    assert_eq!(lab.told(from).await, [920, 1104, 920]);
+    lab.simulator().kill_host("192.168.0.11");
+    lab.until("host1", |host| host.status == HostStatus::NonResponsive).await;
+    assert_eq!(lab.host("host1").networks.len(), 3);
+    lab.simulator().revive_host("192.168.0.11");
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    assert_eq!(lab.host("host1").networks.len(), 2, "blue was not saved");
+    let codes = lab.told(from).await;
+    assert_eq!(codes[3..], [12, 9003, 922, 14]);
+}
+
+#[tokio::test]
+async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() {
+    let lab = Lab::new().await;
+    let from = lab.position().await;
+    let red = lab.network("red", "", true).await;
+    lab.until("host1", |host| host.status == HostStatus::NonOperational).await;
+    let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
+    assert!(shown.contains("<status><state>non_operational</state><detail>network_unreachable</detail></status>"), "{shown}");
+    lab.until("host2", |host| host.status == HostStatus::NonOperational).await;
+    let attach = format!("{}/attach", lab.nic("host1", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    lab.simulator().set_link("host1.example.com:eth1", false);
+    lab.until("host1", |host| host.status == HostStatus::NonOperational).await;
+    assert!(lab.admin.get(&lab.nic("host1", "eth1")).await.body.contains("<status><state>down</state></status>"));
+    lab.simulator().set_link("host1.example.com:eth1", true);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    let codes = lab.told(from).await;
+    for code in [519, 920, 13, 610, 603, 609] {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
+    let cluster = format!("/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks/{red}");
+    let optional = "<network><required>false</required></network>".to_owned();
+    assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(optional)).await.status, StatusCode::OK);
+    lab.until("host2", |host| host.status == HostStatus::Up).await;
+}
+
+/// Power management as the estate has it.
+const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><address>192.168.0.111</address>\
+                     <username>admin</username><password>redhat</password></power_management>";
+
+#[tokio::test]
+async fn fencing_by_hand() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    let fence = async |kind: &str| {
+        lab.admin.post(&format!("{host}/fence"), format!("<action><fence_type>{kind}</fence_type></action>")).await
+    };
+    Lab::refused(&fence("restart").await, 409, "Power management is not enabled");
+    let before = lab.position().await;
+    let put = async |power: &str| lab.admin.ask(Method::PUT, &host, Some(format!("<host>{power}</host>"))).await;
+    for (power, status, said) in [
+        (POWER.replace("ipmilan", "lever"), 409, "lever"),
+        (POWER.replace("<address>192.168.0.111</address>", ""), 400, "power_management.type is missing"),
+        (POWER.replace("<username>admin</username>", ""), 400, "power_management.username is missing"),
+        (POWER.replace("admin", &"x".repeat(300)), 400, "username"),
+        (POWER.replace("192.168.0.111", "a b"), 400, "power_management.address"),
+        (POWER.replace("<enabled>true", "<enabled>perhaps"), 400, "power_management.enabled"),
+        (POWER.replace("<username>", "<pm_proxies><pm_proxy><type>moon</type></pm_proxy></pm_proxies><username>"), 400, "moon"),
+    ] {
+        Lab::refused(&put(&power).await, status, said);
+    }
+    Lab::refused(&fence("blow").await, 400, "blow is not a member of FenceType");
+    Lab::refused(&lab.admin.post(&format!("{host}/fence"), "<action/>").await, 400, "Action [fenceType] required for fence");
+    assert_eq!(lab.position().await, before);
+
+    let shown = put(POWER).await.body;
+    assert!(shown.contains("<power_management type=\"ipmilan\">") && !shown.contains("redhat"), "{shown}");
+    let status = async || {
+        let answer = fence("status").await;
+        done(&answer);
+        let rest = answer.body.split_once("<power_management>").expect("power").1;
+        rest.split_once("<state>").expect("a state").1.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(status().await, "on");
+    Lab::refused(&fence("start").await, 409, "up status");
+    Lab::refused(&fence("stop").await, 409, "up status");
+    Lab::refused(&fence("manual").await, 409, "up status");
+    let from = lab.position().await;
+    done(&fence("restart").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    done(&lab.admin.post(&format!("{host}/deactivate"), "<action/>").await);
+    lab.until("host1", |host| host.status == HostStatus::Maintenance).await;
+    done(&fence("stop").await);
+    assert_eq!(status().await, "off");
+    done(&fence("start").await);
+    assert_eq!(status().await, "on");
+    let codes = lab.told_of_power(from).await;
+    assert_eq!(codes, [605, 41, 13, 600, 15, 605, 21, 605, 605, 20, 605]);
+}
+
+#[tokio::test]
+async fn further_agents_are_used_where_the_first_fails() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    let agents = "<agents><agent type=\"ipmilan\"><address>192.168.0.111</address><username>admin</username><password>redhat</password>\
+                  <options><option name=\"secure\" value=\"false\"/></options><concurrent>false</concurrent><order>2</order></agent></agents>";
+    let power =
+        POWER.replace("192.168.0.111", "192.168.0.99").replace("</power_management>", &format!("{agents}</power_management>"));
+    let put = lab.admin.ask(Method::PUT, &host, Some(format!("<host>{power}</host>"))).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.body);
+    for part in [
+        "<agent type=\"ipmilan\">",
+        "<concurrent>false</concurrent>",
+        "<order>2</order>",
+        "<option name=\"secure\" value=\"false\"/>",
+    ] {
+        assert!(put.body.contains(part), "{part} is not in {}", put.body);
+    }
+    let from = lab.position().await;
+    done(&lab.admin.post(&format!("{host}/fence"), "<action><fence_type>restart</fence_type></action>").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    assert_eq!(lab.told_of_power(from).await, [605, 9007, 9007, 41, 13]);
+    let alone = power.split_once("<agents>").unwrap().0.to_owned() + "<agents/></power_management>";
+    lab.admin.ask(Method::PUT, &host, Some(format!("<host>{alone}</host>"))).await;
+    let from = lab.position().await;
+    let failed = lab.admin.post(&format!("{host}/fence"), "<action><fence_type>restart</fence_type></action>").await;
+    Lab::refused(&failed, 400, "192.168.0.99");
+    let status = lab.admin.post(&format!("{host}/fence"), "<action><fence_type>status</fence_type></action>").await;
+    assert!(status.status == StatusCode::OK && status.body.contains("<state>failed</state>"), "{}", status.body);
+    assert_eq!(lab.told(from).await, [605, 107, 9002, 605, 9001]);
+}
+
+#[tokio::test]
+async fn a_silent_host_is_fenced_and_what_is_highly_available_runs_elsewhere() {
+    let lab = Lab::new().await;
+    let id = lab.id("host1");
+    lab.admin.ask(Method::PUT, &format!("/api/hosts/{id}"), Some(format!("<host>{POWER}</host>"))).await;
+    lab.runs("important", "<high_availability><enabled>true</enabled></high_availability>", id).await;
+    let from = lab.position().await;
+    lab.simulator().kill_host("192.168.0.11");
+    lab.up_on(lab.id("host2")).await;
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    let codes = lab.told(from).await;
+    for code in [12, 142, 605, 143, 506, 121, 13] {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn vms_leave_a_host_that_became_non_operational() {
+    let lab = Lab::new().await;
+    let red = lab.network("red", "", false).await;
+    let attach = format!("{}/attach", lab.nic("host2", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    lab.runs("guest", "", lab.id("host1")).await;
+    let cluster = format!("/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks/{red}");
+    let required = "<network><required>true</required></network>".to_owned();
+    assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(required)).await.status, StatusCode::OK);
+    lab.up_on(lab.id("host2")).await;
+    assert_eq!(lab.host("host1").status, HostStatus::NonOperational);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
+    let lab = Lab::new().await;
+    let before = lab.position().await;
+    let host = |name: &str, more: &str| {
+        format!("<host><name>{name}</name><address>192.168.0.13</address><root_password>redhat</root_password>{more}</host>")
+    };
+    let at = |address: &str| host("host3", "").replace("192.168.0.13", address);
+    for (body, status, said) in [
+        ("<host/>".to_owned(), 400, "Host [name, address] required for add"),
+        (host("host3", "").replace("<root_password>redhat</root_password>", ""), 400, "root password"),
+        (host("host3", "").replace("redhat", "wrong"), 409, "root password"),
+        (host("host1", ""), 400, "name is already in use"),
+        (host("host 3", ""), 400, "name has characters"),
+        (host(&"x".repeat(256), ""), 400, "name is too long"),
+        (at("no host"), 400, "address"),
+        (at(&"x".repeat(256)), 400, "address"),
+        (at("192.168.0.11"), 409, "192.168.0.11"),
+        (at("192.168.0.77"), 409, "192.168.0.77"),
+        (host("host3", "<cluster><name>nowhere</name></cluster>"), 404, "Cluster: name=nowhere"),
+        (host("host3", "<storage_manager priority=\"11\">false</storage_manager>"), 400, "storage_manager.priority"),
+        (host("host3", "<storage_manager priority=\"high\">false</storage_manager>"), 400, "storage_manager.priority"),
+        (host("host3", "<port>0</port>"), 400, "port"),
+        (host("host3", "<port>65536</port>"), 400, "port"),
+        (host("host3", &format!("<comment>{}</comment>", "x".repeat(4001))), 400, "comment"),
+        (host("host3", "<ksm><enabled>maybe</enabled></ksm>"), 400, "ksm.enabled"),
+    ] {
+        Lab::refused(&lab.admin.post("/api/hosts", body).await, status, said);
+    }
+    let path = format!("/api/hosts/{}", lab.id("host1"));
+    for (body, status, said) in [
+        ("<host id=\"6efc0cfa-0000-0000-0000-000000000000\"/>", 409, "id"),
+        ("<host><address>192.168.0.13</address></host>", 409, "maintenance"),
+        ("<host><name>host2</name></host>", 400, "name is already in use"),
+    ] {
+        Lab::refused(&lab.admin.ask(Method::PUT, &path, Some(body.into())).await, status, said);
+    }
+    for (action, body, status, said) in [
+        ("activate", "<action/>", 409, "up already"),
+        ("approve", "<action/>", 409, "registered itself"),
+        ("install", "<action/>", 400, "Action [rootPassword] required for install"),
+        ("install", "<action><root_password>redhat</root_password></action>", 409, "up status"),
+        ("forceselectspm", "<action/>", 409, "no data center that has storage"),
+        ("iscsidiscover", "<action/>", 400, "Action [iscsi.address] required for iscsiDiscover"),
+        (
+            "iscsilogin",
+            "<action><iscsi><address>x</address></iscsi></action>",
+            400,
+            "Action [iscsi.target] required for iscsiLogin",
+        ),
+        ("iscsidiscover", "<action><iscsi><address>192.168.0.77</address></iscsi></action>", 409, "192.168.0.77"),
+    ] {
+        Lab::refused(&lab.admin.post(&format!("{path}/{action}"), body).await, status, said);
+    }
+    assert_eq!(lab.admin.ask(Method::DELETE, &path, None).await.status, StatusCode::CONFLICT);
+    assert_eq!(lab.position().await, before);
+}
+
+#[tokio::test]
+async fn a_host_shows_what_it_is() {
+    let lab = Lab::new().await;
+    let path = format!("/api/hosts/{}", lab.id("host1"));
+    let shown = lab.admin.get(&path).await.body;
+    for part in [
+        "<certificate><organization>Simulated</organization><subject>O=Simulated,CN=192.168.0.11</subject></certificate>",
+        "<libvirt_version major=\"0\" minor=\"10\" build=\"2\" revision=\"0\" full_version=\"libvirt-0.10.2-18.el6_4.9\"/>",
+        "<manufacturer>Simulated</manufacturer>",
+        "rel=\"hooks\"",
+        "rel=\"forceselectspm\"",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    let hooks = lab.admin.get(&format!("{path}/hooks")).await.body;
+    assert!(hooks.contains("<event_name>before_vm_start</event_name>"), "{hooks}");
+    let hook = lab.admin.get(&format!("{path}/hooks/{}", attribute(&hooks, "hook", "id"))).await.body;
+    assert!(hook.contains("<name>50_hostusb</name>"), "{hook}");
+    let json = lab.engine.admin().with("accept", "application/json").get(&path).await.body;
+    assert!(json.contains("\"libvirt_version\"") && json.contains("\"certificate\""), "{json}");
+}
+
+#[tokio::test]
+async fn memory_policy_reaches_the_host() {
+    let lab = Lab::new().await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    for (ksm, pages) in [("false", "false"), ("true", "true")] {
+        let body = format!(
+            "<host><ksm><enabled>{ksm}</enabled></ksm><transparent_hugepages><enabled>{pages}</enabled></transparent_hugepages></host>"
+        );
+        let put = lab.admin.ask(Method::PUT, &host, Some(body)).await;
+        assert!(put.body.contains(&format!("<ksm><enabled>{ksm}</enabled></ksm>")), "{}", put.body);
+    }
+    let statistics = lab.admin.get(&format!("{host}/statistics")).await.body;
+    let names = [
+        "memory.total",
+        "memory.used",
+        "memory.free",
+        "memory.buffers",
+        "memory.cached",
+        "swap.total",
+        "swap.free",
+        "swap.used",
+        "swap.cached",
+        "ksm.cpu.current",
+        "cpu.current.user",
+        "cpu.current.system",
+        "cpu.current.idle",
+        "cpu.load.avg.5m",
+    ];
+    for name in names {
+        assert!(statistics.contains(&format!("<name>{name}</name>")), "{name} is not in {statistics}");
+    }
+    let nic = lab.admin.get(&format!("{}/statistics", lab.nic("host1", "eth1"))).await.body;
+    for name in ["data.current.rx", "data.current.tx", "errors.total.rx", "errors.total.tx"] {
+        assert!(nic.contains(&format!("<name>{name}</name>")), "{name} is not in {nic}");
+    }
+}
