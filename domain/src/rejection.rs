@@ -17,6 +17,8 @@ pub enum Class {
     Unavailable,
     /// What it was decided on is not as the caller last saw it.
     Stale,
+    /// The engine itself is wrong.
+    Internal,
 }
 
 /// A refused command.
@@ -363,6 +365,7 @@ keys! {
     StepUnknown "ACTION_TYPE_NO_STEP" NotFound "Cannot ${action} ${type}. The job has no such step.",
     StepWithoutParent "ACTION_TYPE_NO_PARENT" BadParameters "Cannot ${action} ${type}. The step that it is to be part of is not there, or has ended.",
     TooMany "ACTION_TYPE_FAILED_TOO_MANY" Conflict "Cannot ${action} ${type}. There must not be more than ${limit}.",
+    Internal "CAN_DO_ACTION_GENERAL_FAILURE" Internal "The engine could not carry the command out: ${detail}. Its own log says more.",
     LogUnavailable "EVENT_LOG_UNAVAILABLE" Unavailable "The event log cannot be written: ${detail}.",
     VersionStale "PRECONDITION_FAILED" Stale "Cannot change what has changed since it was read: ${what} is at version ${found}, not ${expected}.",
     CreationRepeated "IDEMPOTENCY_KEY_USED" Conflict "The Idempotency-Key ${key} was used before.",

@@ -25,7 +25,9 @@ use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, audit::Auditor, codec, replay, snapshot, unavailable};
+use super::{
+    Commit, MAX_BATCH, Options, Outcome, Published, Request, audit::Auditor, broken, codec, replay, snapshot, unavailable,
+};
 use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord, SqliteLog};
 
 /// A command that waits for its decision, and who waits for the answer.
@@ -165,7 +167,7 @@ impl Committer {
             Ok(Err(rejection)) => Decision::Refused(rejection),
             Err(_) => {
                 tracing::error!(command = ?submission.command, "a decision panicked");
-                Decision::Refused(unavailable("the command could not be decided"))
+                Decision::Refused(broken("its decision broke off"))
             }
         };
         let decided = Decided { submission, decision };
@@ -211,31 +213,36 @@ impl Committer {
                 let mut again = gathered.commands;
                 again.extend(std::mem::take(&mut self.gathered).commands);
                 match self.catch_up().await {
-                    Ok(()) => again.into_iter().for_each(|decided| self.decide(decided.submission)),
-                    Err(error) => self.refuse(again, &error),
+                    Ok(true) => again.into_iter().for_each(|decided| self.decide(decided.submission)),
+                    // Decided again they would come to the same, for ever.
+                    Ok(false) => {
+                        tracing::error!(head, "the log refuses events although it has not moved on");
+                        self.refuse(again, &broken("the event log refuses its events"));
+                    }
+                    Err(error) => self.refuse(again, &unavailable(&error.detail)),
                 }
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::error!(%error, "the event log cannot be written");
                 let mut all = gathered.commands;
                 all.extend(std::mem::take(&mut self.gathered).commands);
-                self.refuse(all, &error);
+                self.refuse(all, &unavailable(&error.detail));
             }
         }
     }
 
     /// Takes back what is not durable, and says so to all who wait for it.
-    fn refuse(&mut self, commands: Vec<Decided>, error: &crate::log::Unavailable) {
+    fn refuse(&mut self, commands: Vec<Decided>, refusal: &Rejection) {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         for Decided { submission, .. } in commands {
             // Who does not wait any more is not told.
-            let _ = submission.reply.send(Err(unavailable(&error.detail)));
+            let _ = submission.reply.send(Err(refusal.clone()));
         }
     }
 
-    /// Folds in what somebody else appended, and publishes it.
-    async fn catch_up(&mut self) -> Result<(), crate::log::Unavailable> {
+    /// Folds in what somebody else appended, and publishes it; false where there is nothing.
+    async fn catch_up(&mut self) -> Result<bool, crate::log::Unavailable> {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         let events = replay::events_after(&self.log, self.world.position).await?;
@@ -246,7 +253,7 @@ impl Committer {
         if !events.is_empty() {
             self.publish(&Arc::new(self.world.clone()), &events);
         }
-        Ok(())
+        Ok(!events.is_empty())
     }
 
     fn publish(&mut self, world: &Arc<World>, events: &[Recorded]) {

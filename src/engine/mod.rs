@@ -314,6 +314,11 @@ impl Engine {
     }
 }
 
+/// The refusal that a command found the engine itself wrong.
+fn broken(detail: impl std::fmt::Display) -> Rejection {
+    Rejection::new(Key::Internal).with("detail", detail)
+}
+
 /// The refusal that a command could not be made durable.
 fn unavailable(detail: impl std::fmt::Display) -> Rejection {
     Rejection::new(Key::LogUnavailable).with("detail", detail)

@@ -103,6 +103,7 @@ fn status_of(class: Class) -> u16 {
         Class::NotFound => 404,
         Class::Conflict => 409,
         Class::Stale => 412,
+        Class::Internal => 500,
         Class::Unavailable => 503,
     }
 }
