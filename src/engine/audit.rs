@@ -8,7 +8,7 @@ use evirt_domain::world::World;
 use evirt_projections::audit::{self, FloodKey};
 use evirt_projections::inventory::OWN_ORIGIN;
 
-use crate::log::{AuditFilter, AuditQuery, AuditReferences, AuditRow, EventLog, Severity, SqliteLog, Unavailable};
+use crate::log::{AuditQuery, AuditReferences, AuditRow, EventLog, Severity, SqliteLog, Unavailable};
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
 const MAX_REMEMBERED: usize = 10_000;
@@ -24,9 +24,10 @@ impl Auditor {
     pub async fn remember(log: &SqliteLog, until: Micros) -> Result<Self, Unavailable> {
         let longest = audit::FACTS.iter().map(|fact| fact.flood_seconds).max().unwrap_or(0);
         let since = until.saturating_sub(Micros::from(longest) * 1_000_000);
-        let query = AuditQuery { filter: AuditFilter::Between(since, until + 1), ..AuditQuery::newest(MAX_REMEMBERED as u64) };
+        // Newest first, by position: a condition on the time would have all entries of that time sorted, and there may be many.
+        let newest = log.audit(AuditQuery::newest(MAX_REMEMBERED as u64)).await?;
         let mut told = HashMap::new();
-        for entry in log.audit(query).await? {
+        for entry in newest.into_iter().take_while(|entry| entry.recorded_at >= since) {
             let of = entry.row.references;
             let about = [of.user, of.vm, of.host, of.template, of.cluster, of.data_center, of.storage_domain];
             if let Some(key) = FloodKey::of(entry.row.code, about) {
