@@ -71,9 +71,9 @@ def state(collection, name):
     return read
 
 
-def connect(url, password, ca_file, **more):
+def connect(url, password, ca_file, user="admin@internal", **more):
     trust = {"ca_file": ca_file} if ca_file else {"insecure": True}
-    return API(url=url, username="admin@internal", password=password, persistent_auth=True, **trust, **more)
+    return API(url=url, username=user, password=password, persistent_auth=True, **trust, **more)
 
 
 def entry_point(api, options, password):

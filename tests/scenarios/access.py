@@ -6,44 +6,15 @@ usage: SDK/bin/python tests/scenarios/access.py --url URL [--ca-file FILE]      
 It needs a fresh engine. Each check is a line; the exit status tells whether all hold.
 """
 import argparse
-import contextlib
 import os
 import sys
-import warnings
 
-warnings.simplefilter("ignore")
-from ovirtsdk.api import API
-from ovirtsdk.infrastructure.errors import RequestError
-from ovirtsdk.xml import params
-
-results = []
-
-
-def check(title, holds, seen=None):
-    """Notes whether something holds, and what was seen where it does not."""
-    results.append(bool(holds))
-    print(f"ok   {title}" if holds else f"FAIL {title}: {seen!r}", flush=True)
-
-
-def equal(title, seen, expected):
-    check(title, seen == expected, seen)
-
-
-@contextlib.contextmanager
-def refused(title, status, *words):
-    """What is done inside has to end in a fault of that status whose reason or detail has all the words."""
-    try:
-        yield
-    except RequestError as error:
-        text = f"{error.reason} {error.detail}"
-        check(title, error.status == status and all(word in text for word in words), (error.status, text))
-    else:
-        check(title, False, "it was not refused")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from scenario import check, connect as connected, equal, params, refused, results
 
 
 def connect(options, user, password, **more):
-    trust = {"ca_file": options.ca_file} if options.ca_file else {"insecure": True}
-    return API(url=options.url, username=user, password=password, persistent_auth=True, **trust, **more)
+    return connected(options.url, password, options.ca_file, user, **more)
 
 
 def roles(api):
