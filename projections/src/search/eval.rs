@@ -168,6 +168,17 @@ pub enum Seek {
     Uuid(Uuid),
 }
 
+/// What every match satisfies, as far as indices could answer it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sought {
+    /// One condition.
+    Hint(Hint),
+    /// All of these.
+    All(Vec<Sought>),
+    /// One of these at least.
+    Any(Vec<Sought>),
+}
+
 /// A search made ready for one entity's rows.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -266,13 +277,18 @@ impl Plan {
         (page - 1).saturating_mul(page_size)..page.saturating_mul(page_size)
     }
 
-    /// What every match satisfies, as far as an index could answer it: the equalities that are not one of several.
+    /// What every match satisfies, as far as an index could answer it: of several conditions of which one suffices, all have to be such.
+    pub fn sought(&self) -> Option<Sought> {
+        self.filter.as_ref().and_then(Node::sought)
+    }
+
+    /// The conditions that every match satisfies, as far as an index could answer them.
     pub fn index_hint(&self) -> Vec<Hint> {
-        let mut hints = Vec::new();
-        if let Some(filter) = &self.filter {
-            filter.collect_hints(&mut hints);
+        match self.sought() {
+            Some(Sought::Hint(hint)) => vec![hint],
+            Some(Sought::All(parts)) => parts.into_iter().filter_map(Sought::hint).collect(),
+            Some(Sought::Any(_)) | None => Vec::new(),
         }
-        hints
     }
 }
 
@@ -493,12 +509,30 @@ impl Node {
         }
     }
 
-    fn collect_hints(&self, hints: &mut Vec<Hint>) {
+    fn sought(&self) -> Option<Sought> {
         match self {
-            Node::All(parts) => parts.iter().for_each(|part| part.collect_hints(hints)),
-            Node::Any(_) => {}
-            Node::Test(test) => hints.extend(test.hint(None)),
-            Node::Related(entity, test) => hints.extend(test.hint(Some(*entity))),
+            Node::All(parts) => {
+                let mut known = Vec::new();
+                for part in parts.iter().filter_map(Node::sought) {
+                    match part {
+                        Sought::All(parts) => known.extend(parts),
+                        part => known.push(part),
+                    }
+                }
+                (!known.is_empty()).then_some(Sought::All(known))
+            }
+            Node::Any(parts) => parts.iter().map(Node::sought).collect::<Option<_>>().map(Sought::Any),
+            Node::Test(test) => test.hint(None).map(Sought::Hint),
+            Node::Related(entity, test) => test.hint(Some(*entity)).map(Sought::Hint),
+        }
+    }
+}
+
+impl Sought {
+    fn hint(self) -> Option<Hint> {
+        match self {
+            Sought::Hint(hint) => Some(hint),
+            _ => None,
         }
     }
 }
