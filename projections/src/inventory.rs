@@ -267,6 +267,11 @@ fn scan<T: Resource>(view: View<'_>, plan: &Plan, page: Page) -> Vec<Arc<T>> {
     lister.sorted(T::table(view.world).values())
 }
 
+/// Identifiers that include all that a search finds, where indices know them and they are no more than `many`.
+pub fn candidates(view: View<'_>, plan: &Plan, many: usize) -> Option<Vec<Uuid>> {
+    seek::of_entity(view.world, plan.entity(), &plan.sought()?, many)
+}
+
 struct Lister<'a, 'p, K> {
     view: View<'a>,
     plan: &'p Plan,

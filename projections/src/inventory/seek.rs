@@ -173,7 +173,7 @@ fn found<T: Resource>(world: &World, hint: &Hint) -> Option<Found<T>> {
         }
         Find::Related(follow) => {
             let own = Sought::Hint(Hint { reference: None, ..hint.clone() });
-            for id in of_entity(world, hint.reference?, &own)? {
+            for id in of_entity(world, hint.reference?, &own, MAX_MEANT)? {
                 follow(world, id, &mut found);
             }
         }
@@ -205,20 +205,20 @@ pub(super) fn prefix<'s>(sought: &'s Sought, field: &str) -> Option<&'s str> {
     }
 }
 
-/// The identifiers of another entity that a condition on it finds.
-fn of_entity(world: &World, entity: Entity, own: &Sought) -> Option<Vec<Uuid>> {
-    fn ids<T: Resource>(world: &World, own: &Sought) -> Option<Vec<Uuid>> {
-        candidates::<T>(world, own, MAX_MEANT).map(|ids| ids.into_iter().map(Into::into).collect())
+/// Identifiers of an entity that include all that a search finds.
+pub(super) fn of_entity(world: &World, entity: Entity, own: &Sought, many: usize) -> Option<Vec<Uuid>> {
+    fn ids<T: Resource>(world: &World, own: &Sought, many: usize) -> Option<Vec<Uuid>> {
+        candidates::<T>(world, own, many).map(|ids| ids.into_iter().map(Into::into).collect())
     }
     match entity {
-        Entity::Vm => ids::<evirt_domain::vm::Vm>(world, own),
-        Entity::Host => ids::<evirt_domain::host::Host>(world, own),
-        Entity::Cluster => ids::<evirt_domain::cluster::Cluster>(world, own),
-        Entity::DataCenter => ids::<evirt_domain::data_center::DataCenter>(world, own),
-        Entity::StorageDomain => ids::<evirt_domain::storage::StorageDomain>(world, own),
-        Entity::Network => ids::<evirt_domain::network::Network>(world, own),
-        Entity::Template => ids::<evirt_domain::template::Template>(world, own),
-        Entity::User => ids::<evirt_domain::access::User>(world, own),
+        Entity::Vm => ids::<evirt_domain::vm::Vm>(world, own, many),
+        Entity::Host => ids::<evirt_domain::host::Host>(world, own, many),
+        Entity::Cluster => ids::<evirt_domain::cluster::Cluster>(world, own, many),
+        Entity::DataCenter => ids::<evirt_domain::data_center::DataCenter>(world, own, many),
+        Entity::StorageDomain => ids::<evirt_domain::storage::StorageDomain>(world, own, many),
+        Entity::Network => ids::<evirt_domain::network::Network>(world, own, many),
+        Entity::Template => ids::<evirt_domain::template::Template>(world, own, many),
+        Entity::User => ids::<evirt_domain::access::User>(world, own, many),
         _ => None,
     }
 }

@@ -166,6 +166,8 @@ pub enum Seek {
     Int(i64),
     /// It is this UUID.
     Uuid(Uuid),
+    /// It is a number or a moment from the first on and before the second.
+    Within(i64, i64),
 }
 
 /// What every match satisfies, as far as indices could answer it.
@@ -216,6 +218,10 @@ enum Check {
     Uuid { id: Uuid, negated: bool },
     Within { from: i64, until: i64, negated: bool },
 }
+
+/// What a search asks of a related entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Condition<'p>(&'p Test);
 
 #[derive(Clone, Debug)]
 struct SortKey {
@@ -280,6 +286,15 @@ impl Plan {
     /// What every match satisfies, as far as an index could answer it: of several conditions of which one suffices, all have to be such.
     pub fn sought(&self) -> Option<Sought> {
         self.filter.as_ref().and_then(Node::sought)
+    }
+
+    /// The conditions on related entities of a kind. Each holds where one of them satisfies it, no matter which.
+    pub fn conditions_on(&self, entity: Entity) -> Vec<Condition<'_>> {
+        let mut found = Vec::new();
+        if let Some(filter) = &self.filter {
+            filter.collect_conditions(entity, &mut found);
+        }
+        found
     }
 
     /// The conditions that every match satisfies, as far as an index could answer them.
@@ -509,6 +524,14 @@ impl Node {
         }
     }
 
+    fn collect_conditions<'p>(&'p self, entity: Entity, found: &mut Vec<Condition<'p>>) {
+        match self {
+            Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| part.collect_conditions(entity, found)),
+            Node::Related(of, test) if *of == entity => found.push(Condition(test)),
+            Node::Related(..) | Node::Test(_) => {}
+        }
+    }
+
     fn sought(&self) -> Option<Sought> {
         match self {
             Node::All(parts) => {
@@ -525,6 +548,18 @@ impl Node {
             Node::Test(test) => test.hint(None).map(Sought::Hint),
             Node::Related(entity, test) => test.hint(Some(*entity)).map(Sought::Hint),
         }
+    }
+}
+
+impl Condition<'_> {
+    /// Whether a related row satisfies it.
+    pub fn is_satisfied_by(&self, row: &dyn Searchable) -> bool {
+        self.0.passes(row)
+    }
+
+    /// What every row that satisfies it has, as far as an index of those rows could answer it.
+    pub fn hint(&self) -> Option<Hint> {
+        self.0.hint(None)
     }
 }
 
@@ -562,7 +597,16 @@ impl Test {
             Check::Enum { spellings, negated: false } => {
                 (Seek::Texts(spellings.iter().map(|&spelling| spelling.to_owned()).collect()), false)
             }
+            Check::Rank { members, operator, rank } => {
+                let fitting = members.iter().enumerate().filter(|(n, _)| operator.holds(n.cmp(rank)));
+                (Seek::Texts(fitting.map(|(_, member)| member.internal.to_owned()).collect()), false)
+            }
             Check::Int(Operator::Equal, number) => (Seek::Int(*number), false),
+            Check::Int(Operator::Greater | Operator::GreaterOrEqual, number) => (Seek::Within(*number, i64::MAX), false),
+            Check::Int(Operator::Less | Operator::LessOrEqual, number) => {
+                (Seek::Within(i64::MIN, number.saturating_add(1)), false)
+            }
+            Check::Within { from, until, negated: false } => (Seek::Within(*from, *until), false),
             Check::Uuid { id, negated: false } => (Seek::Uuid(*id), false),
             _ => return None,
         };
