@@ -177,20 +177,35 @@ pub struct Stamp {
     pub correlation_id: Arc<str>,
 }
 
+/// A kind of event.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// What the log calls it.
+    pub name: &'static str,
+    /// The present version of its shape.
+    pub schema: u32,
+    /// Reads a payload of that version.
+    pub decode: fn(&str) -> Result<Event, String>,
+}
+
 macro_rules! event_kinds {
     ($($module:ident :: $name:ident $schema:literal,)*) => {
         /// Everything that can happen. Once written an event never changes: a new shape is a new schema version, and old ones are upcast.
         #[derive(Clone, Debug, PartialEq)]
-        #[allow(missing_docs, clippy::large_enum_variant)]
-        pub enum Event { $($name(crate::$module::$name),)* }
+        #[allow(missing_docs)]
+        pub enum Event { $($name(Box<crate::$module::$name>),)* }
 
         $(impl From<crate::$module::$name> for Event {
-            fn from(event: crate::$module::$name) -> Self { Self::$name(event) }
+            fn from(event: crate::$module::$name) -> Self { Self::$name(Box::new(event)) }
         })*
 
         impl Event {
-            /// Every kind with its present schema version.
-            pub const KINDS: &'static [(&'static str, u32)] = &[$((stringify!($name), $schema),)*];
+            /// Every kind.
+            pub const KINDS: &'static [Kind] = &[$(Kind {
+                name: stringify!($name),
+                schema: $schema,
+                decode: |payload| serde_json::from_str(payload).map(Self::$name).map_err(|error| format!("{}: {error}", stringify!($name))),
+            },)*];
 
             /// The kind, as the log names it.
             pub fn kind(&self) -> &'static str {
@@ -207,17 +222,15 @@ macro_rules! event_kinds {
                 match self { $(Self::$name(event) => serde_json::to_string(event),)* }.unwrap_or_default()
             }
 
-            /// Reads an event of the present schema version; older ones go through `crate::upcast` first.
+            /// Reads an event of the present schema version; older ones have to be upcast first. Who reads many looks their kinds up once.
             pub fn decode(kind: &str, payload: &str) -> Result<Self, String> {
-                match kind {
-                    $(stringify!($name) => serde_json::from_str(payload).map(Self::$name).map_err(|e| format!("{kind}: {e}")),)*
-                    _ => Err(format!("{kind} is no kind of event")),
-                }
+                let kind = Self::KINDS.iter().find(|known| known.name == kind).ok_or_else(|| format!("{kind} is no kind of event"))?;
+                (kind.decode)(payload)
             }
 
             /// What happened, as the thing that folds.
             pub fn as_fold(&self) -> &dyn Fold {
-                match self { $(Self::$name(event) => event,)* }
+                match self { $(Self::$name(event) => &**event,)* }
             }
         }
     };

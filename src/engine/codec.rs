@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use evirt_domain::context::Actor;
-use evirt_domain::event::{Event, Recorded};
+use evirt_domain::event::{Event, Kind, Recorded};
 use evirt_domain::ids::UserId;
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use crate::log::chain::Link;
@@ -18,8 +19,9 @@ const SYSTEM: &str = "system";
 /// What the log writes before a user's id.
 const USER: &str = "user:";
 
-/// The present schema version of every kind of event.
-static PRESENT: LazyLock<HashMap<&str, u32>> = LazyLock::new(|| Event::KINDS.iter().copied().collect());
+/// The kinds of events by their names.
+static KINDS: LazyLock<HashMap<&str, Kind, RandomState>> =
+    LazyLock::new(|| Event::KINDS.iter().map(|kind| (kind.name, *kind)).collect());
 
 /// An event as it is appended.
 pub(super) fn record(recorded: &Recorded) -> NewRecord {
@@ -55,8 +57,8 @@ impl Decoder {
             None if link.actor == SYSTEM => Actor::System,
             None => return Err(corrupt(format!("{:?} is no actor", link.actor))),
         };
-        let present = *PRESENT.get(link.kind).ok_or_else(|| corrupt(format!("{} is no kind of event", link.kind)))?;
-        let upcast = upcast(link.kind, link.schema, present, link.payload).map_err(|error| corrupt(error.to_string()))?;
+        let kind = KINDS.get(link.kind).ok_or_else(|| corrupt(format!("{} is no kind of event", link.kind)))?;
+        let upcast = upcast(link.kind, link.schema, kind.schema, link.payload).map_err(|error| corrupt(error.to_string()))?;
         let payload = upcast.map_or(Cow::Borrowed(link.payload), Cow::Owned);
         Ok(Recorded {
             position: link.position,
@@ -66,7 +68,7 @@ impl Decoder {
             actor,
             correlation_id: self.correlation_id(link.correlation_id),
             causation: link.causation,
-            event: Event::decode(link.kind, &payload).map_err(corrupt)?,
+            event: (kind.decode)(&payload).map_err(corrupt)?,
         })
     }
 

@@ -67,7 +67,7 @@ async fn try_write(data: PathBuf, stores: &Stores, world: Arc<World>) -> anyhow:
 
 /// Names the rules that a World was folded by: a fingerprint of this program's version and of all kinds of events.
 fn rules() -> u32 {
-    let kinds: String = Event::KINDS.iter().map(|(kind, schema)| format!("{kind}{schema},")).collect();
+    let kinds: String = Event::KINDS.iter().map(|kind| format!("{}{},", kind.name, kind.schema)).collect();
     let fingerprint = digest(&SHA256, format!("{} {kinds}", env!("CARGO_PKG_VERSION")).as_bytes());
     fingerprint.as_ref().iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
 }

@@ -511,7 +511,8 @@ fn every_kind_is_written_as_it_always_was() {
     let bless = std::env::var_os("EVIRT_BLESS").is_some_and(|v| v == "1");
     let samples = samples();
     let kinds: Vec<_> = samples.iter().map(|e| (e.kind(), e.schema())).collect();
-    assert_eq!(kinds, Event::KINDS, "one sample of each kind, in order");
+    let known: Vec<_> = Event::KINDS.iter().map(|kind| (kind.name, kind.schema)).collect();
+    assert_eq!(kinds, known, "one sample of each kind, in order");
     for event in samples {
         let path = directory().join(format!("{}.v{}.json", event.kind(), event.schema()));
         let written = format!("{}\n", event.payload());
@@ -528,7 +529,7 @@ fn every_kind_is_written_as_it_always_was() {
 #[test]
 fn every_golden_file_is_of_a_kind() {
     let known: BTreeSet<String> =
-        Event::KINDS.iter().flat_map(|(kind, schema)| (1..=*schema).map(move |v| format!("{kind}.v{v}.json"))).collect();
+        Event::KINDS.iter().flat_map(|kind| (1..=kind.schema).map(move |v| format!("{}.v{v}.json", kind.name))).collect();
     for entry in std::fs::read_dir(directory()).expect("the directory") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         assert!(known.contains(&name), "{name}");
