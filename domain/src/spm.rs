@@ -38,7 +38,11 @@ pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool 
         | Task::ActivateStorageDomain { domain }
         | Task::DeactivateStorageDomain { domain }
         | Task::DetachStorageDomain { domain } => attached(domain),
-        Task::CreateDisk { disk } | Task::ExtendDisk { disk, .. } | Task::RemoveDisk { disk } => of_disk(disk),
+        Task::CreateDisk { disk }
+        | Task::ExtendDisk { disk, .. }
+        | Task::RemoveDisk { disk }
+        | Task::ImportImage { disk, .. }
+        | Task::ExportDisk { disk, .. } => of_disk(disk),
         Task::RemoveVm { vm } => world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| of_disk(&d.disk))),
         _ => false,
     };

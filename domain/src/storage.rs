@@ -6,6 +6,7 @@ mod provision;
 use serde::{Deserialize, Serialize};
 
 pub use attach::*;
+pub(crate) use provision::check_config;
 pub use provision::*;
 
 use crate::data_center::DataCenter;
@@ -40,6 +41,13 @@ impl StorageKind {
     /// Whether it is made of block devices rather than files.
     pub fn is_block(self) -> bool {
         matches!(self, Self::Iscsi | Self::Fcp)
+    }
+}
+
+impl DomainClass {
+    /// Whether disks or exports grow on it: nothing grows on an ISO domain, and of images their service takes care.
+    pub fn has_space(self) -> bool {
+        matches!(self, Self::Data | Self::Export)
     }
 }
 
@@ -80,6 +88,9 @@ pub struct DomainStorage {
     pub kind: StorageKind,
     pub connections: Vec<StorageConnectionId>,
     pub luns: Vec<DomainLun>,
+    /// The address of the service that keeps images; empty for what hosts reach.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
 }
 
 /// A logical unit of a storage domain.
@@ -91,16 +102,18 @@ pub struct DomainLun {
 }
 
 impl DomainStorage {
+    /// Nowhere yet.
+    pub fn of(kind: StorageKind) -> Self {
+        Self { kind, connections: Vec::new(), luns: Vec::new(), service: String::new() }
+    }
+
     /// What the connections say, put together.
     pub fn located(&self, world: &World) -> Storage {
         let config = |id: &StorageConnectionId| world.storage_connections.get(id).map(|c| c.config.clone());
         let server = self.connections.first().filter(|_| !self.kind.is_block()).and_then(config);
+        let service = || ConnectionConfig { address: self.service.clone(), ..ConnectionConfig::of(self.kind) };
         let lun = |lun: &DomainLun| Lun { id: lun.id.clone(), portal: lun.connection.as_ref().and_then(config) };
-        Storage {
-            server: server.unwrap_or_else(|| ConnectionConfig::of(self.kind)),
-            connection: None,
-            luns: self.luns.iter().map(lun).collect(),
-        }
+        Storage { server: server.unwrap_or_else(service), connection: None, luns: self.luns.iter().map(lun).collect() }
     }
 }
 

@@ -20,6 +20,7 @@ use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
+use evirt_domain::image::StoredImage;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
 use evirt_domain::quota::{Quota, QuotaStrained, Resource, Strain};
@@ -486,7 +487,15 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
-        Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
+        Event::DiskAdded(e) => match &e.from {
+            Some(image) => at.draft(2027).disk(e.disk).with("RepoImageName", image.name.clone()),
+            None => at.draft(2020).disk(e.disk),
+        },
+        Event::DiskCreated(e) if import(at, e.disk).is_some() => imported(at, 2028, e.disk),
+        Event::DiskCreationFailed(e) if import(at, e.disk).is_some() => imported(at, 2029, e.disk).reason(&e.reason),
+        Event::DiskExportStarted(e) => exported(at.draft(2030), e.disk, &e.to),
+        Event::DiskExported(e) => exported(at.report(2031, exports(e.disk)), e.disk, &e.to),
+        Event::DiskExportFailed(e) => exported(at.report(2032, exports(e.disk)), e.disk, &e.to).reason(&e.reason),
         Event::DiskCreated(e) => at.report(disk_code(at, e.disk, 97, 2021), creates(e.disk)).disk(e.disk),
         Event::DiskCreationFailed(e) => {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
@@ -889,12 +898,42 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         | Task::FenceHost { .. }
         | Task::CreateStorageDomain { .. }
         | Task::CreateDisk { .. }
+        | Task::ImportImage { .. }
+        | Task::ExportDisk { .. }
         | Task::ExtendDisk { .. } => return None,
     })
 }
 
 fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
     move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+fn exports(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ExportDisk { disk: own, .. } if *own == disk)
+}
+
+/// What an export says: its entry is about the image domain.
+fn exported<'a>(draft: Draft<'a>, disk: DiskId, to: &StoredImage) -> Draft<'a> {
+    let name = draft.scene.storage_domain(to.domain).map(|domain| domain.config.name.clone()).unwrap_or_default();
+    draft.disk(disk).with("DestinationStorageDomainName", name).with("RepoImageName", to.name.clone())
+}
+
+/// The work by which a disk is made from an image.
+fn import<'a>(at: Scene<'a>, disk: DiskId) -> Option<&'a StoredImage> {
+    let job = evirt_domain::job::open_job(at.before, imports(disk))?;
+    match &job.task {
+        Task::ImportImage { from, .. } => Some(from),
+        _ => None,
+    }
+}
+
+fn imports(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ImportImage { disk: own, .. } if *own == disk)
+}
+
+fn imported(at: Scene<'_>, code: u32, disk: DiskId) -> Draft<'_> {
+    let name = import(at, disk).map(|image| image.name.clone()).unwrap_or_default();
+    at.report(code, imports(disk)).disk(disk).with("RepoImageName", name)
 }
 
 fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {

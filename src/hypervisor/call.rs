@@ -250,6 +250,39 @@ pub enum Call {
         domain: Uuid,
     },
 
+    /// What service of images is at this address? Answers [`Reply::ImageService`].
+    FindImageService {
+        /// The address.
+        address: String,
+    },
+    /// Answers [`Reply::Images`].
+    ListImages {
+        /// The service's address.
+        service: String,
+    },
+    /// Makes a volume of an image, in the image's format. Answers [`Reply::Volume`].
+    ImportImage {
+        /// The service's address.
+        service: String,
+        /// The image.
+        image: Uuid,
+        /// The new volume.
+        volume: VolumeRef,
+        /// Whether the new one takes room only as it is written.
+        sparse: bool,
+    },
+    /// Makes an image of a volume that no machine uses. Answers [`Reply::Done`].
+    ExportImage {
+        /// The volume.
+        volume: VolumeRef,
+        /// The service's address.
+        service: String,
+        /// The new image's id.
+        image: Uuid,
+        /// Its name.
+        name: String,
+    },
+
     /// Starts a virtual machine; it powers up, or is paused where the spec says so. Answers [`Reply::Done`].
     /// Launching what already runs there with the same generation changes nothing.
     Launch {
@@ -439,6 +472,10 @@ pub enum CallKind {
     CopyVolume,
     MergeVolume,
     ListVolumes,
+    FindImageService,
+    ListImages,
+    ImportImage,
+    ExportImage,
     Launch,
     Resume,
     Pause,
@@ -468,7 +505,19 @@ impl CallKind {
     /// Calls that change nothing: they are not remembered, and the same id asks afresh.
     pub fn only_reads(self) -> bool {
         use CallKind::*;
-        matches!(self, Probe | CheckStorage | DomainSpace | ListFiles | DiscoverTargets | ListLuns | ListVolumes | ListVms)
+        matches!(
+            self,
+            Probe
+                | CheckStorage
+                | DomainSpace
+                | ListFiles
+                | DiscoverTargets
+                | ListLuns
+                | ListVolumes
+                | FindImageService
+                | ListImages
+                | ListVms
+        )
     }
 }
 
@@ -535,6 +584,10 @@ impl Call {
             Call::CopyVolume { to, .. } => (Kind::CopyVolume, to.volume, to.domain),
             Call::MergeVolume { volume } => (Kind::MergeVolume, volume.volume, volume.domain),
             Call::ListVolumes { domain } => (Kind::ListVolumes, *domain, NO_HOST),
+            Call::FindImageService { address } => (Kind::FindImageService, named(address), NO_HOST),
+            Call::ListImages { service } => (Kind::ListImages, named(service), NO_HOST),
+            Call::ImportImage { volume, .. } => (Kind::ImportImage, volume.volume, volume.domain),
+            Call::ExportImage { image, .. } => (Kind::ExportImage, *image, NO_HOST),
             Call::Launch { host, vm } => (Kind::Launch, vm.id, *host),
             Call::Resume { vm } => (Kind::Resume, *vm, NO_HOST),
             Call::Pause { vm } => (Kind::Pause, *vm, NO_HOST),
@@ -597,6 +650,10 @@ pub enum Reply {
     },
     /// Files of an ISO domain, by name.
     Files(Vec<FileFacts>),
+    /// A service of images.
+    ImageService(ImageServiceFacts),
+    /// Images.
+    Images(Vec<ImageFacts>),
     /// iSCSI targets.
     Targets(Vec<TargetFacts>),
     /// Logical units.

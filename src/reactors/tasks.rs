@@ -72,6 +72,8 @@ impl Work<'_> {
                 let outcome = self.delete_disks(world, &[*disk]).await;
                 self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;
             }
+            Task::ImportImage { disk, from } => self.import_image(world, *disk, from).await,
+            Task::ExportDisk { disk, to } => self.export_disk(world, *disk, to).await,
             Task::RemoveVm { vm } => {
                 let disks: Vec<DiskId> = world.vms.get(vm).map(|v| v.disks.iter().map(|d| d.disk).collect()).unwrap_or_default();
                 let outcome = self.delete_disks(world, &disks).await;

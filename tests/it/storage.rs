@@ -337,6 +337,7 @@ async fn quotas_warn_and_then_refuse() {
     let disks = format!("/api/storagedomains/{domain}/disks");
     lab.create(&disks, &disk(1, "")).await;
     lab.create(&disks, &disk(13, &own)).await;
+    lab.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
     let codes = lab.codes().await;
     assert!(codes.contains(&3013) && codes.contains(&3016), "{codes:?}");
     assert_eq!(lab.json(&format!("{limits}/{domain}")).await["usage"].as_f64(), Some(13.0));
@@ -498,4 +499,66 @@ async fn an_iscsi_domain_grows_by_logical_units() {
     assert_eq!(after["storage"]["volume_group"]["logical_unit"].as_array().unwrap().len(), 2);
     assert_eq!(lab.json(&format!("{one}/storageconnections")).await["storage_connection"].as_array().unwrap().len(), 2);
     assert!(lab.codes().await.contains(&972));
+}
+
+#[tokio::test]
+async fn disks_are_made_of_images_and_images_of_disks() {
+    let lab = Lab::start().await;
+    let data = lab.active("data1", "data", "/data1").await;
+    let found = lab.json("/api/storagedomains?search=name%3Dovirt-image-repository").await["storage_domain"][0].clone();
+    assert_eq!((&found["type"], &found["status"]["state"]), (&"image".into(), &"unattached".into()), "{found}");
+    let rels: Vec<_> = found["link"].as_array().unwrap().iter().map(|link| link["rel"].as_str().unwrap()).collect();
+    assert_eq!(rels, ["permissions", "images"]);
+    let repository = format!("/api/storagedomains/{}", found["id"].as_str().unwrap());
+    let images = lab.json(&format!("{repository}/images")).await["image"].clone();
+    let image = |name: &str| {
+        let named = images.as_array().unwrap().iter().find(|image| image["name"] == name);
+        named.unwrap()["href"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(lab.json(&image("CirrOS 0.3.1")).await["storage_domain"]["id"], found["id"]);
+    let to = |name: &str| format!("<action><storage_domain><name>{name}</name></storage_domain></action>");
+    let import = format!("{}/import", image("CirrOS 0.3.1"));
+    lab.refused(Method::POST, &import, "<action/>", 400, "[storageDomain.id|name] required for doImport").await;
+    lab.refused(Method::POST, &import, &to("ghost"), 404, "ghost").await;
+    lab.refused(Method::POST, &import, &to("ovirt-image-repository"), 400, "of type image").await;
+    lab.refused(Method::POST, &format!("{}/import", image("rescue CD")), &to("data1"), 400, "rescue CD").await;
+    let nothing = format!("{repository}/images/00000000-0000-0000-0000-00000000dead");
+    lab.refused(Method::POST, &format!("{nothing}/import"), &to("data1"), 404, "dead").await;
+    assert_eq!(lab.admin.get(&nothing).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(lab.admin.get(&format!("/api/storagedomains/{data}/images")).await.status, StatusCode::NOT_FOUND);
+    let attached = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    lab.refused(Method::POST, &attached, "<storage_domain><name>ovirt-image-repository</name></storage_domain>", 400, "image")
+        .await;
+    lab.ok(Method::POST, &import, &to("data1")).await;
+    let disk = lab.json("/api/disks").await["disk"][0].clone();
+    assert_eq!((&disk["size"], &disk["format"], &disk["status"]["state"]), (&41_126_400.into(), &"cow".into(), &"ok".into()));
+
+    let address = "<storage><type>glance</type><address>images.example.com</address></storage>";
+    let add = |rest: &str| format!("<storage_domain><type>image</type>{rest}</storage_domain>");
+    let all = "/api/storagedomains";
+    lab.refused(Method::POST, all, &add(address), 400, "[name] required for add").await;
+    lab.refused(Method::POST, all, &add("<name>images</name><storage><type>glance</type></storage>"), 400, "storage.address")
+        .await;
+    lab.refused(Method::POST, all, &add(&format!("<name>i</name>{}", address.replace("images", "no"))), 409, "no.example").await;
+    lab.create(all, &add(&format!("<name>images</name>{address}"))).await;
+    lab.refused(Method::POST, all, &add(&format!("<name>again</name>{address}")), 409, "images").await;
+    let id = disk["id"].as_str().unwrap();
+    for place in ["/api".to_owned(), format!("/api/storagedomains/{data}"), format!("{attached}/{data}")] {
+        let export = format!("{place}/disks/{id}/export");
+        lab.refused(Method::POST, &export, "<action/>", 400, "[storageDomain.id|name] required for doExport").await;
+        lab.refused(Method::POST, &export, &to("data1"), 400, "of type data").await;
+        lab.ok(Method::POST, &export, &to("images")).await;
+    }
+    let images = lab.json("/api/storagedomains?search=name%3Dimages").await["storage_domain"][0]["href"].clone();
+    let exported = lab.json(&format!("{}/images", images.as_str().unwrap())).await["image"].clone();
+    assert_eq!(exported.as_array().map(Vec::len), Some(3), "{exported}");
+    assert_eq!(exported[0]["name"], disk["name"]);
+    lab.ok(Method::POST, &format!("{}/import", exported[0]["href"].as_str().unwrap()), &to("data1")).await;
+    lab.engine.server().simulator.unreachable_export("images.example.com");
+    assert_eq!(lab.admin.get(&format!("{}/images", images.as_str().unwrap())).await.status, StatusCode::BAD_REQUEST);
+    lab.ok(Method::DELETE, images.as_str().unwrap(), "").await;
+    let codes = lab.codes().await;
+    for code in [2027, 2028, 2030, 2031] {
+        assert!(codes.contains(&code), "{code} is not among {codes:?}");
+    }
 }

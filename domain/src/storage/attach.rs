@@ -33,6 +33,9 @@ pub(super) fn attach(
     data_center: &DataCenter,
 ) -> Result<Vec<Event>, Rejection> {
     let data = domain.class == DomainClass::Data;
+    if domain.class == DomainClass::Image {
+        return Err(ATTACH.no(Key::DomainTypeIllegal).with("class", domain.class.name()));
+    }
     if data_center.master.is_none() && !data {
         return Err(ATTACH.no(Key::DomainNeedsData));
     }

@@ -19,7 +19,12 @@ use crate::world::{NameKind, World};
 /// The most logical units that one storage domain may have.
 pub const MAX_LUNS: usize = 256;
 
-fn check_config(act: Act, world: &World, id: Option<StorageDomainId>, config: &StorageDomainConfig) -> Result<(), Rejection> {
+pub(crate) fn check_config(
+    act: Act,
+    world: &World,
+    id: Option<StorageDomainId>,
+    config: &StorageDomainConfig,
+) -> Result<(), Rejection> {
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
@@ -52,7 +57,7 @@ fn settle(
     asked: &Storage,
 ) -> Result<(DomainStorage, Vec<Event>), Rejection> {
     let kind = asked.kind();
-    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut storage = DomainStorage::of(kind);
     let mut made: Vec<StorageConnectionAdded> = Vec::new();
     let in_use = |by: &StorageDomain| act.no(Key::StorageConnectionExists).with("name", &by.config.name);
     if kind == StorageKind::Glance {
@@ -96,7 +101,7 @@ fn units(
     kind: StorageKind,
     luns: &[Lun],
 ) -> Result<(DomainStorage, Vec<Event>), Rejection> {
-    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut storage = DomainStorage::of(kind);
     let mut made: Vec<StorageConnectionAdded> = Vec::new();
     check::range(act, "storage.logical_unit", luns.len() as i64, 1, MAX_LUNS as i64)?;
     for lun in luns {
@@ -427,7 +432,7 @@ impl Decide for FinishStorageDomainExtension {
     }
 }
 
-/// Removes a storage domain that is attached nowhere; local storage is detached with it.
+/// Removes a storage domain that is attached nowhere; local storage is detached with it. What a service keeps stays there.
 ///
 /// Destroying one forgets it together with what lies on it, also where it is attached and not active; its storage keeps the data.
 #[derive(Clone, Debug)]
@@ -469,7 +474,7 @@ impl Decide for RemoveStorageDomain {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let detached = self.detached(world, act, domain)?;
-        let Some(host) = self.host.filter(|_| !self.destroy) else {
+        let Some(host) = self.host.filter(|_| !self.destroy && domain.class != DomainClass::Image) else {
             let mut events = forgotten(world, act, &[self.domain])?;
             events.extend(detached);
             events.extend(gone(world, domain, self.destroy));
@@ -533,10 +538,10 @@ pub enum SpaceLevel {
 }
 
 impl StorageDomain {
-    /// Whether it has room. Nothing grows on an ISO domain.
+    /// Whether it has room.
     pub fn space_level(&self) -> SpaceLevel {
         match () {
-            () if self.class == DomainClass::Iso => SpaceLevel::Enough,
+            () if !self.class.has_space() => SpaceLevel::Enough,
             () if self.available < crate::disk::CRITICAL_SPACE => SpaceLevel::Critical,
             () if self.available < self.available.saturating_add(self.used) / 100 * LOW_SPACE_PERCENT => SpaceLevel::Low,
             () => SpaceLevel::Enough,

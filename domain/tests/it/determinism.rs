@@ -14,6 +14,7 @@ use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
 use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
+use evirt_domain::image::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -118,11 +119,14 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::RemoveStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
-        Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::CreateDisk { disk } | Task::ImportImage { disk, .. } => {
+            Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) })
+        }
         Task::ExtendStorageDomain { domain, luns, .. } => {
             Box::new(FinishStorageDomainExtension { job, domain, luns, outcome: dice.outcome((500 * GIB, GIB)) })
         }
         Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
+        Task::ExportDisk { disk, .. } => Box::new(FinishDiskExport { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::ChangeDevice { vm, device, change } => {
@@ -196,13 +200,39 @@ fn quota_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide
     }
 }
 
+/// Any command about images.
+fn image_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide> {
+    let id = StorageDomainId(Uuid::from_u128(0x1111));
+    let domain = world.storage_domains.values().find(|d| d.class == DomainClass::Image).map(|d| d.id);
+    let service = ImageService { id, name: name.clone(), address: "glance.example.com".into() };
+    let active = |d: &&Arc<StorageDomain>| d.class == DomainClass::Data && d.is_in(AttachmentStatus::Active);
+    match (domain, dice.below(3)) {
+        (None, 0) => Box::new(ReportImageService { service }),
+        (None, _) => {
+            let config = StorageDomainConfig { name, description: String::new(), comment: String::new() };
+            Box::new(AddImageDomain { config, service: dice.outcome(service) })
+        }
+        (Some(to), 0) => {
+            let idle = world.disks.values().find(|d| d.status == DiskStatus::Ok && d.vms.is_empty());
+            Box::new(ExportDisk { disk: idle.map_or_else(|| dice.of(&world.disks, |d| d.id), |d| d.id), to })
+        }
+        (Some(from), _) => {
+            let image = Uuid::from_u128(dice.below(3) as u128);
+            let facts = ImageFacts { id: image, name, format: "qcow2".into(), size: GIB };
+            let to = world.storage_domains.values().find(active).map_or(from, |d| d.id);
+            Box::new(ImportImage { from, image, to, found: dice.outcome(vec![facts]) })
+        }
+    }
+}
+
 /// Any command about storage beyond the plain ones.
 fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
     let connection = dice.of(&world.storage_connections, |c| c.id);
     let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(14) {
+    match dice.below(16) {
+        14 | 15 => image_command(dice, world, name),
         13 => {
             // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
             let luns = vec![DomainLun { id: name, connection: None }];

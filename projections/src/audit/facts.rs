@@ -560,6 +560,36 @@ pub const FACTS: &[Fact] = &[
     normal(2020, "USER_ADD_DISK", "Disk ${DiskAlias} is being added[ by ${UserName}]."),
     normal(2021, "USER_ADD_DISK_FINISHED_SUCCESS", "Disk ${DiskAlias} was added."),
     error(2022, "USER_ADD_DISK_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added[: ${Reason}]."),
+    normal(
+        2027,
+        "USER_IMPORT_IMAGE",
+        "Image ${RepoImageName} is being imported to storage domain ${StorageDomainName}[ by ${UserName}].",
+    ),
+    normal(
+        2028,
+        "USER_IMPORT_IMAGE_FINISHED_SUCCESS",
+        "Image ${RepoImageName} was imported to storage domain ${StorageDomainName} as disk ${DiskAlias}[ by ${UserName}].",
+    ),
+    error(
+        2029,
+        "USER_IMPORT_IMAGE_FINISHED_FAILURE",
+        "Image ${RepoImageName} could not be imported to storage domain ${StorageDomainName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        2030,
+        "USER_EXPORT_IMAGE",
+        "Disk ${DiskAlias} is being exported to image domain ${DestinationStorageDomainName}[ by ${UserName}].",
+    ),
+    normal(
+        2031,
+        "USER_EXPORT_IMAGE_FINISHED_SUCCESS",
+        "Disk ${DiskAlias} was exported to image domain ${DestinationStorageDomainName}[ by ${UserName}].",
+    ),
+    error(
+        2032,
+        "USER_EXPORT_IMAGE_FINISHED_FAILURE",
+        "Disk ${DiskAlias} could not be exported to image domain ${DestinationStorageDomainName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(3000, "USER_ADD_QUOTA", "Quota ${QuotaName} was created[ by ${UserName}]."),
     normal(3002, "USER_UPDATE_QUOTA", "Quota ${QuotaName} was changed[ by ${UserName}]."),
     normal(3004, "USER_DELETE_QUOTA", "Quota ${QuotaName} was removed[ by ${UserName}]."),

@@ -2,11 +2,12 @@
 
 use evirt_domain::host::{HostFacts, ProbeFailure};
 use evirt_domain::ids::HostId;
+use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
 
 use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
-use crate::reactors::{host_facts, storage_spec};
+use crate::reactors::{self, host_facts, storage_spec};
 
 /// The operation that all questions belong to: calls that only read are answered afresh each time.
 const QUESTION: OperationId = OperationId(0);
@@ -40,6 +41,24 @@ pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> 
     let call = Call::CheckStorage { host: host.0, storage: spec };
     match ask(driver, call).await {
         Ok(Reply::Storage(facts)) => Ok(facts),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks what service of images is at an address, or why none answers.
+pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<ImageService, String> {
+    match ask(driver, Call::FindImageService { address: address.to_owned() }).await {
+        Ok(Reply::ImageService(facts)) => Ok(reactors::image_service(&facts)),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks a service for its images.
+pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageFacts>, String> {
+    match ask(driver, Call::ListImages { service: service.to_owned() }).await {
+        Ok(Reply::Images(found)) => Ok(found.into_iter().map(reactors::image).collect()),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
     }

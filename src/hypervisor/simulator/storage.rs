@@ -158,6 +158,11 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    /// Whether a storage domain can be read.
+    pub(super) fn check_readable(&self, domain: Uuid) -> Result<(), DriverError> {
+        self.live_domain(domain).map(drop)
+    }
+
     /// No running virtual machine has a disk or a CD there.
     fn check_unused(&self, id: Uuid) -> Result<(), DriverError> {
         let by_disk = self.world.users.keys().any(|volume| volume.domain == id);

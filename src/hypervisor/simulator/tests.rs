@@ -210,6 +210,8 @@ async fn a_node_registers_itself_until_it_is_approved() {
     lab.does(Call::Install { host: HOST1, address, root_password: None }).await;
     lab.seen = lab.simulator.observe();
     tokio::time::sleep(Duration::from_secs(60)).await;
+    // Services of images are offered again.
+    assert!(matches!(lab.seen.try_recv(), Ok(Observation::ImageServiceOffered(_))));
     assert!(lab.seen.try_recv().is_err());
 }
 

@@ -1,6 +1,7 @@
 //! How the jobs of storage domains and disks are carried out.
 
 use evirt_domain::ids::*;
+use evirt_domain::image::{FinishDiskExport, StoredImage};
 use evirt_domain::storage::*;
 use evirt_domain::{World, disk};
 use uuid::Uuid;
@@ -200,6 +201,34 @@ impl Work<'_> {
         }
         .await;
         self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    /// The address of the service behind an image domain.
+    fn service(&self, world: &World, image: &StoredImage) -> Result<String, String> {
+        Ok(world.storage_domains.get(&image.domain).ok_or("the image domain is gone")?.storage.service.clone())
+    }
+
+    pub(super) async fn import_image(&self, world: &World, id: DiskId, from: &StoredImage) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let (service, volume) = (self.service(world, from)?, speak::volume(disk));
+            match self.ask(Call::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
+                Reply::Volume(facts) => Ok(facts.actual_bytes as i64),
+                other => Err(format!("the driver answered {other:?}")),
+            }
+        }
+        .await;
+        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    pub(super) async fn export_disk(&self, world: &World, id: DiskId, to: &StoredImage) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let (service, volume) = (self.service(world, to)?, speak::volume(disk));
+            self.ask(Call::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await.map(drop)
+        }
+        .await;
+        self.submit(FinishDiskExport { job: self.job, disk: id, outcome }).await;
     }
 
     pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {
