@@ -88,7 +88,7 @@ impl DataCenter {
         let Some(master) = self.master.and_then(|id| world.storage_domains.get(&id)) else {
             return DataCenterStatus::Uninitialized;
         };
-        match master.attachment.as_ref().map(|a| a.status) {
+        match master.attachment_in(self.id).map(|a| a.status) {
             None => DataCenterStatus::Uninitialized,
             Some(AttachmentStatus::Maintenance) => DataCenterStatus::Maintenance,
             Some(AttachmentStatus::Active) if self.spm.is_some() => DataCenterStatus::Up,
@@ -304,7 +304,7 @@ impl RemoveDataCenter {
         if domains.len() > 1 {
             return Err(act.no(Key::DataCenterHasDomains));
         }
-        if domains.iter().any(|d| d.is_in(AttachmentStatus::Active)) {
+        if domains.iter().any(|d| d.is_active_in(self.data_center)) {
             return Err(act.no(Key::DataCenterHasActiveDomains));
         }
         if domains.iter().any(|d| world.disks_on(d.id).next().is_some()) {
@@ -344,9 +344,9 @@ impl Decide for RemoveDataCenter {
         if current.status(world) == DataCenterStatus::Up {
             return Err(act.no(Key::DataCenterActive));
         }
-        let inside = |d: &StorageDomain| d.attachment.is_some_and(|a| a.data_center == self.data_center);
-        let domains: Vec<_> = world.storage_domains.values().filter(|d| inside(d)).collect();
-        if domains.iter().any(|d| d.is_in(AttachmentStatus::Locked)) {
+        let inside = |d: &StorageDomain| d.attachment_in(self.data_center);
+        let domains: Vec<_> = world.storage_domains.values().filter(|d| inside(d).is_some()).collect();
+        if domains.iter().any(|d| inside(d).is_some_and(|a| a.status == AttachmentStatus::Locked)) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let mut events = if self.force { self.by_force(world, act, &domains)? } else { self.orderly(world, act, &domains)? };

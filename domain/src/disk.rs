@@ -287,8 +287,7 @@ impl AddDisk {
         let data_center = vm.and_then(|v| world.data_center_of(v.config.cluster)).map(|dc| dc.id);
         let usable = |d: &StorageDomain| {
             d.class == DomainClass::Data
-                && d.attachment
-                    .as_ref()
+                && d.attachment()
                     .is_some_and(|a| a.status == AttachmentStatus::Active && (vm.is_none() || Some(a.data_center) == data_center))
         };
         let wanted = self.storage_domain.or_else(|| {

@@ -473,8 +473,7 @@ impl Decide for ChangeQuotaLimit {
             LimitChange::Storage(limit) => {
                 check::range(act, "limit", limit.gib, UNLIMITED, MAX_LIMIT)?;
                 if let Some(domain) = limit.domain {
-                    let attached = world.storage_domain(domain)?.attachment.map(|a| a.data_center);
-                    if attached != Some(current.data_center) {
+                    if world.storage_domain(domain)?.attachment_in(current.data_center).is_none() {
                         return Err(act.no(Key::QuotaLimitElsewhere));
                     }
                 }

@@ -29,15 +29,14 @@ fold!(SpmForced, DataCenter data_center, |e, world, at| {
 
 /// Whether work on the storage of a data center is open, which its manager carries out.
 pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool {
-    let attached = |domain: &StorageDomainId| {
-        world.storage_domains.get(domain).and_then(|d| d.attachment).is_some_and(|a| a.data_center == data_center)
-    };
+    let attached =
+        |domain: &StorageDomainId| world.storage_domains.get(domain).is_some_and(|d| d.attachment_in(data_center).is_some());
     let of_disk = |disk: &DiskId| world.disks.get(disk).is_some_and(|d| attached(&d.storage_domain));
     let at_work = |task: &Task| match task {
-        Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain } => attached(domain),
+        Task::AttachStorageDomain { data_center: of, .. }
+        | Task::ActivateStorageDomain { data_center: of, .. }
+        | Task::DeactivateStorageDomain { data_center: of, .. }
+        | Task::DetachStorageDomain { data_center: of, .. } => *of == data_center,
         Task::CreateDisk { disk }
         | Task::ExtendDisk { disk, .. }
         | Task::RemoveDisk { disk }

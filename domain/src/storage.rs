@@ -162,7 +162,8 @@ pub struct StorageDomain {
     pub storage: DomainStorage,
     pub format: StorageFormat,
     pub state: DomainState,
-    pub attachment: Option<Attachment>,
+    /// By data center. An ISO domain may be in several, all others in one.
+    pub attachments: Vec<Attachment>,
     /// In bytes.
     pub available: i64,
     /// In bytes.
@@ -185,12 +186,27 @@ impl StorageDomain {
     }
 
     pub(crate) fn data_center<'a>(&self, world: &'a World) -> Option<&'a DataCenter> {
-        self.attachment.and_then(|a| world.data_centers.get(&a.data_center)).map(|dc| &**dc)
+        self.attachment().and_then(|a| world.data_centers.get(&a.data_center)).map(|dc| &**dc)
     }
 
-    /// Whether it stands so in its data center.
+    /// Its only attachment, where it is no ISO domain; of those of an ISO domain the first.
+    pub fn attachment(&self) -> Option<Attachment> {
+        self.attachments.first().copied()
+    }
+
+    /// How it stands in a data center.
+    pub fn attachment_in(&self, data_center: DataCenterId) -> Option<Attachment> {
+        self.attachments.iter().find(|a| a.data_center == data_center).copied()
+    }
+
+    /// Whether it stands so in a data center of its.
     pub fn is_in(&self, status: AttachmentStatus) -> bool {
-        self.attachment.is_some_and(|a| a.status == status)
+        self.attachments.iter().any(|a| a.status == status)
+    }
+
+    /// Whether the data center can use it.
+    pub fn is_active_in(&self, data_center: DataCenterId) -> bool {
+        self.attachment_in(data_center).is_some_and(|a| a.status == AttachmentStatus::Active)
     }
 }
 
@@ -209,7 +225,7 @@ fold!(StorageDomainAdded, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Creating, attachment: None, available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Creating, attachments: Vec::new(), available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -232,7 +248,7 @@ fold!(StorageDomainImported, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Ready, attachment: None, available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Ready, attachments: Vec::new(), available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -306,7 +322,8 @@ pub struct StorageDomainAttached {
 fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     touch(world, e.domain, at, |d| {
         d.format = e.format;
-        d.attachment = Some(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked });
+        d.attachments.retain(|a| a.data_center != e.data_center);
+        d.attachments.push(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked });
     });
     if e.master {
         world.data_centers.update(&e.data_center, |dc| {
@@ -316,10 +333,11 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     }
 });
 
-/// A storage domain stands otherwise in its data center. Where the master leaves for maintenance another takes its part.
+/// A storage domain stands otherwise in a data center. Where the master leaves for maintenance another takes its part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainStatusChanged {
     pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
     pub from: AttachmentStatus,
     pub to: AttachmentStatus,
     /// The data center's new master, where it changes.
@@ -328,17 +346,17 @@ pub struct StorageDomainStatusChanged {
 }
 
 fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
+    let hosts: Vec<HostId> = world.hosts_in(e.data_center).map(|h| h.id).collect();
     touch(world, e.domain, at, |d| {
         if e.to == AttachmentStatus::Active {
-            d.unreachable_from.clear();
+            d.unreachable_from.retain(|host| !hosts.contains(host));
         }
-        if let Some(a) = &mut d.attachment {
-            a.status = e.to;
+        for attachment in d.attachments.iter_mut().filter(|a| a.data_center == e.data_center) {
+            attachment.status = e.to;
         }
     });
-    let data_center = world.storage_domains.get(&e.domain).and_then(|d| d.attachment).map(|a| a.data_center);
-    if let (Some(data_center), Some(master)) = (data_center, e.new_master) {
-        world.data_centers.update(&data_center, |dc| dc.master = Some(master));
+    if let Some(master) = e.new_master {
+        world.data_centers.update(&e.data_center, |dc| dc.master = Some(master));
     }
 });
 
@@ -367,7 +385,7 @@ pub struct StorageDomainDetached {
 }
 
 fold!(StorageDomainDetached, StorageDomain domain, |e, world, at| {
-    touch(world, e.domain, at, |d| d.attachment = None);
+    touch(world, e.domain, at, |d| d.attachments.retain(|a| a.data_center != e.data_center));
     world.data_centers.update(&e.data_center, |dc| {
         if dc.master == Some(e.domain) {
             dc.master = None;

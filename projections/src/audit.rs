@@ -233,7 +233,7 @@ impl Draft<'_> {
     fn storage_domain(mut self, id: StorageDomainId) -> Self {
         self.entry.storage_domain = Some(id);
         let Some(domain) = self.scene.storage_domain(id) else { return self };
-        let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment.as_ref()?.data_center);
+        let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment()?.data_center);
         let data_center = attached(self.scene.after).or_else(|| attached(self.scene.before));
         let draft = self.with("StorageDomainName", domain.config.name.clone());
         match data_center {
@@ -479,11 +479,13 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::StorageDomainCreated(e) => at.report(956, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainCreationFailed(e) => at.report(957, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason),
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
-        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain),
+        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain).data_center(e.data_center),
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
         // An attachment that failed is undone, which the end of its job tells.
-        Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
-        Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainDetached(e) if attaches(at, e.domain, e.data_center) => return None,
+        Event::StorageDomainDetached(e) => {
+            at.report(964, on_domain(e.domain)).storage_domain(e.domain).data_center(e.data_center)
+        }
         Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
@@ -774,26 +776,35 @@ fn storage_status<'a>(at: Scene<'a>, e: &StorageDomainStatusChanged) -> Option<D
         (Active, Inactive | Unknown) => 970,
         _ => return None,
     };
-    Some(at.report(code, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason))
+    let (domain, data_center) = (e.domain, e.data_center);
+    let asked = move |task: &Task| {
+        let tasks = [
+            Task::AttachStorageDomain { domain, data_center },
+            Task::ActivateStorageDomain { domain, data_center },
+            Task::DeactivateStorageDomain { domain, data_center },
+        ];
+        tasks.contains(task)
+    };
+    Some(at.report(code, asked).storage_domain(domain).data_center(data_center).reason(&e.reason))
 }
 
 /// Whether a task works on a storage domain.
 fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
     move |task| match task {
         Task::CreateStorageDomain { domain, .. }
-        | Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain }
+        | Task::AttachStorageDomain { domain, .. }
+        | Task::ActivateStorageDomain { domain, .. }
+        | Task::DeactivateStorageDomain { domain, .. }
+        | Task::DetachStorageDomain { domain, .. }
         | Task::ExtendStorageDomain { domain, .. }
         | Task::RemoveStorageDomain { domain, .. } => *domain == id,
         _ => false,
     }
 }
 
-/// Whether a storage domain is being attached.
-fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
-    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id)).is_some()
+/// Whether a storage domain is being attached to a data center.
+fn attaches(at: Scene<'_>, domain: StorageDomainId, data_center: DataCenterId) -> bool {
+    evirt_domain::job::open_job(at.before, |task| *task == Task::AttachStorageDomain { domain, data_center }).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.
@@ -884,10 +895,10 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::SaveHostNetworks { host } => by(1105).host(host),
         Task::TuneHost { host } => by(105).host(host),
         Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
-        Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
-        Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
-        Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),
-        Task::DetachStorageDomain { domain } => by(965).storage_domain(domain),
+        Task::AttachStorageDomain { domain, data_center } => by(963).storage_domain(domain).data_center(data_center),
+        Task::ActivateStorageDomain { domain, data_center } => by(967).storage_domain(domain).data_center(data_center),
+        Task::DeactivateStorageDomain { domain, data_center } => by(969).storage_domain(domain).data_center(data_center),
+        Task::DetachStorageDomain { domain, data_center } => by(965).storage_domain(domain).data_center(data_center),
         Task::ExtendStorageDomain { domain, .. } => by(973).storage_domain(domain),
         Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
         Task::RemoveDisk { disk } => by(2015).disk(disk),

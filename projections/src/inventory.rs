@@ -411,7 +411,7 @@ pub fn summary(world: &World) -> Summary {
         users: Count { total: world.users.len(), active: logged_in.len() },
         storage_domains: Count {
             total: world.storage_domains.len(),
-            active: world.storage_domains.values().filter(|d| d.attachment.is_some_and(|a| active(a.status))).count(),
+            active: world.storage_domains.values().filter(|d| d.attachments.iter().any(|a| active(a.status))).count(),
         },
     }
 }

@@ -97,9 +97,8 @@ impl Visible {
                 Object::Disk(id) => found.push(id),
                 Object::StorageDomain(id) if *shows => found.extend(world.disks_on(id).map(|disk| disk.id)),
                 Object::DataCenter(id) if *shows => {
-                    let attached = |domain: &&std::sync::Arc<evirt_domain::storage::StorageDomain>| {
-                        domain.attachment.is_some_and(|attachment| attachment.data_center == id)
-                    };
+                    let attached =
+                        |domain: &&std::sync::Arc<evirt_domain::storage::StorageDomain>| domain.attachment_in(id).is_some();
                     let domains = world.storage_domains.values().filter(attached);
                     found.extend(domains.flat_map(|domain| world.disks_on(domain.id)).map(|disk| disk.id));
                 }

@@ -124,8 +124,10 @@ pub enum Call {
         /// Its storage.
         storage: StorageSpec,
     },
-    /// Disconnects all hosts from a storage domain. Answers [`Reply::Done`].
+    /// Disconnects hosts from a storage domain of which they use nothing. Answers [`Reply::Done`].
     DeactivateDomain {
+        /// The hosts: all those of a data center.
+        hosts: Vec<Uuid>,
         /// The domain.
         domain: Uuid,
     },
@@ -565,7 +567,9 @@ impl Call {
             Call::ActivateDomain { hosts, domain, .. } => {
                 (Kind::ActivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
-            Call::DeactivateDomain { domain } => (Kind::DeactivateDomain, *domain, NO_HOST),
+            Call::DeactivateDomain { hosts, domain } => {
+                (Kind::DeactivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
+            }
             Call::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
             Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),

@@ -443,7 +443,7 @@ async fn the_guides_examples() {
     lab.ok(Method::DELETE, &format!("{attached}/{iso}"), "<action><async>true</async></action>").await;
     let running = &lab.engine.server().app.engine;
     running
-        .until(|world| world.storage_domains.values().find(|d| d.config.name == "iso1" && d.attachment.is_none()).map(drop))
+        .until(|world| world.storage_domains.values().find(|d| d.config.name == "iso1" && d.attachments.is_empty()).map(drop))
         .await;
     // 12.13, 12.14
     let one = format!("/api/storagedomains/{iso}");
@@ -561,4 +561,44 @@ async fn disks_are_made_of_images_and_images_of_disks() {
     for code in [2027, 2028, 2030, 2031] {
         assert!(codes.contains(&code), "{code} is not among {codes:?}");
     }
+}
+
+#[tokio::test]
+async fn an_iso_domain_serves_several_data_centers() {
+    let lab = Lab::start().await;
+    lab.active("data1", "data", "/data1").await;
+    let iso = lab.active("iso1", "iso", "/iso1").await;
+    let version = "<version major=\"3\" minor=\"3\"/>";
+    let far = format!("<data_center><name>far</name><storage_type>nfs</storage_type>{version}</data_center>");
+    let far = lab.create("/api/datacenters", &far).await;
+    let cluster = format!("<cluster><name>far</name><cpu id=\"Intel Nehalem Family\"/>{version}</cluster>");
+    lab.create(&format!("/api/datacenters/{far}/clusters"), &cluster).await;
+    let host = "<host><name>away</name><address>192.168.0.11</address><root_password>redhat</root_password><cluster><name>far</name></cluster></host>";
+    let host = lab.create("/api/hosts", host).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.hosts.values().find(|h| h.id.to_string() == host && h.status == HostStatus::Up).map(drop)).await;
+    let data = lab.domain("data2", "data", &nfs("/data2")).await;
+    let there = format!("/api/datacenters/{far}/storagedomains");
+    let here = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    for id in [&data, &iso] {
+        lab.create(&there, &format!("<storage_domain id=\"{id}\"/>")).await;
+    }
+    lab.refused(Method::POST, &there, &format!("<storage_domain id=\"{iso}\"/>"), 409, "already").await;
+    lab.ok(Method::POST, &format!("{here}/{iso}/deactivate"), "<action/>").await;
+    let state = async |place: &str| lab.json(&format!("{place}/{iso}")).await["status"]["state"].clone();
+    assert_eq!((state(&here).await, state(&there).await), ("maintenance".into(), "active".into()));
+    assert_eq!(lab.json(&format!("{there}/{iso}")).await["data_center"]["id"], far);
+    let found = |search: &str| format!("/api/storagedomains?search={search}");
+    for search in ["name%3Diso1+and+datacenter%3Dfar", "name%3Diso1+and+datacenter%3DDefault", "name%3Diso1+and+status%3Dactive"]
+    {
+        assert_eq!(lab.json(&found(search)).await["storage_domain"][0]["id"], iso, "{search}");
+    }
+    let files = lab.json(&format!("/api/storagedomains/{iso}/files")).await;
+    assert_eq!(files["file"].as_array().map(Vec::len), Some(7));
+    lab.ok(Method::DELETE, &format!("{here}/{iso}"), "").await;
+    assert_eq!(lab.admin.get(&format!("{here}/{iso}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(state(&there).await, "active");
+    lab.ok(Method::POST, &format!("{there}/{iso}/deactivate"), "<action/>").await;
+    lab.ok(Method::DELETE, &format!("{there}/{iso}"), "").await;
+    assert_eq!(lab.json(&format!("/api/storagedomains/{iso}")).await["status"]["state"], "unattached");
 }

@@ -380,7 +380,7 @@ impl Decide for ExtendStorageDomain {
         }
         up(world, act, self.host)?;
         if !domain.is_in(AttachmentStatus::Active) {
-            let status = domain.attachment.map_or("unattached", |a| a.status.name());
+            let status = domain.attachment().map_or("unattached", |a| a.status.name());
             return Err(act.no(Key::DomainStatusIllegal).with("status", status));
         }
         if open_job(world, |task| matches!(task, Task::ExtendStorageDomain { domain, .. } if *domain == self.domain)).is_some() {
@@ -446,15 +446,24 @@ pub struct RemoveStorageDomain {
     pub destroy: bool,
 }
 
+/// The events by which a domain is in no data center any more.
+fn detachments(domain: &StorageDomain) -> Vec<Event> {
+    let detached = |a: &Attachment| StorageDomainDetached { domain: domain.id, data_center: a.data_center }.into();
+    domain.attachments.iter().map(detached).collect()
+}
+
 impl RemoveStorageDomain {
-    /// The events that take the domain from its data center.
+    /// The events that take the domain from its data centers.
     fn detached(&self, world: &World, act: Act, domain: &StorageDomain) -> Result<Vec<Event>, Rejection> {
-        let Some(attachment) = domain.attachment else { return Ok(Vec::new()) };
+        if domain.attachments.is_empty() {
+            return Ok(Vec::new());
+        }
         if !self.destroy && domain.storage.kind != StorageKind::Localfs {
             return Err(act.no(Key::DomainAttached));
         }
-        if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive | AttachmentStatus::Unknown) {
-            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        let idle = [AttachmentStatus::Maintenance, AttachmentStatus::Inactive, AttachmentStatus::Unknown];
+        if let Some(busy) = domain.attachments.iter().find(|a| !idle.contains(&a.status)) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", busy.status.name()));
         }
         if self.destroy && domain.is_master(world) {
             return Err(act.no(Key::DomainDestroyLast));
@@ -462,7 +471,7 @@ impl RemoveStorageDomain {
         if !self.destroy && world.disks_on(domain.id).next().is_some() {
             return Err(act.no(Key::DomainHasImages));
         }
-        Ok(vec![StorageDomainDetached { domain: domain.id, data_center: attachment.data_center }.into()])
+        Ok(detachments(domain))
     }
 }
 
@@ -508,8 +517,7 @@ impl Decide for FinishStorageDomainRemoval {
         if let Some(domain) = world.storage_domains.get(&self.domain) {
             match &self.outcome {
                 Ok(()) => {
-                    let detached = |a: Attachment| StorageDomainDetached { domain: self.domain, data_center: a.data_center };
-                    events.extend(domain.attachment.map(|a| Event::from(detached(a))));
+                    events.extend(detachments(domain));
                     events.extend(gone(world, domain, false));
                 }
                 Err(_) => {

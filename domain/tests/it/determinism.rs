@@ -112,10 +112,10 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::CreateStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainCreation { job, domain, outcome: dice.outcome((500 * GIB, GIB)) })
         }
-        Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain } => Box::new(FinishStorageTask { job, domain, outcome: dice.outcome(()) }),
+        Task::AttachStorageDomain { domain, .. }
+        | Task::ActivateStorageDomain { domain, .. }
+        | Task::DeactivateStorageDomain { domain, .. }
+        | Task::DetachStorageDomain { domain, .. } => Box::new(FinishStorageTask { job, domain, outcome: dice.outcome(()) }),
         Task::RemoveStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
@@ -228,7 +228,7 @@ fn image_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide
 /// Any command about storage beyond the plain ones.
 fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
     let connection = dice.of(&world.storage_connections, |c| c.id);
-    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
+    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachments.is_empty());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
     match dice.below(16) {
@@ -297,6 +297,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let host = dice.of(&world.hosts, |h| h.id);
     let domain = dice.of(&world.storage_domains, |d| d.id);
     let disk = dice.of(&world.disks, |d| d.id);
+    let seat = world.storage_domains.get(&domain).and_then(|d| d.attachment()).map_or(DEFAULT_DATA_CENTER, |a| a.data_center);
     let cluster = dice.of(&world.clusters, |c| c.id);
     let data_center = dice.of(&world.data_centers, |d| d.id);
     let network = dice.of(&world.networks, |n| n.id);
@@ -420,9 +421,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),
         69 | 70 => Box::new(AttachStorageDomain { domain, data_center: if coin { DEFAULT_DATA_CENTER } else { data_center } }),
-        71 => Box::new(ActivateStorageDomain { domain }),
-        72 if coin => Box::new(DeactivateStorageDomain { domain }),
-        72 => Box::new(DetachStorageDomain { domain }),
+        71 => Box::new(ActivateStorageDomain { domain, data_center: seat }),
+        72 if coin => Box::new(DeactivateStorageDomain { domain, data_center: seat }),
+        72 => Box::new(DetachStorageDomain { domain, data_center: seat }),
         73 => Box::new(RemoveStorageDomain { domain, host: on, format: true, destroy: !coin }),
         74 if coin => Box::new(CreateDataCenter {
             config: DataCenterConfig {
@@ -572,7 +573,7 @@ fn check_invariants(world: &World) {
     let open: BTreeSet<_> = world.jobs.values().filter(|j| j.status == JobStatus::Started).map(|j| j.id).collect();
     assert_eq!(world.open_jobs.iter().copied().collect::<BTreeSet<_>>(), open);
     for data_center in world.data_centers.values() {
-        let master = data_center.master.map(|id| world.storage_domains.get(&id).and_then(|d| d.attachment));
+        let master = data_center.master.map(|id| world.storage_domains.get(&id).and_then(|d| d.attachment()));
         assert!(master.is_none_or(|a| a.is_some_and(|a| a.data_center == data_center.id)), "{data_center:?}");
         let spm = data_center.spm.map(|id| world.hosts.get(&id).map(|h| h.status));
         assert!(spm.is_none_or(|status| status == Some(HostStatus::Up)), "{data_center:?} {spm:?}");

@@ -362,6 +362,7 @@ fn samples() -> Vec<Event> {
         StorageDomainAttached { domain: id(14), data_center: id(1), master: true, format: StorageFormat::V3 }.into(),
         StorageDomainStatusChanged {
             domain: id(14),
+            data_center: id(1),
             from: AttachmentStatus::Locked,
             to: AttachmentStatus::Maintenance,
             new_master: Some(id(15)),

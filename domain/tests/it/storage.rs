@@ -1,14 +1,16 @@
 //! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
 
 use evirt_domain::Key::{self, *};
+use evirt_domain::cluster::{ClusterConfig, CreateCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
-use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::storage::AttachmentStatus::{self, *};
 use evirt_domain::storage::*;
 use evirt_domain::vm::ChangeCdRom;
 use evirt_domain::vm_run::{RunOverrides, StartVm};
+use evirt_domain::world::NameKind;
 
 use crate::harness::*;
 
@@ -30,7 +32,7 @@ fn attach(domain: StorageDomainId) -> AttachStorageDomain {
 }
 
 fn is(story: &Story, domain: StorageDomainId) -> Option<AttachmentStatus> {
-    story.world.storage_domains.get(&domain).expect("the domain").attachment.map(|a| a.status)
+    story.world.storage_domains.get(&domain).expect("the domain").attachment().map(|a| a.status)
 }
 
 #[test]
@@ -54,16 +56,16 @@ fn every_action_in_every_status() {
     for (status, expected) in table {
         story.domain_is(domain, status);
         let actual = [
-            story.when(ActivateStorageDomain { domain }),
-            story.when(DeactivateStorageDomain { domain }),
-            story.when(DetachStorageDomain { domain }),
+            story.when(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
+            story.when(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
+            story.when(DetachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
         ];
         assert_eq!(actual.map(|outcome| outcome.key()), expected, "{}", status.name());
     }
     let loose = story.domain(host, "loose", DomainClass::Data);
-    story.when(ActivateStorageDomain { domain: loose }).refused(EntityNotFound);
-    story.when(DeactivateStorageDomain { domain: loose }).refused(EntityNotFound);
-    story.when(DetachStorageDomain { domain: loose }).refused(EntityNotFound);
+    story.when(ActivateStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
+    story.when(DeactivateStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
+    story.when(DetachStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn the_master_hands_over() {
     let host = story.host("alpha");
     let master = story.active_domain(host, "master", DomainClass::Data);
     let iso = story.active_domain(host, "iso", DomainClass::Iso);
-    let deactivate = |domain| DeactivateStorageDomain { domain };
+    let deactivate = |domain| DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER };
     story.when(deactivate(master)).refused(MasterWithOthers);
     let second = story.active_domain(host, "second", DomainClass::Data);
 
@@ -188,7 +190,7 @@ fn the_master_hands_over() {
     assert_eq!((is(&story, master), data_center(&story).master), (Some(Maintenance), Some(second)));
     assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Up);
 
-    story.does(DetachStorageDomain { domain: master });
+    story.does(DetachStorageDomain { domain: master, data_center: DEFAULT_DATA_CENTER });
     story.finish_storage(master);
     assert_eq!(is(&story, master), None);
 
@@ -198,26 +200,26 @@ fn the_master_hands_over() {
     story.finish_storage(second);
     assert_eq!(data_center(&story).master, Some(second), "the last one stays the master");
     assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Maintenance);
-    story.when(DetachStorageDomain { domain: second }).refused(DomainLast);
-    story.when(ActivateStorageDomain { domain: iso }).refused(MasterNotActive);
-    story.does(ActivateStorageDomain { domain: second });
+    story.when(DetachStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER }).refused(DomainLast);
+    story.when(ActivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).refused(MasterNotActive);
+    story.does(ActivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     story.finish_storage(second);
-    story.when(ActivateStorageDomain { domain: iso }).accepted();
+    story.when(ActivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
 }
 
 #[test]
 fn an_activation_that_fails_leaves_the_domain_inactive() {
     let mut estate = estate();
     let domain = estate.domain;
-    estate.does(DeactivateStorageDomain { domain });
+    estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(domain);
     let host = estate.host;
     let other = estate.other;
     let mut dark = estate.clone();
     dark.host_is(host, HostStatus::NonOperational);
     dark.host_is(other, HostStatus::NonOperational);
-    dark.when(ActivateStorageDomain { domain }).refused(NoHostInDataCenter);
-    estate.does(ActivateStorageDomain { domain });
+    dark.when(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(NoHostInDataCenter);
+    estate.does(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = estate.job();
     estate.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
     assert_eq!(is(&estate, domain), Some(Inactive));
@@ -233,19 +235,19 @@ fn what_is_in_use_stays_active() {
     let second = estate.active_domain(host, "second", DomainClass::Data);
     let overrides = RunOverrides { cdrom: Some("rhel.iso".into()), ..RunOverrides::default() };
     estate.does(StartVm { vm, overrides, once: true, host: None });
-    estate.when(DeactivateStorageDomain { domain }).refused(DomainHasActiveVms);
-    estate.when(DeactivateStorageDomain { domain: iso }).refused(DomainHasActiveVms);
-    estate.when(DeactivateStorageDomain { domain: second }).accepted();
+    estate.when(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
     estate.does(ChangeCdRom { vm, file: String::new(), current: true });
-    estate.when(DeactivateStorageDomain { domain: iso }).accepted();
-    estate.does(DeactivateStorageDomain { domain: iso });
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
+    estate.does(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(iso);
-    estate.when(DetachStorageDomain { domain: iso }).accepted();
+    estate.when(DetachStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
-    estate.does(DeactivateStorageDomain { domain });
+    estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(domain);
-    estate.when(DetachStorageDomain { domain }).refused(DomainHasImages);
+    estate.when(DetachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasImages);
 }
 
 #[test]
@@ -278,7 +280,7 @@ fn a_data_center_goes_with_its_master() {
     let remove = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: false };
     estate.when(remove()).refused(DataCenterActive);
     let mut going = estate.clone();
-    going.does(DeactivateStorageDomain { domain });
+    going.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     going.when(remove()).refused(DomainStatusIllegal);
     going.finish_storage(domain);
     going.when(remove()).refused(DataCenterHasImages);
@@ -288,12 +290,12 @@ fn a_data_center_goes_with_its_master() {
     empty.does(evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Ok(()) });
     let host = empty.host;
     let second = empty.active_domain(host, "second", DomainClass::Data);
-    empty.does(DeactivateStorageDomain { domain: second });
+    empty.does(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(second);
-    empty.does(DeactivateStorageDomain { domain });
+    empty.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(domain);
     empty.when(remove()).refused(DataCenterHasDomains);
-    empty.does(DetachStorageDomain { domain: second });
+    empty.does(DetachStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(second);
     empty.when(remove()).refused(DataCenterHasClusters);
     empty.does(evirt_domain::vm::RemoveVm { vm, keep_disks: false });
@@ -464,13 +466,13 @@ fn local_storage_is_one_hosts() {
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.finish_storage(domain);
     assert_eq!(is(&story, domain), Some(Active));
-    story.does(DeactivateStorageDomain { domain });
+    story.does(DeactivateStorageDomain { domain, data_center });
     story.finish_storage(domain);
-    story.when(DetachStorageDomain { domain }).refused(LocalNoDetach);
+    story.when(DetachStorageDomain { domain, data_center }).refused(LocalNoDetach);
     let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
     story.does(remove.clone());
     story.when(remove).refused(DomainStatusIllegal);
-    story.when(ActivateStorageDomain { domain }).refused(DomainStatusIllegal);
+    story.when(ActivateStorageDomain { domain, data_center }).refused(DomainStatusIllegal);
     let job = story.job();
     story.when(FinishStorageDomainRemoval { job, domain, outcome: Ok(()) }).then(&[
         "StorageDomainDetached",
@@ -512,4 +514,56 @@ fn reports_that_say_nothing_new_record_nothing() {
     estate.does(files(1));
     estate.when(files(1)).then(&[]);
     estate.when(ReportDomainSpace { domain: nowhere(), available: 0, used: 0 }).then(&[]);
+}
+
+/// Another data center with a host and a data domain that is active.
+fn second_data_center(story: &mut Story) -> (DataCenterId, HostId) {
+    let config = DataCenterConfig { name: "far".into(), ..data_center(story).config.clone() };
+    story.does(CreateDataCenter { config });
+    let far = story.world.exactly_named(NameKind::DataCenter, "far").map(DataCenterId).expect("created");
+    let config = ClusterConfig { name: "far".into(), data_center: Some(far), ..ClusterConfig::default() };
+    let config = ClusterConfig { cpu: story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default").config.cpu.clone(), ..config };
+    story.does(CreateCluster { config });
+    let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).expect("created");
+    let host = story.host_in(cluster, "away", facts(16, 8));
+    let data = story.domain(host, "far-data", DomainClass::Data);
+    story.does(AttachStorageDomain { domain: data, data_center: far });
+    story.finish_storage(data);
+    (far, host)
+}
+
+#[test]
+fn an_iso_domain_stands_in_each_data_center_on_its_own() {
+    let mut estate = estate();
+    let (host, near) = (estate.host, DEFAULT_DATA_CENTER);
+    let iso = estate.active_domain(host, "iso", DomainClass::Iso);
+    let (far, away) = second_data_center(&mut estate);
+    let attach = |domain, data_center| AttachStorageDomain { domain, data_center };
+    estate.when(attach(estate.domain, far)).refused(DomainAlreadyAttached);
+    estate.when(attach(iso, near)).refused(DomainAlreadyAttached);
+    estate.does(attach(iso, far));
+    estate.finish_storage(iso);
+    let second = estate.domain(host, "iso2", DomainClass::Iso);
+    estate.when(attach(second, far)).refused(DomainOneIso);
+    let statuses =
+        |story: &Story| [near, far].map(|dc| story.world.storage_domains.get(&iso).unwrap().attachment_in(dc).map(|a| a.status));
+    assert_eq!(statuses(&estate), [Some(Active); 2]);
+    // What one data center does with it is nothing to the other.
+    let mut dark = estate.story.clone();
+    dark.does(ReportDomainReach { domain: iso, host: away, reachable: false });
+    assert_eq!(statuses(&dark), [Some(Active), Some(Inactive)]);
+    let (vm, cdrom) = (estate.vm, "rhel.iso".to_owned());
+    estate.does(ReportDomainFiles { domain: iso, files: vec![DomainFile { name: cdrom.clone(), size: GIB }] });
+    estate.does(ChangeCdRom { vm, file: cdrom, current: false });
+    estate.does(StartVm { vm, ..StartVm::default() });
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: near }).refused(DomainHasActiveVms);
+    estate.does(DeactivateStorageDomain { domain: iso, data_center: far });
+    estate.finish_storage(iso);
+    assert_eq!(statuses(&estate), [Some(Active), Some(Maintenance)]);
+    let destroy = RemoveStorageDomain { domain: iso, host: None, format: false, destroy: true };
+    estate.when(destroy).refused(DomainStatusIllegal);
+    estate.does(DetachStorageDomain { domain: iso, data_center: far });
+    estate.finish_storage(iso);
+    assert_eq!(statuses(&estate), [Some(Active), None]);
+    estate.when(ActivateStorageDomain { domain: iso, data_center: far }).refused(EntityNotFound);
 }

@@ -212,10 +212,10 @@ fn life() -> Lab {
     lab.admin(&ActivateHost { host: south });
     let (job, facts) = (lab.job(), lab.world.hosts.get(&south).map(|h| h.facts.clone()).unwrap_or_default());
     lab.system(&ReportConnected { host: south, job: Some(job), outcome: Ok(facts) });
-    lab.admin(&DeactivateStorageDomain { domain });
+    lab.admin(&DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = lab.job();
     lab.system(&FinishStorageTask { job, domain, outcome: Ok(()) });
-    lab.admin(&ActivateStorageDomain { domain });
+    lab.admin(&ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = lab.job();
     lab.system(&FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
     lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: vec![SUPER_USER] });

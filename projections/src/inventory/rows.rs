@@ -114,7 +114,7 @@ fn vms_on(world: &World, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
 
 fn domains_in(world: &World, data_center: Option<DataCenterId>) -> impl Iterator<Item = &Arc<StorageDomain>> {
     let attached = world.storage_domains.values();
-    attached.filter(move |domain| data_center.is_some() && domain.attachment.map(|a| a.data_center) == data_center)
+    attached.filter(move |domain| data_center.is_some_and(|id| domain.attachment_in(id).is_some()))
 }
 
 /// The storage domains of a VM's disks.
@@ -414,16 +414,23 @@ impl Resource for StorageDomain {
         match name {
             "comment" => Value::text(&self.config.comment),
             "committed" => gibibytes(self.committed(view.world)),
-            "datacenter" => data_center_name(view, self.attachment.map(|a| a.data_center)),
+            "datacenter" => Value::Texts(
+                self.attachments
+                    .iter()
+                    .filter(|a| view.sees(Entity::DataCenter, a.data_center.0))
+                    .filter_map(|a| view.world.data_centers.get(&a.data_center))
+                    .map(|dc| dc.config.name.as_str().into())
+                    .collect(),
+            ),
             "description" => Value::text(&self.config.description),
             "external_status" => Value::text("ok"),
             "name" => Value::text(&self.config.name),
             "size" => gibibytes(self.available),
-            "status" => Value::text(match (self.state, self.attachment.map(|a| a.status)) {
-                (DomainState::Creating | DomainState::Removing, _) => "locked",
-                (DomainState::Ready, None) => "unattached",
-                (DomainState::Ready, Some(status)) => AttachmentStatus::name(status),
-            }),
+            "status" => match (self.state, &*self.attachments) {
+                (DomainState::Creating | DomainState::Removing, _) => Value::text("locked"),
+                (DomainState::Ready, []) => Value::text("unattached"),
+                (DomainState::Ready, all) => Value::Texts(all.iter().map(|a| AttachmentStatus::name(a.status).into()).collect()),
+            },
             "type" => Value::text(self.storage.kind.name()),
             "used" => gibibytes(self.used),
             "wipe_after_delete" => Value::Bool(false),
@@ -433,13 +440,13 @@ impl Resource for StorageDomain {
 
     fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
         let world = view.world;
-        let Some(data_center) = self.attachment.map(|a| a.data_center) else { return };
+        let within = |data_center: Option<DataCenterId>| data_center.is_some_and(|id| self.attachment_in(id).is_some());
         match reference {
             Entity::Host => {
-                show(view, world.hosts_in(data_center), visit);
+                show(view, self.attachments.iter().flat_map(|a| world.hosts_in(a.data_center)), visit);
             }
             Entity::Cluster => {
-                show(view, world.clusters.values().filter(|c| c.config.data_center == Some(data_center)), visit);
+                show(view, world.clusters.values().filter(|c| within(c.config.data_center)), visit);
             }
             _ => {}
         }
@@ -484,7 +491,7 @@ impl Resource for Disk {
                 show(view, domain.into_iter(), visit);
             }
             Entity::DataCenter => {
-                let data_center = domain.and_then(|domain| world.data_centers.get(&domain.attachment?.data_center));
+                let data_center = domain.and_then(|domain| world.data_centers.get(&domain.attachment()?.data_center));
                 show(view, data_center.into_iter(), visit);
             }
             _ => {}

@@ -185,19 +185,19 @@ async fn in_cluster(call: Arc<Call>) -> Handled {
 pub fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
     let data_center = center(call, world)?.id;
     let domain = world.storage_domains.get(&call.id(3)?);
-    call.found(domain.filter(|d| d.attachment.is_some_and(|a| a.data_center == data_center)), 3)
+    call.found(domain.filter(|d| d.attachment_in(data_center).is_some()), 3)
 }
 
 async fn list_domains(call: Arc<Call>) -> Handled {
     let id = center(&call, &call.world)?.id;
-    let mut found: Vec<_> =
-        call.world.storage_domains.values().filter(|d| d.attachment.is_some_and(|a| a.data_center == id)).collect();
+    let mut found: Vec<_> = call.world.storage_domains.values().filter(|d| d.attachment_in(id).is_some()).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d)))
+    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d, id)))
 }
 
 async fn get_domain(call: Arc<Call>) -> Handled {
-    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?))
+    let data_center = center(&call, &call.world)?.id;
+    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?, data_center))
 }
 
 async fn attach(call: Arc<Call>) -> Handled {
@@ -210,28 +210,28 @@ async fn attach(call: Arc<Call>) -> Handled {
     let outcome = call.submit(AttachStorageDomain { domain, data_center }).await?;
     let world = call.settle(&outcome).await?;
     let made = call.found(world.storage_domains.get(&domain), 0)?;
-    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made))
+    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made, data_center))
 }
 
 /// Takes a storage domain from the data center; local storage can be in no other, and is removed.
 async fn detach(call: Arc<Call>) -> Handled {
-    let attached = attached(&call, &call.world)?;
+    let (attached, data_center) = (attached(&call, &call.world)?, center(&call, &call.world)?.id);
     let domain = attached.id;
     let outcome = if attached.storage.kind == StorageKind::Localfs {
         let host = attached.storage.located(&call.world).server.host;
         call.submit(RemoveStorageDomain { domain, host, format: true, destroy: false }).await?
     } else {
-        call.submit(DetachStorageDomain { domain }).await?
+        call.submit(DetachStorageDomain { domain, data_center }).await?
     };
     removed_after(&call, &outcome).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {
-    let domain = attached(&call, &call.world)?.id;
-    act_and_wait(&call, ActivateStorageDomain { domain }).await
+    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
+    act_and_wait(&call, ActivateStorageDomain { domain, data_center }).await
 }
 
 async fn deactivate(call: Arc<Call>) -> Handled {
-    let domain = attached(&call, &call.world)?.id;
-    act_and_wait(&call, DeactivateStorageDomain { domain }).await
+    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
+    act_and_wait(&call, DeactivateStorageDomain { domain, data_center }).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::ids::{HostId, StorageConnectionId};
+use evirt_domain::ids::{DataCenterId, HostId, StorageConnectionId};
 use evirt_domain::image::AddImageDomain;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
@@ -33,7 +33,7 @@ routes! { ROUTES:
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
     let href = format!("{base}/storagedomains/{}", domain.id);
-    let state = match (domain.state, domain.attachment) {
+    let state = match (domain.state, domain.attachment()) {
         (DomainState::Ready, None) => Some("unattached"),
         (DomainState::Ready, Some(_)) => None,
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
@@ -49,9 +49,9 @@ pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
     links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
 }
 
-/// The storage domain as the API shows it below its data center, with its status there.
-pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
-    let Some(attachment) = domain.attachment else {
+/// The storage domain as the API shows it below a data center, with its status there.
+pub fn attached_view(world: &World, base: &str, domain: &StorageDomain, data_center: DataCenterId) -> Doc {
+    let Some(attachment) = domain.attachment_in(data_center) else {
         return view(world, base, domain);
     };
     let center = format!("{base}/datacenters/{}", attachment.data_center);

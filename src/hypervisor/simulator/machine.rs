@@ -261,7 +261,7 @@ impl Machine {
             Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
             Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
-            Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
+            Call::DeactivateDomain { hosts, domain } => self.deactivate_domain(&hosts, domain),
             Call::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),

@@ -306,9 +306,12 @@ async fn a_vm_needs_its_disks_and_its_cd() {
     lab.does(launch(HOST1, with_disk.clone())).await;
     let other = VmSpec { id: Uuid::from_u128(101), ..with_disk.clone() };
     assert_eq!(lab.refuses(launch(HOST2, other)).await, DriverError::Refused(Refusal::VolumeInUse));
-    assert_eq!(lab.refuses(Call::DeactivateDomain { domain: DATA }).await, DriverError::Refused(Refusal::DomainInUse));
+    assert_eq!(
+        lab.refuses(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await,
+        DriverError::Refused(Refusal::DomainInUse)
+    );
     lab.does(Call::Destroy { vm: VM }).await;
-    lab.does(Call::DeactivateDomain { domain: DATA }).await;
+    lab.does(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
     let error = lab.refuses(launch(HOST1, VmSpec { generation: 2, ..with_disk })).await;
     assert_eq!(error, DriverError::Refused(Refusal::DomainNotActive));
 
@@ -431,7 +434,7 @@ async fn a_storage_domain_lies_upon_free_storage_only() {
     assert_eq!((space.available_bytes, space.used_bytes), (175019917312, 27917287424));
     let error = lab.refuses(create_volume(volume(1), space.available_bytes + 1, false)).await;
     assert!(matches!(error, DriverError::NoSpace { .. }));
-    lab.does(Call::DeactivateDomain { domain: DATA }).await;
+    lab.does(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
     lab.does(Call::DetachDomain { host: HOST1, pool: POOL, domain: DATA }).await;
     lab.does(Call::FormatDomain { host: HOST1, domain: DATA }).await;
     let reply = lab.does(Call::CheckStorage { host: HOST1, storage: nfs("/data1") }).await;

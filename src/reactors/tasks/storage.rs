@@ -92,32 +92,30 @@ impl Work<'_> {
         self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
     }
 
-    pub(super) async fn attach_domain(&self, id: StorageDomainId) {
+    pub(super) async fn attach_domain(&self, id: StorageDomainId, data_center: DataCenterId) {
         let attached = self
             .step(1, async {
-                let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-                let host = *hosts.first().ok_or("no host is up")?;
-                self.ask(Call::AttachDomain { host, pool, domain: id.0 }).await.map(drop)
+                let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
+                self.ask(Call::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
             })
             .await;
         let outcome = match attached {
-            Ok(()) => self.activate(id).await,
+            Ok(()) => self.activate(id, data_center).await,
             Err(why) => Err(why),
         };
         self.finish_storage(id, outcome).await;
     }
 
-    /// The data center of a domain and its hosts that are up.
-    pub(super) fn hosts_of(&self, id: StorageDomainId) -> Option<(uuid::Uuid, Vec<uuid::Uuid>)> {
+    /// The hosts of a data center that are up.
+    fn hosts_in(&self, data_center: DataCenterId) -> Vec<Uuid> {
         let world = self.reactor.engine.world();
-        let pool = world.storage_domains.get(&id)?.attachment?.data_center;
-        let up = world.hosts_in(pool).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
-        Some((pool.0, up.map(|h| h.id.0).collect()))
+        let up = world.hosts_in(data_center).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
+        up.map(|h| h.id.0).collect()
     }
 
-    /// Makes a domain usable on every host that is up, and learns how full it is and which files it has.
-    pub(super) async fn activate(&self, id: StorageDomainId) -> Result<(), String> {
-        let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+    /// Makes a domain usable on every host of a data center that is up, and learns how full it is and which files it has.
+    pub(super) async fn activate(&self, id: StorageDomainId, data_center: DataCenterId) -> Result<(), String> {
+        let hosts = self.hosts_in(data_center);
         let world = self.reactor.engine.world();
         let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
         let (space, failed) = self.reactor.activate_domain(self.operation, &world, domain, hosts.clone()).await?;
@@ -134,12 +132,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId) {
+    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) {
         let outcome = async {
-            let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-            let host = hosts.first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
+            let host = self.hosts_in(data_center).first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
             let host = host.ok_or("there is no host")?;
-            self.ask(Call::DetachDomain { host, pool, domain: id.0 }).await.map(drop)
+            self.ask(Call::DetachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
         }
         .await;
         self.finish_storage(id, outcome).await;
@@ -155,7 +152,8 @@ impl Work<'_> {
             let mut domain = StorageDomain::clone(world.storage_domains.get(&id).ok_or("the domain is gone")?);
             domain.storage.luns.extend(luns.iter().cloned());
             domain.storage.connections = luns.iter().filter_map(|lun| lun.connection).collect();
-            let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+            let attachment = domain.attachment().ok_or("the domain is not attached")?;
+            let hosts = self.hosts_in(attachment.data_center);
             self.reactor.login(self.operation, world, &domain, &hosts).await?;
             let storage = speak::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
             match self.ask(Call::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
@@ -171,7 +169,7 @@ impl Work<'_> {
     pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
         let outcome = async {
             let world = self.reactor.engine.world();
-            if let Some(attachment) = world.storage_domains.get(&id).and_then(|d| d.attachment) {
+            for attachment in world.storage_domains.get(&id).iter().flat_map(|d| &d.attachments) {
                 let call = Call::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
                 self.ask(call).await?;
             }
