@@ -275,6 +275,8 @@ event_kinds! {
     storage::StorageDomainFilesListed 1,
     storage::StorageDomainRemovalStarted 1,
     storage::StorageDomainRemoved 1,
+    storage::StorageFormatSet 1,
+    storage::StorageDomainUpgraded 1,
     storage_connection::StorageConnectionAdded 1,
     storage_connection::StorageConnectionUpdated 1,
     storage_connection::StorageConnectionRemoved 1,

@@ -472,10 +472,10 @@ impl Decide for ChangeQuotaLimit {
         match &self.change {
             LimitChange::Storage(limit) => {
                 check::range(act, "limit", limit.gib, UNLIMITED, MAX_LIMIT)?;
-                if let Some(domain) = limit.domain {
-                    if world.storage_domain(domain)?.attachment_in(current.data_center).is_none() {
-                        return Err(act.no(Key::QuotaLimitElsewhere));
-                    }
+                if let Some(domain) = limit.domain
+                    && world.storage_domain(domain)?.attachment_in(current.data_center).is_none()
+                {
+                    return Err(act.no(Key::QuotaLimitElsewhere));
                 }
                 storage.retain(|l| l.domain != limit.domain);
                 storage.push(limit.clone());

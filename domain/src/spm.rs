@@ -36,7 +36,8 @@ pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool 
         Task::AttachStorageDomain { data_center: of, .. }
         | Task::ActivateStorageDomain { data_center: of, .. }
         | Task::DeactivateStorageDomain { data_center: of, .. }
-        | Task::DetachStorageDomain { data_center: of, .. } => *of == data_center,
+        | Task::DetachStorageDomain { data_center: of, .. }
+        | Task::UpgradeStorage { data_center: of, .. } => *of == data_center,
         Task::CreateDisk { disk }
         | Task::ExtendDisk { disk, .. }
         | Task::RemoveDisk { disk }

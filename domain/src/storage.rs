@@ -2,12 +2,16 @@
 
 mod attach;
 mod provision;
+mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
 pub use attach::*;
+pub use upgrade::*;
+
 pub(crate) use provision::check_config;
 pub use provision::*;
+pub(crate) use upgrade::{check_asked, raised};
 
 use crate::data_center::DataCenter;
 use crate::event::StreamKind;

@@ -454,6 +454,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostLinkChanged(e) => at.draft(if e.up { 609 } else { 610 }).host(e.host).with("InterfaceName", e.nic.clone()),
         Event::HostNetworksCommitted(e) => at.draft(1104).host(e.host),
 
+        // The change of the data center tells, or the end of the work that failed.
+        Event::StorageFormatSet(_) | Event::StorageDomainUpgraded(_) => return None,
         Event::StorageDomainAdded(_) => return None,
         Event::StorageDomainExtended(e) => at.report(972, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
@@ -899,6 +901,7 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::ActivateStorageDomain { domain, data_center } => by(967).storage_domain(domain).data_center(data_center),
         Task::DeactivateStorageDomain { domain, data_center } => by(969).storage_domain(domain).data_center(data_center),
         Task::DetachStorageDomain { domain, data_center } => by(965).storage_domain(domain).data_center(data_center),
+        Task::UpgradeStorage { data_center, .. } => by(1006).data_center(data_center),
         Task::ExtendStorageDomain { domain, .. } => by(973).storage_domain(domain),
         Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
         Task::RemoveDisk { disk } => by(2015).disk(disk),

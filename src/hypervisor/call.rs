@@ -131,6 +131,16 @@ pub enum Call {
         /// The domain.
         domain: Uuid,
     },
+    /// Rewrites what an active storage domain keeps of itself in a newer format; one that has it already stays as it is. Answers
+    /// [`Reply::Done`].
+    UpgradeDomain {
+        /// The host that writes.
+        host: Uuid,
+        /// The domain.
+        domain: Uuid,
+        /// The format.
+        format: StorageFormat,
+    },
     /// Lays a storage domain upon further logical units that are empty. Answers [`Reply::Space`].
     ExtendDomain {
         /// The host that writes.
@@ -458,6 +468,7 @@ pub enum CallKind {
     DetachDomain,
     ActivateDomain,
     DeactivateDomain,
+    UpgradeDomain,
     ExtendDomain,
     FormatDomain,
     DomainSpace,
@@ -570,6 +581,7 @@ impl Call {
             Call::DeactivateDomain { hosts, domain } => {
                 (Kind::DeactivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
+            Call::UpgradeDomain { host, domain, .. } => (Kind::UpgradeDomain, *domain, *host),
             Call::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
             Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),

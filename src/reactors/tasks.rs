@@ -67,6 +67,7 @@ impl Work<'_> {
             Task::DetachStorageDomain { domain, data_center } => self.detach_domain(world, *domain, *data_center).await,
             Task::ExtendStorageDomain { domain, host, luns } => self.extend_domain(world, *domain, *host, luns).await,
             Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
+            Task::UpgradeStorage { data_center, format } => self.upgrade_storage(world, *data_center, *format).await,
             Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
             Task::ExtendDisk { disk, size } => self.extend_disk(world, *disk, *size).await,
             Task::RemoveDisk { disk } => {

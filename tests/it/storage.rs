@@ -1,5 +1,6 @@
 //! Storage over HTTP: connections, domains, what lies on them, data centers and quotas, in XML and JSON.
 
+use evirt::hypervisor::{CallKind, DriverError};
 use evirt_domain::host::HostStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -601,4 +602,35 @@ async fn an_iso_domain_serves_several_data_centers() {
     lab.ok(Method::POST, &format!("{there}/{iso}/deactivate"), "<action/>").await;
     lab.ok(Method::DELETE, &format!("{there}/{iso}"), "").await;
     assert_eq!(lab.json(&format!("/api/storagedomains/{iso}")).await["status"]["state"], "unattached");
+}
+
+#[tokio::test]
+async fn a_newer_version_brings_a_newer_format() {
+    let lab = Lab::start().await;
+    let old = "<version major=\"3\" minor=\"0\"/>";
+    let post = |fields: &str| format!("<data_center><name>old</name><storage_type>nfs</storage_type>{old}{fields}</data_center>");
+    lab.refused(Method::POST, "/api/datacenters", &post("<storage_format>v3</storage_format>"), 409, "format v3").await;
+    let center = lab.create("/api/datacenters", &post("<storage_format>v1</storage_format>")).await;
+    let cluster = format!("<cluster><name>old</name><cpu id=\"Intel Nehalem Family\"/>{old}</cluster>");
+    let cluster = lab.create(&format!("/api/datacenters/{center}/clusters"), &cluster).await;
+    let host = "<host><name>away</name><address>192.168.0.11</address><root_password>redhat</root_password><cluster><name>old</name></cluster></host>";
+    let host = lab.create("/api/hosts", host).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.hosts.values().find(|h| h.id.to_string() == host && h.status == HostStatus::Up).map(drop)).await;
+    let data =
+        format!("<name>data1</name><type>data</type><storage_format>v1</storage_format><host id=\"{host}\"/>{}", nfs("/data1"));
+    let data = lab.create("/api/storagedomains", &format!("<storage_domain>{data}</storage_domain>")).await;
+    lab.create(&format!("/api/datacenters/{center}/storagedomains"), &format!("<storage_domain id=\"{data}\"/>")).await;
+    let new = "<version major=\"3\" minor=\"3\"/>";
+    let one = format!("/api/datacenters/{center}");
+    lab.refused(Method::PUT, &one, &format!("<data_center>{new}</data_center>"), 400, "old").await;
+    lab.ok(Method::PUT, &format!("/api/clusters/{cluster}"), &format!("<cluster>{new}</cluster>")).await;
+    lab.engine.server().simulator.fail_next(CallKind::UpgradeDomain, DriverError::Failed { message: "lease held".into() });
+    let kept = lab.ok(Method::PUT, &one, &format!("<data_center>{new}</data_center>")).await.body;
+    assert!(kept.contains("<storage_format>v1</storage_format>") && kept.contains("minor=\"3\""), "{kept}");
+    assert!(lab.codes().await.contains(&1006));
+    let upgrade = "<data_center><storage_format>v3</storage_format></data_center>";
+    assert!(lab.ok(Method::PUT, &one, upgrade).await.body.contains("<storage_format>v3</storage_format>"));
+    assert_eq!(lab.json(&format!("/api/storagedomains/{data}")).await["storage_format"], "v3");
+    lab.refused(Method::PUT, &one, &upgrade.replace("v3", "v1"), 409, "format v1").await;
 }

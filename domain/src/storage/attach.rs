@@ -4,7 +4,7 @@ use crate::access::Object;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
-use crate::data_center::{DataCenter, Version};
+use crate::data_center::DataCenter;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
@@ -16,8 +16,6 @@ use crate::storage::*;
 use crate::world::World;
 
 const ATTACH: Act = Act("attach", "Storage");
-/// The first compatibility version that knows the format v3.
-const FIRST_WITH_V3: Version = Version { major: 3, minor: 1 };
 
 fn manipulate(domain: StorageDomainId) -> Option<(Permit, Object)> {
     Some((Permit::ManipulateStorageDomain, Object::StorageDomain(domain)))
@@ -62,7 +60,7 @@ pub(super) fn attach(
         return Err(ATTACH.no(Key::MasterNotActive));
     }
     let format = data_center.storage_format.filter(|_| data).map_or(domain.format, |f| f.max(domain.format));
-    if format == StorageFormat::V3 && data_center.config.version < FIRST_WITH_V3 {
+    if !upgrade::known(format, data_center.config.version) {
         return Err(ATTACH.no(Key::DomainFormatUnsupported).with("format", format.name()));
     }
     let master = data && data_center.master.is_none();
@@ -289,6 +287,10 @@ impl Decide for FinishStorageTask {
             (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, None, why)),
             (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
                 events.push(change(AttachmentStatus::Active, None, ""));
+                // What rested while its data center was upgraded was rewritten on its way.
+                let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
+                let late = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format);
+                events.extend(late.map(|format| Event::from(StorageDomainUpgraded { domain: self.domain, format })));
                 if domain.is_master(world) {
                     let data_center = world.data_center(attachment.data_center)?;
                     events.extend(crate::data_center::select_spm(world, data_center, None));

@@ -133,7 +133,7 @@ fn units(
 }
 
 /// Whether a domain of a class may have a format on such storage.
-fn fits(format: StorageFormat, class: DomainClass, kind: StorageKind) -> bool {
+pub(super) fn fits(format: StorageFormat, class: DomainClass, kind: StorageKind) -> bool {
     let data = class == DomainClass::Data;
     match format {
         StorageFormat::V1 => true,

@@ -119,6 +119,10 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::RemoveStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
+        Task::UpgradeStorage { data_center, format } => {
+            let upgraded = behind(world, data_center, format).map(|d| d.id).collect();
+            Box::new(FinishStorageUpgrade { job, data_center, format, upgraded, failure: failure(dice) })
+        }
         Task::CreateDisk { disk } | Task::ImportImage { disk, .. } => {
             Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) })
         }
@@ -194,7 +198,7 @@ fn quota_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide
         4 => {
             let mode = dice.pick(&[QuotaMode::Audit, QuotaMode::Disabled]);
             let changes = DataCenterPatch { quota_mode: Some(mode), ..DataCenterPatch::default() };
-            Box::new(UpdateDataCenter { data_center, changes })
+            Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
         _ => Box::new(UpdateDisk { disk, changes: DiskPatch { quota: Some(Some(quota)), ..DiskPatch::default() } }),
     }
@@ -231,7 +235,23 @@ fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -
     let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachments.is_empty());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(16) {
+    match dice.below(18) {
+        16 => {
+            // A report that comes late: all of these estates have the newest version.
+            let old = world.storage_domains.values().find(|d| d.format < StorageFormat::V3).map(|d| d.id);
+            let (data_center, format) = (dice.of(&world.data_centers, |d| d.id), StorageFormat::V3);
+            Box::new(FinishStorageUpgrade {
+                job: nowhere(),
+                data_center,
+                format,
+                upgraded: old.into_iter().collect(),
+                failure: None,
+            })
+        }
+        17 => {
+            let data_center = dice.of(&world.data_centers, |d| d.id);
+            Box::new(UpdateDataCenter { data_center, changes: DataCenterPatch::default(), format: Some(StorageFormat::V3) })
+        }
         14 | 15 => image_command(dice, world, name),
         13 => {
             // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
@@ -434,6 +454,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 version: CURRENT_VERSION,
                 quota_mode: QuotaMode::Disabled,
             },
+            format: None,
         }),
         74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
@@ -495,7 +516,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         92 => Box::new(UpdateNetwork { network, changes: NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() } }),
         93 => {
             let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };
-            Box::new(UpdateDataCenter { data_center, changes })
+            Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
         94 if coin => Box::new(RefuseLogin { name }),
         94 => Box::new(ClearJobs),

@@ -376,6 +376,8 @@ fn samples() -> Vec<Event> {
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
         StorageDomainRemoved { domain: id(14), name: name(), destroyed: true }.into(),
+        StorageFormatSet { data_center: id(1), format: StorageFormat::V3 }.into(),
+        StorageDomainUpgraded { domain: id(14), format: StorageFormat::V3 }.into(),
         StorageConnectionAdded { connection: id(17), config: connection(), made_for: Some(id(14)) }.into(),
         StorageConnectionUpdated { connection: id(17), changes: patch(&connection()) }.into(),
         StorageConnectionRemoved { connection: id(17) }.into(),

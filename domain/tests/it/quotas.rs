@@ -15,7 +15,7 @@ use crate::harness::*;
 
 fn mode(story: &mut Story, mode: QuotaMode) {
     let changes = DataCenterPatch { quota_mode: Some(mode), ..DataCenterPatch::default() };
-    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes });
+    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None });
 }
 
 fn made(story: &mut Story, name: &str) -> QuotaId {

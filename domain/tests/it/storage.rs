@@ -1,7 +1,7 @@
 //! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
 
 use evirt_domain::Key::{self, *};
-use evirt_domain::cluster::{ClusterConfig, CreateCluster};
+use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, UpdateCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
@@ -356,7 +356,7 @@ fn block_storage_grows_by_logical_units() {
     let mut story = Story::installed();
     let host = story.host("alpha");
     let changes = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
-    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes });
+    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None });
     story.does(CreateStorageDomain { storage: lun("1", "iqn.a"), ..create_domain(host, "san", DomainClass::Data) });
     let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
@@ -429,9 +429,11 @@ fn local_storage_is_one_hosts() {
         quota_mode: QuotaMode::Disabled,
     };
     let local = DataCenterPatch { storage_type: Some(StorageKind::Localfs), ..DataCenterPatch::default() };
-    story.when(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes: local }).refused(DataCenterDefaultNotLocal);
+    story
+        .when(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes: local, format: None })
+        .refused(DataCenterDefaultNotLocal);
     let remote = story.host("remote");
-    let made = story.does(CreateDataCenter { config: config(StorageKind::Localfs) });
+    let made = story.does(CreateDataCenter { config: config(StorageKind::Localfs), format: None });
     let data_center = DataCenterId(made[0].as_fold().stream().id);
     let cluster = |name: &str| evirt_domain::cluster::CreateCluster {
         config: evirt_domain::cluster::ClusterConfig {
@@ -494,6 +496,7 @@ fn what_a_data_center_of_a_version_can_have() {
             version: Version { major: 3, minor },
             quota_mode: QuotaMode::Disabled,
         },
+        format: None,
     };
     story.when(create(StorageKind::Posixfs, 0)).refused(DataCenterPosixVersion);
     story.when(create(StorageKind::Posixfs, 1)).accepted();
@@ -516,19 +519,27 @@ fn reports_that_say_nothing_new_record_nothing() {
     estate.when(ReportDomainSpace { domain: nowhere(), available: 0, used: 0 }).then(&[]);
 }
 
-/// Another data center with a host and a data domain that is active.
-fn second_data_center(story: &mut Story) -> (DataCenterId, HostId) {
-    let config = DataCenterConfig { name: "far".into(), ..data_center(story).config.clone() };
-    story.does(CreateDataCenter { config });
+/// A data domain of a format that is active in a data center.
+fn far_data(story: &mut Story, far: DataCenterId, host: HostId, name: &str, format: StorageFormat) -> StorageDomainId {
+    story.does(CreateStorageDomain { format: Some(format), ..create_domain(host, name, DomainClass::Data) });
+    let (job, domain) = (story.job(), added(story));
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((500 * GIB, GIB)) });
+    story.does(AttachStorageDomain { domain, data_center: far });
+    story.finish_storage(domain);
+    domain
+}
+
+/// Another data center of a version with a host and a data domain that is active.
+fn second_data_center(story: &mut Story, version: Version, format: StorageFormat) -> (DataCenterId, HostId) {
+    let config = DataCenterConfig { name: "far".into(), version, ..data_center(story).config.clone() };
+    story.does(CreateDataCenter { config, format: None });
     let far = story.world.exactly_named(NameKind::DataCenter, "far").map(DataCenterId).expect("created");
-    let config = ClusterConfig { name: "far".into(), data_center: Some(far), ..ClusterConfig::default() };
+    let config = ClusterConfig { name: "far".into(), data_center: Some(far), version, ..ClusterConfig::default() };
     let config = ClusterConfig { cpu: story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default").config.cpu.clone(), ..config };
     story.does(CreateCluster { config });
     let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).expect("created");
     let host = story.host_in(cluster, "away", facts(16, 8));
-    let data = story.domain(host, "far-data", DomainClass::Data);
-    story.does(AttachStorageDomain { domain: data, data_center: far });
-    story.finish_storage(data);
+    far_data(story, far, host, "far-data", format);
     (far, host)
 }
 
@@ -537,7 +548,7 @@ fn an_iso_domain_stands_in_each_data_center_on_its_own() {
     let mut estate = estate();
     let (host, near) = (estate.host, DEFAULT_DATA_CENTER);
     let iso = estate.active_domain(host, "iso", DomainClass::Iso);
-    let (far, away) = second_data_center(&mut estate);
+    let (far, away) = second_data_center(&mut estate, CURRENT_VERSION, StorageFormat::V3);
     let attach = |domain, data_center| AttachStorageDomain { domain, data_center };
     estate.when(attach(estate.domain, far)).refused(DomainAlreadyAttached);
     estate.when(attach(iso, near)).refused(DomainAlreadyAttached);
@@ -566,4 +577,47 @@ fn an_iso_domain_stands_in_each_data_center_on_its_own() {
     estate.finish_storage(iso);
     assert_eq!(statuses(&estate), [Some(Active), None]);
     estate.when(ActivateStorageDomain { domain: iso, data_center: far }).refused(EntityNotFound);
+}
+
+#[test]
+fn a_newer_version_brings_a_newer_format() {
+    const OLD: Version = Version { major: 3, minor: 0 };
+    let mut story = Story::installed();
+    let (far, host) = second_data_center(&mut story, OLD, StorageFormat::V1);
+    let first = story.world.data_centers.get(&far).unwrap().master.unwrap();
+    let resting = far_data(&mut story, far, host, "resting", StorageFormat::V1);
+    story.does(DeactivateStorageDomain { domain: resting, data_center: far });
+    story.finish_storage(resting);
+    let update = |version: Option<Version>, format| UpdateDataCenter {
+        data_center: far,
+        changes: DataCenterPatch { version, ..DataCenterPatch::default() },
+        format,
+    };
+    story.when(update(None, Some(StorageFormat::V3))).refused(DomainFormatUnsupported);
+    story.when(update(None, Some(StorageFormat::V2))).refused(DomainFormatUnsupported);
+    story.when(update(None, Some(StorageFormat::V1))).then(&[]);
+    let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).unwrap();
+    let changes = ClusterPatch { version: Some(CURRENT_VERSION), ..ClusterPatch::default() };
+    story.does(UpdateCluster { cluster, changes });
+    // As a client says it that sends back what it was shown.
+    let upgrade = || update(Some(CURRENT_VERSION), Some(StorageFormat::V1));
+    story.when(upgrade()).then(&["DataCenterUpdated", "JobOpened"]);
+    story.does(upgrade());
+    let job = story.job();
+    story.when(update(None, Some(StorageFormat::V3))).refused(StateMoved);
+    let formats = |story: &Story| {
+        let domains = [first, resting].map(|id| story.world.storage_domains.get(&id).unwrap().format);
+        (story.world.data_centers.get(&far).unwrap().storage_format.unwrap(), domains)
+    };
+    let done = |upgraded, failure| FinishStorageUpgrade { job, data_center: far, format: StorageFormat::V3, upgraded, failure };
+    let mut failed = story.clone();
+    failed.does(done(Vec::new(), Some("lease held".into())));
+    assert_eq!(formats(&failed), (StorageFormat::V1, [StorageFormat::V1; 2]));
+    failed.when(update(None, Some(StorageFormat::V3))).then(&["JobOpened"]);
+    story.does(done(vec![first], None));
+    assert_eq!(formats(&story), (StorageFormat::V3, [StorageFormat::V3, StorageFormat::V1]));
+    story.when(update(None, Some(StorageFormat::V1))).refused(DomainFormatUnsupported);
+    story.does(ActivateStorageDomain { domain: resting, data_center: far });
+    story.finish_storage(resting);
+    assert_eq!(formats(&story), (StorageFormat::V3, [StorageFormat::V3; 2]));
 }

@@ -471,6 +471,7 @@ pub const FACTS: &[Fact] = &[
         "Data center ${StoragePoolName} has no storage pool manager; a host that can take over is looked for.",
     )
     .once_in(60),
+    warning(1006, "UPGRADE_STORAGE_POOL_ENCOUNTERED_PROBLEMS", "The storage of data center ${StoragePoolName} could not be upgraded[: ${Reason}]."),
     normal(
         1012,
         "NETWORK_ACTIVATE_VM_INTERFACE_SUCCESS",

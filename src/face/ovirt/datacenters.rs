@@ -16,7 +16,7 @@ use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
-use super::request::{Call, Target};
+use super::request::{Call, Target, jobs};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
@@ -97,6 +97,11 @@ fn patch(sent: &Doc) -> DataCenterPatch {
     }
 }
 
+/// The storage format that a request asks for.
+fn format(sent: &Doc) -> Option<StorageFormat> {
+    sent.text("storage_format").and_then(StorageFormat::from_name)
+}
+
 /// What a request says of a new data center.
 fn config(sent: &Doc) -> DataCenterConfig {
     let mut config = DataCenterConfig {
@@ -128,7 +133,7 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&DATA_CENTER)?;
     require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| call.bad(&fault))?;
-    let outcome = call.submit(CreateDataCenter { config: config(&sent) }).await?;
+    let outcome = call.submit(CreateDataCenter { config: config(&sent), format: format(&sent) }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.data_centers.get(&id));
     created(&call, &DATA_CENTER, &view(&outcome.world, call.base, call.found(made, 0)?))
 }
@@ -137,8 +142,14 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = center(&call, &call.world)?;
     let sent = call.body(&DATA_CENTER)?;
     check_immutable(&call, &DATA_CENTER, &view(&call.world, call.base, current), &sent)?;
-    let outcome = call.submit(UpdateDataCenter { data_center: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &DATA_CENTER, &view(&outcome.world, call.base, center(&call, &outcome.world)?))
+    let command = UpdateDataCenter { data_center: current.id, changes: patch(&sent), format: format(&sent) };
+    let outcome = call.submit(command).await?;
+    // Storage that could not be upgraded is told by an event; the change stands.
+    for job in jobs(&outcome) {
+        call.engine().settle(job).await;
+    }
+    let world = call.engine().world();
+    shown(&call, &DATA_CENTER, &view(&world, call.base, center(&call, &world)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {

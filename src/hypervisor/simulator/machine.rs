@@ -262,6 +262,7 @@ impl Machine {
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
             Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
             Call::DeactivateDomain { hosts, domain } => self.deactivate_domain(&hosts, domain),
+            Call::UpgradeDomain { host, domain, format } => self.upgrade_domain(host, domain, format),
             Call::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),

@@ -127,6 +127,14 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    pub(super) fn upgrade_domain(&mut self, host: Uuid, id: Uuid, format: StorageFormat) -> Outcome {
+        self.check_active(host, id)?;
+        if let Some(domain) = self.world.domains.get_mut(&id) {
+            domain.facts.format = domain.facts.format.max(format);
+        }
+        Ok(Reply::Done)
+    }
+
     pub(super) fn extend_domain(&mut self, host: Uuid, id: Uuid, storage: &StorageSpec) -> Outcome {
         let places = self.locate(host, storage)?;
         let known = self.live_domain(id)?.places.clone();

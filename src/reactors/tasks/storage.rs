@@ -122,6 +122,10 @@ impl Work<'_> {
         if failed.len() >= hosts.len() {
             return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
         }
+        let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
+        if let Some(format) = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format) {
+            self.upgrade(id, data_center, format).await?;
+        }
         let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
         self.submit(ReportDomainSpace { domain: id, available, used }).await;
         if domain.class == DomainClass::Iso
@@ -130,6 +134,26 @@ impl Work<'_> {
             self.submit(ReportDomainFiles { domain: id, files: speak::domain_files(files) }).await;
         }
         Ok(())
+    }
+
+    /// Lets a host rewrite the domains of a data center that are behind a format.
+    pub(super) async fn upgrade_storage(&self, world: &World, data_center: DataCenterId, format: StorageFormat) {
+        let (mut upgraded, mut failure) = (Vec::new(), None);
+        for domain in behind(world, data_center, format) {
+            match self.upgrade(domain.id, data_center, format).await {
+                Ok(()) => upgraded.push(domain.id),
+                Err(why) => failure = Some(format!("{}: {why}", domain.config.name)),
+            }
+        }
+        self.submit(FinishStorageUpgrade { job: self.job, data_center, format, upgraded, failure }).await;
+    }
+
+    async fn upgrade(&self, id: StorageDomainId, data_center: DataCenterId, format: StorageFormat) -> Result<(), String> {
+        let world = self.reactor.engine.world();
+        let up = self.hosts_in(data_center);
+        let manager = world.data_centers.get(&data_center).and_then(|dc| dc.spm).map(|host| host.0);
+        let host = manager.filter(|host| up.contains(host)).or_else(|| up.first().copied()).ok_or("no host is up")?;
+        self.ask(Call::UpgradeDomain { host, domain: id.0, format: speak::storage_format(format) }).await.map(drop)
     }
 
     pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) {
