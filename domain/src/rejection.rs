@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::quota::QuotaStrained;
+
 /// The class of a refusal, from which each face derives its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -30,12 +32,14 @@ pub struct Rejection {
     pub arguments: Vec<(&'static str, String)>,
     /// Further reasons behind the first, such as why each host was filtered out.
     pub because: Vec<Rejection>,
+    /// What the log is told of it: nothing of a request that is wrong, something of a sound one that a quota stands against.
+    pub told: Option<Box<QuotaStrained>>,
 }
 
 impl Rejection {
     /// A refusal with a key and no arguments.
     pub fn new(key: Key) -> Self {
-        Self { key, arguments: Vec::new(), because: Vec::new() }
+        Self { key, arguments: Vec::new(), because: Vec::new(), told: None }
     }
 
     /// With a variable of the message.
@@ -47,6 +51,12 @@ impl Rejection {
     /// With further reasons.
     pub fn because(mut self, reasons: Vec<Rejection>) -> Self {
         self.because = reasons;
+        self
+    }
+
+    /// With what the log is told of it.
+    pub fn telling(mut self, what: QuotaStrained) -> Self {
+        self.told = Some(Box::new(what));
         self
     }
 

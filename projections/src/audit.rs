@@ -835,6 +835,8 @@ fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
         (Resource::Cluster, Strain::Threshold) => 3008,
         (Resource::Cluster, Strain::Exceeded) => 3007,
         (Resource::Cluster, Strain::GraceExceeded) => 3015,
+        (Resource::Cluster, Strain::Refused) => 3006,
+        (Resource::Storage, Strain::Refused) => 3009,
         (Resource::Storage, Strain::Missing) => 3013,
         (Resource::Storage, Strain::Threshold) => 3011,
         (Resource::Storage, Strain::Exceeded) => 3010,

@@ -20,6 +20,7 @@ use evirt_domain::command::{Decide, decide};
 use evirt_domain::context::Context;
 use evirt_domain::event::{Event, Recorded, StreamKind};
 use evirt_domain::ids::{Micros, Position};
+use evirt_domain::quota::told;
 use evirt_domain::rejection::Rejection;
 use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -41,7 +42,8 @@ pub(super) struct Submission {
 enum Decision {
     /// So many of the batch's events are its own.
     Accepted(usize),
-    Refused(Rejection),
+    /// So many of the batch's events tell of it.
+    Refused(Rejection, usize),
 }
 
 struct Decided {
@@ -150,11 +152,14 @@ impl Committer {
         };
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {
-            let events = decide(&self.world, &cx, &*submission.command)?;
-            Ok(apply(&self.world, &mut self.auditor, events, &cx, submission.request.causation))
+            let (events, refusal) = match decide(&self.world, &cx, &*submission.command) {
+                Ok(events) => (events, None),
+                Err(refusal) => (told(&self.world, &cx, &refusal).into_iter().collect(), Some(refusal)),
+            };
+            (apply(&self.world, &mut self.auditor, events, &cx, submission.request.causation), refusal)
         }));
         let decision = match tried {
-            Ok(Ok(applied)) => {
+            Ok((applied, refusal)) => {
                 let count = applied.events.len();
                 if count > 0 {
                     self.last_recorded_at = now;
@@ -162,12 +167,14 @@ impl Committer {
                     self.gathered.events.extend(applied.events);
                     self.gathered.records.extend(applied.records);
                 }
-                Decision::Accepted(count)
+                match refusal {
+                    None => Decision::Accepted(count),
+                    Some(refusal) => Decision::Refused(refusal, count),
+                }
             }
-            Ok(Err(rejection)) => Decision::Refused(rejection),
             Err(_) => {
                 tracing::error!(command = ?submission.command, "a decision panicked");
-                Decision::Refused(broken("its decision broke off"))
+                Decision::Refused(broken("its decision broke off"), 0)
             }
         };
         let decided = Decided { submission, decision };
@@ -281,7 +288,10 @@ impl Committer {
         let mut events = events.into_iter();
         for Decided { submission, decision } in commands {
             let answer = match decision {
-                Decision::Refused(rejection) => Err(rejection),
+                Decision::Refused(rejection, count) => {
+                    events.by_ref().take(count).for_each(drop);
+                    Err(rejection)
+                }
                 Decision::Accepted(count) => {
                     let events: Vec<Recorded> = events.by_ref().take(count).collect();
                     let position = events.last().map_or(world.position, |last| last.position);

@@ -344,15 +344,21 @@ async fn quotas_warn_and_then_refuse() {
     assert_eq!(lab.json(&format!("{limits}/{domain}")).await["usage"].as_f64(), Some(13.0));
     lab.ok(Method::PUT, &center, "<data_center><quota_mode>enabled</quota_mode></data_center>").await;
     lab.refused(Method::POST, &disks, &disk(1, ""), 400, "quota").await;
+    let refused = lab.admin.post(&disks, &disk(1, &own)).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("VMQuota"), "{refused:?}");
+    let told = lab.json("/api/events").await["event"][0].clone();
+    assert_eq!((&told["code"], &told["severity"]), (&3009.into(), &"error".into()), "{told}");
     lab.refused(Method::POST, &disks, &disk(1, &own), 409, "VMQuota").await;
     let ghost = "<quota id=\"00000000-0000-0000-0000-00000000dead\"/>";
     lab.refused(Method::POST, &disks, &disk(1, ghost), 400, "quota").await;
     let vm =
         format!("<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>{own}</vm>");
     let vm = lab.create("/api/vms", &vm).await;
+    lab.create(&format!("/api/vms/{vm}/nics"), "<nic><name>nic1</name></nic>").await;
     let start =
         lab.admin.post(&format!("/api/vms/{vm}/start"), "<action><vm><os><boot dev=\"network\"/></os></vm></action>").await;
-    assert_eq!(start.status, StatusCode::CONFLICT, "{start:?}");
+    assert!(start.status == StatusCode::CONFLICT && start.body.contains("VMQuota"), "{start:?}");
+    assert!(lab.codes().await.contains(&3006));
     lab.refused(Method::DELETE, &one, "", 409, "consume").await;
     assert_eq!(lab.admin.ask(Method::DELETE, &format!("{limits}/{domain}"), None).await.status, StatusCode::NO_CONTENT);
 }

@@ -594,6 +594,11 @@ pub const FACTS: &[Fact] = &[
     normal(3000, "USER_ADD_QUOTA", "Quota ${QuotaName} was created[ by ${UserName}]."),
     normal(3002, "USER_UPDATE_QUOTA", "Quota ${QuotaName} was changed[ by ${UserName}]."),
     normal(3004, "USER_DELETE_QUOTA", "Quota ${QuotaName} was removed[ by ${UserName}]."),
+    error(
+        3006,
+        "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT",
+        "VM ${VmName} was not started: with it ${Utilization}% of the cluster limit of quota ${QuotaName} would be consumed, ${Requested}% for it alone[, wanted by ${UserName}].",
+    ),
     warning(
         3007,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_LIMIT",
@@ -603,6 +608,11 @@ pub const FACTS: &[Fact] = &[
         3008,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_THRESHOLD",
         "The cluster limit of quota ${QuotaName} is near: ${Utilization}% are consumed[ by ${UserName}].",
+    ),
+    error(
+        3009,
+        "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT",
+        "Storage was refused: ${CurrentStorage}% of the storage limit of quota ${QuotaName} would be consumed, ${Requested}% for this alone[, wanted by ${UserName}].",
     ),
     warning(
         3010,

@@ -76,7 +76,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("QuotaUpdated", &[3002]),
     ("QuotaLimitsSet", &[3002, 3012]),
     ("QuotaRemoved", &[3004]),
-    ("QuotaStrained", &[3007, 3008, 3010, 3011, 3013, 3014, 3015, 3016]),
+    ("QuotaStrained", &[3006, 3007, 3008, 3009, 3010, 3011, 3013, 3014, 3015, 3016]),
     ("DiskAdded", &[2020, 2027]),
     ("DiskCreated", &[97, 2021, 2028]),
     ("DiskCreationFailed", &[98, 2022, 2029]),
