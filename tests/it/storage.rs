@@ -55,6 +55,8 @@ impl Lab {
 
     /// What is refused: with this status, a fault that has the word, and no event.
     async fn refused(&self, method: Method, path: &str, body: &str, status: u16, word: &str) {
+        // What was accepted before goes on, and is told.
+        self.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
         let before = self.head();
         let answer = self.admin.ask(method, path, Some(body.to_owned())).await;
         assert_eq!(answer.status.as_u16(), status, "{path} {body}: {answer:?}");
