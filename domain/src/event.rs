@@ -268,6 +268,7 @@ event_kinds! {
     storage::StorageDomainUpdated 1,
     storage::StorageDomainAttached 1,
     storage::StorageDomainStatusChanged 1,
+    storage::MasterSought 1,
     storage::StorageDomainReachChanged 1,
     storage::StorageDomainDetached 1,
     storage::StorageDomainSpaceReported 1,

@@ -337,15 +337,13 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     }
 });
 
-/// A storage domain stands otherwise in a data center. Where the master leaves for maintenance another takes its part.
+/// A storage domain stands otherwise in a data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainStatusChanged {
     pub domain: StorageDomainId,
     pub data_center: DataCenterId,
     pub from: AttachmentStatus,
     pub to: AttachmentStatus,
-    /// The data center's new master, where it changes.
-    pub new_master: Option<StorageDomainId>,
     pub reason: String,
 }
 
@@ -359,9 +357,21 @@ fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
             attachment.status = e.to;
         }
     });
-    if let Some(master) = e.new_master {
-        world.data_centers.update(&e.data_center, |dc| dc.master = Some(master));
-    }
+});
+
+/// The master of a data center cannot go on, and another domain was looked for to take its part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MasterSought {
+    pub data_center: DataCenterId,
+    /// The new master; where there is none the old one keeps the part until it can go on.
+    pub found: Option<StorageDomainId>,
+}
+
+fold!(MasterSought, DataCenter data_center, |e, world, at| {
+    world.data_centers.update(&e.data_center, |dc| {
+        dc.master = e.found.or(dc.master);
+        dc.version = at.version;
+    });
 });
 
 /// A host does not reach a storage domain any more, or reaches it again.

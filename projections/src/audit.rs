@@ -15,7 +15,7 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::fence::Proxy;
-use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::host::{CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
@@ -391,12 +391,16 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
                 at.draft(204).host(host).data_center(e.data_center).with_some("ServerIp", &address)
             }
-            None => at.draft(986).data_center(e.data_center),
+            None => at.draft(979).data_center(e.data_center),
         },
 
         Event::SpmForced(e) => at.draft(159).host(e.host).data_center(e.data_center),
 
         Event::ClusterCreated(e) => at.draft(809).cluster(e.cluster),
+        // Of what a host reports, its cluster learns the CPU.
+        Event::ClusterUpdated(e) if at.recorded.causation.is_some() || at.recorded.actor == Actor::System => {
+            at.draft(835).by(Actor::System).cluster(e.cluster)
+        }
         Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
         Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
         Event::NetworkAssigned(e) => {
@@ -480,6 +484,10 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         }
         Event::StorageDomainCreated(e) => at.report(956, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainCreationFailed(e) => at.report(957, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason),
+        Event::MasterSought(e) => match e.found {
+            Some(master) => at.draft(984).storage_domain(master).data_center(e.data_center),
+            None => at.draft(983).data_center(e.data_center),
+        },
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
         Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain).data_center(e.data_center),
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
@@ -572,7 +580,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             };
             at.draft(code).vm(e.vm)
         }
-        Event::VmRelocated(e) => at.draft(151).vm(e.vm).host(e.from).reason(&e.reason),
+        Event::VmRelocated(e) => {
+            let started_by = at.vm(e.vm)?.run.as_ref().map_or(Actor::System, |run| run.started_by);
+            let code = if started_by == Actor::System { 507 } else { 151 };
+            at.draft(code).by(started_by).vm(e.vm).host(e.from).reason(&e.reason)
+        }
         Event::VmUp(e) => match (e.started, e.started_by, at.before.vms.get(&e.vm)?.state) {
             (true, Actor::User(_), _) => at.draft(153).by(e.started_by).vm(e.vm).host(e.host),
             (true, Actor::System, _) => at.draft(32).vm(e.vm).host(e.host),
@@ -747,7 +759,10 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         let draft = at.draft(code).by(Actor::System).host(e.host);
         return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
     }
+    let left = || at.before.vms_on(e.host).map(|vm| vm.config.name.as_str()).collect::<Vec<_>>().join(", ");
     let code = match (e.from, e.to) {
+        (PreparingForMaintenance, Up | NonOperational) if at.before.vms_on(e.host).next().is_some() => 602,
+        (_, NonOperational) if e.detail == CPU_INCOMPATIBLE => 515,
         (PreparingForMaintenance, Up | NonOperational | NonResponsive | Error | Down) => 17,
         (NonResponsive, Up) => 14,
         (_, Up) => 13,
@@ -760,8 +775,9 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         _ => return None,
     };
     let draft = match code {
-        13 | 14 | 12 | 517 => at.draft(code),
+        13 | 14 | 12 | 515 | 517 => at.draft(code),
         505 => at.report(code, |task| matches!(task, Task::InstallHost { host } if *host == e.host)),
+        602 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)).with("failedVms", left()),
         15 | 17 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)),
         _ => at.draft(code),
     };

@@ -109,21 +109,15 @@ fn attached(
 }
 
 /// The event by which an attached domain stands otherwise.
-fn change(
-    domain: StorageDomainId,
-    from: Attachment,
-    to: AttachmentStatus,
-    new_master: Option<StorageDomainId>,
-    reason: &str,
-) -> Event {
+fn change(domain: StorageDomainId, from: Attachment, to: AttachmentStatus, reason: &str) -> Event {
     let (data_center, from, reason) = (from.data_center, from.status, reason.to_owned());
-    StorageDomainStatusChanged { domain, data_center, from, to, new_master, reason }.into()
+    StorageDomainStatusChanged { domain, data_center, from, to, reason }.into()
 }
 
 /// The events that lock a domain for a task.
 fn lock(cx: &Context, domain: &StorageDomain, from: Attachment, what: &str, task: Task) -> Vec<Event> {
     vec![
-        change(domain.id, from, AttachmentStatus::Locked, None, ""),
+        change(domain.id, from, AttachmentStatus::Locked, ""),
         opened(cx, 0, format!("{what} Storage Domain {}", domain.config.name), task),
     ]
 }
@@ -221,6 +215,12 @@ fn successor(world: &World, master: &StorageDomain) -> Option<StorageDomainId> {
         .map(|d| d.id)
 }
 
+/// The event by which a master that cannot go on is followed.
+fn sought(world: &World, domain: &StorageDomain) -> Option<Event> {
+    let data_center = domain.data_center(world).filter(|dc| dc.master == Some(domain.id))?.id;
+    Some(MasterSought { data_center, found: successor(world, domain) }.into())
+}
+
 /// Takes a storage domain from its data center.
 #[derive(Clone, Debug)]
 pub struct DetachStorageDomain {
@@ -276,17 +276,17 @@ impl Decide for FinishStorageTask {
         let Some(attachment) = domain.attachment_in(data_center).filter(|a| a.status == AttachmentStatus::Locked) else {
             return Ok(vec![end]);
         };
-        let change = |to, new_master, reason: &str| change(self.domain, attachment, to, new_master, reason);
+        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events: Vec<Event> = Vec::new();
         match (task, &self.outcome) {
             (Task::AttachStorageDomain { .. }, Err(_)) => {
                 events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
             }
-            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, None, why)),
-            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, None, why)),
-            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, None, why)),
+            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, why)),
+            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, why)),
+            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, why)),
             (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
-                events.push(change(AttachmentStatus::Active, None, ""));
+                events.push(change(AttachmentStatus::Active, ""));
                 // What rested while its data center was upgraded was rewritten on its way.
                 let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
                 let late = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format);
@@ -300,8 +300,9 @@ impl Decide for FinishStorageTask {
                 events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
             }
             (_, Ok(())) => {
-                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
-                events.push(change(AttachmentStatus::Maintenance, new_master, ""));
+                events.push(change(AttachmentStatus::Maintenance, ""));
+                // The last one leaves as the master.
+                events.extend(sought(world, domain).filter(|_| successor(world, domain).is_some()));
             }
             (_, Err(_)) => {}
         }
@@ -334,15 +335,15 @@ impl Decide for ReportDomainReach {
             up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
         };
         let (before, after) = (reached(!self.reachable), reached(self.reachable));
-        let change = |to, new_master, reason: &str| change(self.domain, attachment, to, new_master, reason);
+        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events =
             vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
         match attachment.status {
             AttachmentStatus::Active if before && !after => {
-                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
-                events.push(change(AttachmentStatus::Inactive, new_master, "no host of the data center reaches it"));
+                events.push(change(AttachmentStatus::Inactive, "no host of the data center reaches it"));
+                events.extend(sought(world, domain));
             }
-            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, None, "")),
+            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, "")),
             _ => {}
         }
         Ok(events)

@@ -365,10 +365,10 @@ fn samples() -> Vec<Event> {
             data_center: id(1),
             from: AttachmentStatus::Locked,
             to: AttachmentStatus::Maintenance,
-            new_master: Some(id(15)),
             reason: reason(),
         }
         .into(),
+        MasterSought { data_center: id(1), found: Some(id(15)) }.into(),
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),

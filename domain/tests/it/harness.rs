@@ -290,7 +290,7 @@ impl Story {
     pub fn domain_is(&mut self, domain: StorageDomainId, to: AttachmentStatus) {
         let attached = self.world.storage_domains.get(&domain).and_then(|d| d.attachment()).expect("attached");
         let (data_center, from, reason) = (attached.data_center, attached.status, String::new());
-        self.given(vec![StorageDomainStatusChanged { domain, data_center, from, to, new_master: None, reason }.into()]);
+        self.given(vec![StorageDomainStatusChanged { domain, data_center, from, to, reason }.into()]);
     }
 
     /// Brings a VM that is down, with a disk, into a state, by what users and drivers do.
