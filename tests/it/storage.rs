@@ -642,3 +642,57 @@ async fn a_newer_version_brings_a_newer_format() {
     assert_eq!(lab.json(&format!("/api/storagedomains/{data}")).await["storage_format"], "v3");
     lab.refused(Method::PUT, &one, &upgrade.replace("v3", "v1"), 409, "format v1").await;
 }
+
+#[tokio::test]
+async fn a_host_finds_targets_and_logs_in() {
+    let lab = Lab::start().await;
+    let node = lab.json("/api/hosts?search=name%3Dhypervisor").await["host"][0]["href"].as_str().unwrap().to_owned();
+    let kinds = async || {
+        let seen = lab.json(&format!("{node}/storage")).await["storage"].clone();
+        let kinds = seen.as_array().unwrap().iter().map(|unit| unit["type"].as_str().unwrap().to_owned());
+        let mut kinds: Vec<_> = kinds.collect();
+        kinds.sort();
+        kinds
+    };
+    assert_eq!(kinds().await, ["fcp", "fcp"], "what is behind no login");
+    let iscsi = |rest: &str| format!("<action><iscsi><address>192.168.0.20</address>{rest}</iscsi></action>");
+    let found = lab.ok(Method::POST, &format!("{node}/iscsidiscover"), &iscsi("<port>3260</port>")).await.body;
+    let target = "iqn.2013-04.com.example:target1";
+    assert!(found.contains(&format!("<iscsi_target>{target}</iscsi_target>")), "{found}");
+    let login = format!("{node}/iscsilogin");
+    let ghost = lab.admin.post(&login, &iscsi("<target>iqn.ghost</target>")).await;
+    assert!(ghost.status == StatusCode::CONFLICT && ghost.body.contains("iqn.ghost"), "{ghost:?}");
+    let done = lab.ok(Method::POST, &login, &iscsi(&format!("<target>{target}</target><password>secret</password>"))).await.body;
+    assert!(done.contains("complete") && !done.contains("secret"), "{done}");
+    assert_eq!(kinds().await, ["fcp", "fcp", "iscsi", "iscsi"]);
+    // What went well once is not taken for granted.
+    lab.engine.server().simulator.unreachable_export("192.168.0.20");
+    let again = lab.admin.post(&login, &iscsi(&format!("<target>{target}</target>"))).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+}
+
+#[tokio::test]
+async fn a_domain_lies_on_fibre_channel() {
+    let lab = Lab::start().await;
+    let center = format!("/api/datacenters/{DEFAULT}");
+    lab.ok(Method::PUT, &center, "<data_center><storage_type>fcp</storage_type></data_center>").await;
+    let node = lab.json("/api/hosts?search=name%3Dhypervisor").await["host"][0]["href"].as_str().unwrap().to_owned();
+    let unit = |n: u32| format!("<logical_unit id=\"3600508b400105e21000090000049000{n}\"/>");
+    let storage = |units: &str| format!("<storage><type>fcp</type>{units}</storage>");
+    let domain = lab.domain("fabric", "data", &storage(&unit(1))).await;
+    lab.create(&format!("{center}/storagedomains"), &format!("<storage_domain id=\"{domain}\"/>")).await;
+    assert_eq!(lab.json(&center).await["status"]["state"], "up");
+    let used = lab.json(&format!("{node}/storage")).await["storage"].clone();
+    let mine = used.as_array().unwrap().iter().filter(|unit| unit["logical_unit"][0]["storage_domain_id"] == domain.as_str());
+    assert_eq!(mine.count(), 1, "{used}");
+    let grown = format!("<storage_domain>{}{NODE}</storage_domain>", storage(&unit(2)));
+    lab.ok(Method::PUT, &format!("/api/storagedomains/{domain}"), &grown).await;
+    let shown = lab.json(&format!("/api/storagedomains/{domain}")).await;
+    assert_eq!(shown["available"], 107_374_182_400_i64 + 214_748_364_800);
+    let disk = "<disk><alias>d</alias><size>1073741824</size><interface>virtio</interface><format>raw</format></disk>";
+    let disk = lab.create(&format!("/api/storagedomains/{domain}/disks"), disk).await;
+    lab.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
+    let disk = lab.json(&format!("/api/disks/{disk}")).await;
+    assert_eq!((&disk["sparse"], &disk["actual_size"]), (&false.into(), &1_073_741_824.into()));
+    assert!(lab.json(&format!("/api/storagedomains/{domain}/storageconnections")).await["storage_connection"].is_null());
+}

@@ -19,6 +19,12 @@ pub async fn ask(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverErr
     driver.call(QUESTION, call).await
 }
 
+/// Has a driver do something that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
+/// has it done afresh.
+pub async fn act(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
+    driver.call(OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63), call).await
+}
+
 /// The answer that a driver gave to another question.
 fn strange(reply: &Reply) -> String {
     format!("the driver answered {reply:?}")
@@ -87,7 +93,5 @@ pub async fn target(
         user: Some(config.username.clone()).filter(|user| !user.is_empty()),
         password,
     };
-    // A login is remembered by the id of its operation: an id of its own each time asks afresh.
-    let operation = OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63);
-    driver.call(operation, call).await.map(drop).map_err(|error| error.to_string())
+    act(driver, call).await.map(drop).map_err(|error| error.to_string())
 }
