@@ -319,6 +319,8 @@ keys! {
     MasterNotActive "ACTION_TYPE_FAILED_MASTER_STORAGE_DOMAIN_NOT_ACTIVE" Conflict "Cannot ${action} Storage. The master domain is not active.",
     MasterWithOthers "ERROR_CANNOT_DEACTIVATE_MASTER_WITH_NON_DATA_DOMAINS" Conflict "Cannot ${action} Storage. It is the master and other domains are active.",
     MasterWithLocked "ERROR_CANNOT_DEACTIVATE_MASTER_WITH_LOCKED_DOMAINS" Conflict "Cannot ${action} Storage. It is the master and another domain is locked.",
+    MasterWithTasks "ERROR_CANNOT_DEACTIVATE_MASTER_DOMAIN_WITH_TASKS_ON_POOL" Conflict "Cannot ${action} Storage. It is the master, and work on the storage of the data center is under way.",
+    DomainWithTasks "ERROR_CANNOT_DEACTIVATE_DOMAIN_WITH_TASKS" Conflict "Cannot ${action} Storage. Work on what lies on it is under way.",
     DomainHasActiveVms "ACTION_TYPE_FAILED_DETECTED_ACTIVE_VMS" Conflict "Cannot ${action} Storage. Running VMs use it.",
     DomainLast "ERROR_CANNOT_DETACH_LAST_STORAGE_DOMAIN" Conflict "Cannot ${action} Storage. It is the master domain of the data center.",
     DomainHasImages "ERROR_CANNOT_DETACH_STORAGE_DOMAIN_WITH_IMAGES" Conflict "Cannot ${action} Storage. It holds disks.",

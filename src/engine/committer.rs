@@ -5,7 +5,8 @@
 //!
 //! **What is answered is durable, refusals included.** A refusal ("the name is in use") and an answer that there is nothing to do may rest
 //! on an event that is not durable yet. Told at once, such an answer could speak of something that after a power loss never was. So it
-//! waits for the batch that it was decided on; where nothing undurable is about, it goes out at once.
+//! waits for the batch that it was decided on; where nothing undurable is about, it goes out at once. A refusal that the log is told of
+//! (`quota::told`) is answered with its event.
 //!
 //! **A failed append takes back everything that was decided on it:** the batch itself and what was gathered on top are refused as
 //! unavailable, and the next command is decided on the published World again. Nothing has to be undone, since Worlds are values. Where the

@@ -196,6 +196,12 @@ impl Decide for DeactivateStorageDomain {
         if busy || iso_busy {
             return Err(act.no(Key::DomainHasActiveVms));
         }
+        if domain.is_master(world) && crate::spm::storage_at_work(world, self.data_center) {
+            return Err(act.no(Key::MasterWithTasks));
+        }
+        if crate::spm::domain_at_work(world, self.domain) {
+            return Err(act.no(Key::DomainWithTasks));
+        }
         let task = Task::DeactivateStorageDomain { domain: self.domain, data_center: self.data_center };
         Ok(lock(cx, domain, attachment, "Deactivating", task))
     }

@@ -483,6 +483,9 @@ impl Decide for RemoveStorageDomain {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let detached = self.detached(world, act, domain)?;
+        if domain.class == DomainClass::Image && crate::spm::domain_at_work(world, self.domain) {
+            return Err(Key::StateMoved.into());
+        }
         let Some(host) = self.host.filter(|_| !self.destroy && domain.class != DomainClass::Image) else {
             let mut events = forgotten(world, act, &[self.domain])?;
             events.extend(detached);

@@ -96,6 +96,8 @@ fn an_image_is_made_of_a_disk() {
     estate.does(export());
     let job = estate.job();
     estate.when(export()).refused(DiskBeingExported);
+    estate.when(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(MasterWithTasks);
+    estate.when(RemoveStorageDomain { domain: to, host: None, format: false, destroy: false }).refused(StateMoved);
     estate.when(RemoveDisk { disk }).refused(DiskLocked);
     estate.when(StartVm { vm, ..StartVm::default() }).refused(DiskLocked);
     estate.when(FinishDiskExport { job, disk, outcome: Err("full".into()) }).then(&["DiskExportFailed", "JobEnded"]);
