@@ -241,8 +241,8 @@ impl Decide for ExportDisk {
             DiskStatus::Ok => {}
             DiskStatus::Illegal => return Err(no(Key::DiskIllegal)),
             DiskStatus::Locked => {
-                let exports = |task: &Task| matches!(task, Task::ExportDisk { disk, .. } if *disk == self.disk);
-                let exported = open_job(world, exports).is_some();
+                let exports = |task: &Task| matches!(task, Task::ExportDisk { .. });
+                let exported = open_job(world, Object::Disk(self.disk), exports).is_some();
                 return Err(no(if exported { Key::DiskBeingExported } else { Key::DiskLocked }));
             }
         }

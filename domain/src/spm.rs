@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::fold;
 use crate::host::HostStatus;
 use crate::ids::*;
-use crate::job::{Task, open_job};
+use crate::job::Task;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -39,9 +39,14 @@ fn on_disks(world: &World, task: &Task, meant: impl Fn(StorageDomainId) -> bool)
     }
 }
 
+/// Whether a task of this kind is open.
+fn any_open(world: &World, wanted: impl Fn(&Task) -> bool) -> bool {
+    world.open_jobs.iter().filter_map(|id| world.jobs.get(id)).any(|job| wanted(&job.task))
+}
+
 /// Whether work on what lies on a storage domain is open.
 pub(crate) fn domain_at_work(world: &World, domain: StorageDomainId) -> bool {
-    open_job(world, |task| on_disks(world, task, |meant| meant == domain)).is_some()
+    any_open(world, |task| on_disks(world, task, |meant| meant == domain))
 }
 
 /// Whether work on the storage of a data center is open, which its manager carries out.
@@ -55,7 +60,7 @@ pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool 
         | Task::UpgradeStorage { data_center: of, .. } => *of == data_center,
         task => on_disks(world, task, attached),
     };
-    open_job(world, at_work).is_some()
+    any_open(world, at_work)
 }
 
 /// Makes a host the storage pool manager of its data center, whatever its priority but -1.

@@ -41,6 +41,18 @@ named! {
     AttachmentStatus { Locked "locked", Active "active", Inactive "inactive", Maintenance "maintenance", Unknown "unknown" }
 }
 
+named! {
+    /// How a domain stands, in its data center or without one.
+    StorageStatus {
+        Unattached "unattached",
+        Locked "locked",
+        Active "active",
+        Inactive "inactive",
+        Maintenance "maintenance",
+        Unknown "unknown",
+    }
+}
+
 impl StorageKind {
     /// Whether it is made of block devices rather than files.
     pub fn is_block(self) -> bool {
@@ -201,6 +213,23 @@ impl StorageDomain {
     /// How it stands in a data center.
     pub fn attachment_in(&self, data_center: DataCenterId) -> Option<Attachment> {
         self.attachments.iter().find(|a| a.data_center == data_center).copied()
+    }
+
+    /// How it stands: an ISO domain once for each of its data centers.
+    pub fn statuses(&self) -> impl Iterator<Item = StorageStatus> {
+        let whole = match (self.state, self.attachments.is_empty()) {
+            (DomainState::Creating | DomainState::Removing, _) => Some(StorageStatus::Locked),
+            (DomainState::Ready, true) => Some(StorageStatus::Unattached),
+            (DomainState::Ready, false) => None,
+        };
+        let attached = self.attachments.iter().filter(move |_| whole.is_none()).map(|attachment| match attachment.status {
+            AttachmentStatus::Locked => StorageStatus::Locked,
+            AttachmentStatus::Active => StorageStatus::Active,
+            AttachmentStatus::Inactive => StorageStatus::Inactive,
+            AttachmentStatus::Maintenance => StorageStatus::Maintenance,
+            AttachmentStatus::Unknown => StorageStatus::Unknown,
+        });
+        whole.into_iter().chain(attached)
     }
 
     /// Whether it stands so in a data center of its.

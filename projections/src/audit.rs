@@ -143,7 +143,11 @@ impl<'a> Scene<'a> {
     /// Who caused the event or, where a reactor did, who opened the job that it worked on.
     fn asker(&self, task: impl Fn(&Task) -> bool) -> Actor {
         match self.recorded.actor {
-            Actor::System => evirt_domain::job::open_job(self.before, task).map_or(Actor::System, |job| job.owner),
+            Actor::System => {
+                let on = Object::of(&self.recorded.stream);
+                let job = on.and_then(|on| evirt_domain::job::open_job(self.before, on, task));
+                job.map_or(Actor::System, |job| job.owner)
+            }
             user => user,
         }
     }
@@ -822,7 +826,8 @@ fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
 
 /// Whether a storage domain is being attached to a data center.
 fn attaches(at: Scene<'_>, domain: StorageDomainId, data_center: DataCenterId) -> bool {
-    evirt_domain::job::open_job(at.before, |task| *task == Task::AttachStorageDomain { domain, data_center }).is_some()
+    let attach = Task::AttachStorageDomain { domain, data_center };
+    evirt_domain::job::open_job(at.before, Object::StorageDomain(domain), |task| *task == attach).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.
@@ -952,7 +957,7 @@ fn exported<'a>(draft: Draft<'a>, disk: DiskId, to: &StoredImage) -> Draft<'a> {
 
 /// The work by which a disk is made from an image.
 fn import<'a>(at: Scene<'a>, disk: DiskId) -> Option<&'a StoredImage> {
-    let job = evirt_domain::job::open_job(at.before, imports(disk))?;
+    let job = evirt_domain::job::open_job(at.before, Object::Disk(disk), imports(disk))?;
     match &job.task {
         Task::ImportImage { from, .. } => Some(from),
         _ => None,
