@@ -13,10 +13,11 @@ use crate::host::HostStatus;
 use crate::ids::*;
 use crate::index::{HostTerm, NetworkTerm, StorageDomainTerm};
 use crate::install::DEFAULT_CLUSTER;
+use crate::job::{Task, open_job};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
-use crate::storage::{AttachmentStatus, DomainClass, StorageDomain, StorageDomainDetached, StorageKind};
+use crate::storage::{self, AttachmentStatus, DomainClass, StorageDomain, StorageDomainDetached, StorageFormat, StorageKind};
 use crate::world::{NameKind, World};
 
 /// A compatibility version.
@@ -89,7 +90,7 @@ impl DataCenter {
         let Some(master) = self.master.and_then(|id| world.storage_domains.get(&id)) else {
             return DataCenterStatus::Uninitialized;
         };
-        match master.attachment.as_ref().map(|a| a.status) {
+        match master.attachment_in(self.id).map(|a| a.status) {
             None => DataCenterStatus::Uninitialized,
             Some(AttachmentStatus::Maintenance) => DataCenterStatus::Maintenance,
             Some(AttachmentStatus::Active) if self.spm.is_some() => DataCenterStatus::Up,
@@ -216,6 +217,8 @@ pub(crate) fn check_local_host(act: Act, world: &World, host: Option<HostId>, cl
 #[derive(Clone, Debug)]
 pub struct CreateDataCenter {
     pub config: DataCenterConfig,
+    /// That of its data domains; else that of the first one.
+    pub format: Option<StorageFormat>,
 }
 
 impl Decide for CreateDataCenter {
@@ -224,6 +227,12 @@ impl Decide for CreateDataCenter {
         let data_center: DataCenterId = cx.fresh(0);
         let mut events = vec![DataCenterCreated { data_center, config: self.config.clone() }.into()];
         events.extend(crate::network::management_network(cx.fresh(1), cx.fresh(2), data_center));
+        if let Some(format) = self.format {
+            let (config, storage_format) = (self.config.clone(), None);
+            let new = DataCenter { id: data_center, version: 0, config, storage_format, master: None, spm: None };
+            storage::check_asked(Act("add", "Data Center"), &new, format)?;
+            events.extend(storage::raised(world, cx, &new, format));
+        }
         Ok(events)
     }
 
@@ -232,23 +241,45 @@ impl Decide for CreateDataCenter {
     }
 }
 
-/// Changes a data center.
+/// Changes a data center. A newer compatibility version brings its data domains to the storage format that it prefers.
 #[derive(Clone, Debug)]
 pub struct UpdateDataCenter {
     pub data_center: DataCenterId,
     pub changes: DataCenterPatch,
+    /// The storage format that it is to have, where that is asked for.
+    pub format: Option<StorageFormat>,
+}
+
+impl UpdateDataCenter {
+    /// The events that bring the data center, as it is to be, to another storage format.
+    fn storage(&self, act: Act, world: &World, cx: &Context, wanted: &DataCenter, newer: bool) -> Result<Vec<Event>, Rejection> {
+        let upgrades = |task: &Task| matches!(task, Task::UpgradeStorage { .. });
+        let preferred = storage::preferred(wanted.config.version, wanted.config.storage_type);
+        let preferred = (newer && wanted.storage_format.is_some()).then_some(preferred);
+        if let Some(format) = self.format {
+            storage::check_asked(act, wanted, format)?;
+        }
+        let Some(format) = preferred.max(self.format) else { return Ok(Vec::new()) };
+        let events = storage::raised(world, cx, wanted, format);
+        if !events.is_empty() && open_job(world, Object::DataCenter(wanted.id), upgrades).is_some() {
+            return Err(Key::StateMoved.into());
+        }
+        Ok(events)
+    }
 }
 
 impl Decide for UpdateDataCenter {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "Data Center");
         let current = world.data_center(self.data_center)?;
         let changes = self.changes.clone().reduce(&current.config);
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut wanted = current.config.clone();
         wanted.apply(&changes);
+        let to_be = DataCenter { config: wanted.clone(), ..DataCenter::clone(current) };
+        let storage = self.storage(act, world, cx, &to_be, changes.version.is_some())?;
+        if changes.is_empty() {
+            return Ok(storage);
+        }
         check(act, world, Some(self.data_center), &wanted)?;
         if wanted.version < current.config.version {
             return Err(act.no(Key::VersionDecrease));
@@ -276,7 +307,8 @@ impl Decide for UpdateDataCenter {
                 return Err(act.no(Key::LocalOneHost));
             }
         }
-        Ok(vec![DataCenterUpdated { data_center: self.data_center, changes }.into()])
+        let updated = DataCenterUpdated { data_center: self.data_center, changes };
+        Ok(std::iter::once(updated.into()).chain(storage).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -300,7 +332,7 @@ impl RemoveDataCenter {
         if domains.len() > 1 {
             return Err(act.no(Key::DataCenterHasDomains));
         }
-        if domains.iter().any(|d| d.is_in(AttachmentStatus::Active)) {
+        if domains.iter().any(|d| d.is_active_in(self.data_center)) {
             return Err(act.no(Key::DataCenterHasActiveDomains));
         }
         if domains.iter().any(|d| world.disks_on(d.id).next().is_some()) {
@@ -340,8 +372,9 @@ impl Decide for RemoveDataCenter {
         if current.status(world) == DataCenterStatus::Up {
             return Err(act.no(Key::DataCenterActive));
         }
+        let inside = |d: &StorageDomain| d.attachment_in(self.data_center);
         let domains: Vec<_> = world.storage_domains.by(StorageDomainTerm::DataCenter(self.data_center)).collect();
-        if domains.iter().any(|d| d.is_in(AttachmentStatus::Locked)) {
+        if domains.iter().any(|d| inside(d).is_some_and(|a| a.status == AttachmentStatus::Locked)) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let mut events = if self.force { self.by_force(world, act, &domains)? } else { self.orderly(world, act, &domains)? };

@@ -10,6 +10,7 @@ use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::hotplug::{Device, DeviceChange, follow};
 use crate::ids::*;
+use crate::image::StoredImage;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
 use crate::permit::Permit;
@@ -83,6 +84,9 @@ pub struct DiskAdded {
     pub sparse: bool,
     pub storage_domain: StorageDomainId,
     pub image: uuid::Uuid,
+    /// The image that it is made from; none for an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StoredImage>,
 }
 
 fold!(DiskAdded, Disk disk, |e, world, at| {
@@ -250,14 +254,12 @@ impl Decide for AddDisk {
         if !fits {
             return Err(ADD.no(Key::DiskFormatCombination).with("format", self.format.name()));
         }
-        let needed = if sparse { 0 } else { config.size };
-        if domain.available - needed < CRITICAL_SPACE {
-            return Err(ADD.no(Key::DiskSpaceLow).with("name", &domain.config.name));
-        }
+        check_room(ADD, domain, if sparse { 0 } else { config.size })?;
         let strained = quota::consume_storage(ADD, world, cx, config.quota, domain, config.size)?;
         let disk: DiskId = cx.fresh(0);
         let description = format!("Adding Disk {}", config.alias);
-        let added = DiskAdded { disk, config, format: self.format, sparse, storage_domain: domain.id, image: cx.fresh(1) };
+        let added =
+            DiskAdded { disk, config, format: self.format, sparse, storage_domain: domain.id, image: cx.fresh(1), from: None };
         let mut events: Vec<Event> = vec![added.into()];
         if let (Some(to), Some(vm)) = (self.attach, vm) {
             let attachment = DiskAttachment { disk, interface: to.interface, bootable: to.bootable, active: to.active };
@@ -285,8 +287,7 @@ impl AddDisk {
         let data_center = vm.and_then(|v| world.data_center_of(v.config.cluster)).map(|dc| dc.id);
         let usable = |d: &StorageDomain| {
             d.class == DomainClass::Data
-                && d.attachment
-                    .as_ref()
+                && d.attachment()
                     .is_some_and(|a| a.status == AttachmentStatus::Active && (vm.is_none() || Some(a.data_center) == data_center))
         };
         let wanted = self.storage_domain.or_else(|| {
@@ -300,7 +301,15 @@ impl AddDisk {
     }
 }
 
-fn check_config(act: Act, config: &DiskConfig, format: DiskFormat) -> Result<(), Rejection> {
+/// Whether a domain has room for so many bytes more.
+pub(crate) fn check_room(act: Act, domain: &StorageDomain, needed: i64) -> Result<(), Rejection> {
+    match domain.available - needed < CRITICAL_SPACE {
+        true => Err(act.no(Key::DiskSpaceLow).with("name", &domain.config.name)),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn check_config(act: Act, config: &DiskConfig, format: DiskFormat) -> Result<(), Rejection> {
     check::name(act, &config.alias, check::ALIAS)?;
     check::text(act, "description", &config.description, check::MAX_DESCRIPTION)?;
     check::range(act, "provisioned_size", config.size, MIN_DISK, MAX_DISK)?;
@@ -397,10 +406,7 @@ fn extend(act: Act, world: &World, cx: &Context, disk: &Disk, size: i64) -> Resu
     if !domain.is_in(AttachmentStatus::Active) {
         return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
     }
-    let needed = if disk.sparse { 0 } else { size - disk.config.size };
-    if domain.available - needed < CRITICAL_SPACE {
-        return Err(act.no(Key::DiskSpaceLow).with("name", &domain.config.name));
-    }
+    check_room(act, domain, if disk.sparse { 0 } else { size - disk.config.size })?;
     let description = format!("Extending Disk {}", disk.config.alias);
     let task = Task::ExtendDisk { disk: disk.id, size };
     Ok([DiskExtensionStarted { disk: disk.id, size }.into(), JobOpened { job: cx.fresh(0), description, task }.into()])

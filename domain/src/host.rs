@@ -340,6 +340,9 @@ fold!(HostRemoved, Host host, |e, world, at| {
     world.close_stream(StreamKind::Host, e.host.0);
 });
 
+/// Why a host is non-operational whose CPU cannot serve its cluster.
+pub const CPU_INCOMPATIBLE: &str = "cpu_type_incompatible_with_cluster";
+
 pub(crate) fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
     HostStatusChanged { host: host.id, from: host.status, to, detail: detail.to_owned() }.into()
 }
@@ -598,7 +601,7 @@ impl Decide for ReportConnected {
                         events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
                     }
                     let why = if !fits {
-                        Some("cpu_type_incompatible_with_cluster".to_owned())
+                        Some(CPU_INCOMPATIBLE.to_owned())
                     } else {
                         host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned())
                     };

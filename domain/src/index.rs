@@ -85,8 +85,8 @@ found_by! {
     };
     /// What storage domains are found by.
     StorageDomain StorageDomainTerm { Status(StorageStatus), DataCenter(DataCenterId) } |domain| {
-        let mut terms = smallvec![Status(domain.status())];
-        terms.extend(domain.attachment.map(|attachment| DataCenter(attachment.data_center)));
+        let mut terms: Terms<_> = domain.statuses().map(Status).collect();
+        terms.extend(domain.attachments.iter().map(|attachment| DataCenter(attachment.data_center)));
         terms
     };
     /// What disks are found by.

@@ -28,15 +28,18 @@ pub enum Task {
     SaveHostNetworks { host: HostId },
     TuneHost { host: HostId },
     CreateStorageDomain { domain: StorageDomainId, host: HostId },
-    AttachStorageDomain { domain: StorageDomainId },
-    ActivateStorageDomain { domain: StorageDomainId },
-    DeactivateStorageDomain { domain: StorageDomainId },
-    DetachStorageDomain { domain: StorageDomainId },
+    AttachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    ActivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    DeactivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    DetachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
     ExtendStorageDomain { domain: StorageDomainId, host: HostId, luns: Vec<crate::storage::DomainLun> },
     RemoveStorageDomain { domain: StorageDomainId, host: HostId, format: bool },
+    UpgradeStorage { data_center: DataCenterId, format: crate::storage::StorageFormat },
     CreateDisk { disk: DiskId },
     ExtendDisk { disk: DiskId, size: i64 },
     RemoveDisk { disk: DiskId },
+    ImportImage { disk: DiskId, from: crate::image::StoredImage },
+    ExportDisk { disk: DiskId, to: crate::image::StoredImage },
     StartVm { vm: VmId },
     StopVm { vm: VmId },
     ShutdownVm { vm: VmId },
@@ -66,9 +69,12 @@ impl Task {
             Self::DetachStorageDomain { .. } => &["detach"],
             Self::ExtendStorageDomain { .. } => &["extend"],
             Self::RemoveStorageDomain { .. } => &["format"],
+            Self::UpgradeStorage { .. } => &["upgrade"],
             Self::CreateDisk { .. } => &["create_volume"],
             Self::ExtendDisk { .. } => &["extend_volume"],
             Self::RemoveDisk { .. } => &["delete_volume"],
+            Self::ImportImage { .. } => &["download"],
+            Self::ExportDisk { .. } => &["upload"],
             Self::StartVm { .. } => &["launch", "wait"],
             Self::StopVm { .. } => &["destroy", "wait"],
             Self::ShutdownVm { .. } => &["shutdown", "wait"],
@@ -93,13 +99,18 @@ impl Task {
             | Self::SaveHostNetworks { host }
             | Self::TuneHost { host } => Object::Host(host),
             Self::CreateStorageDomain { domain, .. }
-            | Self::AttachStorageDomain { domain }
-            | Self::ActivateStorageDomain { domain }
-            | Self::DeactivateStorageDomain { domain }
-            | Self::DetachStorageDomain { domain }
+            | Self::AttachStorageDomain { domain, .. }
+            | Self::ActivateStorageDomain { domain, .. }
+            | Self::DeactivateStorageDomain { domain, .. }
+            | Self::DetachStorageDomain { domain, .. }
             | Self::ExtendStorageDomain { domain, .. }
             | Self::RemoveStorageDomain { domain, .. } => Object::StorageDomain(domain),
-            Self::CreateDisk { disk } | Self::ExtendDisk { disk, .. } | Self::RemoveDisk { disk } => Object::Disk(disk),
+            Self::UpgradeStorage { data_center, .. } => Object::DataCenter(data_center),
+            Self::CreateDisk { disk }
+            | Self::ExtendDisk { disk, .. }
+            | Self::RemoveDisk { disk }
+            | Self::ImportImage { disk, .. }
+            | Self::ExportDisk { disk, .. } => Object::Disk(disk),
             Self::StartVm { vm }
             | Self::StopVm { vm }
             | Self::ShutdownVm { vm }

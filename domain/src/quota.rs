@@ -94,6 +94,12 @@ pub struct Quota {
     pub config: QuotaConfig,
     pub storage: Vec<StorageLimit>,
     pub clusters: Vec<ClusterLimit>,
+    /// When the log was told last that somebody was refused storage.
+    #[serde(default)]
+    pub storage_refused_at: Option<Micros>,
+    /// When the log was told last that somebody was refused memory or processors.
+    #[serde(default)]
+    pub cluster_refused_at: Option<Micros>,
 }
 
 impl Quota {
@@ -133,7 +139,11 @@ pub struct QuotaCreated {
 fold!(QuotaCreated, Quota quota, |e, world, at| {
     let (storage, clusters) = (Vec::new(), Vec::new());
     let config = e.config.clone();
-    world.quotas.insert(e.quota, Quota { id: e.quota, version: at.version, data_center: e.data_center, config, storage, clusters });
+    let quota = Quota {
+        id: e.quota, version: at.version, data_center: e.data_center, config, storage, clusters,
+        storage_refused_at: None, cluster_refused_at: None,
+    };
+    world.quotas.insert(e.quota, quota);
 });
 
 /// A quota was changed.
@@ -196,10 +206,12 @@ pub enum Strain {
     Exceeded,
     /// Above that as well; the mode is to audit.
     GraceExceeded,
+    /// Above that as well, and refused; the mode is to enforce.
+    Refused,
 }
 
-/// Something was consumed that a quota warns of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Something was consumed that a quota warns of, or was not because of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaStrained {
     pub data_center: DataCenterId,
     pub quota: Option<QuotaId>,
@@ -218,7 +230,31 @@ impl Fold for QuotaStrained {
         Stream::new(StreamKind::DataCenter, self.data_center.0)
     }
 
-    fn fold(&self, _: &mut World, _: &Stamp) {}
+    fn fold(&self, world: &mut World, at: &Stamp) {
+        if let Some(quota) = self.quota.filter(|_| self.strain == Strain::Refused) {
+            world.quotas.update(&quota, |q| *q.refused_at(self.resource) = Some(at.at));
+        }
+    }
+}
+
+impl Quota {
+    fn refused_at(&mut self, resource: Resource) -> &mut Option<Micros> {
+        match resource {
+            Resource::Storage => &mut self.storage_refused_at,
+            Resource::Cluster => &mut self.cluster_refused_at,
+        }
+    }
+}
+
+/// How long nothing more is told of what a quota refuses, in microseconds: whoever tries again and again does not fill the log.
+pub const REFUSAL_SILENCE: Micros = 60 * 1_000_000;
+
+/// The event by which the log is told of a refusal, where it is.
+pub fn told(world: &World, cx: &Context, refusal: &Rejection) -> Option<Event> {
+    let strained = refusal.told.as_deref()?;
+    let mut quota = Quota::clone(world.quotas.get(&strained.quota?)?);
+    let silent = quota.refused_at(strained.resource).is_some_and(|at| cx.now - at < REFUSAL_SILENCE);
+    (!silent).then(|| strained.clone().into())
 }
 
 /// A limit with what is used of it and what is wanted in addition, all in the same unit.
@@ -287,12 +323,14 @@ fn judged(
     };
     let worst = demands.iter().filter_map(|d| Some((d.strain(soft, hard)?, d))).max_by_key(|(strain, _)| *strain);
     let Some((strain, demand)) = worst else { return Ok(None) };
-    if strain == Strain::GraceExceeded && data_center.config.quota_mode == QuotaMode::Enabled {
-        return Err(act.no(key).with("quotaName", &quota.config.name));
-    }
     let (used_percent, requested_percent) = (demand.percent(demand.used), demand.percent(demand.wanted));
-    let (data_center, quota) = (data_center.id, Some(quota.id));
-    Ok(Some(QuotaStrained { data_center, quota, resource, strain, used_percent, requested_percent, vm }.into()))
+    let (id, quota_id) = (data_center.id, Some(quota.id));
+    let strained = QuotaStrained { data_center: id, quota: quota_id, resource, strain, used_percent, requested_percent, vm };
+    if strain == Strain::GraceExceeded && data_center.config.quota_mode == QuotaMode::Enabled {
+        let strained = QuotaStrained { strain: Strain::Refused, ..strained };
+        return Err(act.no(key).with("quotaName", &quota.config.name).telling(strained));
+    }
+    Ok(Some(strained.into()))
 }
 
 /// The event that tells that no quota was named, where the mode is to audit.
@@ -470,11 +508,10 @@ impl Decide for ChangeQuotaLimit {
         match &self.change {
             LimitChange::Storage(limit) => {
                 check::range(act, "limit", limit.gib, UNLIMITED, MAX_LIMIT)?;
-                if let Some(domain) = limit.domain {
-                    let attached = world.storage_domain(domain)?.attachment.map(|a| a.data_center);
-                    if attached != Some(current.data_center) {
-                        return Err(act.no(Key::QuotaLimitElsewhere));
-                    }
+                if let Some(domain) = limit.domain
+                    && world.storage_domain(domain)?.attachment_in(current.data_center).is_none()
+                {
+                    return Err(act.no(Key::QuotaLimitElsewhere));
                 }
                 storage.retain(|l| l.domain != limit.domain);
                 storage.push(limit.clone());

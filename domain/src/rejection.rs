@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::quota::QuotaStrained;
+
 /// The class of a refusal, from which each face derives its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -30,12 +32,14 @@ pub struct Rejection {
     pub arguments: Vec<(&'static str, String)>,
     /// Further reasons behind the first, such as why each host was filtered out.
     pub because: Vec<Rejection>,
+    /// What the log is told of it: nothing of a request that is wrong, something of a sound one that a quota stands against.
+    pub told: Option<Box<QuotaStrained>>,
 }
 
 impl Rejection {
     /// A refusal with a key and no arguments.
     pub fn new(key: Key) -> Self {
-        Self { key, arguments: Vec::new(), because: Vec::new() }
+        Self { key, arguments: Vec::new(), because: Vec::new(), told: None }
     }
 
     /// With a variable of the message.
@@ -47,6 +51,12 @@ impl Rejection {
     /// With further reasons.
     pub fn because(mut self, reasons: Vec<Rejection>) -> Self {
         self.because = reasons;
+        self
+    }
+
+    /// With what the log is told of it.
+    pub fn telling(mut self, what: QuotaStrained) -> Self {
+        self.told = Some(Box::new(what));
         self
     }
 
@@ -291,6 +301,9 @@ keys! {
     DomainWithoutLuns "ERROR_CANNOT_CREATE_STORAGE_DOMAIN_WITHOUT_VG_LV" BadParameters "Cannot ${action} Storage. The field storage.logical_unit is empty.",
     DomainClassUnsupported "ACTION_TYPE_FAILED_STORAGE_DOMAIN_TYPE_UNSUPPORTED" BadParameters "Cannot ${action} Storage. The field type is not supported: image domains come from providers of images.",
     DomainTypeIllegal "ACTION_TYPE_FAILED_STORAGE_DOMAIN_TYPE_ILLEGAL" BadParameters "Cannot ${action} ${type}. The field type does not fit: the storage domain is of type ${class}.",
+    ImageNotSupported "ACTION_TYPE_FAILED_IMAGE_NOT_SUPPORTED" BadParameters "Cannot ${action} ${type}. The image ${name} is of the format ${format}, of which no disk can be made.",
+    ImageDownloadError "ACTION_TYPE_FAILED_IMAGE_DOWNLOAD_ERROR" BadParameters "Cannot ${action} ${type}. The images cannot be read: ${detail}.",
+    DiskBeingExported "ACTION_TYPE_FAILED_DISK_IS_BEING_EXPORTED" Conflict "Cannot ${action} ${type}. Disk ${disk} is being exported.",
     DomainExists "ACTION_TYPE_FAILED_STORAGE_DOMAIN_ALREADY_EXIST" Conflict "Cannot ${action} Storage. The storage domain is there already.",
     DomainNothingToImport "ERROR_CANNOT_ADD_EXISTING_STORAGE_DOMAIN_CONNECTION_DATA_ILLEGAL" BadParameters "Cannot ${action} Storage. No storage domain was found there; to make a new one, give it a name.",
     DomainDestroyLast "ERROR_CANNOT_DESTROY_LAST_STORAGE_DOMAIN" Conflict "Cannot ${action} Storage. It is the master domain of its data center.",
@@ -306,6 +319,8 @@ keys! {
     MasterNotActive "ACTION_TYPE_FAILED_MASTER_STORAGE_DOMAIN_NOT_ACTIVE" Conflict "Cannot ${action} Storage. The master domain is not active.",
     MasterWithOthers "ERROR_CANNOT_DEACTIVATE_MASTER_WITH_NON_DATA_DOMAINS" Conflict "Cannot ${action} Storage. It is the master and other domains are active.",
     MasterWithLocked "ERROR_CANNOT_DEACTIVATE_MASTER_WITH_LOCKED_DOMAINS" Conflict "Cannot ${action} Storage. It is the master and another domain is locked.",
+    MasterWithTasks "ERROR_CANNOT_DEACTIVATE_MASTER_DOMAIN_WITH_TASKS_ON_POOL" Conflict "Cannot ${action} Storage. It is the master, and work on the storage of the data center is under way.",
+    DomainWithTasks "ERROR_CANNOT_DEACTIVATE_DOMAIN_WITH_TASKS" Conflict "Cannot ${action} Storage. Work on what lies on it is under way.",
     DomainHasActiveVms "ACTION_TYPE_FAILED_DETECTED_ACTIVE_VMS" Conflict "Cannot ${action} Storage. Running VMs use it.",
     DomainLast "ERROR_CANNOT_DETACH_LAST_STORAGE_DOMAIN" Conflict "Cannot ${action} Storage. It is the master domain of the data center.",
     DomainHasImages "ERROR_CANNOT_DETACH_STORAGE_DOMAIN_WITH_IMAGES" Conflict "Cannot ${action} Storage. It holds disks.",

@@ -27,22 +27,40 @@ fold!(SpmForced, DataCenter data_center, |e, world, at| {
     world.data_centers.update(&e.data_center, |d| d.version = at.version);
 });
 
+/// Whether a task works on what lies on storage domains that are meant.
+fn on_disks(world: &World, task: &Task, meant: impl Fn(StorageDomainId) -> bool) -> bool {
+    let of_disk = |disk: &DiskId| world.disks.get(disk).is_some_and(|d| meant(d.storage_domain));
+    match task {
+        Task::CreateDisk { disk } | Task::ExtendDisk { disk, .. } | Task::RemoveDisk { disk } => of_disk(disk),
+        Task::ImportImage { disk, from: image } | Task::ExportDisk { disk, to: image } => of_disk(disk) || meant(image.domain),
+        Task::RemoveVm { vm } => world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| of_disk(&d.disk))),
+        Task::ExtendStorageDomain { domain, .. } => meant(*domain),
+        _ => false,
+    }
+}
+
+/// Whether a task of this kind is open.
+fn any_open(world: &World, wanted: impl Fn(&Task) -> bool) -> bool {
+    world.open_jobs.iter().filter_map(|id| world.jobs.get(id)).any(|job| wanted(&job.task))
+}
+
+/// Whether work on what lies on a storage domain is open.
+pub(crate) fn domain_at_work(world: &World, domain: StorageDomainId) -> bool {
+    any_open(world, |task| on_disks(world, task, |meant| meant == domain))
+}
+
 /// Whether work on the storage of a data center is open, which its manager carries out.
 pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool {
-    let attached = |domain: &StorageDomainId| {
-        world.storage_domains.get(domain).and_then(|d| d.attachment).is_some_and(|a| a.data_center == data_center)
-    };
-    let of_disk = |disk: &DiskId| world.disks.get(disk).is_some_and(|d| attached(&d.storage_domain));
+    let attached = |domain| world.storage_domains.get(&domain).is_some_and(|d| d.attachment_in(data_center).is_some());
     let at_work = |task: &Task| match task {
-        Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain } => attached(domain),
-        Task::CreateDisk { disk } | Task::ExtendDisk { disk, .. } | Task::RemoveDisk { disk } => of_disk(disk),
-        Task::RemoveVm { vm } => world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| of_disk(&d.disk))),
-        _ => false,
+        Task::AttachStorageDomain { data_center: of, .. }
+        | Task::ActivateStorageDomain { data_center: of, .. }
+        | Task::DeactivateStorageDomain { data_center: of, .. }
+        | Task::DetachStorageDomain { data_center: of, .. }
+        | Task::UpgradeStorage { data_center: of, .. } => *of == data_center,
+        task => on_disks(world, task, attached),
     };
-    world.open_jobs.iter().filter_map(|id| world.jobs.get(id)).any(|job| at_work(&job.task))
+    any_open(world, at_work)
 }
 
 /// Makes a host the storage pool manager of its data center, whatever its priority but -1.

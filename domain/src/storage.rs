@@ -2,11 +2,16 @@
 
 mod attach;
 mod provision;
+mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
 pub use attach::*;
+pub use upgrade::*;
+
+pub(crate) use provision::check_config;
 pub use provision::*;
+pub(crate) use upgrade::{check_asked, raised};
 
 use crate::data_center::DataCenter;
 use crate::event::StreamKind;
@@ -55,6 +60,13 @@ impl StorageKind {
     }
 }
 
+impl DomainClass {
+    /// Whether disks or exports grow on it: nothing grows on an ISO domain, and of images their service takes care.
+    pub fn has_space(self) -> bool {
+        matches!(self, Self::Data | Self::Export)
+    }
+}
+
 /// Where storage is, as a request says it, or as a domain's connections lead to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
@@ -92,6 +104,9 @@ pub struct DomainStorage {
     pub kind: StorageKind,
     pub connections: Vec<StorageConnectionId>,
     pub luns: Vec<DomainLun>,
+    /// The address of the service that keeps images; empty for what hosts reach.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
 }
 
 /// A logical unit of a storage domain.
@@ -103,16 +118,18 @@ pub struct DomainLun {
 }
 
 impl DomainStorage {
+    /// Nowhere yet.
+    pub fn of(kind: StorageKind) -> Self {
+        Self { kind, connections: Vec::new(), luns: Vec::new(), service: String::new() }
+    }
+
     /// What the connections say, put together.
     pub fn located(&self, world: &World) -> Storage {
         let config = |id: &StorageConnectionId| world.storage_connections.get(id).map(|c| c.config.clone());
         let server = self.connections.first().filter(|_| !self.kind.is_block()).and_then(config);
+        let service = || ConnectionConfig { address: self.service.clone(), ..ConnectionConfig::of(self.kind) };
         let lun = |lun: &DomainLun| Lun { id: lun.id.clone(), portal: lun.connection.as_ref().and_then(config) };
-        Storage {
-            server: server.unwrap_or_else(|| ConnectionConfig::of(self.kind)),
-            connection: None,
-            luns: self.luns.iter().map(lun).collect(),
-        }
+        Storage { server: server.unwrap_or_else(service), connection: None, luns: self.luns.iter().map(lun).collect() }
     }
 }
 
@@ -161,7 +178,8 @@ pub struct StorageDomain {
     pub storage: DomainStorage,
     pub format: StorageFormat,
     pub state: DomainState,
-    pub attachment: Option<Attachment>,
+    /// By data center. An ISO domain may be in several, all others in one.
+    pub attachments: Vec<Attachment>,
     /// In bytes.
     pub available: i64,
     /// In bytes.
@@ -184,24 +202,44 @@ impl StorageDomain {
     }
 
     pub(crate) fn data_center<'a>(&self, world: &'a World) -> Option<&'a DataCenter> {
-        self.attachment.and_then(|a| world.data_centers.get(&a.data_center)).map(|dc| &**dc)
+        self.attachment().and_then(|a| world.data_centers.get(&a.data_center)).map(|dc| &**dc)
     }
 
-    /// How it stands.
-    pub fn status(&self) -> StorageStatus {
-        match (self.state, self.attachment.map(|a| a.status)) {
-            (DomainState::Creating | DomainState::Removing, _) | (_, Some(AttachmentStatus::Locked)) => StorageStatus::Locked,
-            (DomainState::Ready, None) => StorageStatus::Unattached,
-            (DomainState::Ready, Some(AttachmentStatus::Active)) => StorageStatus::Active,
-            (DomainState::Ready, Some(AttachmentStatus::Inactive)) => StorageStatus::Inactive,
-            (DomainState::Ready, Some(AttachmentStatus::Maintenance)) => StorageStatus::Maintenance,
-            (DomainState::Ready, Some(AttachmentStatus::Unknown)) => StorageStatus::Unknown,
-        }
+    /// Its only attachment, where it is no ISO domain; of those of an ISO domain the first.
+    pub fn attachment(&self) -> Option<Attachment> {
+        self.attachments.first().copied()
     }
 
-    /// Whether it stands so in its data center.
+    /// How it stands in a data center.
+    pub fn attachment_in(&self, data_center: DataCenterId) -> Option<Attachment> {
+        self.attachments.iter().find(|a| a.data_center == data_center).copied()
+    }
+
+    /// How it stands: an ISO domain once for each of its data centers.
+    pub fn statuses(&self) -> impl Iterator<Item = StorageStatus> {
+        let whole = match (self.state, self.attachments.is_empty()) {
+            (DomainState::Creating | DomainState::Removing, _) => Some(StorageStatus::Locked),
+            (DomainState::Ready, true) => Some(StorageStatus::Unattached),
+            (DomainState::Ready, false) => None,
+        };
+        let attached = self.attachments.iter().filter(move |_| whole.is_none()).map(|attachment| match attachment.status {
+            AttachmentStatus::Locked => StorageStatus::Locked,
+            AttachmentStatus::Active => StorageStatus::Active,
+            AttachmentStatus::Inactive => StorageStatus::Inactive,
+            AttachmentStatus::Maintenance => StorageStatus::Maintenance,
+            AttachmentStatus::Unknown => StorageStatus::Unknown,
+        });
+        whole.into_iter().chain(attached)
+    }
+
+    /// Whether it stands so in a data center of its.
     pub fn is_in(&self, status: AttachmentStatus) -> bool {
-        self.attachment.is_some_and(|a| a.status == status)
+        self.attachments.iter().any(|a| a.status == status)
+    }
+
+    /// Whether the data center can use it.
+    pub fn is_active_in(&self, data_center: DataCenterId) -> bool {
+        self.attachment_in(data_center).is_some_and(|a| a.status == AttachmentStatus::Active)
     }
 }
 
@@ -220,7 +258,7 @@ fold!(StorageDomainAdded, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Creating, attachment: None, available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Creating, attachments: Vec::new(), available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -243,7 +281,7 @@ fold!(StorageDomainImported, StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Ready, attachment: None, available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Ready, attachments: Vec::new(), available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -317,7 +355,8 @@ pub struct StorageDomainAttached {
 fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     touch(world, e.domain, at, |d| {
         d.format = e.format;
-        d.attachment = Some(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked });
+        d.attachments.retain(|a| a.data_center != e.data_center);
+        d.attachments.push(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked });
     });
     if e.master {
         world.data_centers.update(&e.data_center, |dc| {
@@ -327,30 +366,41 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     }
 });
 
-/// A storage domain stands otherwise in its data center. Where the master leaves for maintenance another takes its part.
+/// A storage domain stands otherwise in a data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainStatusChanged {
     pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
     pub from: AttachmentStatus,
     pub to: AttachmentStatus,
-    /// The data center's new master, where it changes.
-    pub new_master: Option<StorageDomainId>,
     pub reason: String,
 }
 
 fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
+    let hosts: Vec<HostId> = world.hosts_in(e.data_center).map(|h| h.id).collect();
     touch(world, e.domain, at, |d| {
         if e.to == AttachmentStatus::Active {
-            d.unreachable_from.clear();
+            d.unreachable_from.retain(|host| !hosts.contains(host));
         }
-        if let Some(a) = &mut d.attachment {
-            a.status = e.to;
+        for attachment in d.attachments.iter_mut().filter(|a| a.data_center == e.data_center) {
+            attachment.status = e.to;
         }
     });
-    let data_center = world.storage_domains.get(&e.domain).and_then(|d| d.attachment).map(|a| a.data_center);
-    if let (Some(data_center), Some(master)) = (data_center, e.new_master) {
-        world.data_centers.update(&data_center, |dc| dc.master = Some(master));
-    }
+});
+
+/// The master of a data center cannot go on, and another domain was looked for to take its part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MasterSought {
+    pub data_center: DataCenterId,
+    /// The new master; where there is none the old one keeps the part until it can go on.
+    pub found: Option<StorageDomainId>,
+}
+
+fold!(MasterSought, DataCenter data_center, |e, world, at| {
+    world.data_centers.update(&e.data_center, |dc| {
+        dc.master = e.found.or(dc.master);
+        dc.version = at.version;
+    });
 });
 
 /// A host does not reach a storage domain any more, or reaches it again.
@@ -378,7 +428,7 @@ pub struct StorageDomainDetached {
 }
 
 fold!(StorageDomainDetached, StorageDomain domain, |e, world, at| {
-    touch(world, e.domain, at, |d| d.attachment = None);
+    touch(world, e.domain, at, |d| d.attachments.retain(|a| a.data_center != e.data_center));
     world.data_centers.update(&e.data_center, |dc| {
         if dc.master == Some(e.domain) {
             dc.master = None;

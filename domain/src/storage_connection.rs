@@ -318,7 +318,7 @@ impl Decide for UpdateStorageConnection {
 
 /// Whether no host uses a domain: it is attached nowhere, or in maintenance.
 fn resting(domain: &StorageDomain) -> bool {
-    domain.state == DomainState::Ready && domain.attachment.is_none_or(|a| a.status == AttachmentStatus::Maintenance)
+    domain.state == DomainState::Ready && domain.attachments.iter().all(|a| a.status == AttachmentStatus::Maintenance)
 }
 
 /// Removes a storage connection that no storage domain uses.

@@ -896,7 +896,7 @@ impl Decide for AttachDisk {
             return Err(act.no(Key::DiskNotShareable));
         }
         let domain = world.storage_domain(disk.storage_domain)?;
-        if domain.attachment.map(|a| a.data_center) != world.cluster(vm.config.cluster)?.config.data_center {
+        if domain.attachment().map(|a| a.data_center) != world.cluster(vm.config.cluster)?.config.data_center {
             return Err(act.no(Key::DiskElsewhere));
         }
         if disk.status != crate::disk::DiskStatus::Ok {
@@ -1040,12 +1040,7 @@ pub fn iso_file(act: Act, world: &World, cluster: ClusterId, file: &str) -> Resu
     let iso = world
         .storage_domains
         .values()
-        .find(|d| {
-            d.class == crate::storage::DomainClass::Iso
-                && d.attachment
-                    .as_ref()
-                    .is_some_and(|a| Some(a.data_center) == data_center && a.status == crate::storage::AttachmentStatus::Active)
-        })
+        .find(|d| d.class == crate::storage::DomainClass::Iso && data_center.is_some_and(|id| d.is_active_in(id)))
         .ok_or_else(|| act.no(Key::VmNoIsoDomain))?;
     if iso.files.iter().any(|f| f.name == file) { Ok(iso.id) } else { Err(act.no(Key::IsoNotFound).with("file", file)) }
 }

@@ -536,7 +536,7 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
             return Err(act.no(key).with("disk", &disk.config.alias));
         }
         let domain = world.storage_domain(disk.storage_domain)?;
-        if domain.attachment.is_none_or(|a| a.status != crate::storage::AttachmentStatus::Active) {
+        if !domain.is_in(crate::storage::AttachmentStatus::Active) {
             return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
         }
     }

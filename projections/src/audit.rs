@@ -15,11 +15,12 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::fence::Proxy;
-use evirt_domain::host::{FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::host::{CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::*;
+use evirt_domain::image::StoredImage;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
 use evirt_domain::quota::{Quota, QuotaStrained, Resource, Strain};
@@ -236,7 +237,7 @@ impl Draft<'_> {
     fn storage_domain(mut self, id: StorageDomainId) -> Self {
         self.entry.storage_domain = Some(id);
         let Some(domain) = self.scene.storage_domain(id) else { return self };
-        let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment.as_ref()?.data_center);
+        let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment()?.data_center);
         let data_center = attached(self.scene.after).or_else(|| attached(self.scene.before));
         let draft = self.with("StorageDomainName", domain.config.name.clone());
         match data_center {
@@ -394,12 +395,16 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
                 at.draft(204).host(host).data_center(e.data_center).with_some("ServerIp", &address)
             }
-            None => at.draft(986).data_center(e.data_center),
+            None => at.draft(979).data_center(e.data_center),
         },
 
         Event::SpmForced(e) => at.draft(159).host(e.host).data_center(e.data_center),
 
         Event::ClusterCreated(e) => at.draft(809).cluster(e.cluster),
+        // Of what a host reports, its cluster learns the CPU.
+        Event::ClusterUpdated(e) if at.recorded.causation.is_some() || at.recorded.actor == Actor::System => {
+            at.draft(835).by(Actor::System).cluster(e.cluster)
+        }
         Event::ClusterUpdated(e) => at.draft(811).cluster(e.cluster),
         Event::ClusterRemoved(e) => at.draft(813).cluster(e.cluster),
         Event::NetworkAssigned(e) => {
@@ -457,6 +462,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostLinkChanged(e) => at.draft(if e.up { 609 } else { 610 }).host(e.host).with("InterfaceName", e.nic.clone()),
         Event::HostNetworksCommitted(e) => at.draft(1104).host(e.host),
 
+        // The change of the data center tells, or the end of the work that failed.
+        Event::StorageFormatSet(_) | Event::StorageDomainUpgraded(_) => return None,
         Event::StorageDomainAdded(_) => return None,
         Event::StorageDomainExtended(e) => at.report(972, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainImported(e) => at.draft(956).storage_domain(e.domain),
@@ -481,16 +488,30 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         }
         Event::StorageDomainCreated(e) => at.report(956, on_domain(e.domain)).storage_domain(e.domain),
         Event::StorageDomainCreationFailed(e) => at.report(957, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason),
+        Event::MasterSought(e) => match e.found {
+            Some(master) => at.draft(984).storage_domain(master).data_center(e.data_center),
+            None => at.draft(983).data_center(e.data_center),
+        },
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
-        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain),
+        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain).data_center(e.data_center),
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
         // An attachment that failed is undone, which the end of its job tells.
-        Event::StorageDomainDetached(e) if attaches(at, e.domain) => return None,
-        Event::StorageDomainDetached(e) => at.report(964, on_domain(e.domain)).storage_domain(e.domain),
+        Event::StorageDomainDetached(e) if attaches(at, e.domain, e.data_center) => return None,
+        Event::StorageDomainDetached(e) => {
+            at.report(964, on_domain(e.domain)).storage_domain(e.domain).data_center(e.data_center)
+        }
         Event::StorageDomainRemoved(e) if e.destroyed => at.draft(981).storage_domain(e.domain),
         Event::StorageDomainRemoved(e) => at.report(960, on_domain(e.domain)).storage_domain(e.domain),
 
-        Event::DiskAdded(e) => at.draft(2020).disk(e.disk),
+        Event::DiskAdded(e) => match &e.from {
+            Some(image) => at.draft(2027).disk(e.disk).with("RepoImageName", image.name.clone()),
+            None => at.draft(2020).disk(e.disk),
+        },
+        Event::DiskCreated(e) if import(at, e.disk).is_some() => imported(at, 2028, e.disk),
+        Event::DiskCreationFailed(e) if import(at, e.disk).is_some() => imported(at, 2029, e.disk).reason(&e.reason),
+        Event::DiskExportStarted(e) => exported(at.draft(2030), e.disk, &e.to),
+        Event::DiskExported(e) => exported(at.report(2031, exports(e.disk)), e.disk, &e.to),
+        Event::DiskExportFailed(e) => exported(at.report(2032, exports(e.disk)), e.disk, &e.to).reason(&e.reason),
         Event::DiskCreated(e) => at.report(disk_code(at, e.disk, 97, 2021), creates(e.disk)).disk(e.disk),
         Event::DiskCreationFailed(e) => {
             at.report(disk_code(at, e.disk, 98, 2022), creates(e.disk)).disk(e.disk).reason(&e.reason)
@@ -563,7 +584,11 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             };
             at.draft(code).vm(e.vm)
         }
-        Event::VmRelocated(e) => at.draft(151).vm(e.vm).host(e.from).reason(&e.reason),
+        Event::VmRelocated(e) => {
+            let started_by = at.vm(e.vm)?.run.as_ref().map_or(Actor::System, |run| run.started_by);
+            let code = if started_by == Actor::System { 507 } else { 151 };
+            at.draft(code).by(started_by).vm(e.vm).host(e.from).reason(&e.reason)
+        }
         Event::VmUp(e) => match (e.started, e.started_by, at.before.vms.get(&e.vm)?.state) {
             (true, Actor::User(_), _) => at.draft(153).by(e.started_by).vm(e.vm).host(e.host),
             (true, Actor::System, _) => at.draft(32).vm(e.vm).host(e.host),
@@ -738,7 +763,10 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         let draft = at.draft(code).by(Actor::System).host(e.host);
         return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
     }
+    let left = || at.before.vms_on(e.host).map(|vm| vm.config.name.as_str()).collect::<Vec<_>>().join(", ");
     let code = match (e.from, e.to) {
+        (PreparingForMaintenance, Up | NonOperational) if at.before.vms_on(e.host).next().is_some() => 602,
+        (_, NonOperational) if e.detail == CPU_INCOMPATIBLE => 515,
         (PreparingForMaintenance, Up | NonOperational | NonResponsive | Error | Down) => 17,
         (NonResponsive, Up) => 14,
         (_, Up) => 13,
@@ -751,8 +779,9 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         _ => return None,
     };
     let draft = match code {
-        13 | 14 | 12 | 517 => at.draft(code),
+        13 | 14 | 12 | 515 | 517 => at.draft(code),
         505 => at.report(code, |task| matches!(task, Task::InstallHost { host } if *host == e.host)),
+        602 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)).with("failedVms", left()),
         15 | 17 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)),
         _ => at.draft(code),
     };
@@ -769,27 +798,36 @@ fn storage_status<'a>(at: Scene<'a>, e: &StorageDomainStatusChanged) -> Option<D
         (Active, Inactive | Unknown) => 970,
         _ => return None,
     };
-    Some(at.report(code, on_domain(e.domain)).storage_domain(e.domain).reason(&e.reason))
+    let (domain, data_center) = (e.domain, e.data_center);
+    let asked = move |task: &Task| {
+        let tasks = [
+            Task::AttachStorageDomain { domain, data_center },
+            Task::ActivateStorageDomain { domain, data_center },
+            Task::DeactivateStorageDomain { domain, data_center },
+        ];
+        tasks.contains(task)
+    };
+    Some(at.report(code, asked).storage_domain(domain).data_center(data_center).reason(&e.reason))
 }
 
 /// Whether a task works on a storage domain.
 fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
     move |task| match task {
         Task::CreateStorageDomain { domain, .. }
-        | Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain }
+        | Task::AttachStorageDomain { domain, .. }
+        | Task::ActivateStorageDomain { domain, .. }
+        | Task::DeactivateStorageDomain { domain, .. }
+        | Task::DetachStorageDomain { domain, .. }
         | Task::ExtendStorageDomain { domain, .. }
         | Task::RemoveStorageDomain { domain, .. } => *domain == id,
         _ => false,
     }
 }
 
-/// Whether a storage domain is being attached.
-fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
-    let on = Object::StorageDomain(id);
-    evirt_domain::job::open_job(at.before, on, |task| matches!(task, Task::AttachStorageDomain { .. })).is_some()
+/// Whether a storage domain is being attached to a data center.
+fn attaches(at: Scene<'_>, domain: StorageDomainId, data_center: DataCenterId) -> bool {
+    let attach = Task::AttachStorageDomain { domain, data_center };
+    evirt_domain::job::open_job(at.before, Object::StorageDomain(domain), |task| *task == attach).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.
@@ -818,6 +856,8 @@ fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
         (Resource::Cluster, Strain::Threshold) => 3008,
         (Resource::Cluster, Strain::Exceeded) => 3007,
         (Resource::Cluster, Strain::GraceExceeded) => 3015,
+        (Resource::Cluster, Strain::Refused) => 3006,
+        (Resource::Storage, Strain::Refused) => 3009,
         (Resource::Storage, Strain::Missing) => 3013,
         (Resource::Storage, Strain::Threshold) => 3011,
         (Resource::Storage, Strain::Exceeded) => 3010,
@@ -880,10 +920,11 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::SaveHostNetworks { host } => by(1105).host(host),
         Task::TuneHost { host } => by(105).host(host),
         Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
-        Task::AttachStorageDomain { domain } => by(963).storage_domain(domain),
-        Task::ActivateStorageDomain { domain } => by(967).storage_domain(domain),
-        Task::DeactivateStorageDomain { domain } => by(969).storage_domain(domain),
-        Task::DetachStorageDomain { domain } => by(965).storage_domain(domain),
+        Task::AttachStorageDomain { domain, data_center } => by(963).storage_domain(domain).data_center(data_center),
+        Task::ActivateStorageDomain { domain, data_center } => by(967).storage_domain(domain).data_center(data_center),
+        Task::DeactivateStorageDomain { domain, data_center } => by(969).storage_domain(domain).data_center(data_center),
+        Task::DetachStorageDomain { domain, data_center } => by(965).storage_domain(domain).data_center(data_center),
+        Task::UpgradeStorage { data_center, .. } => by(1006).data_center(data_center),
         Task::ExtendStorageDomain { domain, .. } => by(973).storage_domain(domain),
         Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
         Task::RemoveDisk { disk } => by(2015).disk(disk),
@@ -894,12 +935,42 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         | Task::FenceHost { .. }
         | Task::CreateStorageDomain { .. }
         | Task::CreateDisk { .. }
+        | Task::ImportImage { .. }
+        | Task::ExportDisk { .. }
         | Task::ExtendDisk { .. } => return None,
     })
 }
 
 fn creates(disk: DiskId) -> impl Fn(&Task) -> bool {
     move |task| matches!(task, Task::CreateDisk { disk: own } if *own == disk)
+}
+
+fn exports(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ExportDisk { disk: own, .. } if *own == disk)
+}
+
+/// What an export says: its entry is about the image domain.
+fn exported<'a>(draft: Draft<'a>, disk: DiskId, to: &StoredImage) -> Draft<'a> {
+    let name = draft.scene.storage_domain(to.domain).map(|domain| domain.config.name.clone()).unwrap_or_default();
+    draft.disk(disk).with("DestinationStorageDomainName", name).with("RepoImageName", to.name.clone())
+}
+
+/// The work by which a disk is made from an image.
+fn import<'a>(at: Scene<'a>, disk: DiskId) -> Option<&'a StoredImage> {
+    let job = evirt_domain::job::open_job(at.before, Object::Disk(disk), imports(disk))?;
+    match &job.task {
+        Task::ImportImage { from, .. } => Some(from),
+        _ => None,
+    }
+}
+
+fn imports(disk: DiskId) -> impl Fn(&Task) -> bool {
+    move |task| matches!(task, Task::ImportImage { disk: own, .. } if *own == disk)
+}
+
+fn imported(at: Scene<'_>, code: u32, disk: DiskId) -> Draft<'_> {
+    let name = import(at, disk).map(|image| image.name.clone()).unwrap_or_default();
+    at.report(code, imports(disk)).disk(disk).with("RepoImageName", name)
 }
 
 fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {

@@ -5,7 +5,8 @@
 //!
 //! **What is answered is durable, refusals included.** A refusal ("the name is in use") and an answer that there is nothing to do may rest
 //! on an event that is not durable yet. Told at once, such an answer could speak of something that after a power loss never was. So it
-//! waits for the batch that it was decided on; where nothing undurable is about, it goes out at once.
+//! waits for the batch that it was decided on; where nothing undurable is about, it goes out at once. A refusal that the log is told of
+//! (`quota::told`) is answered with its event.
 //!
 //! **A failed append takes back everything that was decided on it:** the batch itself and what was gathered on top are refused as
 //! unavailable, and the next command is decided on the published World again. Nothing has to be undone, since Worlds are values. Where the
@@ -20,6 +21,7 @@ use evirt_domain::command::{Decide, decide};
 use evirt_domain::context::Context;
 use evirt_domain::event::{Event, Recorded, StreamKind};
 use evirt_domain::ids::{Micros, Position};
+use evirt_domain::quota::told;
 use evirt_domain::rejection::Rejection;
 use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -42,7 +44,8 @@ pub(super) struct Submission {
 enum Decision {
     /// So many of the batch's events are its own.
     Accepted(usize),
-    Refused(Rejection),
+    /// So many of the batch's events tell of it.
+    Refused(Rejection, usize),
 }
 
 struct Decided {
@@ -153,11 +156,14 @@ impl Committer {
         };
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {
-            let events = decide(&self.world, &cx, &*submission.command)?;
-            Ok(apply(&self.world, &mut self.auditor, events, &cx, submission.request.causation))
+            let (events, refusal) = match decide(&self.world, &cx, &*submission.command) {
+                Ok(events) => (events, None),
+                Err(refusal) => (told(&self.world, &cx, &refusal).into_iter().collect(), Some(refusal)),
+            };
+            (apply(&self.world, &mut self.auditor, events, &cx, submission.request.causation), refusal)
         }));
         let decision = match tried {
-            Ok(Ok(applied)) => {
+            Ok((applied, refusal)) => {
                 let count = applied.events.len();
                 if count > 0 {
                     self.last_recorded_at = now;
@@ -166,12 +172,14 @@ impl Committer {
                     self.gathered.records.extend(applied.records);
                     self.gathered.entries.extend(applied.entries);
                 }
-                Decision::Accepted(count)
+                match refusal {
+                    None => Decision::Accepted(count),
+                    Some(refusal) => Decision::Refused(refusal, count),
+                }
             }
-            Ok(Err(rejection)) => Decision::Refused(rejection),
             Err(_) => {
                 tracing::error!(command = ?submission.command, "a decision panicked");
-                Decision::Refused(broken("its decision broke off"))
+                Decision::Refused(broken("its decision broke off"), 0)
             }
         };
         let decided = Decided { submission, decision };
@@ -292,7 +300,10 @@ impl Committer {
         let mut events = events.into_iter();
         for Decided { submission, decision } in commands {
             let answer = match decision {
-                Decision::Refused(rejection) => Err(rejection),
+                Decision::Refused(rejection, count) => {
+                    events.by_ref().take(count).for_each(drop);
+                    Err(rejection)
+                }
                 Decision::Accepted(count) => {
                     let events: Vec<Recorded> = events.by_ref().take(count).collect();
                     let position = events.last().map_or(world.position, |last| last.position);

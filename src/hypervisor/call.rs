@@ -124,10 +124,22 @@ pub enum Call {
         /// Its storage.
         storage: StorageSpec,
     },
-    /// Disconnects all hosts from a storage domain. Answers [`Reply::Done`].
+    /// Disconnects hosts from a storage domain of which they use nothing. Answers [`Reply::Done`].
     DeactivateDomain {
+        /// The hosts: all those of a data center.
+        hosts: Vec<Uuid>,
         /// The domain.
         domain: Uuid,
+    },
+    /// Rewrites what an active storage domain keeps of itself in a newer format; one that has it already stays as it is. Answers
+    /// [`Reply::Done`].
+    UpgradeDomain {
+        /// The host that writes.
+        host: Uuid,
+        /// The domain.
+        domain: Uuid,
+        /// The format.
+        format: StorageFormat,
     },
     /// Lays a storage domain upon further logical units that are empty. Answers [`Reply::Space`].
     ExtendDomain {
@@ -248,6 +260,39 @@ pub enum Call {
     ListVolumes {
         /// The storage domain.
         domain: Uuid,
+    },
+
+    /// What service of images is at this address? Answers [`Reply::ImageService`].
+    FindImageService {
+        /// The address.
+        address: String,
+    },
+    /// Answers [`Reply::Images`].
+    ListImages {
+        /// The service's address.
+        service: String,
+    },
+    /// Makes a volume of an image, in the image's format. Answers [`Reply::Volume`].
+    ImportImage {
+        /// The service's address.
+        service: String,
+        /// The image.
+        image: Uuid,
+        /// The new volume.
+        volume: VolumeRef,
+        /// Whether the new one takes room only as it is written.
+        sparse: bool,
+    },
+    /// Makes an image of a volume that no machine uses. Answers [`Reply::Done`].
+    ExportImage {
+        /// The volume.
+        volume: VolumeRef,
+        /// The service's address.
+        service: String,
+        /// The new image's id.
+        image: Uuid,
+        /// Its name.
+        name: String,
     },
 
     /// Starts a virtual machine; it powers up, or is paused where the spec says so. Answers [`Reply::Done`].
@@ -423,6 +468,7 @@ pub enum CallKind {
     DetachDomain,
     ActivateDomain,
     DeactivateDomain,
+    UpgradeDomain,
     ExtendDomain,
     FormatDomain,
     DomainSpace,
@@ -439,6 +485,10 @@ pub enum CallKind {
     CopyVolume,
     MergeVolume,
     ListVolumes,
+    FindImageService,
+    ListImages,
+    ImportImage,
+    ExportImage,
     Launch,
     Resume,
     Pause,
@@ -468,7 +518,19 @@ impl CallKind {
     /// Calls that change nothing: they are not remembered, and the same id asks afresh.
     pub fn only_reads(self) -> bool {
         use CallKind::*;
-        matches!(self, Probe | CheckStorage | DomainSpace | ListFiles | DiscoverTargets | ListLuns | ListVolumes | ListVms)
+        matches!(
+            self,
+            Probe
+                | CheckStorage
+                | DomainSpace
+                | ListFiles
+                | DiscoverTargets
+                | ListLuns
+                | ListVolumes
+                | FindImageService
+                | ListImages
+                | ListVms
+        )
     }
 }
 
@@ -516,7 +578,10 @@ impl Call {
             Call::ActivateDomain { hosts, domain, .. } => {
                 (Kind::ActivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
-            Call::DeactivateDomain { domain } => (Kind::DeactivateDomain, *domain, NO_HOST),
+            Call::DeactivateDomain { hosts, domain } => {
+                (Kind::DeactivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
+            }
+            Call::UpgradeDomain { host, domain, .. } => (Kind::UpgradeDomain, *domain, *host),
             Call::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
             Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
             Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
@@ -535,6 +600,10 @@ impl Call {
             Call::CopyVolume { to, .. } => (Kind::CopyVolume, to.volume, to.domain),
             Call::MergeVolume { volume } => (Kind::MergeVolume, volume.volume, volume.domain),
             Call::ListVolumes { domain } => (Kind::ListVolumes, *domain, NO_HOST),
+            Call::FindImageService { address } => (Kind::FindImageService, named(address), NO_HOST),
+            Call::ListImages { service } => (Kind::ListImages, named(service), NO_HOST),
+            Call::ImportImage { volume, .. } => (Kind::ImportImage, volume.volume, volume.domain),
+            Call::ExportImage { image, .. } => (Kind::ExportImage, *image, NO_HOST),
             Call::Launch { host, vm } => (Kind::Launch, vm.id, *host),
             Call::Resume { vm } => (Kind::Resume, *vm, NO_HOST),
             Call::Pause { vm } => (Kind::Pause, *vm, NO_HOST),
@@ -597,6 +666,10 @@ pub enum Reply {
     },
     /// Files of an ISO domain, by name.
     Files(Vec<FileFacts>),
+    /// A service of images.
+    ImageService(ImageServiceFacts),
+    /// Images.
+    Images(Vec<ImageFacts>),
     /// iSCSI targets.
     Targets(Vec<TargetFacts>),
     /// Logical units.

@@ -44,6 +44,9 @@ pub struct Estate {
     /// Logical units that every host sees by Fibre Channel.
     #[serde(default, rename = "fcp_lun")]
     pub fcp_luns: Vec<LunEntry>,
+    /// Services that keep images.
+    #[serde(default, rename = "image_service")]
+    pub image_services: Vec<ImageServiceEntry>,
     /// What is planned to go wrong.
     #[serde(default, rename = "fault")]
     pub faults: Vec<Fault>,
@@ -314,6 +317,42 @@ pub struct LunEntry {
     pub serial: String,
 }
 
+/// A service that keeps images.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ImageServiceEntry {
+    /// What it calls itself.
+    pub name: String,
+    /// Where it answers.
+    pub address: String,
+    /// Whether it is used without being asked for.
+    #[serde(default)]
+    pub offered: bool,
+    /// Its whole room.
+    #[serde(default = "tebibyte")]
+    pub size_bytes: u64,
+    /// What it keeps.
+    #[serde(default, rename = "image")]
+    pub images: Vec<ImageEntry>,
+}
+
+/// An image of a service.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ImageEntry {
+    /// Its id; made from the names of service and image where none is given.
+    pub id: Option<Uuid>,
+    /// Its name.
+    pub name: String,
+    /// `raw`, `qcow2`, or another of which no disk can be made.
+    #[serde(default = "qcow2")]
+    pub format: String,
+    /// The size that a guest sees.
+    pub size_bytes: u64,
+    /// What it takes of the service; all of its size where nothing is said.
+    pub stored_bytes: Option<u64>,
+}
+
 /// Something that is planned to go wrong.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -449,6 +488,12 @@ impl Estate {
                 return unsound(format!("logical unit {} is there twice", lun.id));
             }
         }
+        let mut seen = BTreeSet::new();
+        for service in &self.image_services {
+            if !seen.insert(&service.address) {
+                return unsound(format!("two services of images answer at {}", service.address));
+            }
+        }
         for fault in &self.faults {
             let known = match fault.kind {
                 FaultKind::HostDies | FaultKind::HostReturns | FaultKind::NetworkCut => self.host_at(&fault.target).is_some(),
@@ -498,6 +543,12 @@ fn gigabit() -> u64 {
 }
 fn default_mtu() -> u32 {
     1500
+}
+fn tebibyte() -> u64 {
+    1 << 40
+}
+fn qcow2() -> String {
+    "qcow2".to_owned()
 }
 fn iscsi_port() -> u16 {
     3260

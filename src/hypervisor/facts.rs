@@ -363,6 +363,32 @@ pub struct FileFacts {
     pub size_bytes: u64,
 }
 
+/// A service that keeps images.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ImageServiceFacts {
+    /// The same as long as its address is.
+    pub id: Uuid,
+    /// What it calls itself.
+    pub name: String,
+    /// Where it answers: host name or IP address, with the port where it is not the usual one.
+    pub address: String,
+}
+
+/// An image that a service keeps.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name; several may have the same.
+    pub name: String,
+    /// Its format: `raw`, `qcow2`, or another of which no volume can be made.
+    pub format: String,
+    /// The size that a guest sees.
+    pub size_bytes: u64,
+    /// What it takes of the service.
+    pub stored_bytes: u64,
+}
+
 /// A file of a storage domain.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct FileRef {

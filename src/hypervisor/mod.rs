@@ -46,6 +46,8 @@ pub enum Observation {
         /// What it is.
         facts: Box<HostFacts>,
     },
+    /// A service of images is there to be used.
+    ImageServiceOffered(ImageServiceFacts),
     /// A host that was bound answers again: it has booted, or it returned. It runs only what [`Call::ListVms`] says,
     /// and no storage is connected to it.
     HostUp {
@@ -131,7 +133,8 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// The stream of observations, for one consumer: a second call ends the first one's stream.
     ///
-    /// What happened before is not replayed, except that nodes which wait for approval register again: ask with
+    /// What happened before is not replayed, except that nodes which wait for approval register again and services of images offer
+    /// themselves: ask with
     /// [`Call::ListVms`] for the truth. When [`OBSERVATION_BUFFER`] observations wait, the driver stands still, calls
     /// included, until the consumer has taken some. So a consumer must not await a call before it takes the next.
     /// Must be called within a tokio runtime.

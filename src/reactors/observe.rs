@@ -7,6 +7,7 @@ use std::pin::Pin;
 use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
 use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
+use evirt_domain::image::ReportImageService;
 use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
 use evirt_domain::{Class, Decide, Rejection};
@@ -82,6 +83,7 @@ impl Reactor {
             Observation::HostRegistered { name, address, facts } => {
                 self.tell(RegisterHost { name, address, facts: speak::host_facts(&facts) })
             }
+            Observation::ImageServiceOffered(facts) => self.tell(ReportImageService { service: speak::image_service(&facts) }),
             Observation::HostUp { host } => {
                 let reactor = self.clone();
                 aside.spawn(async move { reactor.welcome(HostId(host)).await });

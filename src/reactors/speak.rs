@@ -5,6 +5,7 @@ use evirt_domain::host::{
     Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
 };
 use evirt_domain::ids::{StorageDomainId, VmId};
+use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, Storage, StorageFormat, StorageKind};
 use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
 use evirt_domain::vm_run::{Guest, Observed};
@@ -58,6 +59,16 @@ pub fn storage_format(format: StorageFormat) -> driver::StorageFormat {
 /// The files of an ISO domain, as the domain keeps them.
 pub fn domain_files(files: Vec<driver::FileFacts>) -> Vec<DomainFile> {
     files.into_iter().map(|f| DomainFile { name: f.name, size: f.size_bytes as i64 }).collect()
+}
+
+/// A service of images, as the domain knows it.
+pub fn image_service(facts: &driver::ImageServiceFacts) -> ImageService {
+    ImageService { id: StorageDomainId(facts.id), name: facts.name.clone(), address: facts.address.clone() }
+}
+
+/// An image, as the domain knows it.
+pub fn image(facts: driver::ImageFacts) -> ImageFacts {
+    ImageFacts { id: facts.id, name: facts.name, format: facts.format, size: i64::try_from(facts.size_bytes).unwrap_or(i64::MAX) }
 }
 
 /// A storage domain that lies on storage, as the domain keeps it.

@@ -54,24 +54,28 @@ impl Work<'_> {
             Task::SaveHostNetworks { host } => self.save_networks(*host).await,
             Task::TuneHost { host } => self.tune_host(*host).await,
             Task::CreateStorageDomain { domain, host } => self.create_domain(world, *domain, *host).await,
-            Task::AttachStorageDomain { domain } => self.attach_domain(*domain).await,
-            Task::ActivateStorageDomain { domain } => {
-                let outcome = self.activate(*domain).await;
+            Task::AttachStorageDomain { domain, data_center } => self.attach_domain(*domain, *data_center).await,
+            Task::ActivateStorageDomain { domain, data_center } => {
+                let outcome = self.activate(*domain, *data_center).await;
                 self.finish_storage(*domain, outcome).await;
             }
-            Task::DeactivateStorageDomain { domain } => {
-                let outcome = self.ask(Call::DeactivateDomain { domain: domain.0 }).await.map(drop);
+            Task::DeactivateStorageDomain { domain, data_center } => {
+                let hosts = world.hosts_in(*data_center).map(|h| h.id.0).collect();
+                let outcome = self.ask(Call::DeactivateDomain { hosts, domain: domain.0 }).await.map(drop);
                 self.finish_storage(*domain, outcome).await;
             }
-            Task::DetachStorageDomain { domain } => self.detach_domain(world, *domain).await,
+            Task::DetachStorageDomain { domain, data_center } => self.detach_domain(world, *domain, *data_center).await,
             Task::ExtendStorageDomain { domain, host, luns } => self.extend_domain(world, *domain, *host, luns).await,
             Task::RemoveStorageDomain { domain, host, format } => self.remove_domain(*domain, *host, *format).await,
+            Task::UpgradeStorage { data_center, format } => self.upgrade_storage(world, *data_center, *format).await,
             Task::CreateDisk { disk } => self.create_disk(world, *disk).await,
             Task::ExtendDisk { disk, size } => self.extend_disk(world, *disk, *size).await,
             Task::RemoveDisk { disk } => {
                 let outcome = self.delete_disks(world, &[*disk]).await;
                 self.submit(disk::FinishDiskRemoval { job: self.job, disk: *disk, outcome }).await;
             }
+            Task::ImportImage { disk, from } => self.import_image(world, *disk, from).await,
+            Task::ExportDisk { disk, to } => self.export_disk(world, *disk, to).await,
             Task::RemoveVm { vm } => {
                 let disks: Vec<DiskId> = world.vms.get(vm).map(|v| v.disks.iter().map(|d| d.disk).collect()).unwrap_or_default();
                 let outcome = self.delete_disks(world, &disks).await;
@@ -429,10 +433,7 @@ impl Reactor {
         self.engine.driver().call(operation, memory_policy(host)).await.map_err(|error| error.to_string())?;
         let world = self.engine.world();
         let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
-        let active = world
-            .storage_domains
-            .values()
-            .filter(|d| d.attachment.is_some_and(|a| Some(a.data_center) == pool && a.status == AttachmentStatus::Active));
+        let active = world.storage_domains.values().filter(|d| pool.is_some_and(|pool| d.is_active_in(pool)));
         for domain in active {
             match self.activate_domain(operation, &world, domain, vec![host.id.0]).await {
                 Ok((_, failed)) if failed.is_empty() => {}

@@ -1,5 +1,6 @@
 //! Storage over HTTP: connections, domains, what lies on them, data centers and quotas, in XML and JSON.
 
+use evirt::hypervisor::{CallKind, DriverError};
 use evirt_domain::host::HostStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -339,20 +340,27 @@ async fn quotas_warn_and_then_refuse() {
     let disks = format!("/api/storagedomains/{domain}/disks");
     lab.create(&disks, &disk(1, "")).await;
     lab.create(&disks, &disk(13, &own)).await;
+    lab.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
     let codes = lab.codes().await;
     assert!(codes.contains(&3013) && codes.contains(&3016), "{codes:?}");
     assert_eq!(lab.json(&format!("{limits}/{domain}")).await["usage"].as_f64(), Some(13.0));
     lab.ok(Method::PUT, &center, "<data_center><quota_mode>enabled</quota_mode></data_center>").await;
     lab.refused(Method::POST, &disks, &disk(1, ""), 400, "quota").await;
+    let refused = lab.admin.post(&disks, &disk(1, &own)).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("VMQuota"), "{refused:?}");
+    let told = lab.json("/api/events").await["event"][0].clone();
+    assert_eq!((&told["code"], &told["severity"]), (&3009.into(), &"error".into()), "{told}");
     lab.refused(Method::POST, &disks, &disk(1, &own), 409, "VMQuota").await;
     let ghost = "<quota id=\"00000000-0000-0000-0000-00000000dead\"/>";
     lab.refused(Method::POST, &disks, &disk(1, ghost), 400, "quota").await;
     let vm =
         format!("<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>{own}</vm>");
     let vm = lab.create("/api/vms", &vm).await;
+    lab.create(&format!("/api/vms/{vm}/nics"), "<nic><name>nic1</name></nic>").await;
     let start =
         lab.admin.post(&format!("/api/vms/{vm}/start"), "<action><vm><os><boot dev=\"network\"/></os></vm></action>").await;
-    assert_eq!(start.status, StatusCode::CONFLICT, "{start:?}");
+    assert!(start.status == StatusCode::CONFLICT && start.body.contains("VMQuota"), "{start:?}");
+    assert!(lab.codes().await.contains(&3006));
     lab.refused(Method::DELETE, &one, "", 409, "consume").await;
     assert_eq!(lab.admin.ask(Method::DELETE, &format!("{limits}/{domain}"), None).await.status, StatusCode::NO_CONTENT);
 }
@@ -444,7 +452,7 @@ async fn the_guides_examples() {
     lab.ok(Method::DELETE, &format!("{attached}/{iso}"), "<action><async>true</async></action>").await;
     let running = &lab.engine.server().app.engine;
     running
-        .until(|world| world.storage_domains.values().find(|d| d.config.name == "iso1" && d.attachment.is_none()).map(drop))
+        .until(|world| world.storage_domains.values().find(|d| d.config.name == "iso1" && d.attachments.is_empty()).map(drop))
         .await;
     // 12.13, 12.14
     let one = format!("/api/storagedomains/{iso}");
@@ -500,4 +508,191 @@ async fn an_iscsi_domain_grows_by_logical_units() {
     assert_eq!(after["storage"]["volume_group"]["logical_unit"].as_array().unwrap().len(), 2);
     assert_eq!(lab.json(&format!("{one}/storageconnections")).await["storage_connection"].as_array().unwrap().len(), 2);
     assert!(lab.codes().await.contains(&972));
+}
+
+#[tokio::test]
+async fn disks_are_made_of_images_and_images_of_disks() {
+    let lab = Lab::start().await;
+    let data = lab.active("data1", "data", "/data1").await;
+    let found = lab.json("/api/storagedomains?search=name%3Dovirt-image-repository").await["storage_domain"][0].clone();
+    assert_eq!((&found["type"], &found["status"]["state"]), (&"image".into(), &"unattached".into()), "{found}");
+    let rels: Vec<_> = found["link"].as_array().unwrap().iter().map(|link| link["rel"].as_str().unwrap()).collect();
+    assert_eq!(rels, ["permissions", "images"]);
+    let repository = format!("/api/storagedomains/{}", found["id"].as_str().unwrap());
+    let images = lab.json(&format!("{repository}/images")).await["image"].clone();
+    let image = |name: &str| {
+        let named = images.as_array().unwrap().iter().find(|image| image["name"] == name);
+        named.unwrap()["href"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(lab.json(&image("CirrOS 0.3.1")).await["storage_domain"]["id"], found["id"]);
+    let to = |name: &str| format!("<action><storage_domain><name>{name}</name></storage_domain></action>");
+    let import = format!("{}/import", image("CirrOS 0.3.1"));
+    lab.refused(Method::POST, &import, "<action/>", 400, "[storageDomain.id|name] required for doImport").await;
+    lab.refused(Method::POST, &import, &to("ghost"), 404, "ghost").await;
+    lab.refused(Method::POST, &import, &to("ovirt-image-repository"), 400, "of type image").await;
+    lab.refused(Method::POST, &format!("{}/import", image("rescue CD")), &to("data1"), 400, "rescue CD").await;
+    let nothing = format!("{repository}/images/00000000-0000-0000-0000-00000000dead");
+    lab.refused(Method::POST, &format!("{nothing}/import"), &to("data1"), 404, "dead").await;
+    assert_eq!(lab.admin.get(&nothing).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(lab.admin.get(&format!("/api/storagedomains/{data}/images")).await.status, StatusCode::NOT_FOUND);
+    let attached = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    lab.refused(Method::POST, &attached, "<storage_domain><name>ovirt-image-repository</name></storage_domain>", 400, "image")
+        .await;
+    lab.ok(Method::POST, &import, &to("data1")).await;
+    let disk = lab.json("/api/disks").await["disk"][0].clone();
+    assert_eq!((&disk["size"], &disk["format"], &disk["status"]["state"]), (&41_126_400.into(), &"cow".into(), &"ok".into()));
+
+    let address = "<storage><type>glance</type><address>images.example.com</address></storage>";
+    let add = |rest: &str| format!("<storage_domain><type>image</type>{rest}</storage_domain>");
+    let all = "/api/storagedomains";
+    lab.refused(Method::POST, all, &add(address), 400, "[name] required for add").await;
+    lab.refused(Method::POST, all, &add("<name>images</name><storage><type>glance</type></storage>"), 400, "storage.address")
+        .await;
+    lab.refused(Method::POST, all, &add(&format!("<name>i</name>{}", address.replace("images", "no"))), 409, "no.example").await;
+    lab.create(all, &add(&format!("<name>images</name>{address}"))).await;
+    lab.refused(Method::POST, all, &add(&format!("<name>again</name>{address}")), 409, "images").await;
+    let id = disk["id"].as_str().unwrap();
+    for place in ["/api".to_owned(), format!("/api/storagedomains/{data}"), format!("{attached}/{data}")] {
+        let export = format!("{place}/disks/{id}/export");
+        lab.refused(Method::POST, &export, "<action/>", 400, "[storageDomain.id|name] required for doExport").await;
+        lab.refused(Method::POST, &export, &to("data1"), 400, "of type data").await;
+        lab.ok(Method::POST, &export, &to("images")).await;
+    }
+    let images = lab.json("/api/storagedomains?search=name%3Dimages").await["storage_domain"][0]["href"].clone();
+    let exported = lab.json(&format!("{}/images", images.as_str().unwrap())).await["image"].clone();
+    assert_eq!(exported.as_array().map(Vec::len), Some(3), "{exported}");
+    assert_eq!(exported[0]["name"], disk["name"]);
+    lab.ok(Method::POST, &format!("{}/import", exported[0]["href"].as_str().unwrap()), &to("data1")).await;
+    lab.engine.server().simulator.unreachable_export("images.example.com");
+    assert_eq!(lab.admin.get(&format!("{}/images", images.as_str().unwrap())).await.status, StatusCode::BAD_REQUEST);
+    lab.ok(Method::DELETE, images.as_str().unwrap(), "").await;
+    let codes = lab.codes().await;
+    for code in [2027, 2028, 2030, 2031] {
+        assert!(codes.contains(&code), "{code} is not among {codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_iso_domain_serves_several_data_centers() {
+    let lab = Lab::start().await;
+    lab.active("data1", "data", "/data1").await;
+    let iso = lab.active("iso1", "iso", "/iso1").await;
+    let version = "<version major=\"3\" minor=\"3\"/>";
+    let far = format!("<data_center><name>far</name><storage_type>nfs</storage_type>{version}</data_center>");
+    let far = lab.create("/api/datacenters", &far).await;
+    let cluster = format!("<cluster><name>far</name><cpu id=\"Intel Nehalem Family\"/>{version}</cluster>");
+    lab.create(&format!("/api/datacenters/{far}/clusters"), &cluster).await;
+    let host = "<host><name>away</name><address>192.168.0.11</address><root_password>redhat</root_password><cluster><name>far</name></cluster></host>";
+    let host = lab.create("/api/hosts", host).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.hosts.values().find(|h| h.id.to_string() == host && h.status == HostStatus::Up).map(drop)).await;
+    let data = lab.domain("data2", "data", &nfs("/data2")).await;
+    let there = format!("/api/datacenters/{far}/storagedomains");
+    let here = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    for id in [&data, &iso] {
+        lab.create(&there, &format!("<storage_domain id=\"{id}\"/>")).await;
+    }
+    lab.refused(Method::POST, &there, &format!("<storage_domain id=\"{iso}\"/>"), 409, "already").await;
+    lab.ok(Method::POST, &format!("{here}/{iso}/deactivate"), "<action/>").await;
+    let state = async |place: &str| lab.json(&format!("{place}/{iso}")).await["status"]["state"].clone();
+    assert_eq!((state(&here).await, state(&there).await), ("maintenance".into(), "active".into()));
+    assert_eq!(lab.json(&format!("{there}/{iso}")).await["data_center"]["id"], far);
+    let found = |search: &str| format!("/api/storagedomains?search={search}");
+    for search in ["name%3Diso1+and+datacenter%3Dfar", "name%3Diso1+and+datacenter%3DDefault", "name%3Diso1+and+status%3Dactive"]
+    {
+        assert_eq!(lab.json(&found(search)).await["storage_domain"][0]["id"], iso, "{search}");
+    }
+    let files = lab.json(&format!("/api/storagedomains/{iso}/files")).await;
+    assert_eq!(files["file"].as_array().map(Vec::len), Some(7));
+    lab.ok(Method::DELETE, &format!("{here}/{iso}"), "").await;
+    assert_eq!(lab.admin.get(&format!("{here}/{iso}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(state(&there).await, "active");
+    lab.ok(Method::POST, &format!("{there}/{iso}/deactivate"), "<action/>").await;
+    lab.ok(Method::DELETE, &format!("{there}/{iso}"), "").await;
+    assert_eq!(lab.json(&format!("/api/storagedomains/{iso}")).await["status"]["state"], "unattached");
+}
+
+#[tokio::test]
+async fn a_newer_version_brings_a_newer_format() {
+    let lab = Lab::start().await;
+    let old = "<version major=\"3\" minor=\"0\"/>";
+    let post = |fields: &str| format!("<data_center><name>old</name><storage_type>nfs</storage_type>{old}{fields}</data_center>");
+    lab.refused(Method::POST, "/api/datacenters", &post("<storage_format>v3</storage_format>"), 409, "format v3").await;
+    let center = lab.create("/api/datacenters", &post("<storage_format>v1</storage_format>")).await;
+    let cluster = format!("<cluster><name>old</name><cpu id=\"Intel Nehalem Family\"/>{old}</cluster>");
+    let cluster = lab.create(&format!("/api/datacenters/{center}/clusters"), &cluster).await;
+    let host = "<host><name>away</name><address>192.168.0.11</address><root_password>redhat</root_password><cluster><name>old</name></cluster></host>";
+    let host = lab.create("/api/hosts", host).await;
+    let running = &lab.engine.server().app.engine;
+    running.until(|world| world.hosts.values().find(|h| h.id.to_string() == host && h.status == HostStatus::Up).map(drop)).await;
+    let data =
+        format!("<name>data1</name><type>data</type><storage_format>v1</storage_format><host id=\"{host}\"/>{}", nfs("/data1"));
+    let data = lab.create("/api/storagedomains", &format!("<storage_domain>{data}</storage_domain>")).await;
+    lab.create(&format!("/api/datacenters/{center}/storagedomains"), &format!("<storage_domain id=\"{data}\"/>")).await;
+    let new = "<version major=\"3\" minor=\"3\"/>";
+    let one = format!("/api/datacenters/{center}");
+    lab.refused(Method::PUT, &one, &format!("<data_center>{new}</data_center>"), 400, "old").await;
+    lab.ok(Method::PUT, &format!("/api/clusters/{cluster}"), &format!("<cluster>{new}</cluster>")).await;
+    lab.engine.server().simulator.fail_next(CallKind::UpgradeDomain, DriverError::Failed { message: "lease held".into() });
+    let kept = lab.ok(Method::PUT, &one, &format!("<data_center>{new}</data_center>")).await.body;
+    assert!(kept.contains("<storage_format>v1</storage_format>") && kept.contains("minor=\"3\""), "{kept}");
+    assert!(lab.codes().await.contains(&1006));
+    let upgrade = "<data_center><storage_format>v3</storage_format></data_center>";
+    assert!(lab.ok(Method::PUT, &one, upgrade).await.body.contains("<storage_format>v3</storage_format>"));
+    assert_eq!(lab.json(&format!("/api/storagedomains/{data}")).await["storage_format"], "v3");
+    lab.refused(Method::PUT, &one, &upgrade.replace("v3", "v1"), 409, "format v1").await;
+}
+
+#[tokio::test]
+async fn a_host_finds_targets_and_logs_in() {
+    let lab = Lab::start().await;
+    let node = lab.json("/api/hosts?search=name%3Dhypervisor").await["host"][0]["href"].as_str().unwrap().to_owned();
+    let kinds = async || {
+        let seen = lab.json(&format!("{node}/storage")).await["storage"].clone();
+        let kinds = seen.as_array().unwrap().iter().map(|unit| unit["type"].as_str().unwrap().to_owned());
+        let mut kinds: Vec<_> = kinds.collect();
+        kinds.sort();
+        kinds
+    };
+    assert_eq!(kinds().await, ["fcp", "fcp"], "what is behind no login");
+    let iscsi = |rest: &str| format!("<action><iscsi><address>192.168.0.20</address>{rest}</iscsi></action>");
+    let found = lab.ok(Method::POST, &format!("{node}/iscsidiscover"), &iscsi("<port>3260</port>")).await.body;
+    let target = "iqn.2013-04.com.example:target1";
+    assert!(found.contains(&format!("<iscsi_target>{target}</iscsi_target>")), "{found}");
+    let login = format!("{node}/iscsilogin");
+    let ghost = lab.admin.post(&login, &iscsi("<target>iqn.ghost</target>")).await;
+    assert!(ghost.status == StatusCode::CONFLICT && ghost.body.contains("iqn.ghost"), "{ghost:?}");
+    let done = lab.ok(Method::POST, &login, &iscsi(&format!("<target>{target}</target><password>secret</password>"))).await.body;
+    assert!(done.contains("complete") && !done.contains("secret"), "{done}");
+    assert_eq!(kinds().await, ["fcp", "fcp", "iscsi", "iscsi"]);
+    // What went well once is not taken for granted.
+    lab.engine.server().simulator.unreachable_export("192.168.0.20");
+    let again = lab.admin.post(&login, &iscsi(&format!("<target>{target}</target>"))).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+}
+
+#[tokio::test]
+async fn a_domain_lies_on_fibre_channel() {
+    let lab = Lab::start().await;
+    let center = format!("/api/datacenters/{DEFAULT}");
+    lab.ok(Method::PUT, &center, "<data_center><storage_type>fcp</storage_type></data_center>").await;
+    let node = lab.json("/api/hosts?search=name%3Dhypervisor").await["host"][0]["href"].as_str().unwrap().to_owned();
+    let unit = |n: u32| format!("<logical_unit id=\"3600508b400105e21000090000049000{n}\"/>");
+    let storage = |units: &str| format!("<storage><type>fcp</type>{units}</storage>");
+    let domain = lab.domain("fabric", "data", &storage(&unit(1))).await;
+    lab.create(&format!("{center}/storagedomains"), &format!("<storage_domain id=\"{domain}\"/>")).await;
+    assert_eq!(lab.json(&center).await["status"]["state"], "up");
+    let used = lab.json(&format!("{node}/storage")).await["storage"].clone();
+    let mine = used.as_array().unwrap().iter().filter(|unit| unit["logical_unit"][0]["storage_domain_id"] == domain.as_str());
+    assert_eq!(mine.count(), 1, "{used}");
+    let grown = format!("<storage_domain>{}{NODE}</storage_domain>", storage(&unit(2)));
+    lab.ok(Method::PUT, &format!("/api/storagedomains/{domain}"), &grown).await;
+    let shown = lab.json(&format!("/api/storagedomains/{domain}")).await;
+    assert_eq!(shown["available"], 107_374_182_400_i64 + 214_748_364_800);
+    let disk = "<disk><alias>d</alias><size>1073741824</size><interface>virtio</interface><format>raw</format></disk>";
+    let disk = lab.create(&format!("/api/storagedomains/{domain}/disks"), disk).await;
+    lab.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
+    let disk = lab.json(&format!("/api/disks/{disk}")).await;
+    assert_eq!((&disk["sparse"], &disk["actual_size"]), (&false.into(), &1_073_741_824.into()));
+    assert!(lab.json(&format!("/api/storagedomains/{domain}/storageconnections")).await["storage_connection"].is_null());
 }

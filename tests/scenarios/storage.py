@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Storage through oVirt's own Python SDK: connections, domains of every kind, a local data center, quotas, and what is refused.
+"""Storage through oVirt's own Python SDK: connections, domains of every kind, images, a local data center, quotas, and what is refused.
 
 usage: SDK/bin/python tests/scenarios/storage.py --url URL [--ca-file FILE]        EVIRT_PASSWORD is the password of admin@internal
 
@@ -14,6 +14,7 @@ from scenario import GIB, NFS, NODE, check, connect, equal, params, reaches, ref
 
 SAN = "192.168.0.20"
 TARGET = "iqn.2013-04.com.example:target1"
+REPOSITORY = "ovirt-image-repository"
 LOCAL_HOST = ("host4.example.com", "192.168.0.14", "redhat")
 
 
@@ -72,7 +73,21 @@ def domains(api):
     equal("what lies there is imported", (found.get_id(), found.get_name()), (export.get_id(), "export1"))
     for name in ("posix", "gluster", "san", "export1"):
         api.storagedomains.get(name=name).delete(params.StorageDomain(host=host, format=True))
-    equal("wiped domains are gone", sorted(d.get_name() for d in api.storagedomains.list()), ["data2", "iso1"])
+    equal("wiped domains are gone", sorted(d.get_name() for d in api.storagedomains.list()), ["data2", "iso1", REPOSITORY])
+
+
+def images(api):
+    repository = api.storagedomains.get(name=REPOSITORY)
+    equal("images come from a service", (repository.get_type(), repository.get_status().get_state()), ("image", "unattached"))
+    image = repository.images.get(name="CirrOS 0.3.1")
+    image.import_image(params.Action(storage_domain=params.StorageDomain(name="data2")))
+    disk = next(d for d in api.disks.list() if d.get_name().startswith("GlanceDisk-"))
+    equal("an image becomes a disk", (disk.get_format(), disk.get_status().get_state()), ("cow", "ok"))
+    disk.export(params.Action(storage_domain=params.StorageDomain(name=REPOSITORY)))
+    equal("a disk becomes an image", len([i for i in repository.images.list() if i.get_name() == disk.get_name()]), 1)
+    with refused("a service has no data center", 400, "image"):
+        api.datacenters.get(name="Default").storagedomains.add(repository)
+    disk.delete()
 
 
 def second_way(api):
@@ -127,7 +142,7 @@ def main():
     arguments.add_argument("--ca-file")
     options = arguments.parse_args()
     api = connect(options.url, os.environ["EVIRT_PASSWORD"], options.ca_file)
-    for part in (ready, connections, domains, second_way, local, quotas):
+    for part in (ready, connections, domains, images, second_way, local, quotas):
         try:
             part(api)
         except Exception as error:  # the parts build on each other, but each tells what it can

@@ -13,7 +13,7 @@ fn above(world: &World, object: Object) -> Option<Object> {
         Object::Network(id) => world.networks.get(&id).map(|n| Object::DataCenter(n.data_center)),
         Object::VnicProfile(id) => world.vnic_profiles.get(&id).map(|p| Object::Network(p.network)),
         Object::StorageDomain(id) => {
-            world.storage_domains.get(&id).and_then(|d| d.attachment.as_ref()).map(|a| Object::DataCenter(a.data_center))
+            world.storage_domains.get(&id).and_then(|d| d.attachment()).map(|a| Object::DataCenter(a.data_center))
         }
         Object::Disk(id) => world.disks.get(&id).map(|d| Object::StorageDomain(d.storage_domain)),
         Object::Template(id) => {
@@ -25,9 +25,14 @@ fn above(world: &World, object: Object) -> Option<Object> {
 
 /// The objects above an object, itself first, the system last: where a permission may stand that covers it.
 pub fn object_path(world: &World, object: Object) -> impl Iterator<Item = Object> {
-    std::iter::successors(Some(object), move |below| {
-        (*below != Object::System).then(|| above(world, *below).unwrap_or(Object::System))
-    })
+    // An ISO domain is below each of its data centers.
+    let domain = match object {
+        Object::StorageDomain(id) => world.storage_domains.get(&id),
+        _ => None,
+    };
+    let further = domain.into_iter().flat_map(|d| d.attachments.iter().skip(1)).map(|a| Object::DataCenter(a.data_center));
+    let path = std::iter::successors(Some(object), |below| above(world, *below));
+    path.chain(further).chain((object != Object::System).then_some(Object::System))
 }
 
 /// As whom a user holds permissions: the user, Everyone, and the user's groups. Nobody who is not known.

@@ -4,7 +4,7 @@ use crate::access::Object;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
-use crate::data_center::{DataCenter, Version};
+use crate::data_center::DataCenter;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
@@ -16,8 +16,6 @@ use crate::storage::*;
 use crate::world::World;
 
 const ATTACH: Act = Act("attach", "Storage");
-/// The first compatibility version that knows the format v3.
-const FIRST_WITH_V3: Version = Version { major: 3, minor: 1 };
 
 fn manipulate(domain: StorageDomainId) -> Option<(Permit, Object)> {
     Some((Permit::ManipulateStorageDomain, Object::StorageDomain(domain)))
@@ -33,6 +31,9 @@ pub(super) fn attach(
     data_center: &DataCenter,
 ) -> Result<Vec<Event>, Rejection> {
     let data = domain.class == DomainClass::Data;
+    if domain.class == DomainClass::Image {
+        return Err(ATTACH.no(Key::DomainTypeIllegal).with("class", domain.class.name()));
+    }
     if data_center.master.is_none() && !data {
         return Err(ATTACH.no(Key::DomainNeedsData));
     }
@@ -45,7 +46,7 @@ pub(super) fn attach(
         DomainClass::Data | DomainClass::Image => None,
     };
     let twin = |d: &std::sync::Arc<StorageDomain>| {
-        d.class == domain.class && d.attachment.is_some_and(|a| a.data_center == data_center.id)
+        d.class == domain.class && d.id != domain.id && d.attachment_in(data_center.id).is_some()
     };
     if let Some(key) = one.filter(|_| world.storage_domains.values().any(twin)) {
         return Err(ATTACH.no(key));
@@ -59,18 +60,18 @@ pub(super) fn attach(
         return Err(ATTACH.no(Key::MasterNotActive));
     }
     let format = data_center.storage_format.filter(|_| data).map_or(domain.format, |f| f.max(domain.format));
-    if format == StorageFormat::V3 && data_center.config.version < FIRST_WITH_V3 {
+    if !upgrade::known(format, data_center.config.version) {
         return Err(ATTACH.no(Key::DomainFormatUnsupported).with("format", format.name()));
     }
     let master = data && data_center.master.is_none();
     let description = format!("Attaching Storage Domain {} to Data Center {}", domain.config.name, data_center.config.name);
     Ok(vec![
         StorageDomainAttached { domain: domain.id, data_center: data_center.id, master, format }.into(),
-        opened(cx, 0, description, Task::AttachStorageDomain { domain: domain.id }),
+        opened(cx, 0, description, Task::AttachStorageDomain { domain: domain.id, data_center: data_center.id }),
     ])
 }
 
-/// Attaches a storage domain to a data center; it is activated at once.
+/// Attaches a storage domain to a data center; it is activated at once. An ISO domain may be in several.
 #[derive(Clone, Debug)]
 pub struct AttachStorageDomain {
     pub domain: StorageDomainId,
@@ -81,7 +82,8 @@ impl Decide for AttachStorageDomain {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let domain = world.storage_domain(self.domain)?;
         let data_center = world.data_center(self.data_center)?;
-        if domain.attachment.is_some() {
+        let several = domain.class == DomainClass::Iso;
+        if domain.attachments.iter().any(|a| !several || a.data_center == self.data_center) {
             return Err(ATTACH.no(Key::DomainAlreadyAttached));
         }
         if domain.state != DomainState::Ready {
@@ -96,17 +98,26 @@ impl Decide for AttachStorageDomain {
 }
 
 /// The domain with its attachment to a data center, or that there is none.
-fn attached(world: &World, domain: StorageDomainId) -> Result<(&StorageDomain, Attachment), Rejection> {
+fn attached(
+    world: &World,
+    domain: StorageDomainId,
+    data_center: DataCenterId,
+) -> Result<(&StorageDomain, Attachment), Rejection> {
     let found = world.storage_domain(domain)?;
-    let attachment = found.attachment.ok_or_else(|| not_found(format_args!("StorageDomain: id={domain}")))?;
-    Ok((found, attachment))
+    let attachment = found.attachment_in(data_center);
+    Ok((found, attachment.ok_or_else(|| not_found(format_args!("StorageDomain: id={domain}")))?))
+}
+
+/// The event by which an attached domain stands otherwise.
+fn change(domain: StorageDomainId, from: Attachment, to: AttachmentStatus, reason: &str) -> Event {
+    let (data_center, from, reason) = (from.data_center, from.status, reason.to_owned());
+    StorageDomainStatusChanged { domain, data_center, from, to, reason }.into()
 }
 
 /// The events that lock a domain for a task.
-fn lock(cx: &Context, domain: &StorageDomain, from: AttachmentStatus, what: &str, task: Task) -> Vec<Event> {
-    let to = AttachmentStatus::Locked;
+fn lock(cx: &Context, domain: &StorageDomain, from: Attachment, what: &str, task: Task) -> Vec<Event> {
     vec![
-        StorageDomainStatusChanged { domain: domain.id, from, to, new_master: None, reason: String::new() }.into(),
+        change(domain.id, from, AttachmentStatus::Locked, ""),
         opened(cx, 0, format!("{what} Storage Domain {}", domain.config.name), task),
     ]
 }
@@ -115,12 +126,13 @@ fn lock(cx: &Context, domain: &StorageDomain, from: AttachmentStatus, what: &str
 #[derive(Clone, Debug)]
 pub struct ActivateStorageDomain {
     pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
 }
 
 impl Decide for ActivateStorageDomain {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("activate", "Storage");
-        let (domain, attachment) = attached(world, self.domain)?;
+        let (domain, attachment) = attached(world, self.domain, self.data_center)?;
         if matches!(attachment.status, AttachmentStatus::Active | AttachmentStatus::Locked) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
@@ -134,7 +146,8 @@ impl Decide for ActivateStorageDomain {
         if !world.hosts_in(attachment.data_center).any(|h| h.status == HostStatus::Up) {
             return Err(act.no(Key::NoHostInDataCenter));
         }
-        Ok(lock(cx, domain, attachment.status, "Activating", Task::ActivateStorageDomain { domain: self.domain }))
+        let task = Task::ActivateStorageDomain { domain: self.domain, data_center: self.data_center };
+        Ok(lock(cx, domain, attachment, "Activating", task))
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -146,19 +159,20 @@ impl Decide for ActivateStorageDomain {
 #[derive(Clone, Debug)]
 pub struct DeactivateStorageDomain {
     pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
 }
 
 impl Decide for DeactivateStorageDomain {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("deactivate", "Storage");
-        let (domain, attachment) = attached(world, self.domain)?;
+        let (domain, attachment) = attached(world, self.domain, self.data_center)?;
         if attachment.status != AttachmentStatus::Active {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
         if domain.is_master(world) {
             let another = |status| {
                 let mut others = world.storage_domains.values().filter(|d| d.id != self.domain);
-                others.any(|d| d.attachment == Some(Attachment { status, ..attachment }))
+                others.any(|d| d.attachments.contains(&Attachment { status, ..attachment }))
             };
             if another(AttachmentStatus::Locked) {
                 return Err(act.no(Key::MasterWithLocked));
@@ -182,7 +196,14 @@ impl Decide for DeactivateStorageDomain {
         if busy || iso_busy {
             return Err(act.no(Key::DomainHasActiveVms));
         }
-        Ok(lock(cx, domain, attachment.status, "Deactivating", Task::DeactivateStorageDomain { domain: self.domain }))
+        if domain.is_master(world) && crate::spm::storage_at_work(world, self.data_center) {
+            return Err(act.no(Key::MasterWithTasks));
+        }
+        if crate::spm::domain_at_work(world, self.domain) {
+            return Err(act.no(Key::DomainWithTasks));
+        }
+        let task = Task::DeactivateStorageDomain { domain: self.domain, data_center: self.data_center };
+        Ok(lock(cx, domain, attachment, "Deactivating", task))
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -192,25 +213,31 @@ impl Decide for DeactivateStorageDomain {
 
 /// The active data domain that takes the master's part when it leaves.
 fn successor(world: &World, master: &StorageDomain) -> Option<StorageDomainId> {
-    let data_center = master.attachment?.data_center;
+    let data_center = master.attachment()?.data_center;
     world
         .storage_domains
         .values()
-        .filter(|d| d.id != master.id && d.class == DomainClass::Data && d.is_in(AttachmentStatus::Active))
-        .find(|d| d.attachment.is_some_and(|a| a.data_center == data_center))
+        .find(|d| d.id != master.id && d.class == DomainClass::Data && d.is_active_in(data_center))
         .map(|d| d.id)
+}
+
+/// The event by which a master that cannot go on is followed.
+fn sought(world: &World, domain: &StorageDomain) -> Option<Event> {
+    let data_center = domain.data_center(world).filter(|dc| dc.master == Some(domain.id))?.id;
+    Some(MasterSought { data_center, found: successor(world, domain) }.into())
 }
 
 /// Takes a storage domain from its data center.
 #[derive(Clone, Debug)]
 pub struct DetachStorageDomain {
     pub domain: StorageDomainId,
+    pub data_center: DataCenterId,
 }
 
 impl Decide for DetachStorageDomain {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("detach", "Storage");
-        let (domain, attachment) = attached(world, self.domain)?;
+        let (domain, attachment) = attached(world, self.domain, self.data_center)?;
         if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
@@ -223,7 +250,8 @@ impl Decide for DetachStorageDomain {
         if world.disks_on(self.domain).next().is_some() {
             return Err(act.no(Key::DomainHasImages));
         }
-        Ok(lock(cx, domain, attachment.status, "Detaching", Task::DetachStorageDomain { domain: self.domain }))
+        let task = Task::DetachStorageDomain { domain: self.domain, data_center: self.data_center };
+        Ok(lock(cx, domain, attachment, "Detaching", task))
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -243,24 +271,32 @@ impl Decide for FinishStorageTask {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let task = &world.job(self.job)?.task;
         let end: Event = JobEnded { job: self.job, failure: self.outcome.clone().err() }.into();
-        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(vec![end]) };
-        let Some(attachment) = domain.attachment.filter(|a| a.status == AttachmentStatus::Locked) else {
+        let (Task::AttachStorageDomain { data_center, .. }
+        | Task::ActivateStorageDomain { data_center, .. }
+        | Task::DeactivateStorageDomain { data_center, .. }
+        | Task::DetachStorageDomain { data_center, .. }) = *task
+        else {
             return Ok(vec![end]);
         };
-        let change = |to, new_master, reason: &str| -> Event {
-            let (domain, from, reason) = (self.domain, attachment.status, reason.to_owned());
-            StorageDomainStatusChanged { domain, from, to, new_master, reason }.into()
+        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(vec![end]) };
+        let Some(attachment) = domain.attachment_in(data_center).filter(|a| a.status == AttachmentStatus::Locked) else {
+            return Ok(vec![end]);
         };
+        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events: Vec<Event> = Vec::new();
         match (task, &self.outcome) {
             (Task::AttachStorageDomain { .. }, Err(_)) => {
                 events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
             }
-            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, None, why)),
-            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, None, why)),
-            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, None, why)),
+            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, why)),
+            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, why)),
+            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, why)),
             (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
-                events.push(change(AttachmentStatus::Active, None, ""));
+                events.push(change(AttachmentStatus::Active, ""));
+                // What rested while its data center was upgraded was rewritten on its way.
+                let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
+                let late = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format);
+                events.extend(late.map(|format| Event::from(StorageDomainUpgraded { domain: self.domain, format })));
                 if domain.is_master(world) {
                     let data_center = world.data_center(attachment.data_center)?;
                     events.extend(crate::data_center::select_spm(world, data_center, None));
@@ -270,8 +306,9 @@ impl Decide for FinishStorageTask {
                 events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
             }
             (_, Ok(())) => {
-                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
-                events.push(change(AttachmentStatus::Maintenance, new_master, ""));
+                events.push(change(AttachmentStatus::Maintenance, ""));
+                // The last one leaves as the master.
+                events.extend(sought(world, domain).filter(|_| successor(world, domain).is_some()));
             }
             (_, Err(_)) => {}
         }
@@ -294,7 +331,8 @@ pub struct ReportDomainReach {
 impl Decide for ReportDomainReach {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(Vec::new()) };
-        let Some(attachment) = domain.attachment.filter(|_| world.hosts.contains(&self.host)) else { return Ok(Vec::new()) };
+        let data_center = world.hosts.get(&self.host).and_then(|h| world.data_center_of(h.config.cluster));
+        let Some(attachment) = data_center.and_then(|dc| domain.attachment_in(dc.id)) else { return Ok(Vec::new()) };
         if domain.unreachable_from.contains(&self.host) != self.reachable {
             return Ok(Vec::new());
         }
@@ -303,18 +341,15 @@ impl Decide for ReportDomainReach {
             up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
         };
         let (before, after) = (reached(!self.reachable), reached(self.reachable));
-        let change = |to, new_master, reason: &str| -> Event {
-            let (domain, from, reason) = (self.domain, attachment.status, reason.to_owned());
-            StorageDomainStatusChanged { domain, from, to, new_master, reason }.into()
-        };
+        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events =
             vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
         match attachment.status {
             AttachmentStatus::Active if before && !after => {
-                let new_master = if domain.is_master(world) { successor(world, domain) } else { None };
-                events.push(change(AttachmentStatus::Inactive, new_master, "no host of the data center reaches it"));
+                events.push(change(AttachmentStatus::Inactive, "no host of the data center reaches it"));
+                events.extend(sought(world, domain));
             }
-            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, None, "")),
+            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, "")),
             _ => {}
         }
         Ok(events)

@@ -19,7 +19,12 @@ use crate::world::{NameKind, World};
 /// The most logical units that one storage domain may have.
 pub const MAX_LUNS: usize = 256;
 
-fn check_config(act: Act, world: &World, id: Option<StorageDomainId>, config: &StorageDomainConfig) -> Result<(), Rejection> {
+pub(crate) fn check_config(
+    act: Act,
+    world: &World,
+    id: Option<StorageDomainId>,
+    config: &StorageDomainConfig,
+) -> Result<(), Rejection> {
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
@@ -52,7 +57,7 @@ fn settle(
     asked: &Storage,
 ) -> Result<(DomainStorage, Vec<Event>), Rejection> {
     let kind = asked.kind();
-    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut storage = DomainStorage::of(kind);
     let mut made: Vec<StorageConnectionAdded> = Vec::new();
     let in_use = |by: &StorageDomain| act.no(Key::StorageConnectionExists).with("name", &by.config.name);
     if kind == StorageKind::Glance {
@@ -96,7 +101,7 @@ fn units(
     kind: StorageKind,
     luns: &[Lun],
 ) -> Result<(DomainStorage, Vec<Event>), Rejection> {
-    let mut storage = DomainStorage { kind, connections: Vec::new(), luns: Vec::new() };
+    let mut storage = DomainStorage::of(kind);
     let mut made: Vec<StorageConnectionAdded> = Vec::new();
     check::range(act, "storage.logical_unit", luns.len() as i64, 1, MAX_LUNS as i64)?;
     for lun in luns {
@@ -128,7 +133,7 @@ fn units(
 }
 
 /// Whether a domain of a class may have a format on such storage.
-fn fits(format: StorageFormat, class: DomainClass, kind: StorageKind) -> bool {
+pub(super) fn fits(format: StorageFormat, class: DomainClass, kind: StorageKind) -> bool {
     let data = class == DomainClass::Data;
     match format {
         StorageFormat::V1 => true,
@@ -375,7 +380,7 @@ impl Decide for ExtendStorageDomain {
         }
         up(world, act, self.host)?;
         if !domain.is_in(AttachmentStatus::Active) {
-            let status = domain.attachment.map_or("unattached", |a| a.status.name());
+            let status = domain.attachment().map_or("unattached", |a| a.status.name());
             return Err(act.no(Key::DomainStatusIllegal).with("status", status));
         }
         if open_job(world, Object::StorageDomain(self.domain), |task| matches!(task, Task::ExtendStorageDomain { .. })).is_some()
@@ -428,7 +433,7 @@ impl Decide for FinishStorageDomainExtension {
     }
 }
 
-/// Removes a storage domain that is attached nowhere; local storage is detached with it.
+/// Removes a storage domain that is attached nowhere; local storage is detached with it. What a service keeps stays there.
 ///
 /// Destroying one forgets it together with what lies on it, also where it is attached and not active; its storage keeps the data.
 #[derive(Clone, Debug)]
@@ -442,15 +447,24 @@ pub struct RemoveStorageDomain {
     pub destroy: bool,
 }
 
+/// The events by which a domain is in no data center any more.
+fn detachments(domain: &StorageDomain) -> Vec<Event> {
+    let detached = |a: &Attachment| StorageDomainDetached { domain: domain.id, data_center: a.data_center }.into();
+    domain.attachments.iter().map(detached).collect()
+}
+
 impl RemoveStorageDomain {
-    /// The events that take the domain from its data center.
+    /// The events that take the domain from its data centers.
     fn detached(&self, world: &World, act: Act, domain: &StorageDomain) -> Result<Vec<Event>, Rejection> {
-        let Some(attachment) = domain.attachment else { return Ok(Vec::new()) };
+        if domain.attachments.is_empty() {
+            return Ok(Vec::new());
+        }
         if !self.destroy && domain.storage.kind != StorageKind::Localfs {
             return Err(act.no(Key::DomainAttached));
         }
-        if !matches!(attachment.status, AttachmentStatus::Maintenance | AttachmentStatus::Inactive | AttachmentStatus::Unknown) {
-            return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
+        let idle = [AttachmentStatus::Maintenance, AttachmentStatus::Inactive, AttachmentStatus::Unknown];
+        if let Some(busy) = domain.attachments.iter().find(|a| !idle.contains(&a.status)) {
+            return Err(act.no(Key::DomainStatusIllegal).with("status", busy.status.name()));
         }
         if self.destroy && domain.is_master(world) {
             return Err(act.no(Key::DomainDestroyLast));
@@ -458,7 +472,7 @@ impl RemoveStorageDomain {
         if !self.destroy && world.disks_on(domain.id).next().is_some() {
             return Err(act.no(Key::DomainHasImages));
         }
-        Ok(vec![StorageDomainDetached { domain: domain.id, data_center: attachment.data_center }.into()])
+        Ok(detachments(domain))
     }
 }
 
@@ -470,7 +484,10 @@ impl Decide for RemoveStorageDomain {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let detached = self.detached(world, act, domain)?;
-        let Some(host) = self.host.filter(|_| !self.destroy) else {
+        if domain.class == DomainClass::Image && crate::spm::domain_at_work(world, self.domain) {
+            return Err(Key::StateMoved.into());
+        }
+        let Some(host) = self.host.filter(|_| !self.destroy && domain.class != DomainClass::Image) else {
             let mut events = forgotten(world, act, &[self.domain])?;
             events.extend(detached);
             events.extend(gone(world, domain, self.destroy));
@@ -504,8 +521,7 @@ impl Decide for FinishStorageDomainRemoval {
         if let Some(domain) = world.storage_domains.get(&self.domain) {
             match &self.outcome {
                 Ok(()) => {
-                    let detached = |a: Attachment| StorageDomainDetached { domain: self.domain, data_center: a.data_center };
-                    events.extend(domain.attachment.map(|a| Event::from(detached(a))));
+                    events.extend(detachments(domain));
                     events.extend(gone(world, domain, false));
                 }
                 Err(_) => {
@@ -534,10 +550,10 @@ pub enum SpaceLevel {
 }
 
 impl StorageDomain {
-    /// Whether it has room. Nothing grows on an ISO domain.
+    /// Whether it has room.
     pub fn space_level(&self) -> SpaceLevel {
         match () {
-            () if self.class == DomainClass::Iso => SpaceLevel::Enough,
+            () if !self.class.has_space() => SpaceLevel::Enough,
             () if self.available < crate::disk::CRITICAL_SPACE => SpaceLevel::Critical,
             () if self.available < self.available.saturating_add(self.used) / 100 * LOW_SPACE_PERCENT => SpaceLevel::Low,
             () => SpaceLevel::Enough,

@@ -29,7 +29,7 @@ const OLD: Version = Version { major: 3, minor: 1 };
 #[test]
 fn data_centers() {
     let mut story = Story::installed();
-    let create = |config| CreateDataCenter { config };
+    let create = |config| CreateDataCenter { config, format: None };
     story.when(create(data_center("Default"))).refused(DataCenterNameInUse);
     story.when(create(data_center(&"x".repeat(41)))).refused(NameTooLong);
     story
@@ -37,7 +37,7 @@ fn data_centers() {
         .refused(VersionUnsupported);
     let kinds = ["DataCenterCreated", "NetworkCreated", "VnicProfileCreated"];
     story.when(create(data_center("new"))).then(&kinds);
-    let update = |changes| UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes };
+    let update = |changes| UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None };
     let version = |version| DataCenterPatch { version: Some(version), ..DataCenterPatch::default() };
     story.when(update(version(OLD))).refused(VersionDecrease);
     let kind = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
@@ -46,7 +46,9 @@ fn data_centers() {
     story.does(create(DataCenterConfig { version: OLD, ..data_center("old") }));
     let old = DataCenterId(story.log[story.log.len() - 3].stream.id);
     story.does(CreateCluster { config: ClusterConfig { data_center: Some(old), version: OLD, ..cluster("old") } });
-    story.when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION) }).refused(DataCenterAheadOfClusters);
+    story
+        .when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION), format: None })
+        .refused(DataCenterAheadOfClusters);
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn an_empty_data_center_goes_and_its_clusters_stay() {
     let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
     assert_eq!((cluster.config.data_center, cluster.networks.len()), (None, 0));
     assert!(story.world.networks.is_empty());
-    story.when(CreateDataCenter { config: data_center("Default") }).accepted();
+    story.when(CreateDataCenter { config: data_center("Default"), format: None }).accepted();
 }
 
 #[test]

@@ -14,6 +14,7 @@ use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
 use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
+use evirt_domain::image::*;
 use evirt_domain::index::Indexed;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
@@ -112,18 +113,25 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::CreateStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainCreation { job, domain, outcome: dice.outcome((500 * GIB, GIB)) })
         }
-        Task::AttachStorageDomain { domain }
-        | Task::ActivateStorageDomain { domain }
-        | Task::DeactivateStorageDomain { domain }
-        | Task::DetachStorageDomain { domain } => Box::new(FinishStorageTask { job, domain, outcome: dice.outcome(()) }),
+        Task::AttachStorageDomain { domain, .. }
+        | Task::ActivateStorageDomain { domain, .. }
+        | Task::DeactivateStorageDomain { domain, .. }
+        | Task::DetachStorageDomain { domain, .. } => Box::new(FinishStorageTask { job, domain, outcome: dice.outcome(()) }),
         Task::RemoveStorageDomain { domain, .. } => {
             Box::new(FinishStorageDomainRemoval { job, domain, outcome: dice.outcome(()) })
         }
-        Task::CreateDisk { disk } => Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) }),
+        Task::UpgradeStorage { data_center, format } => {
+            let upgraded = behind(world, data_center, format).map(|d| d.id).collect();
+            Box::new(FinishStorageUpgrade { job, data_center, format, upgraded, failure: failure(dice) })
+        }
+        Task::CreateDisk { disk } | Task::ImportImage { disk, .. } => {
+            Box::new(FinishDiskCreation { job, disk, outcome: dice.outcome(GIB) })
+        }
         Task::ExtendStorageDomain { domain, luns, .. } => {
             Box::new(FinishStorageDomainExtension { job, domain, luns, outcome: dice.outcome((500 * GIB, GIB)) })
         }
         Task::ExtendDisk { disk, size } => Box::new(FinishDiskExtension { job, disk, outcome: dice.outcome((size, GIB)) }),
+        Task::ExportDisk { disk, .. } => Box::new(FinishDiskExport { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
         Task::ChangeDevice { vm, device, change } => {
@@ -191,19 +199,61 @@ fn quota_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide
         4 => {
             let mode = dice.pick(&[QuotaMode::Audit, QuotaMode::Disabled]);
             let changes = DataCenterPatch { quota_mode: Some(mode), ..DataCenterPatch::default() };
-            Box::new(UpdateDataCenter { data_center, changes })
+            Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
         _ => Box::new(UpdateDisk { disk, changes: DiskPatch { quota: Some(Some(quota)), ..DiskPatch::default() } }),
+    }
+}
+
+/// Any command about images.
+fn image_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decide> {
+    let id = StorageDomainId(Uuid::from_u128(0x1111));
+    let domain = world.storage_domains.values().find(|d| d.class == DomainClass::Image).map(|d| d.id);
+    let service = ImageService { id, name: name.clone(), address: "glance.example.com".into() };
+    let active = |d: &&Arc<StorageDomain>| d.class == DomainClass::Data && d.is_in(AttachmentStatus::Active);
+    match (domain, dice.below(3)) {
+        (None, 0) => Box::new(ReportImageService { service }),
+        (None, _) => {
+            let config = StorageDomainConfig { name, description: String::new(), comment: String::new() };
+            Box::new(AddImageDomain { config, service: dice.outcome(service) })
+        }
+        (Some(to), 0) => {
+            let idle = world.disks.values().find(|d| d.status == DiskStatus::Ok && d.vms.is_empty());
+            Box::new(ExportDisk { disk: idle.map_or_else(|| dice.of(&world.disks, |d| d.id), |d| d.id), to })
+        }
+        (Some(from), _) => {
+            let image = Uuid::from_u128(dice.below(3) as u128);
+            let facts = ImageFacts { id: image, name, format: "qcow2".into(), size: GIB };
+            let to = world.storage_domains.values().find(active).map_or(from, |d| d.id);
+            Box::new(ImportImage { from, image, to, found: dice.outcome(vec![facts]) })
+        }
     }
 }
 
 /// Any command about storage beyond the plain ones.
 fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -> Box<dyn Decide> {
     let connection = dice.of(&world.storage_connections, |c| c.id);
-    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachment.is_none());
+    let san = world.storage_domains.values().find(|d| d.storage.kind == StorageKind::Iscsi && d.attachments.is_empty());
     let domain = san.map_or_else(|| dice.of(&world.storage_domains, |d| d.id), |d| d.id);
     let way = lun(&name, &name);
-    match dice.below(14) {
+    match dice.below(18) {
+        16 => {
+            // A report that comes late: all of these estates have the newest version.
+            let old = world.storage_domains.values().find(|d| d.format < StorageFormat::V3).map(|d| d.id);
+            let (data_center, format) = (dice.of(&world.data_centers, |d| d.id), StorageFormat::V3);
+            Box::new(FinishStorageUpgrade {
+                job: nowhere(),
+                data_center,
+                format,
+                upgraded: old.into_iter().collect(),
+                failure: None,
+            })
+        }
+        17 => {
+            let data_center = dice.of(&world.data_centers, |d| d.id);
+            Box::new(UpdateDataCenter { data_center, changes: DataCenterPatch::default(), format: Some(StorageFormat::V3) })
+        }
+        14 | 15 => image_command(dice, world, name),
         13 => {
             // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
             let luns = vec![DomainLun { id: name, connection: None }];
@@ -268,6 +318,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let host = dice.of(&world.hosts, |h| h.id);
     let domain = dice.of(&world.storage_domains, |d| d.id);
     let disk = dice.of(&world.disks, |d| d.id);
+    let seat = world.storage_domains.get(&domain).and_then(|d| d.attachment()).map_or(DEFAULT_DATA_CENTER, |a| a.data_center);
     let cluster = dice.of(&world.clusters, |c| c.id);
     let data_center = dice.of(&world.data_centers, |d| d.id);
     let network = dice.of(&world.networks, |n| n.id);
@@ -391,9 +442,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),
         69 | 70 => Box::new(AttachStorageDomain { domain, data_center: if coin { DEFAULT_DATA_CENTER } else { data_center } }),
-        71 => Box::new(ActivateStorageDomain { domain }),
-        72 if coin => Box::new(DeactivateStorageDomain { domain }),
-        72 => Box::new(DetachStorageDomain { domain }),
+        71 => Box::new(ActivateStorageDomain { domain, data_center: seat }),
+        72 if coin => Box::new(DeactivateStorageDomain { domain, data_center: seat }),
+        72 => Box::new(DetachStorageDomain { domain, data_center: seat }),
         73 => Box::new(RemoveStorageDomain { domain, host: on, format: true, destroy: !coin }),
         74 if coin => Box::new(CreateDataCenter {
             config: DataCenterConfig {
@@ -404,6 +455,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 version: CURRENT_VERSION,
                 quota_mode: QuotaMode::Disabled,
             },
+            format: None,
         }),
         74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
@@ -465,7 +517,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         92 => Box::new(UpdateNetwork { network, changes: NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() } }),
         93 => {
             let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };
-            Box::new(UpdateDataCenter { data_center, changes })
+            Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
         94 if coin => Box::new(RefuseLogin { name }),
         94 => Box::new(ClearJobs),
@@ -545,7 +597,7 @@ fn check_invariants(world: &World) {
     let open: BTreeSet<_> = world.jobs.values().filter(|j| j.status == JobStatus::Started).map(|j| j.id).collect();
     assert_eq!(world.open_jobs.iter().copied().collect::<BTreeSet<_>>(), open);
     for data_center in world.data_centers.values() {
-        let master = data_center.master.map(|id| world.storage_domains.get(&id).and_then(|d| d.attachment));
+        let master = data_center.master.map(|id| world.storage_domains.get(&id).and_then(|d| d.attachment()));
         assert!(master.is_none_or(|a| a.is_some_and(|a| a.data_center == data_center.id)), "{data_center:?}");
         let spm = data_center.spm.map(|id| world.hosts.get(&id).map(|h| h.status));
         assert!(spm.is_none_or(|status| status == Some(HostStatus::Up)), "{data_center:?} {spm:?}");

@@ -14,6 +14,7 @@ use evirt_domain::disk::*;
 use evirt_domain::external::*;
 use evirt_domain::host::*;
 use evirt_domain::host_net::*;
+use evirt_domain::image::*;
 use evirt_domain::install::SystemInstalled;
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -119,9 +120,13 @@ fn domain() -> StorageDomainConfig {
     StorageDomainConfig { name: "data".into(), description: "d".into(), comment: "c".into() }
 }
 
+fn stored_image() -> StoredImage {
+    StoredImage { domain: id(19), image: id(20), name: "guest_Disk1".into() }
+}
+
 fn domain_storage() -> DomainStorage {
     let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)) }];
-    DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns }
+    DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns, service: String::new() }
 }
 
 fn connection() -> ConnectionConfig {
@@ -357,12 +362,13 @@ fn samples() -> Vec<Event> {
         StorageDomainAttached { domain: id(14), data_center: id(1), master: true, format: StorageFormat::V3 }.into(),
         StorageDomainStatusChanged {
             domain: id(14),
+            data_center: id(1),
             from: AttachmentStatus::Locked,
             to: AttachmentStatus::Maintenance,
-            new_master: Some(id(15)),
             reason: reason(),
         }
         .into(),
+        MasterSought { data_center: id(1), found: Some(id(15)) }.into(),
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
@@ -370,6 +376,8 @@ fn samples() -> Vec<Event> {
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
         StorageDomainRemovalStarted { domain: id(14) }.into(),
         StorageDomainRemoved { domain: id(14), name: name(), destroyed: true }.into(),
+        StorageFormatSet { data_center: id(1), format: StorageFormat::V3 }.into(),
+        StorageDomainUpgraded { domain: id(14), format: StorageFormat::V3 }.into(),
         StorageConnectionAdded { connection: id(17), config: connection(), made_for: Some(id(14)) }.into(),
         StorageConnectionUpdated { connection: id(17), changes: patch(&connection()) }.into(),
         StorageConnectionRemoved { connection: id(17) }.into(),
@@ -394,8 +402,16 @@ fn samples() -> Vec<Event> {
             vm: Some(id(12)),
         }
         .into(),
-        DiskAdded { disk: id(5), config: disk(), format: DiskFormat::Raw, sparse: true, storage_domain: id(14), image: id(16) }
-            .into(),
+        DiskAdded {
+            disk: id(5),
+            config: disk(),
+            format: DiskFormat::Raw,
+            sparse: true,
+            storage_domain: id(14),
+            image: id(16),
+            from: None,
+        }
+        .into(),
         DiskCreated { disk: id(5), actual_size: GIB }.into(),
         DiskCreationFailed { disk: id(5), reason: reason() }.into(),
         DiskUpdated { disk: id(5), changes: patch(&disk()) }.into(),
@@ -404,6 +420,9 @@ fn samples() -> Vec<Event> {
         DiskExtensionFailed { disk: id(5), reason: reason() }.into(),
         DiskRemovalStarted { disk: id(5) }.into(),
         DiskRemoved { disk: id(5), alias: "guest_Disk1".into() }.into(),
+        DiskExportStarted { disk: id(5), to: stored_image() }.into(),
+        DiskExported { disk: id(5), to: stored_image() }.into(),
+        DiskExportFailed { disk: id(5), to: stored_image(), reason: "no space".into() }.into(),
         VmCreated { vm: id(12), config: vm() }.into(),
         VmUpdated { vm: id(12), changes: VmPatch { pinned_host: Some(None), ..patch(&vm()) } }.into(),
         VmRemovalStarted { vm: id(12), job: id(17) }.into(),

@@ -288,8 +288,9 @@ impl Story {
 
     /// Sets an attached domain's status as if it had come about.
     pub fn domain_is(&mut self, domain: StorageDomainId, to: AttachmentStatus) {
-        let from = AttachmentStatus::Unknown;
-        self.given(vec![StorageDomainStatusChanged { domain, from, to, new_master: None, reason: String::new() }.into()]);
+        let attached = self.world.storage_domains.get(&domain).and_then(|d| d.attachment()).expect("attached");
+        let (data_center, from, reason) = (attached.data_center, attached.status, String::new());
+        self.given(vec![StorageDomainStatusChanged { domain, data_center, from, to, reason }.into()]);
     }
 
     /// Brings a VM that is down, with a disk, into a state, by what users and drivers do.

@@ -12,6 +12,7 @@ mod harness;
 mod host_nets;
 mod hosts;
 mod hotplug;
+mod images;
 mod jobs;
 mod networks;
 mod quotas;

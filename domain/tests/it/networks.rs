@@ -63,7 +63,7 @@ fn creation() {
         version: CURRENT_VERSION,
         quota_mode: QuotaMode::Disabled,
     };
-    let data_center = DataCenterId(story.does(CreateDataCenter { config: second })[0].as_fold().stream().id);
+    let data_center = DataCenterId(story.does(CreateDataCenter { config: second, format: None })[0].as_fold().stream().id);
     let same = NetworkConfig { vlan: Some(7), ..config("blue") };
     story.when(CreateNetwork { data_center, config: same }).accepted();
 }

@@ -15,7 +15,7 @@ use crate::harness::*;
 
 fn mode(story: &mut Story, mode: QuotaMode) {
     let changes = DataCenterPatch { quota_mode: Some(mode), ..DataCenterPatch::default() };
-    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes });
+    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None });
 }
 
 fn made(story: &mut Story, name: &str) -> QuotaId {
@@ -95,6 +95,25 @@ fn storage_is_consumed() {
         assert_eq!(outcome(Some(quota), 120), warns(Strain::Exceeded), "{way:?}");
         assert_eq!(outcome(Some(quota), 121), far, "{way:?}");
     }
+}
+
+#[test]
+fn the_log_is_told_of_a_refusal_once_in_a_while() {
+    let mut estate = estate();
+    let quota = made(&mut estate, "gold");
+    estate.does(storage(quota, None, 100));
+    mode(&mut estate, QuotaMode::Enabled);
+    let refused = |story: &Story| story.when(disk(Some(quota), 200)).refused(QuotaStorageExceeded);
+    let heard = |story: &Story| told(&story.world, &story.context(), &refused(story));
+    let Some(Event::QuotaStrained(event)) = heard(&estate) else { panic!("it is told") };
+    assert_eq!((event.strain, event.used_percent, event.requested_percent), (Strain::Refused, 0, 200));
+    estate.given(vec![event.into()]);
+    assert_eq!(heard(&estate), None);
+    estate.now += REFUSAL_SILENCE;
+    assert!(heard(&estate).is_some());
+    // A request that is wrong is nobody's news.
+    let wrong = estate.when(disk(None, 1)).refused(QuotaNotValid);
+    assert_eq!(told(&estate.world, &estate.context(), &wrong), None);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
 
 use evirt_domain::Key::{self, *};
+use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, UpdateCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
-use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::storage::AttachmentStatus::{self, *};
 use evirt_domain::storage::*;
 use evirt_domain::vm::ChangeCdRom;
 use evirt_domain::vm_run::{RunOverrides, StartVm};
+use evirt_domain::world::NameKind;
 
 use crate::harness::*;
 
@@ -30,7 +32,7 @@ fn attach(domain: StorageDomainId) -> AttachStorageDomain {
 }
 
 fn is(story: &Story, domain: StorageDomainId) -> Option<AttachmentStatus> {
-    story.world.storage_domains.get(&domain).expect("the domain").attachment.map(|a| a.status)
+    story.world.storage_domains.get(&domain).expect("the domain").attachment().map(|a| a.status)
 }
 
 #[test]
@@ -54,16 +56,16 @@ fn every_action_in_every_status() {
     for (status, expected) in table {
         story.domain_is(domain, status);
         let actual = [
-            story.when(ActivateStorageDomain { domain }),
-            story.when(DeactivateStorageDomain { domain }),
-            story.when(DetachStorageDomain { domain }),
+            story.when(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
+            story.when(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
+            story.when(DetachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }),
         ];
         assert_eq!(actual.map(|outcome| outcome.key()), expected, "{}", status.name());
     }
     let loose = story.domain(host, "loose", DomainClass::Data);
-    story.when(ActivateStorageDomain { domain: loose }).refused(EntityNotFound);
-    story.when(DeactivateStorageDomain { domain: loose }).refused(EntityNotFound);
-    story.when(DetachStorageDomain { domain: loose }).refused(EntityNotFound);
+    story.when(ActivateStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
+    story.when(DeactivateStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
+    story.when(DetachStorageDomain { domain: loose, data_center: DEFAULT_DATA_CENTER }).refused(EntityNotFound);
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn the_master_hands_over() {
     let host = story.host("alpha");
     let master = story.active_domain(host, "master", DomainClass::Data);
     let iso = story.active_domain(host, "iso", DomainClass::Iso);
-    let deactivate = |domain| DeactivateStorageDomain { domain };
+    let deactivate = |domain| DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER };
     story.when(deactivate(master)).refused(MasterWithOthers);
     let second = story.active_domain(host, "second", DomainClass::Data);
 
@@ -188,7 +190,7 @@ fn the_master_hands_over() {
     assert_eq!((is(&story, master), data_center(&story).master), (Some(Maintenance), Some(second)));
     assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Up);
 
-    story.does(DetachStorageDomain { domain: master });
+    story.does(DetachStorageDomain { domain: master, data_center: DEFAULT_DATA_CENTER });
     story.finish_storage(master);
     assert_eq!(is(&story, master), None);
 
@@ -198,26 +200,26 @@ fn the_master_hands_over() {
     story.finish_storage(second);
     assert_eq!(data_center(&story).master, Some(second), "the last one stays the master");
     assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Maintenance);
-    story.when(DetachStorageDomain { domain: second }).refused(DomainLast);
-    story.when(ActivateStorageDomain { domain: iso }).refused(MasterNotActive);
-    story.does(ActivateStorageDomain { domain: second });
+    story.when(DetachStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER }).refused(DomainLast);
+    story.when(ActivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).refused(MasterNotActive);
+    story.does(ActivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     story.finish_storage(second);
-    story.when(ActivateStorageDomain { domain: iso }).accepted();
+    story.when(ActivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
 }
 
 #[test]
 fn an_activation_that_fails_leaves_the_domain_inactive() {
     let mut estate = estate();
     let domain = estate.domain;
-    estate.does(DeactivateStorageDomain { domain });
+    estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(domain);
     let host = estate.host;
     let other = estate.other;
     let mut dark = estate.clone();
     dark.host_is(host, HostStatus::NonOperational);
     dark.host_is(other, HostStatus::NonOperational);
-    dark.when(ActivateStorageDomain { domain }).refused(NoHostInDataCenter);
-    estate.does(ActivateStorageDomain { domain });
+    dark.when(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(NoHostInDataCenter);
+    estate.does(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = estate.job();
     estate.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
     assert_eq!(is(&estate, domain), Some(Inactive));
@@ -233,19 +235,19 @@ fn what_is_in_use_stays_active() {
     let second = estate.active_domain(host, "second", DomainClass::Data);
     let overrides = RunOverrides { cdrom: Some("rhel.iso".into()), ..RunOverrides::default() };
     estate.does(StartVm { vm, overrides, once: true, host: None });
-    estate.when(DeactivateStorageDomain { domain }).refused(DomainHasActiveVms);
-    estate.when(DeactivateStorageDomain { domain: iso }).refused(DomainHasActiveVms);
-    estate.when(DeactivateStorageDomain { domain: second }).accepted();
+    estate.when(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasActiveVms);
+    estate.when(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
     estate.does(ChangeCdRom { vm, file: String::new(), current: true });
-    estate.when(DeactivateStorageDomain { domain: iso }).accepted();
-    estate.does(DeactivateStorageDomain { domain: iso });
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
+    estate.does(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(iso);
-    estate.when(DetachStorageDomain { domain: iso }).accepted();
+    estate.when(DetachStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
-    estate.does(DeactivateStorageDomain { domain });
+    estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(domain);
-    estate.when(DetachStorageDomain { domain }).refused(DomainHasImages);
+    estate.when(DetachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasImages);
 }
 
 #[test]
@@ -278,7 +280,7 @@ fn a_data_center_goes_with_its_master() {
     let remove = || RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: false };
     estate.when(remove()).refused(DataCenterActive);
     let mut going = estate.clone();
-    going.does(DeactivateStorageDomain { domain });
+    going.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     going.when(remove()).refused(DomainStatusIllegal);
     going.finish_storage(domain);
     going.when(remove()).refused(DataCenterHasImages);
@@ -288,12 +290,12 @@ fn a_data_center_goes_with_its_master() {
     empty.does(evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Ok(()) });
     let host = empty.host;
     let second = empty.active_domain(host, "second", DomainClass::Data);
-    empty.does(DeactivateStorageDomain { domain: second });
+    empty.does(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(second);
-    empty.does(DeactivateStorageDomain { domain });
+    empty.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(domain);
     empty.when(remove()).refused(DataCenterHasDomains);
-    empty.does(DetachStorageDomain { domain: second });
+    empty.does(DetachStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     empty.finish_storage(second);
     empty.when(remove()).refused(DataCenterHasClusters);
     empty.does(evirt_domain::vm::RemoveVm { vm, keep_disks: false });
@@ -337,7 +339,8 @@ fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
     estate.when(report(master, host, false)).then(&["StorageDomainReachChanged"]);
     estate.does(report(master, host, false));
     estate.when(report(master, host, false)).then(&[]);
-    estate.when(report(master, other, false)).then(&["StorageDomainReachChanged", "StorageDomainStatusChanged"]);
+    let kinds = ["StorageDomainReachChanged", "StorageDomainStatusChanged", "MasterSought"];
+    estate.when(report(master, other, false)).then(&kinds);
     estate.does(report(master, other, false));
     assert_eq!((is(&estate, master), data_center(&estate).master), (Some(Inactive), Some(second)));
     estate.does(report(second, host, false));
@@ -354,7 +357,7 @@ fn block_storage_grows_by_logical_units() {
     let mut story = Story::installed();
     let host = story.host("alpha");
     let changes = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
-    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes });
+    story.does(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None });
     story.does(CreateStorageDomain { storage: lun("1", "iqn.a"), ..create_domain(host, "san", DomainClass::Data) });
     let (job, domain) = (story.job(), added(&story));
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
@@ -427,9 +430,11 @@ fn local_storage_is_one_hosts() {
         quota_mode: QuotaMode::Disabled,
     };
     let local = DataCenterPatch { storage_type: Some(StorageKind::Localfs), ..DataCenterPatch::default() };
-    story.when(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes: local }).refused(DataCenterDefaultNotLocal);
+    story
+        .when(UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes: local, format: None })
+        .refused(DataCenterDefaultNotLocal);
     let remote = story.host("remote");
-    let made = story.does(CreateDataCenter { config: config(StorageKind::Localfs) });
+    let made = story.does(CreateDataCenter { config: config(StorageKind::Localfs), format: None });
     let data_center = DataCenterId(made[0].as_fold().stream().id);
     let cluster = |name: &str| evirt_domain::cluster::CreateCluster {
         config: evirt_domain::cluster::ClusterConfig {
@@ -464,13 +469,13 @@ fn local_storage_is_one_hosts() {
     story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((GIB, 0)) });
     story.finish_storage(domain);
     assert_eq!(is(&story, domain), Some(Active));
-    story.does(DeactivateStorageDomain { domain });
+    story.does(DeactivateStorageDomain { domain, data_center });
     story.finish_storage(domain);
-    story.when(DetachStorageDomain { domain }).refused(LocalNoDetach);
+    story.when(DetachStorageDomain { domain, data_center }).refused(LocalNoDetach);
     let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
     story.does(remove.clone());
     story.when(remove).refused(DomainStatusIllegal);
-    story.when(ActivateStorageDomain { domain }).refused(DomainStatusIllegal);
+    story.when(ActivateStorageDomain { domain, data_center }).refused(DomainStatusIllegal);
     let job = story.job();
     story.when(FinishStorageDomainRemoval { job, domain, outcome: Ok(()) }).then(&[
         "StorageDomainDetached",
@@ -492,6 +497,7 @@ fn what_a_data_center_of_a_version_can_have() {
             version: Version { major: 3, minor },
             quota_mode: QuotaMode::Disabled,
         },
+        format: None,
     };
     story.when(create(StorageKind::Posixfs, 0)).refused(DataCenterPosixVersion);
     story.when(create(StorageKind::Posixfs, 1)).accepted();
@@ -512,4 +518,107 @@ fn reports_that_say_nothing_new_record_nothing() {
     estate.does(files(1));
     estate.when(files(1)).then(&[]);
     estate.when(ReportDomainSpace { domain: nowhere(), available: 0, used: 0 }).then(&[]);
+}
+
+/// A data domain of a format that is active in a data center.
+fn far_data(story: &mut Story, far: DataCenterId, host: HostId, name: &str, format: StorageFormat) -> StorageDomainId {
+    story.does(CreateStorageDomain { format: Some(format), ..create_domain(host, name, DomainClass::Data) });
+    let (job, domain) = (story.job(), added(story));
+    story.does(FinishStorageDomainCreation { job, domain, outcome: Ok((500 * GIB, GIB)) });
+    story.does(AttachStorageDomain { domain, data_center: far });
+    story.finish_storage(domain);
+    domain
+}
+
+/// Another data center of a version with a host and a data domain that is active.
+fn second_data_center(story: &mut Story, version: Version, format: StorageFormat) -> (DataCenterId, HostId) {
+    let config = DataCenterConfig { name: "far".into(), version, ..data_center(story).config.clone() };
+    story.does(CreateDataCenter { config, format: None });
+    let far = story.world.exactly_named(NameKind::DataCenter, "far").map(DataCenterId).expect("created");
+    let config = ClusterConfig { name: "far".into(), data_center: Some(far), version, ..ClusterConfig::default() };
+    let config = ClusterConfig { cpu: story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default").config.cpu.clone(), ..config };
+    story.does(CreateCluster { config });
+    let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).expect("created");
+    let host = story.host_in(cluster, "away", facts(16, 8));
+    far_data(story, far, host, "far-data", format);
+    (far, host)
+}
+
+#[test]
+fn an_iso_domain_stands_in_each_data_center_on_its_own() {
+    let mut estate = estate();
+    let (host, near) = (estate.host, DEFAULT_DATA_CENTER);
+    let iso = estate.active_domain(host, "iso", DomainClass::Iso);
+    let (far, away) = second_data_center(&mut estate, CURRENT_VERSION, StorageFormat::V3);
+    let attach = |domain, data_center| AttachStorageDomain { domain, data_center };
+    estate.when(attach(estate.domain, far)).refused(DomainAlreadyAttached);
+    estate.when(attach(iso, near)).refused(DomainAlreadyAttached);
+    estate.does(attach(iso, far));
+    estate.finish_storage(iso);
+    let second = estate.domain(host, "iso2", DomainClass::Iso);
+    estate.when(attach(second, far)).refused(DomainOneIso);
+    let statuses =
+        |story: &Story| [near, far].map(|dc| story.world.storage_domains.get(&iso).unwrap().attachment_in(dc).map(|a| a.status));
+    assert_eq!(statuses(&estate), [Some(Active); 2]);
+    // What one data center does with it is nothing to the other.
+    let mut dark = estate.story.clone();
+    dark.does(ReportDomainReach { domain: iso, host: away, reachable: false });
+    assert_eq!(statuses(&dark), [Some(Active), Some(Inactive)]);
+    let (vm, cdrom) = (estate.vm, "rhel.iso".to_owned());
+    estate.does(ReportDomainFiles { domain: iso, files: vec![DomainFile { name: cdrom.clone(), size: GIB }] });
+    estate.does(ChangeCdRom { vm, file: cdrom, current: false });
+    estate.does(StartVm { vm, ..StartVm::default() });
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: near }).refused(DomainHasActiveVms);
+    estate.does(DeactivateStorageDomain { domain: iso, data_center: far });
+    estate.finish_storage(iso);
+    assert_eq!(statuses(&estate), [Some(Active), Some(Maintenance)]);
+    let destroy = RemoveStorageDomain { domain: iso, host: None, format: false, destroy: true };
+    estate.when(destroy).refused(DomainStatusIllegal);
+    estate.does(DetachStorageDomain { domain: iso, data_center: far });
+    estate.finish_storage(iso);
+    assert_eq!(statuses(&estate), [Some(Active), None]);
+    estate.when(ActivateStorageDomain { domain: iso, data_center: far }).refused(EntityNotFound);
+}
+
+#[test]
+fn a_newer_version_brings_a_newer_format() {
+    const OLD: Version = Version { major: 3, minor: 0 };
+    let mut story = Story::installed();
+    let (far, host) = second_data_center(&mut story, OLD, StorageFormat::V1);
+    let first = story.world.data_centers.get(&far).unwrap().master.unwrap();
+    let resting = far_data(&mut story, far, host, "resting", StorageFormat::V1);
+    story.does(DeactivateStorageDomain { domain: resting, data_center: far });
+    story.finish_storage(resting);
+    let update = |version: Option<Version>, format| UpdateDataCenter {
+        data_center: far,
+        changes: DataCenterPatch { version, ..DataCenterPatch::default() },
+        format,
+    };
+    story.when(update(None, Some(StorageFormat::V3))).refused(DomainFormatUnsupported);
+    story.when(update(None, Some(StorageFormat::V2))).refused(DomainFormatUnsupported);
+    story.when(update(None, Some(StorageFormat::V1))).then(&[]);
+    let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).unwrap();
+    let changes = ClusterPatch { version: Some(CURRENT_VERSION), ..ClusterPatch::default() };
+    story.does(UpdateCluster { cluster, changes });
+    // As a client says it that sends back what it was shown.
+    let upgrade = || update(Some(CURRENT_VERSION), Some(StorageFormat::V1));
+    story.when(upgrade()).then(&["DataCenterUpdated", "JobOpened"]);
+    story.does(upgrade());
+    let job = story.job();
+    story.when(update(None, Some(StorageFormat::V3))).refused(StateMoved);
+    let formats = |story: &Story| {
+        let domains = [first, resting].map(|id| story.world.storage_domains.get(&id).unwrap().format);
+        (story.world.data_centers.get(&far).unwrap().storage_format.unwrap(), domains)
+    };
+    let done = |upgraded, failure| FinishStorageUpgrade { job, data_center: far, format: StorageFormat::V3, upgraded, failure };
+    let mut failed = story.clone();
+    failed.does(done(Vec::new(), Some("lease held".into())));
+    assert_eq!(formats(&failed), (StorageFormat::V1, [StorageFormat::V1; 2]));
+    failed.when(update(None, Some(StorageFormat::V3))).then(&["JobOpened"]);
+    story.does(done(vec![first], None));
+    assert_eq!(formats(&story), (StorageFormat::V3, [StorageFormat::V3, StorageFormat::V1]));
+    story.when(update(None, Some(StorageFormat::V1))).refused(DomainFormatUnsupported);
+    story.does(ActivateStorageDomain { domain: resting, data_center: far });
+    story.finish_storage(resting);
+    assert_eq!(formats(&story), (StorageFormat::V3, [StorageFormat::V3; 2]));
 }

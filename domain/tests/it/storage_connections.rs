@@ -3,6 +3,7 @@
 use evirt_domain::Key::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
+use evirt_domain::install::DEFAULT_DATA_CENTER;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 
@@ -105,7 +106,7 @@ fn a_connection_changes_only_while_its_domains_rest() {
     let connection = story.world.storage_domains.get(&domain).expect("data").storage.connections[0];
     let changes = ConnectionPatch { path: Some("/moved".into()), ..ConnectionPatch::default() };
     story.when(update(connection, changes.clone())).refused(ConnectionDomainsStatus);
-    story.does(DeactivateStorageDomain { domain });
+    story.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     story.when(update(connection, changes.clone())).refused(ConnectionDomainsStatus);
     story.finish_storage(domain);
     story.does(update(connection, changes.clone()));

@@ -158,7 +158,7 @@ pub const FACTS: &[Fact] = &[
     normal(48, "USER_ADD_VM_TEMPLATE", "Template ${VmTemplateName} was created[ by ${UserName}]."),
     error(54, "USER_FAILED_RUN_VM", "VM ${VmName} could not be started[ for ${UserName}][: ${Reason}]."),
     error(56, "USER_FAILED_STOP_VM", "VM ${VmName} could not be powered off[ for ${UserName}][: ${Reason}]."),
-    error(59, "USER_FAILED_REMOVE_VM", "VM ${VmName} could not be removed[ for ${UserName}][: ${Reason}]."),
+    normal(59, "USER_FAILED_REMOVE_VM", "VM ${VmName} could not be removed[ for ${UserName}][: ${Reason}]."),
     normal(61, "VM_DOWN", "VM ${VmName} is down.[ ${ExitMessage}]"),
     normal(
         62,
@@ -274,7 +274,9 @@ pub const FACTS: &[Fact] = &[
     normal(504, "VDS_INSTALL", "Host ${VdsName} was installed."),
     error(505, "VDS_INSTALL_FAILED", "Installation of host ${VdsName} failed[: ${Reason}]."),
     normal(506, "VDS_INITIATED_RUN_VM", "The system restarts VM ${VmName} on host ${VdsName}."),
+    error(507, "VDS_INITIATED_RUN_VM_FAILED", "VM ${VmName} could not be restarted on host ${VdsName}; another is tried[: ${Reason}].").once_in(5),
     normal(509, "VDS_INSTALL_IN_PROGRESS", "Installation of host ${VdsName} has begun."),
+    warning(515, "VDS_CPU_LOWER_THAN_CLUSTER", "Host ${VdsName} is non-operational: its CPU is below that of cluster ${VdsGroupName}."),
     normal(517, "VDS_SET_NONOPERATIONAL", "Host ${VdsName} is non-operational[: ${Reason}].").once_in(60),
     warning(
         519,
@@ -285,6 +287,11 @@ pub const FACTS: &[Fact] = &[
     normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
+    warning(
+        602,
+        "USER_VDS_MAINTENANCE_MIGRATION_FAILED",
+        "Host ${VdsName} could not be put into maintenance[ for ${UserName}]: these VMs did not leave it: ${failedVms}.",
+    ),
     warning(
         603,
         "VDS_SET_NONOPERATIONAL_IFACE_DOWN",
@@ -298,6 +305,7 @@ pub const FACTS: &[Fact] = &[
     normal(811, "USER_UPDATE_VDS_GROUP", "Cluster ${VdsGroupName} was changed[ by ${UserName}]."),
     normal(813, "USER_REMOVE_VDS_GROUP", "Cluster ${VdsGroupName} was removed[ by ${UserName}]."),
     normal(828, "VDS_REGISTER_SUCCEEDED", "Host ${VdsName} registered itself."),
+    normal(835, "SYSTEM_UPDATE_VDS_GROUP", "Cluster ${VdsGroupName} was changed by the system: it has the CPU of its first host now.").once_in(60),
     normal(
         850,
         "USER_ADD_PERMISSION",
@@ -460,17 +468,24 @@ pub const FACTS: &[Fact] = &[
         "USER_EXTENDED_STORAGE_DOMAIN_FAILED",
         "Storage domain ${StorageDomainName} could not be extended[ for ${UserName}][: ${Reason}].",
     ),
+    error(
+        979,
+        "SYSTEM_CHANGE_STORAGE_POOL_STATUS_NO_HOST_FOR_SPM",
+        "Data center ${StoragePoolName} has no storage pool manager: no host can be it.",
+    )
+    .once_in(60),
     normal(
         981,
         "USER_FORCE_REMOVE_STORAGE_DOMAIN",
         "Storage domain ${StorageDomainName} was destroyed: it is forgotten with all that it held[, as ${UserName} wanted].",
     ),
     warning(
-        986,
-        "SYSTEM_CHANGE_STORAGE_POOL_STATUS_PROBLEMATIC_SEARCHING_NEW_SPM",
-        "Data center ${StoragePoolName} has no storage pool manager; a host that can take over is looked for.",
-    )
-    .once_in(60),
+        983,
+        "RECONSTRUCT_MASTER_FAILED_NO_MASTER",
+        "The master domain of data center ${StoragePoolName} cannot go on, and no other data domain can take its part.",
+    ),
+    normal(984, "RECONSTRUCT_MASTER_DONE", "Storage domain ${StorageDomainName} is the master of data center ${StoragePoolName} now."),
+    warning(1006, "UPGRADE_STORAGE_POOL_ENCOUNTERED_PROBLEMS", "The storage of data center ${StoragePoolName} could not be upgraded[: ${Reason}]."),
     normal(
         1012,
         "NETWORK_ACTIVATE_VM_INTERFACE_SUCCESS",
@@ -560,9 +575,44 @@ pub const FACTS: &[Fact] = &[
     normal(2020, "USER_ADD_DISK", "Disk ${DiskAlias} is being added[ by ${UserName}]."),
     normal(2021, "USER_ADD_DISK_FINISHED_SUCCESS", "Disk ${DiskAlias} was added."),
     error(2022, "USER_ADD_DISK_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added[: ${Reason}]."),
+    normal(
+        2027,
+        "USER_IMPORT_IMAGE",
+        "Image ${RepoImageName} is being imported to storage domain ${StorageDomainName}[ by ${UserName}].",
+    ),
+    normal(
+        2028,
+        "USER_IMPORT_IMAGE_FINISHED_SUCCESS",
+        "Image ${RepoImageName} was imported to storage domain ${StorageDomainName} as disk ${DiskAlias}[ by ${UserName}].",
+    ),
+    error(
+        2029,
+        "USER_IMPORT_IMAGE_FINISHED_FAILURE",
+        "Image ${RepoImageName} could not be imported to storage domain ${StorageDomainName}[ for ${UserName}][: ${Reason}].",
+    ),
+    normal(
+        2030,
+        "USER_EXPORT_IMAGE",
+        "Disk ${DiskAlias} is being exported to image domain ${DestinationStorageDomainName}[ by ${UserName}].",
+    ),
+    normal(
+        2031,
+        "USER_EXPORT_IMAGE_FINISHED_SUCCESS",
+        "Disk ${DiskAlias} was exported to image domain ${DestinationStorageDomainName}[ by ${UserName}].",
+    ),
+    error(
+        2032,
+        "USER_EXPORT_IMAGE_FINISHED_FAILURE",
+        "Disk ${DiskAlias} could not be exported to image domain ${DestinationStorageDomainName}[ for ${UserName}][: ${Reason}].",
+    ),
     normal(3000, "USER_ADD_QUOTA", "Quota ${QuotaName} was created[ by ${UserName}]."),
     normal(3002, "USER_UPDATE_QUOTA", "Quota ${QuotaName} was changed[ by ${UserName}]."),
     normal(3004, "USER_DELETE_QUOTA", "Quota ${QuotaName} was removed[ by ${UserName}]."),
+    error(
+        3006,
+        "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT",
+        "VM ${VmName} was not started: with it ${Utilization}% of the cluster limit of quota ${QuotaName} would be consumed, ${Requested}% for it alone[, wanted by ${UserName}].",
+    ),
     warning(
         3007,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_LIMIT",
@@ -572,6 +622,11 @@ pub const FACTS: &[Fact] = &[
         3008,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_THRESHOLD",
         "The cluster limit of quota ${QuotaName} is near: ${Utilization}% are consumed[ by ${UserName}].",
+    ),
+    error(
+        3009,
+        "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT",
+        "Storage was refused: ${CurrentStorage}% of the storage limit of quota ${QuotaName} would be consumed, ${Requested}% for this alone[, wanted by ${UserName}].",
     ),
     warning(
         3010,

@@ -53,10 +53,15 @@ const fn related<T: Resource>(of: Entity, follow: Follow<T>) -> Index<T> {
     Index { of: Some(of), field: None, find: Find::Related(follow) }
 }
 
-/// The clusters of the data center that a storage domain is attached to.
+/// The data centers that a storage domain is attached to.
+fn data_centers_with(world: &World, domain: Uuid) -> impl Iterator<Item = DataCenterId> {
+    let domain = world.storage_domains.get(&domain.into());
+    domain.into_iter().flat_map(|domain| &domain.attachments).map(|attachment| attachment.data_center)
+}
+
+/// The clusters of the data centers that a storage domain is attached to.
 fn clusters_with(world: &World, domain: Uuid) -> impl Iterator<Item = ClusterId> {
-    let attached = world.storage_domains.get(&domain.into()).and_then(|domain| domain.attachment);
-    attached.into_iter().flat_map(|attachment| world.clusters_of(attachment.data_center)).map(|cluster| cluster.id)
+    data_centers_with(world, domain).flat_map(|id| world.clusters_of(id)).map(|cluster| cluster.id)
 }
 
 /// The VMs on which a user holds a permission, alone or through a group.
@@ -176,8 +181,7 @@ pub const DATA_CENTERS: &[Index<DataCenter>] = &[
         found.ids.extend(world.clusters.get(&id.into()).and_then(|cluster| cluster.config.data_center));
     }),
     related(Entity::StorageDomain, |world, id, found| {
-        let attached = world.storage_domains.get(&id.into()).and_then(|domain| domain.attachment);
-        found.ids.extend(attached.map(|attachment| attachment.data_center));
+        found.ids.extend(data_centers_with(world, id));
     }),
     related(Entity::Network, |world, id, found| {
         found.ids.extend(world.networks.get(&id.into()).map(|network| network.data_center));

@@ -428,12 +428,19 @@ impl Resource for StorageDomain {
         match name {
             "comment" => Value::text(&self.config.comment),
             "committed" => gibibytes(self.committed(view.world)),
-            "datacenter" => data_center_name(view, self.attachment.map(|a| a.data_center)),
+            "datacenter" => Value::Texts(
+                self.attachments
+                    .iter()
+                    .filter(|a| view.sees(Entity::DataCenter, a.data_center.0))
+                    .filter_map(|a| view.world.data_centers.get(&a.data_center))
+                    .map(|dc| dc.config.name.as_str().into())
+                    .collect(),
+            ),
             "description" => Value::text(&self.config.description),
             "external_status" => Value::text("ok"),
             "name" => Value::text(&self.config.name),
             "size" => gibibytes(self.available),
-            "status" => Value::text(self.status().name()),
+            "status" => Value::Texts(self.statuses().map(|status| status.name().into()).collect()),
             "type" => Value::text(self.storage.kind.name()),
             "used" => gibibytes(self.used),
             "wipe_after_delete" => Value::Bool(false),
@@ -443,13 +450,12 @@ impl Resource for StorageDomain {
 
     fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
         let world = view.world;
-        let Some(data_center) = self.attachment.map(|a| a.data_center) else { return };
         match reference {
             Entity::Host => {
-                show(view, world.hosts_in(data_center), visit);
+                show(view, self.attachments.iter().flat_map(|a| world.hosts_in(a.data_center)), visit);
             }
             Entity::Cluster => {
-                show(view, world.clusters_of(data_center), visit);
+                show(view, self.attachments.iter().flat_map(|a| world.clusters_of(a.data_center)), visit);
             }
             _ => {}
         }
@@ -505,7 +511,7 @@ impl Resource for Disk {
                 show(view, domain.into_iter(), visit);
             }
             Entity::DataCenter => {
-                let data_center = domain.and_then(|domain| world.data_centers.get(&domain.attachment?.data_center));
+                let data_center = domain.and_then(|domain| world.data_centers.get(&domain.attachment()?.data_center));
                 show(view, data_center.into_iter(), visit);
             }
             _ => {}

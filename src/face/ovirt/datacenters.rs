@@ -17,7 +17,7 @@ use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
-use super::request::{Call, Target};
+use super::request::{Call, Target, jobs};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
@@ -92,6 +92,11 @@ fn patch(sent: &Doc) -> DataCenterPatch {
     }
 }
 
+/// The storage format that a request asks for.
+fn format(sent: &Doc) -> Option<StorageFormat> {
+    sent.text("storage_format").and_then(StorageFormat::from_name)
+}
+
 /// What a request says of a new data center.
 fn config(sent: &Doc) -> DataCenterConfig {
     let mut config = DataCenterConfig {
@@ -123,7 +128,7 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&DATA_CENTER)?;
     require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| call.bad(&fault))?;
-    let outcome = call.submit(CreateDataCenter { config: config(&sent) }).await?;
+    let outcome = call.submit(CreateDataCenter { config: config(&sent), format: format(&sent) }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.data_centers.get(&id));
     created(&call, &DATA_CENTER, &view(&outcome.world, call.base, call.found(made, 0)?))
 }
@@ -132,8 +137,14 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = center(&call, &call.world)?;
     let sent = call.body(&DATA_CENTER)?;
     check_immutable(&call, &DATA_CENTER, &view(&call.world, call.base, current), &sent)?;
-    let outcome = call.submit(UpdateDataCenter { data_center: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &DATA_CENTER, &view(&outcome.world, call.base, center(&call, &outcome.world)?))
+    let command = UpdateDataCenter { data_center: current.id, changes: patch(&sent), format: format(&sent) };
+    let outcome = call.submit(command).await?;
+    // Storage that could not be upgraded is told by an event; the change stands.
+    for job in jobs(&outcome) {
+        call.engine().settle(job).await;
+    }
+    let world = call.engine().world();
+    shown(&call, &DATA_CENTER, &view(&world, call.base, center(&call, &world)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {
@@ -180,18 +191,19 @@ async fn in_cluster(call: Arc<Call>) -> Handled {
 pub fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
     let data_center = center(call, world)?.id;
     let domain = world.storage_domains.get(&call.id(3)?);
-    call.found(domain.filter(|d| d.attachment.is_some_and(|a| a.data_center == data_center)), 3)
+    call.found(domain.filter(|d| d.attachment_in(data_center).is_some()), 3)
 }
 
 async fn list_domains(call: Arc<Call>) -> Handled {
     let id = center(&call, &call.world)?.id;
     let mut found: Vec<_> = call.world.storage_domains.by(StorageDomainTerm::DataCenter(id)).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d)))
+    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d, id)))
 }
 
 async fn get_domain(call: Arc<Call>) -> Handled {
-    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?))
+    let data_center = center(&call, &call.world)?.id;
+    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?, data_center))
 }
 
 async fn attach(call: Arc<Call>) -> Handled {
@@ -204,28 +216,28 @@ async fn attach(call: Arc<Call>) -> Handled {
     let outcome = call.submit(AttachStorageDomain { domain, data_center }).await?;
     let world = call.settle(&outcome).await?;
     let made = call.found(world.storage_domains.get(&domain), 0)?;
-    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made))
+    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made, data_center))
 }
 
 /// Takes a storage domain from the data center; local storage can be in no other, and is removed.
 async fn detach(call: Arc<Call>) -> Handled {
-    let attached = attached(&call, &call.world)?;
+    let (attached, data_center) = (attached(&call, &call.world)?, center(&call, &call.world)?.id);
     let domain = attached.id;
     let outcome = if attached.storage.kind == StorageKind::Localfs {
         let host = attached.storage.located(&call.world).server.host;
         call.submit(RemoveStorageDomain { domain, host, format: true, destroy: false }).await?
     } else {
-        call.submit(DetachStorageDomain { domain }).await?
+        call.submit(DetachStorageDomain { domain, data_center }).await?
     };
     removed_after(&call, &outcome).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {
-    let domain = attached(&call, &call.world)?.id;
-    act_and_wait(&call, ActivateStorageDomain { domain }).await
+    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
+    act_and_wait(&call, ActivateStorageDomain { domain, data_center }).await
 }
 
 async fn deactivate(call: Arc<Call>) -> Handled {
-    let domain = attached(&call, &call.world)?.id;
-    act_and_wait(&call, DeactivateStorageDomain { domain }).await
+    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
+    act_and_wait(&call, DeactivateStorageDomain { domain, data_center }).await
 }

@@ -35,6 +35,10 @@ routes! { ROUTES:
 
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
+    at(placeless(world, base, disk), format!("{base}/disks/{}", disk.id))
+}
+
+fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
     let href = format!("{base}/disks/{}", disk.id);
     let attached = disk.vms.iter().find_map(|vm| {
         let attachments = &world.vms.get(vm)?.disks;
@@ -45,7 +49,11 @@ pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
         .set("bootable", attached.is_some_and(|a| a.bootable))
         .link("permissions", format!("{href}/permissions"))
         .link("statistics", format!("{href}/statistics"))
-        .set("href", href)
+}
+
+/// The disk with where it is shown and what can be done with it there.
+fn at(disk: Doc, href: String) -> Doc {
+    disk.action("export", format!("{href}/export")).set("href", href)
 }
 
 /// What a disk says wherever it is shown: all but its place, its links and how a virtual machine has it.
@@ -113,7 +121,8 @@ pub fn storage_domain(call: &Call, sent: &Doc) -> Result<Option<StorageDomainId>
     call.reference(&Doc::new().set("it", domain.clone()), "it", NameKind::StorageDomain, "StorageDomain")
 }
 
-fn disk<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
+/// The disk that the path names.
+pub fn disk<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
     call.found(world.disks.get(&call.id(1)?), 1)
 }
 
@@ -162,7 +171,7 @@ fn on_domain(call: &Call) -> Result<(Arc<StorageDomain>, usize), Answer> {
 /// The disk as the API shows it below what the path's first `n` segments name.
 fn view_below(call: &Call, n: usize, world: &World, disk: &Disk) -> Doc {
     let above = call.target.segments[..n].join("/");
-    view(world, call.base, disk).set("href", format!("{}/{above}/{}", call.base, disk.id))
+    at(placeless(world, call.base, disk), format!("{}/{above}/{}", call.base, disk.id))
 }
 
 async fn list_on_domain(call: Arc<Call>) -> Handled {
@@ -173,7 +182,7 @@ async fn list_on_domain(call: Arc<Call>) -> Handled {
 }
 
 /// The disk that the path names, where it is on the storage domain that the path names.
-fn disk_on_domain(call: &Call) -> Result<(Arc<Disk>, usize), Answer> {
+pub fn disk_on_domain(call: &Call) -> Result<(Arc<Disk>, usize), Answer> {
     let (domain, n) = on_domain(call)?;
     let disk = call.world.disks.get(&call.id(n)?).filter(|disk| disk.storage_domain == domain.id);
     Ok((call.found(disk, n)?.clone(), n))

@@ -520,7 +520,8 @@ async fn iscsi_login(call: Arc<Call>) -> Handled {
         user: given(&sent, "iscsi.username"),
         password: given(&sent, "iscsi.password"),
     };
-    ask(&call, question).await.map_err(within)?;
+    let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), call.output);
+    probe::act(&**call.engine().driver(), question).await.map_err(refused).map_err(within)?;
     let mut login = sent.doc("iscsi").cloned().unwrap_or_default();
     login.remove("password");
     complete(&call, sent.set("iscsi", login))

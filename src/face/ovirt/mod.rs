@@ -18,6 +18,7 @@ mod events;
 mod groups;
 mod host_nics;
 mod hosts;
+mod images;
 mod jobs;
 mod live;
 mod networks;
@@ -69,6 +70,7 @@ const COLLECTIONS: &[&[Route]] = &[
     groups::ROUTES,
     hosts::ROUTES,
     host_nics::ROUTES,
+    images::ROUTES,
     jobs::ROUTES,
     networks::ROUTES,
     permissions::ROUTES,

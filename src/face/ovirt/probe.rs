@@ -2,11 +2,12 @@
 
 use evirt_domain::host::{HostFacts, ProbeFailure};
 use evirt_domain::ids::HostId;
+use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
 
 use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
-use crate::reactors::{host_facts, storage_spec};
+use crate::reactors::{self, host_facts, storage_spec};
 
 /// The operation that all questions belong to: calls that only read are answered afresh each time.
 const QUESTION: OperationId = OperationId(0);
@@ -16,6 +17,12 @@ pub const ISCSI_PORT: u16 = 3260;
 /// Asks a driver something that changes nothing.
 pub async fn ask(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
     driver.call(QUESTION, call).await
+}
+
+/// Has a driver do something that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
+/// has it done afresh.
+pub async fn act(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
+    driver.call(OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63), call).await
 }
 
 /// The answer that a driver gave to another question.
@@ -45,6 +52,24 @@ pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> 
     }
 }
 
+/// Asks what service of images is at an address, or why none answers.
+pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<ImageService, String> {
+    match ask(driver, Call::FindImageService { address: address.to_owned() }).await {
+        Ok(Reply::ImageService(facts)) => Ok(reactors::image_service(&facts)),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks a service for its images.
+pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageFacts>, String> {
+    match ask(driver, Call::ListImages { service: service.to_owned() }).await {
+        Ok(Reply::Images(found)) => Ok(found.into_iter().map(reactors::image).collect()),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Whether what a host finds on a storage leaves room for a new storage domain, and if not why.
 pub fn free(found: &Result<StorageFacts, String>) -> Result<(), String> {
     match found {
@@ -68,7 +93,5 @@ pub async fn target(
         user: Some(config.username.clone()).filter(|user| !user.is_empty()),
         password,
     };
-    // A login is remembered by the id of its operation: an id of its own each time asks afresh.
-    let operation = OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63);
-    driver.call(operation, call).await.map(drop).map_err(|error| error.to_string())
+    act(driver, call).await.map(drop).map_err(|error| error.to_string())
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::ids::{HostId, StorageConnectionId};
+use evirt_domain::ids::{DataCenterId, HostId, StorageConnectionId};
+use evirt_domain::image::AddImageDomain;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
 use evirt_domain::world::NameKind;
@@ -32,7 +33,7 @@ routes! { ROUTES:
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
     let href = format!("{base}/storagedomains/{}", domain.id);
-    let state = match (domain.state, domain.attachment) {
+    let state = match (domain.state, domain.attachment()) {
         (DomainState::Ready, None) => Some("unattached"),
         (DomainState::Ready, Some(_)) => None,
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
@@ -41,15 +42,16 @@ pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
     match domain.class {
         DomainClass::Iso => links.push("files"),
         DomainClass::Data => links.push("disks"),
-        DomainClass::Export | DomainClass::Image => {}
+        DomainClass::Image => links = vec!["permissions", "images"],
+        DomainClass::Export => {}
     }
     let doc = common(world, domain).opt_path("status.state", state);
     links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
 }
 
-/// The storage domain as the API shows it below its data center, with its status there.
-pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
-    let Some(attachment) = domain.attachment else {
+/// The storage domain as the API shows it below a data center, with its status there.
+pub fn attached_view(world: &World, base: &str, domain: &StorageDomain, data_center: DataCenterId) -> Doc {
+    let Some(attachment) = domain.attachment_in(data_center) else {
         return view(world, base, domain);
     };
     let center = format!("{base}/datacenters/{}", attachment.data_center);
@@ -64,7 +66,8 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
 }
 
 fn common(world: &World, domain: &StorageDomain) -> Doc {
-    let known = domain.state == DomainState::Ready;
+    // How full a service of images is is its own matter.
+    let known = domain.state == DomainState::Ready && domain.class != DomainClass::Image;
     Doc::new()
         .set("id", domain.id.to_string())
         .set("name", &domain.config.name)
@@ -132,6 +135,11 @@ fn config(sent: &Doc) -> StorageDomainConfig {
 /// is there already.
 fn complete(sent: &Doc) -> Result<(), Fault> {
     const CLASS: &str = "StorageDomain";
+    if sent.text("type") == Some(DomainClass::Image.name()) {
+        require(sent, CLASS, "add", &["name", "storage"])?;
+        require(sent, CLASS, "add", &["storage.type", "storage.address"])?;
+        return Ok(());
+    }
     require(sent, CLASS, "add", &["host.id|name", "type", "storage"])?;
     let empty = Doc::new();
     let storage = sent.doc("storage").unwrap_or(&empty);
@@ -213,6 +221,9 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&STORAGE_DOMAIN)?;
     complete(&sent).map_err(|fault| call.bad(&fault))?;
+    if let Some(made) = add_image_domain(&call, &sent).await? {
+        return Ok(made);
+    }
     let host: HostId = call.found(call.reference(&sent, "host", NameKind::Host, "Host")?, 0)?;
     let storage = sent_storage(&call, &sent)?;
     let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
@@ -228,6 +239,24 @@ async fn add(call: Arc<Call>) -> Handled {
     let world = call.settle(&outcome).await?;
     let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));
     created(&call, &STORAGE_DOMAIN, &view(&world, call.base, call.found(made, 0)?))
+}
+
+/// Adds an image domain, where the request is for one: no host has a part in it.
+async fn add_image_domain(call: &Call, sent: &Doc) -> Result<Option<Answer>, Answer> {
+    let is = |path, name| sent.text(path) == Some(name);
+    let (class, kind) = (DomainClass::Image.name(), StorageKind::Glance.name());
+    if !is("type", class) && !is("storage.type", kind) {
+        return Ok(None);
+    }
+    if !(is("type", class) && is("storage.type", kind)) {
+        let detail = format!("Cannot add Storage. The fields type {class} and storage.type {kind} go together.");
+        return Err(call.bad(&Fault::operation_failed([detail])));
+    }
+    let address = sent.text("storage.address").unwrap_or_default();
+    let service = probe::image_service(&**call.engine().driver(), address).await;
+    let outcome = call.submit(AddImageDomain { config: config(sent), service }).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.storage_domains.get(&id));
+    created(call, &STORAGE_DOMAIN, &view(&outcome.world, call.base, call.found(made, 0)?)).map(Some)
 }
 
 async fn update(call: Arc<Call>) -> Handled {
@@ -254,16 +283,19 @@ async fn update(call: Arc<Call>) -> Handled {
 }
 
 async fn delete(call: Arc<Call>) -> Handled {
-    let domain = domain(&call, &call.world)?.id;
+    let domain = domain(&call, &call.world)?;
     let sent = match call.optional_body(&[&STORAGE_DOMAIN, &ACTION])? {
+        None if domain.class == DomainClass::Image => Doc::new(),
         None => return Err(call.bad(&Fault::bare("storage-domain parameter is missing"))),
         Some((of, sent)) if std::ptr::eq(of, &ACTION) => sent.doc("storage_domain").cloned().unwrap_or_default(),
         Some((_, sent)) => sent,
     };
-    require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+    if domain.class != DomainClass::Image {
+        require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+    }
     let host = call.reference(&sent, "host", NameKind::Host, "Host")?;
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
-    let command = RemoveStorageDomain { domain, host, format: yes("format"), destroy: yes("destroy") };
+    let command = RemoveStorageDomain { domain: domain.id, host, format: yes("format"), destroy: yes("destroy") };
     removed_after(&call, &call.submit(command).await?).await
 }
 

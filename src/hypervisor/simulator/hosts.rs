@@ -262,7 +262,7 @@ impl Machine {
     }
 
     pub(super) fn facts(&self, entry: &HostEntry) -> HostFacts {
-        let uuid = entry.uuid.unwrap_or_else(|| board_uuid(&entry.name));
+        let uuid = entry.uuid.unwrap_or_else(|| named_uuid(&entry.name));
         let host = &self.world.hosts[&entry.name];
         let committed_bytes = host.id.map_or(0, |id| self.committed_bytes(id));
         HostFacts {
@@ -317,8 +317,8 @@ impl Machine {
     }
 }
 
-/// A board's id that is the same whenever the name is.
-fn board_uuid(name: &str) -> Uuid {
+/// An identifier that is the same whenever the name is.
+pub(super) fn named_uuid(name: &str) -> Uuid {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_ref()[..16]);

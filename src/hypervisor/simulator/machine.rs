@@ -108,12 +108,13 @@ impl Machine {
         self.failures.push((kind, error));
     }
 
-    /// A new consumer: what nobody has taken is not for it, but nodes that wait register again.
+    /// A new consumer: what nobody has taken is not for it, but nodes that wait register again, and services offer themselves.
     pub fn begin_observation(&mut self) {
         self.observations.clear();
         for entry in self.estate.hosts.clone() {
             self.register(&entry);
         }
+        self.offer_images();
     }
 
     pub(super) fn tell(&mut self, observation: Observation) {
@@ -222,8 +223,13 @@ impl Machine {
             | Call::MergeVolume { .. }
             | Call::Snapshot { .. }
             | Call::Revert { .. } => times.volume_ms,
-            Call::CopyVolume { from, .. } => {
+            Call::CopyVolume { from, .. } | Call::ExportImage { volume: from, .. } => {
                 let size_bytes = self.world.volumes.get(from).map_or(0, |facts| facts.size_bytes);
+                times.volume_ms.saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
+            }
+            Call::ImportImage { service, image, .. } => {
+                let found = self.images(service).unwrap_or_default().into_iter().find(|found| found.id == *image);
+                let size_bytes = found.map_or(0, |found| found.size_bytes);
                 times.volume_ms.saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
             }
             Call::Launch { .. } => times.launch_ms,
@@ -255,7 +261,8 @@ impl Machine {
             Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
             Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
-            Call::DeactivateDomain { domain } => self.deactivate_domain(domain),
+            Call::DeactivateDomain { hosts, domain } => self.deactivate_domain(&hosts, domain),
+            Call::UpgradeDomain { host, domain, format } => self.upgrade_domain(host, domain, format),
             Call::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),
@@ -274,6 +281,10 @@ impl Machine {
             Call::CopyVolume { from, to, format, sparse } => self.copy_volume(from, to, format, sparse),
             Call::MergeVolume { volume } => self.merge_volume(volume),
             Call::ListVolumes { domain } => self.list_volumes(domain),
+            Call::FindImageService { address } => self.find_image_service(&address),
+            Call::ListImages { service } => self.images(&service).map(Reply::Images),
+            Call::ImportImage { service, image, volume, sparse } => self.import_image(&service, image, volume, sparse),
+            Call::ExportImage { volume, service, image, name } => self.export_image(volume, &service, image, name),
 
             Call::Launch { host, vm } => self.launch(host, *vm),
             Call::Resume { vm } => self.resume(vm),

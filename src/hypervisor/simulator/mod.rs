@@ -1,11 +1,12 @@
 //! The simulator: a driver whose hosts, storage and virtual machines are simulated over an [`Estate`].
 //!
-//! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `host_net`, `storage` and `vms` say what
+//! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `host_net`, `storage`, `images` and `vms` say what
 //! each call does, `load` makes up statistics, and this file gives it time, a file and the driver's interface.
 
 mod clock;
 mod host_net;
 mod hosts;
+mod images;
 mod load;
 mod machine;
 mod storage;

@@ -78,12 +78,15 @@ impl Machine {
 
     pub(super) fn detach_domain(&mut self, host: Uuid, pool: Uuid, id: Uuid) -> Outcome {
         self.running(host)?;
-        self.live_domain(id)?;
-        self.check_unused(id)?;
+        // An ISO domain is not told of its data centers.
+        if self.live_domain(id)?.facts.class == DomainClass::Iso {
+            return Ok(Reply::Done);
+        }
+        self.check_unused(id, |_| true)?;
         let Some(domain) = self.world.domains.get_mut(&id) else {
             return Err(not_found("storage domain", id));
         };
-        if domain.facts.class != DomainClass::Iso && domain.facts.pool != Some(pool) {
+        if domain.facts.pool != Some(pool) {
             return Err(DriverError::Refused(Refusal::DomainNotAttached));
         }
         domain.facts.pool = None;
@@ -114,11 +117,20 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn deactivate_domain(&mut self, id: Uuid) -> Outcome {
+    pub(super) fn deactivate_domain(&mut self, hosts: &[Uuid], id: Uuid) -> Outcome {
         self.domain(id)?;
-        self.check_unused(id)?;
-        for host in self.world.hosts.values_mut() {
+        let there = |host: &Uuid| hosts.contains(host);
+        self.check_unused(id, there)?;
+        for host in self.world.hosts.values_mut().filter(|host| host.id.as_ref().is_some_and(there)) {
             host.domains.remove(&id);
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn upgrade_domain(&mut self, host: Uuid, id: Uuid, format: StorageFormat) -> Outcome {
+        self.check_active(host, id)?;
+        if let Some(domain) = self.world.domains.get_mut(&id) {
+            domain.facts.format = domain.facts.format.max(format);
         }
         Ok(Reply::Done)
     }
@@ -148,7 +160,7 @@ impl Machine {
         if self.live_domain(id)?.facts.pool.is_some() {
             return Err(DriverError::Refused(Refusal::DomainAttached));
         }
-        self.check_unused(id)?;
+        self.check_unused(id, |_| true)?;
         self.world.domains.remove(&id);
         self.world.volumes.retain(|volume, _| volume.domain != id);
         self.world.saved.retain(|_, saved| saved.domain != id);
@@ -158,12 +170,17 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    /// No running virtual machine has a disk or a CD there.
-    fn check_unused(&self, id: Uuid) -> Result<(), DriverError> {
-        let by_disk = self.world.users.keys().any(|volume| volume.domain == id);
+    /// Whether a storage domain can be read.
+    pub(super) fn check_readable(&self, domain: Uuid) -> Result<(), DriverError> {
+        self.live_domain(domain).map(drop)
+    }
+
+    /// No virtual machine that runs on such hosts has a disk or a CD there.
+    fn check_unused(&self, id: Uuid, there: impl Fn(&Uuid) -> bool) -> Result<(), DriverError> {
+        let by_disk = |vm: &super::world::Vm| volumes_of(&vm.spec).any(|volume| volume.domain == id);
         let by_file =
             |vm: &super::world::Vm| [&vm.spec.cdrom, &vm.spec.floppy].into_iter().flatten().any(|file| file.domain == id);
-        match by_disk || self.world.vms.values().any(by_file) {
+        match self.world.vms.values().any(|vm| there(&vm.host) && (by_disk(vm) || by_file(vm))) {
             true => Err(DriverError::Refused(Refusal::DomainInUse)),
             false => Ok(()),
         }

@@ -35,6 +35,9 @@ pub struct World {
     pub spms: BTreeMap<Uuid, Uuid>,
     /// Servers, exports and logical units that do not answer.
     pub lost_storage: BTreeSet<String>,
+    /// What services of images took in, by their addresses.
+    #[serde(default)]
+    pub images: BTreeMap<String, Vec<ImageFacts>>,
     /// By time and number.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<(u64, u64), Timer>,

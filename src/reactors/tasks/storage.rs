@@ -1,6 +1,7 @@
 //! How the jobs of storage domains and disks are carried out.
 
 use evirt_domain::ids::*;
+use evirt_domain::image::{FinishDiskExport, StoredImage};
 use evirt_domain::storage::*;
 use evirt_domain::{World, disk};
 use uuid::Uuid;
@@ -91,37 +92,39 @@ impl Work<'_> {
         self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
     }
 
-    pub(super) async fn attach_domain(&self, id: StorageDomainId) {
+    pub(super) async fn attach_domain(&self, id: StorageDomainId, data_center: DataCenterId) {
         let attached = self
             .step(1, async {
-                let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-                let host = *hosts.first().ok_or("no host is up")?;
-                self.ask(Call::AttachDomain { host, pool, domain: id.0 }).await.map(drop)
+                let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
+                self.ask(Call::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
             })
             .await;
         let outcome = match attached {
-            Ok(()) => self.activate(id).await,
+            Ok(()) => self.activate(id, data_center).await,
             Err(why) => Err(why),
         };
         self.finish_storage(id, outcome).await;
     }
 
-    /// The data center of a domain and its hosts that are up.
-    pub(super) fn hosts_of(&self, id: StorageDomainId) -> Option<(uuid::Uuid, Vec<uuid::Uuid>)> {
+    /// The hosts of a data center that are up.
+    fn hosts_in(&self, data_center: DataCenterId) -> Vec<Uuid> {
         let world = self.reactor.engine.world();
-        let pool = world.storage_domains.get(&id)?.attachment?.data_center;
-        let up = world.hosts_in(pool).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
-        Some((pool.0, up.map(|h| h.id.0).collect()))
+        let up = world.hosts_in(data_center).filter(|h| h.status == evirt_domain::host::HostStatus::Up);
+        up.map(|h| h.id.0).collect()
     }
 
-    /// Makes a domain usable on every host that is up, and learns how full it is and which files it has.
-    pub(super) async fn activate(&self, id: StorageDomainId) -> Result<(), String> {
-        let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+    /// Makes a domain usable on every host of a data center that is up, and learns how full it is and which files it has.
+    pub(super) async fn activate(&self, id: StorageDomainId, data_center: DataCenterId) -> Result<(), String> {
+        let hosts = self.hosts_in(data_center);
         let world = self.reactor.engine.world();
         let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
         let (space, failed) = self.reactor.activate_domain(self.operation, &world, domain, hosts.clone()).await?;
         if failed.len() >= hosts.len() {
             return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
+        }
+        let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
+        if let Some(format) = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format) {
+            self.upgrade(id, data_center, format).await?;
         }
         let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
         self.submit(ReportDomainSpace { domain: id, available, used }).await;
@@ -133,12 +136,31 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId) {
+    /// Lets a host rewrite the domains of a data center that are behind a format.
+    pub(super) async fn upgrade_storage(&self, world: &World, data_center: DataCenterId, format: StorageFormat) {
+        let (mut upgraded, mut failure) = (Vec::new(), None);
+        for domain in behind(world, data_center, format) {
+            match self.upgrade(domain.id, data_center, format).await {
+                Ok(()) => upgraded.push(domain.id),
+                Err(why) => failure = Some(format!("{}: {why}", domain.config.name)),
+            }
+        }
+        self.submit(FinishStorageUpgrade { job: self.job, data_center, format, upgraded, failure }).await;
+    }
+
+    async fn upgrade(&self, id: StorageDomainId, data_center: DataCenterId, format: StorageFormat) -> Result<(), String> {
+        let world = self.reactor.engine.world();
+        let up = self.hosts_in(data_center);
+        let manager = world.data_centers.get(&data_center).and_then(|dc| dc.spm).map(|host| host.0);
+        let host = manager.filter(|host| up.contains(host)).or_else(|| up.first().copied()).ok_or("no host is up")?;
+        self.ask(Call::UpgradeDomain { host, domain: id.0, format: speak::storage_format(format) }).await.map(drop)
+    }
+
+    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) {
         let outcome = async {
-            let (pool, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
-            let host = hosts.first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
+            let host = self.hosts_in(data_center).first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
             let host = host.ok_or("there is no host")?;
-            self.ask(Call::DetachDomain { host, pool, domain: id.0 }).await.map(drop)
+            self.ask(Call::DetachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
         }
         .await;
         self.finish_storage(id, outcome).await;
@@ -154,7 +176,8 @@ impl Work<'_> {
             let mut domain = StorageDomain::clone(world.storage_domains.get(&id).ok_or("the domain is gone")?);
             domain.storage.luns.extend(luns.iter().cloned());
             domain.storage.connections = luns.iter().filter_map(|lun| lun.connection).collect();
-            let (_, hosts) = self.hosts_of(id).ok_or("the domain is gone")?;
+            let attachment = domain.attachment().ok_or("the domain is not attached")?;
+            let hosts = self.hosts_in(attachment.data_center);
             self.reactor.login(self.operation, world, &domain, &hosts).await?;
             let storage = speak::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
             match self.ask(Call::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
@@ -170,7 +193,7 @@ impl Work<'_> {
     pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
         let outcome = async {
             let world = self.reactor.engine.world();
-            if let Some(attachment) = world.storage_domains.get(&id).and_then(|d| d.attachment) {
+            for attachment in world.storage_domains.get(&id).iter().flat_map(|d| &d.attachments) {
                 let call = Call::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
                 self.ask(call).await?;
             }
@@ -200,6 +223,34 @@ impl Work<'_> {
         }
         .await;
         self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    /// The address of the service behind an image domain.
+    fn service(&self, world: &World, image: &StoredImage) -> Result<String, String> {
+        Ok(world.storage_domains.get(&image.domain).ok_or("the image domain is gone")?.storage.service.clone())
+    }
+
+    pub(super) async fn import_image(&self, world: &World, id: DiskId, from: &StoredImage) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let (service, volume) = (self.service(world, from)?, speak::volume(disk));
+            match self.ask(Call::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
+                Reply::Volume(facts) => Ok(facts.actual_bytes as i64),
+                other => Err(format!("the driver answered {other:?}")),
+            }
+        }
+        .await;
+        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    }
+
+    pub(super) async fn export_disk(&self, world: &World, id: DiskId, to: &StoredImage) {
+        let outcome = async {
+            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+            let (service, volume) = (self.service(world, to)?, speak::volume(disk));
+            self.ask(Call::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await.map(drop)
+        }
+        .await;
+        self.submit(FinishDiskExport { job: self.job, disk: id, outcome }).await;
     }
 
     pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {

@@ -15,6 +15,7 @@ enums! {
     BOOT_DEVICE = "BootDevice": "cdrom" "hd" "network";
     DISPLAY_TYPE = "DisplayType": "vnc" "spice";
     STORAGE_TYPE = "StorageType": "iscsi" "fcp" "nfs" "localfs" "posixfs" "glusterfs";
+    DOMAIN_STORAGE_TYPE = "StorageType": "iscsi" "fcp" "nfs" "localfs" "posixfs" "glusterfs" "glance";
     STORAGE_DOMAIN_TYPE = "StorageDomainType": "data" "iso" "export" "image";
     VM_TYPE = "VmType": "desktop" "server";
     VM_AFFINITY = "VmAffinity": "migratable" "user_migratable" "pinned";

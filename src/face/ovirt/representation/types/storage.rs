@@ -2,7 +2,7 @@
 
 use super::cluster::{DATA_CENTER, QUOTA};
 use super::common::STATUS;
-use super::enums::{DISK_FORMAT, DISK_INTERFACE, SGIO, STORAGE_DOMAIN_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
+use super::enums::{DISK_FORMAT, DISK_INTERFACE, DOMAIN_STORAGE_TYPE, SGIO, STORAGE_DOMAIN_TYPE, STORAGE_FORMAT, STORAGE_TYPE};
 use super::host::HOST;
 use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
@@ -18,7 +18,7 @@ pub static STORAGE: TypeDef = TypeDef {
     class: "Storage",
     fields: resource![
         text("address"),
-        member("type", &STORAGE_TYPE),
+        member("type", &DOMAIN_STORAGE_TYPE),
         text("path"),
         text("mount_options"),
         text("vfs_type"),
