@@ -11,6 +11,7 @@ mod engine;
 mod external;
 mod hosts;
 mod ldap;
+mod limits;
 mod searches;
 mod server;
 mod storage;
