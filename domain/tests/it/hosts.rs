@@ -319,6 +319,36 @@ fn a_host_that_does_not_answer_is_waited_for() {
 }
 
 #[test]
+fn vms_leave_a_failed_host_as_their_cluster_says() {
+    use evirt_domain::cluster::{ClusterPatch, ClusterUpdated, OnError};
+    use evirt_domain::schedule::to_evacuate;
+    use evirt_domain::vm::{Affinity, VmPatch, VmUpdated};
+    let mut estate = estate();
+    let (host, vm) = (estate.host, estate.vm);
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    assert!(to_evacuate(&estate.world).is_empty(), "the host serves");
+    estate.host_is(host, NonOperational);
+    let is = |changes| Event::from(VmUpdated { vm, changes });
+    let on_error = |on_error| {
+        let changes = ClusterPatch { on_error: Some(on_error), ..ClusterPatch::default() };
+        Event::from(ClusterUpdated { cluster: evirt_domain::install::DEFAULT_CLUSTER, changes })
+    };
+    for (policy, highly_available, leaves) in [
+        (OnError::Migrate, false, true),
+        (OnError::MigrateHighlyAvailable, false, false),
+        (OnError::MigrateHighlyAvailable, true, true),
+        (OnError::DoNotMigrate, true, false),
+    ] {
+        let available = VmPatch { highly_available: Some(highly_available), ..VmPatch::default() };
+        estate.given(vec![on_error(policy), is(available)]);
+        assert_eq!(!to_evacuate(&estate.world).is_empty(), leaves, "{policy:?}, highly available: {highly_available}");
+    }
+    estate.given(vec![on_error(OnError::Migrate), is(VmPatch { affinity: Some(Affinity::Pinned), ..VmPatch::default() })]);
+    assert!(to_evacuate(&estate.world).is_empty(), "it may not move");
+}
+
+#[test]
 fn power_management_rests_after_the_start_and_after_the_same_action() {
     let mut estate = estate();
     let host = estate.host;
