@@ -19,6 +19,12 @@ pub const DEFAULT_HTTPS: &str = "127.0.0.1:8443";
 /// Where the data is unless told otherwise.
 pub const DEFAULT_DATA: &str = "data";
 
+/// For how many seconds after the engine's start power management rests unless told otherwise.
+pub const DEFAULT_FENCE_STARTUP_SECONDS: u32 = 300;
+
+/// For how many seconds power management rests after the same action unless told otherwise.
+pub const DEFAULT_FENCE_QUIET_SECONDS: u32 = 180;
+
 /// What can be set, each where it is.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -56,6 +62,12 @@ pub struct Options {
     /// For how many seconds a user is locked then [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub login_lock_seconds: Option<u32>,
+    /// For how many seconds after the engine's start hosts are not switched off or on [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub fence_startup_seconds: Option<u32>,
+    /// For how many seconds a host that was switched is not switched again in the same way [default: 180]
+    #[arg(long, value_name = "SECONDS")]
+    pub fence_quiet_seconds: Option<u32>,
     /// Directories of users and groups beside the internal one; in the file of settings only
     #[arg(skip)]
     pub directory: Vec<LdapOptions>,
@@ -84,6 +96,8 @@ pub struct Settings {
     pub pace: Pace,
     /// When users are locked for wrong passwords.
     pub limits: Limits,
+    /// For how many seconds power management rests: after the engine's start, and after the same was done to a host.
+    pub fence_rests_seconds: (u32, u32),
     /// Directories of users beside the internal one.
     pub directories: Vec<LdapOptions>,
 }
@@ -131,6 +145,8 @@ impl Options {
             log: self.log.or(other.log),
             login_failures: self.login_failures.or(other.login_failures),
             login_lock_seconds: self.login_lock_seconds.or(other.login_lock_seconds),
+            fence_startup_seconds: self.fence_startup_seconds.or(other.fence_startup_seconds),
+            fence_quiet_seconds: self.fence_quiet_seconds.or(other.fence_quiet_seconds),
             directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
@@ -161,6 +177,10 @@ impl Options {
                 failures: self.login_failures.unwrap_or(DEFAULT_LOGIN_FAILURES),
                 lock_seconds: self.login_lock_seconds.unwrap_or(DEFAULT_LOGIN_LOCK_SECONDS),
             },
+            fence_rests_seconds: (
+                self.fence_startup_seconds.unwrap_or(DEFAULT_FENCE_STARTUP_SECONDS),
+                self.fence_quiet_seconds.unwrap_or(DEFAULT_FENCE_QUIET_SECONDS),
+            ),
             directories: self.directory,
         })
     }

@@ -13,6 +13,7 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use evirt_domain::access::INTERNAL;
+use evirt_domain::context::QuietTimes;
 use evirt_domain::install::Install;
 use hyper_util::rt::TokioTimer;
 use tokio::task::{JoinHandle, JoinSet};
@@ -92,7 +93,10 @@ impl Server {
         };
         let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
         let stores = Stores::open(&settings.data).await?;
-        let options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
+        let mut options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
+        let (startup, between) = settings.fence_rests_seconds;
+        let micros = |seconds: u32| i64::from(seconds) * 1_000_000;
+        options.quiet = QuietTimes { until: options.clock.now() + micros(startup), between: micros(between) };
         let engine = Engine::start(stores.clone(), driver.clone(), options).await?;
         let generated_password = match engine.world().position {
             0 => install(&engine, &settings).await?,

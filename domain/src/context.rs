@@ -40,6 +40,17 @@ pub struct Context {
     pub seed: u128,
     /// CPU load of hosts in percent, as last sampled; a host without an entry counts as idle.
     pub host_load: Arc<BTreeMap<HostId, u8>>,
+    /// When power management rests.
+    pub quiet: QuietTimes,
+}
+
+/// When power management rests: what is asked for by then is refused. The default is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuietTimes {
+    /// Until this moment hosts may still be coming up together with the engine.
+    pub until: Micros,
+    /// For how many microseconds an action is not repeated on the same host once it has come about.
+    pub between: Micros,
 }
 
 impl Context {

@@ -419,7 +419,9 @@ pub fn select_spm(world: &World, data_center: &DataCenter, leaving: Option<HostI
     let fit = |h: &&std::sync::Arc<crate::host::Host>| {
         h.status == crate::host::HostStatus::Up && h.config.spm_priority >= 0 && Some(h.id) != leaving
     };
-    let keeps = data_center.spm.and_then(|id| world.hosts.get(&id)).is_some_and(|h| fit(&h));
+    // One that does not answer is waited for.
+    let waits = |h: &crate::host::Host| h.status == HostStatus::Connecting && Some(h.id) != leaving;
+    let keeps = data_center.spm.and_then(|id| world.hosts.get(&id)).is_some_and(|h| fit(&h) || waits(h));
     if keeps {
         return None;
     }

@@ -264,6 +264,7 @@ event_kinds! {
     host::HostFactsReported 1,
     host::HostStatusChanged 1,
     fence::HostFencingStarted 1,
+    fence::HostContactLost 1,
     fence::HostFenceFellBack 1,
     fence::HostFenceSkipped 1,
     fence::HostFenced 1,

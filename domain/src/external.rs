@@ -213,6 +213,10 @@ impl Decide for ReportExternalEvent {
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         Some((Permit::InjectExternalEvents, self.0.about.first().copied().unwrap_or(Object::System)))
     }
+
+    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+        self.0.about.iter().skip(1).map(|object| (Permit::InjectExternalEvents, *object)).collect()
+    }
 }
 
 /// Removes an external event; the engine's own stay.

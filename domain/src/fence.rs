@@ -10,7 +10,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::Event;
 use crate::fold;
-use crate::host::{Host, HostStatus, spm_without, status, touch};
+use crate::host::{Host, HostStatus, ReportUnresponsive, spm_without, status, touch};
 use crate::ids::*;
 use crate::index::HostTerm;
 use crate::job::{FinishStep, JobEnded, JobOpened, Task, open_job};
@@ -240,8 +240,103 @@ pub struct HostFenced {
 }
 
 fold!(HostFenced, Host host, |e, world, at| {
-    touch(world, e.host, at, |_| {});
+    touch(world, e.host, at, |h| {
+        if e.failure.is_none() && is_switching(e.fence) {
+            h.switched.retain(|(fence, _)| *fence != e.fence);
+            h.switched.push((e.fence, at.at));
+        }
+    });
 });
+
+/// Whether a fencing changes the power.
+fn is_switching(fence: FenceType) -> bool {
+    matches!(fence, FenceType::Restart | FenceType::Start | FenceType::Stop)
+}
+
+/// How long a host that does not answer is waited for before it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// In milliseconds.
+    pub base_ms: u64,
+    /// For each VM that has a place on it, in milliseconds.
+    pub vm_ms: u64,
+    /// Where it is a storage pool manager, in milliseconds.
+    pub manager_ms: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { base_ms: 30_000, vm_ms: 500, manager_ms: 20_000 }
+    }
+}
+
+impl Patience {
+    /// For how many milliseconds a host is waited for.
+    pub fn with(&self, world: &World, host: &Host) -> u64 {
+        let vms = world.vms_on(host.id).count() as u64;
+        let manages = world.data_center_of(host.config.cluster).is_some_and(|dc| dc.spm == Some(host.id));
+        self.base_ms + self.vm_ms * vms + if manages { self.manager_ms } else { 0 }
+    }
+}
+
+/// A host does not answer. It is waited for, and given up then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostContactLost {
+    pub host: HostId,
+    /// How it was.
+    pub from: HostStatus,
+    /// For how long it is waited for, in milliseconds.
+    pub grace_ms: u64,
+    pub detail: String,
+}
+
+fold!(HostContactLost, Host host, |e, world, at| {
+    touch(world, e.host, at, |h| {
+        h.status = HostStatus::Connecting;
+        h.detail = e.detail.clone();
+    });
+});
+
+/// A host does not answer.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ReportSilent {
+    pub host: HostId,
+    pub detail: String,
+    pub patience: Patience,
+}
+
+impl Decide for ReportSilent {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        use HostStatus::*;
+        let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
+        match host.status {
+            Connecting => Ok(Vec::new()),
+            Up | NonOperational | Error => {
+                let grace_ms = self.patience.with(world, host);
+                let detail = self.detail.clone();
+                Ok(vec![HostContactLost { host: self.host, from: host.status, grace_ms, detail }.into()])
+            }
+            // What was only about to serve, or to leave, is not waited for.
+            _ => ReportUnresponsive { host: self.host, detail: self.detail.clone() }.decide(world, cx),
+        }
+    }
+}
+
+/// Refuses what would switch a host's power at a time when power management rests.
+fn check_quiet(act: Act, cx: &Context, host: &Host, fence: FenceType) -> Result<(), Rejection> {
+    let left = |until: Micros| (until - cx.now).div_euclid(1_000_000) + 1;
+    if !is_switching(fence) {
+        return Ok(());
+    }
+    if cx.now < cx.quiet.until {
+        return Err(act.no(Key::FenceAtStartup).with("seconds", left(cx.quiet.until)));
+    }
+    match host.switched.iter().find(|(done, _)| *done == fence).map(|(_, at)| at + cx.quiet.between) {
+        Some(until) if cx.now < until => Err(act.no(Key::FenceQuietTime).with("seconds", left(until))),
+        _ => Ok(()),
+    }
+}
 
 fn at_work(world: &World, host: HostId) -> bool {
     open_job(world, Object::Host(host), |task| matches!(task, Task::FenceHost { .. })).is_some()
@@ -287,6 +382,7 @@ impl Decide for FenceHost {
         if at_work(world, self.host) {
             return Err(act.no(Key::FenceInProgress));
         }
+        check_quiet(act, cx, host, self.fence)?;
         let proxy = proxy(world, host).ok_or_else(|| act.no(Key::FenceNoProxy))?;
         let description = format!("Fencing Host {} ({})", host.config.name, self.fence.name());
         let task = Task::FenceHost { host: self.host, fence: self.fence };

@@ -21,8 +21,8 @@ use crate::vm_run::VmState;
 use crate::world::{NameKind, World};
 
 pub use crate::fence::{
-    FenceHost, FenceType, FinishFence, HostFenceFellBack, HostFenceSkipped, HostFenced, HostFencingStarted, PmProxy, PowerAgent,
-    PowerManagement,
+    FenceHost, FenceType, FinishFence, HostContactLost, HostFenceFellBack, HostFenceSkipped, HostFenced, HostFencingStarted,
+    Patience, PmProxy, PowerAgent, PowerManagement, ReportSilent,
 };
 pub use crate::host_net::{Address, Bond, BootProtocol, HostNetwork, HostNic, Layout, NetworkFacts, NicFacts};
 
@@ -159,6 +159,9 @@ pub struct Host {
     /// The logical networks that it has.
     pub networks: Vec<NetworkId>,
     pub tags: Vec<TagId>,
+    /// When its power was last switched, in each way.
+    #[serde(default)]
+    pub switched: Vec<(FenceType, Micros)>,
     /// The root password, sealed, until the installation has put a key in its place.
     pub sealed_password: String,
 }
@@ -194,6 +197,7 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
         nics: Vec::new(),
         networks: Vec::new(),
         tags: Vec::new(),
+        switched: Vec::new(),
         sealed_password: String::new(),
     }
 }
@@ -611,21 +615,43 @@ impl Decide for ReportConnected {
                             events.extend(spm_with(world, host));
                         }
                         Some(why) if host.status == NonOperational && host.detail == *why => {}
-                        Some(why) => events.push(status(host, NonOperational, why)),
+                        Some(why) => {
+                            events.push(status(host, NonOperational, why));
+                            events.extend(spm_without(world, host));
+                        }
                     }
                     failure = why;
                 }
             }
             Err(why) => {
                 failure = Some(why.clone());
-                // One that is being restarted has its time.
-                if waiting && !matches!(host.status, NonResponsive | Reboot) {
+                // One that is being restarted or waited for has its time.
+                if waiting && !matches!(host.status, NonResponsive | Reboot | Connecting) {
                     events.push(status(host, NonResponsive, why));
                 }
             }
         }
         events.extend(self.job.map(|job| Event::from(JobEnded { job, failure })));
         Ok(events)
+    }
+}
+
+/// The engine asked a host, on no job's account. What the host said may be overtaken by what was observed of it meanwhile: then it has to
+/// be asked again.
+#[derive(Clone, Debug)]
+pub struct ReportAsked {
+    pub host: HostId,
+    /// The host's version when it was asked.
+    pub version: u64,
+    pub outcome: Result<HostFacts, String>,
+}
+
+impl Decide for ReportAsked {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        match world.hosts.get(&self.host) {
+            Some(host) if host.version != self.version => Err(Key::StateMoved.into()),
+            _ => ReportConnected { host: self.host, job: None, outcome: self.outcome.clone() }.decide(world, cx),
+        }
     }
 }
 
@@ -750,7 +776,7 @@ impl Decide for FinishEvacuation {
     }
 }
 
-/// A host is not heard of any more: nobody knows what its VMs do.
+/// A host that is not heard of is given up: nobody knows what its VMs do.
 #[derive(Clone, Debug)]
 pub struct ReportUnresponsive {
     pub host: HostId,

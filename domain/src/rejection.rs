@@ -228,6 +228,8 @@ keys! {
     BondHasVlans "NETWORK_BOND_HAVE_ATTACHED_VLANS" Conflict "Cannot ${action} ${type}. ${interface} carries VLANs.",
     BondNotAttached "NETWORK_BOND_NOT_ATTACH_TO_NETWORK" BadParameters "Cannot ${action} ${type}. The bond ${interface} does not have the network.",
     FenceDisabled "VDS_FENCE_DISABLED" Conflict "Cannot ${action} Host. Power management is not enabled for it.",
+    FenceAtStartup "VDS_FENCE_DISABLED_AT_SYSTEM_STARTUP_INTERVAL" Conflict "Cannot ${action} Host. Power management rests for ${seconds} seconds more, as the engine has only just started.",
+    FenceQuietTime "VDS_FENCE_DISABLED_AT_QUIET_TIME" Conflict "Cannot ${action} Host. The same was done to it a short while ago; try again in ${seconds} seconds.",
     FenceNoProxy "VDS_NO_VDS_PROXY_FOUND" Conflict "Cannot ${action} Host. No other host of the data center is up to reach its power management.",
     FenceManualStatus "ACTION_TYPE_FAILED_VDS_NOT_MATCH_VALID_STATUS" Conflict "Cannot confirm that Host was rebooted in ${hostStatus} status.",
     FenceStartStatus "VDS_STATUS_NOT_VALID_FOR_START" Conflict "Cannot ${action} Host in ${hostStatus} status.",

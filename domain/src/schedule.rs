@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::check::Act;
-use crate::cluster::{Cluster, SchedulingPolicy};
+use crate::cluster::{Cluster, OnError, SchedulingPolicy};
 use crate::context::Context;
 use crate::host::{Host, HostStatus};
 use crate::ids::*;
+use crate::index::HostTerm;
 use crate::rejection::{Key, Rejection};
 use crate::vm::{Affinity, Vm};
+use crate::vm_run::VmState;
 use crate::world::World;
 
 /// Memory that a running VM costs beside its own, in bytes.
@@ -119,4 +121,20 @@ pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> 
         }
     }
     best.filter(|_| wish.host.is_none()).map(|(_, host)| host).ok_or_else(|| act.no(Key::AllHostsFilteredOut).because(reasons))
+}
+
+/// The VMs that are to leave hosts which became non-operational, by what their clusters do on an error.
+pub fn to_evacuate(world: &World) -> Vec<VmId> {
+    let failed = world.hosts.by(HostTerm::Status(HostStatus::NonOperational));
+    let leaves = |host: &Host, vm: &Vm| match world.clusters.get(&host.config.cluster).map(|c| c.config.on_error) {
+        Some(OnError::Migrate) => true,
+        Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
+        Some(OnError::DoNotMigrate) | None => false,
+    };
+    failed.flat_map(|host| world.vms_on(host.id).filter(|vm| can_move(vm) && leaves(host, vm)).map(|vm| vm.id)).collect()
+}
+
+/// Whether a VM may be moved without a user's word.
+pub fn can_move(vm: &Vm) -> bool {
+    vm.state == VmState::Up && vm.config.affinity == Affinity::Migratable
 }

@@ -437,6 +437,9 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostInstalled(e) => at.draft(504).host(e.host),
         Event::HostStatusChanged(e) => return host_status(at, e),
         Event::HostFenced(e) => return fenced(at, e),
+        Event::HostContactLost(e) => {
+            at.draft(9008).by(Actor::System).host(e.host).with("Seconds", e.grace_ms.div_ceil(1000).to_string())
+        }
         Event::HostFencingStarted(e) => {
             let draft = at.draft(605).host(e.host).with("Command", e.fence.name());
             match e.proxy {

@@ -45,6 +45,7 @@ impl Lab {
             correlation_id: "test".into(),
             seed: u128::from(self.world.position + 1) << 64,
             host_load: Arc::default(),
+            quiet: Default::default(),
         };
         let events = decide(&self.world, &cx, command).unwrap_or_else(|why| panic!("{command:?}: {why}"));
         for event in &events {

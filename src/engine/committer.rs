@@ -153,6 +153,7 @@ impl Committer {
             correlation_id: submission.request.correlation_id.clone(),
             seed: (self.options.seeds)(),
             host_load: self.published.host_load.load_full(),
+            quiet: self.options.quiet,
         };
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {

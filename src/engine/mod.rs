@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use evirt_domain::command::Decide;
-use evirt_domain::context::Actor;
+use evirt_domain::context::{Actor, QuietTimes};
 use evirt_domain::event::Recorded;
 use evirt_domain::ids::{HostId, JobId, Micros, Position};
 use evirt_domain::job::JobStatus;
@@ -103,6 +103,8 @@ pub struct Options {
     pub snapshot_every: u64,
     /// Called in order with every commit, after its World was published and before its commands are answered. It must not wait.
     pub on_commit: Option<OnCommit>,
+    /// When power management rests.
+    pub quiet: QuietTimes,
 }
 
 impl Default for Options {
@@ -113,6 +115,7 @@ impl Default for Options {
             snapshots: None,
             snapshot_every: SNAPSHOT_EVERY,
             on_commit: None,
+            quiet: QuietTimes::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use evirt_domain::Class;
 use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, SchedulingPolicy, UpdateCluster};
 use evirt_domain::context::Context;
 use evirt_domain::event::Event;
+use evirt_domain::fence::Patience;
 use evirt_domain::host::{ActivateHost, AddHost, DeactivateHost, HostConfig, HostStatus, PowerManagement, ProbeFailure};
 use evirt_domain::ids::VmId;
 use evirt_domain::install::{DEFAULT_CLUSTER, Install};
@@ -85,7 +86,14 @@ impl Lab {
 
     fn react(&mut self) {
         let short = Duration::from_millis(20);
-        let pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
+        let pace = Pace {
+            shutdown_grace: short,
+            patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
+            fence_again: short,
+            tick: short,
+            retry: short,
+            ..Pace::default()
+        };
         self.reactors = Some(Reactors::start(self.engine.clone(), self.sealer(), pace));
     }
 

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evirt_domain::World;
-use evirt_domain::cluster::{Cluster, OnError, SchedulingPolicy};
+use evirt_domain::cluster::{Cluster, SchedulingPolicy};
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::*;
 use evirt_domain::index::{HostTerm, VmTerm};
-use evirt_domain::vm::{Affinity, Vm};
+use evirt_domain::schedule::{can_move, to_evacuate};
+use evirt_domain::vm::Vm;
 use evirt_domain::vm_run::{MigrateVm, VmState};
 use uuid::Uuid;
 
@@ -67,22 +68,6 @@ impl Reactor {
 
 fn about(what: &str) -> Request {
     Request::system(format!("{what}-{}", Uuid::new_v4().simple()))
-}
-
-/// The VMs that are to leave hosts which became non-operational, by their clusters' policies.
-fn to_evacuate(world: &World) -> Vec<VmId> {
-    let failed = world.hosts.by(HostTerm::Status(HostStatus::NonOperational));
-    let leaves = |host: &Host, vm: &Vm| match world.clusters.get(&host.config.cluster).map(|c| c.config.on_error) {
-        Some(OnError::Migrate) => true,
-        Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
-        Some(OnError::DoNotMigrate) | None => false,
-    };
-    failed.flat_map(|host| world.vms_on(host.id).filter(|vm| can_move(vm) && leaves(host, vm)).map(|vm| vm.id)).collect()
-}
-
-/// Whether a VM may be moved without a user's word.
-fn can_move(vm: &Vm) -> bool {
-    vm.state == VmState::Up && vm.config.affinity == Affinity::Migratable
 }
 
 impl Balance {

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use evirt_domain::fence::Patience;
 use evirt_domain::ids::{JobId, VmId};
 use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
@@ -37,8 +38,10 @@ pub const MAX_CONCURRENT_CALLS: usize = 256;
 pub struct Pace {
     /// How long a guest may take to shut down before it is stopped.
     pub shutdown_grace: Duration,
-    /// How long a host that is not heard of has before it is fenced.
-    pub fence_grace: Duration,
+    /// How long a host that does not answer is waited for before it is given up.
+    pub patience: Patience,
+    /// How long a host that is still not heard of has before it is fenced again.
+    pub fence_again: Duration,
     /// How long a host that was restarted has to come back.
     pub reboot_grace: Duration,
     /// How often is looked after what is due.
@@ -51,7 +54,8 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             shutdown_grace: Duration::from_secs(40),
-            fence_grace: Duration::from_secs(60),
+            patience: Patience::default(),
+            fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),

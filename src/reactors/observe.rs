@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 
-use evirt_domain::host::{HostStatus, RegisterHost, ReportConnected, ReportUnresponsive};
+use evirt_domain::host::{HostStatus, RegisterHost, ReportAsked, ReportConnected, ReportSilent};
 use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
 use evirt_domain::image::ReportImageService;
 use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
-use evirt_domain::{Class, Decide, Rejection};
+use evirt_domain::{Class, Decide, Key, Rejection};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ use crate::hypervisor::{Call, Observation, OperationId, Reply, VmReport};
 
 /// How many observations may wait for their answers before no more are taken in.
 const MAX_UNANSWERED: usize = 1_000;
+
+/// How often a host is asked at the most while it changes.
+const MAX_ASKED: usize = 5;
 
 /// The answer to a command.
 type Answer = Pin<Box<dyn Future<Output = Result<Outcome, Rejection>> + Send>>;
@@ -90,7 +93,8 @@ impl Reactor {
                 None
             }
             Observation::HostUnresponsive { host } => {
-                self.tell(ReportUnresponsive { host: HostId(host), detail: "The host does not answer".to_owned() })
+                let (host, detail) = (HostId(host), "The host does not answer".to_owned());
+                self.tell(ReportSilent { host, detail, patience: self.pace.patience })
             }
             Observation::HostLink { host, nic, up } => self.tell(ReportLink { host: HostId(host), nic, up }),
             Observation::VmState(report) => self.tell(state_of(&report)?),
@@ -147,17 +151,20 @@ impl Reactor {
 
     /// A host that is heard of again: connect to it, and see what it runs.
     pub(super) async fn welcome(&self, id: HostId) {
-        let world = self.engine.world();
-        let Some(host) = world.hosts.get(&id) else { return };
-        if matches!(host.status, HostStatus::PendingApproval | HostStatus::Installing | HostStatus::Maintenance) {
-            return;
-        }
         let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
-        let outcome = self.connect(OperationId(world.position), host).await;
-        let heard = outcome.is_ok();
-        let _ = self.submit(&about, ReportConnected { host: id, job: None, outcome }).await;
-        if heard {
-            self.reconcile(id).await;
+        for _ in 0..MAX_ASKED {
+            let world = self.engine.world();
+            let Some(host) = world.hosts.get(&id) else { return };
+            if matches!(host.status, HostStatus::PendingApproval | HostStatus::Installing | HostStatus::Maintenance) {
+                return;
+            }
+            let outcome = self.connect(OperationId(world.position), host).await;
+            let heard = outcome.is_ok();
+            match self.submit(&about, ReportAsked { host: id, version: host.version, outcome }).await {
+                Err(refused) if refused.key == Key::StateMoved => continue,
+                _ if heard => return self.reconcile(id).await,
+                _ => return,
+            }
         }
     }
 
@@ -178,7 +185,8 @@ impl Reactor {
                 }
                 Err(error) => {
                     let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
-                    let command = ReportUnresponsive { host: host.id, detail: error.to_string() };
+                    let (detail, patience) = (error.to_string(), self.pace.patience);
+                    let command = ReportSilent { host: host.id, detail, patience };
                     let _ = self.submit(&about, command).await;
                 }
             }

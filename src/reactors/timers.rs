@@ -1,12 +1,12 @@
 //! What is due: restarts of highly available VMs, fencing of hosts that are not heard of, a pool manager, old jobs, load samples.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use evirt_domain::access::Object;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
-use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack};
+use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack, ReportUnresponsive};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
@@ -29,8 +29,10 @@ const CLEAR_EVERY: u64 = 30;
 /// What time-keeping remembers; all of it can be lost.
 #[derive(Default)]
 struct Memory {
-    /// Since when a host is not heard of.
-    silent: HashMap<HostId, Instant>,
+    /// Since when a host is waited for.
+    connecting: HashMap<HostId, Instant>,
+    /// When it was last tried to fence a silent host.
+    fenced: HashMap<HostId, Instant>,
     /// The silent hosts of which it was said that no other can reach their power management.
     unreached: HashSet<HostId>,
     /// The hosts that lacked no network when they and their clusters were of these versions.
@@ -53,6 +55,7 @@ impl Reactor {
             let about = Request::system(format!("timer-{}", Uuid::new_v4().simple()));
             self.sample(&world);
             self.restart(&about, &world).await;
+            self.give_up(&about, &world, &mut memory).await;
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
             self.check_networks(&about, &world, &mut memory).await;
@@ -88,16 +91,27 @@ impl Reactor {
         }
     }
 
-    /// Fences hosts that have not been heard of for the time of grace and have power management.
+    /// Gives up hosts that have not answered for as long as they are waited for.
+    async fn give_up(&self, about: &Request, world: &World, memory: &mut Memory) {
+        memory.connecting.retain(|id, _| world.hosts.has(HostTerm::Status(HostStatus::Connecting), id));
+        for host in world.hosts.by(HostTerm::Status(HostStatus::Connecting)) {
+            let since = memory.connecting.entry(host.id).or_insert_with(Instant::now);
+            if since.elapsed() >= Duration::from_millis(self.pace.patience.with(world, host)) {
+                let _ = self.submit(about, ReportUnresponsive { host: host.id, detail: host.detail.clone() }).await;
+            }
+        }
+    }
+
+    /// Fences hosts that were given up and have power management, again and again.
     async fn fence_silent(&self, about: &Request, world: &World, memory: &mut Memory) {
         let silent = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonResponsive);
-        memory.silent.retain(|id, _| silent(id));
+        memory.fenced.retain(|id, _| silent(id));
         memory.unreached.retain(silent);
         for host in world.hosts.by(HostTerm::Status(HostStatus::NonResponsive)) {
-            let since = *memory.silent.entry(host.id).or_insert_with(Instant::now);
+            let due = memory.fenced.get(&host.id).is_none_or(|at| at.elapsed() >= self.pace.fence_again);
             let fencing = open_job(world, Object::Host(host.id), |task| matches!(task, Task::FenceHost { .. }));
-            if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
-                memory.silent.insert(host.id, Instant::now());
+            if host.config.power_management.enabled && due && fencing.is_none() {
+                memory.fenced.insert(host.id, Instant::now());
                 let refused = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await.err();
                 if refused.is_some_and(|r| r.key == Key::FenceNoProxy) && memory.unreached.insert(host.id) {
                     let _ = self.submit(about, SkipFence { host: host.id }).await;
@@ -140,7 +154,7 @@ impl Reactor {
             memory.asked.remove(&host);
         }
         let due = |h: &Host| h.status != HostStatus::NonOperational || (lacks_networks(h) && lack(world, h).is_none());
-        let out = [HostStatus::NonResponsive, HostStatus::Reboot, HostStatus::NonOperational];
+        let out = [HostStatus::Connecting, HostStatus::NonResponsive, HostStatus::Reboot, HostStatus::NonOperational];
         let out = out.into_iter().flat_map(|status| world.hosts.by(HostTerm::Status(status)));
         for host in out.filter(|h| due(h)) {
             if memory.asked.insert(host.id) {
@@ -157,7 +171,9 @@ impl Reactor {
     /// Gives every data center with a master domain a pool manager, and tells the driver which.
     async fn select_managers(&self, about: &Request, world: &World, memory: &mut Memory) {
         for data_center in world.data_centers.values().filter(|dc| dc.master.is_some()) {
-            let up = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Up);
+            // One that does not answer is waited for.
+            let up =
+                |id: &HostId| world.hosts.get(id).is_some_and(|h| matches!(h.status, HostStatus::Up | HostStatus::Connecting));
             let Some(manager) = data_center.spm.filter(up) else {
                 let _ = self.submit(about, SelectSpm { data_center: data_center.id }).await;
                 continue;

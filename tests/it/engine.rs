@@ -8,6 +8,7 @@ use evirt::config::{Options, Settings};
 use evirt::hypervisor::estate::Estate;
 use evirt::reactors::Pace;
 use evirt::server::Server;
+use evirt_domain::fence::Patience;
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, Method, StatusCode};
 use tempfile::TempDir;
@@ -112,7 +113,14 @@ pub async fn fast() -> Engine {
     std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
     let mut settings = settings(&data.path().join("data"), &Options::default());
     let short = Duration::from_millis(20);
-    settings.pace = Pace { shutdown_grace: short, fence_grace: short, tick: short, retry: short, ..Pace::default() };
+    settings.pace = Pace {
+        shutdown_grace: short,
+        patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
+        fence_again: short,
+        tick: short,
+        retry: short,
+        ..Pace::default()
+    };
     let server = Some(Server::start(settings).await.unwrap());
     Engine { server, data, options: Options::default() }
 }
@@ -127,6 +135,8 @@ fn settings(data: &Path, options: &Options) -> Settings {
     let free = Some("127.0.0.1:0".parse().unwrap());
     let estate = Some(data.with_file_name("estate.toml")).filter(|file| file.exists());
     let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..options.clone() };
+    // Tests do not wait for power management, unless it is what they are about.
+    let options = options.or(Options { fence_startup_seconds: Some(0), fence_quiet_seconds: Some(0), ..Options::default() });
     let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
     settings

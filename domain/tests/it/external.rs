@@ -90,3 +90,23 @@ fn an_external_job_ends_and_is_cleared() {
     story.when(ClearExternalJob { job: own }).refused(Key::NotExternal);
     story.when(ClearExternalJob { job: nowhere() }).refused(Key::EntityNotFound);
 }
+
+#[test]
+fn an_event_is_reported_by_who_may_report_on_all_that_it_is_about() {
+    use evirt_domain::Actor;
+    use evirt_domain::access::{AddUser, GrantPermission, Holder, Object, SUPER_USER};
+    let mut estate = estate();
+    let (vm, host) = (Object::Vm(estate.vm), Object::Host(estate.host));
+    let added = estate.does(AddUser { name: "eve".into(), password: "hash".into(), roles: Vec::new() });
+    let eve = UserId(added[0].as_fold().stream().id);
+    estate.does(GrantPermission { holder: Holder::User(eve), role: SUPER_USER, object: vm });
+    let about = |objects: &[Object]| {
+        let ReportExternalEvent(report) = report("nagios", 1, None);
+        ReportExternalEvent(Report { about: objects.to_vec(), ..report })
+    };
+    estate.story.actor = Actor::User(eve);
+    estate.when(about(&[vm])).then(&["ExternalEventReported"]);
+    for objects in [[vm, host], [host, vm]] {
+        estate.when(about(&objects)).refused(Key::NotAuthorized);
+    }
+}

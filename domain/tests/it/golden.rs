@@ -303,6 +303,7 @@ fn samples() -> Vec<Event> {
         }
         .into(),
         HostFencingStarted { host: id(3), fence: FenceType::Restart, proxy: evirt_domain::fence::Proxy::Host(id(4)) }.into(),
+        HostContactLost { host: id(3), from: HostStatus::Up, grace_ms: 50_500, detail: reason() }.into(),
         HostFenceFellBack { host: id(3), fence: FenceType::Stop }.into(),
         HostFenceSkipped { host: id(3), no_proxy: true }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),

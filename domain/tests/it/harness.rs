@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evirt_domain::access::ADMIN;
+use evirt_domain::context::QuietTimes;
 use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface, FinishDiskCreation};
 use evirt_domain::host::*;
 use evirt_domain::ids::*;
@@ -82,6 +83,7 @@ pub struct Story {
     pub now: Micros,
     pub actor: Actor,
     pub load: BTreeMap<HostId, u8>,
+    pub quiet: QuietTimes,
     seed: u64,
 }
 
@@ -94,6 +96,7 @@ impl Story {
             now: BEGINNING,
             actor: Actor::User(ADMIN),
             load: BTreeMap::new(),
+            quiet: QuietTimes::default(),
             seed: 0,
         }
     }
@@ -113,6 +116,7 @@ impl Story {
             correlation_id: Arc::from(format!("request-{}", self.seed)),
             seed: u128::from(self.seed) << 64 | u128::from(self.seed),
             host_load: Arc::new(self.load.clone()),
+            quiet: self.quiet,
         }
     }
 

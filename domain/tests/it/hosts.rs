@@ -294,6 +294,80 @@ fn a_restart_takes_the_power_away_before_it_gives_it_back() {
 }
 
 #[test]
+fn a_host_that_does_not_answer_is_waited_for() {
+    let mut estate = estate();
+    let (host, vm) = (estate.host, estate.vm);
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    let manager = spm(&estate);
+    let silent = ReportSilent { host, detail: "no heartbeat".into(), patience: Patience::default() };
+    estate.does(silent.clone());
+    let lost = estate.log.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::HostContactLost(e) => Some(e.grace_ms),
+        _ => None,
+    });
+    assert_eq!(lost, Some(30_000 + 500 + if manager == Some(host) { 20_000 } else { 0 }));
+    assert_eq!((estate.status(host), estate.state(vm), spm(&estate)), (Connecting, VmState::Up, manager));
+    estate.when(silent).then(&[]);
+    estate.when(DeactivateHost { host }).refused(HostStatusNotOperational);
+    estate.when(ReportConnected { host, job: None, outcome: Err("still not".into()) }).then(&[]);
+    let mut back = estate.clone();
+    back.does(ReportConnected { host, job: None, outcome: Ok(facts(16, 8)) });
+    assert_eq!((back.status(host), back.state(vm)), (Up, VmState::Up));
+    estate.does(ReportUnresponsive { host, detail: "no heartbeat".into() });
+    assert_eq!((estate.status(host), estate.state(vm)), (NonResponsive, VmState::Unknown));
+}
+
+#[test]
+fn vms_leave_a_failed_host_as_their_cluster_says() {
+    use evirt_domain::cluster::{ClusterPatch, ClusterUpdated, OnError};
+    use evirt_domain::schedule::to_evacuate;
+    use evirt_domain::vm::{Affinity, VmPatch, VmUpdated};
+    let mut estate = estate();
+    let (host, vm) = (estate.host, estate.vm);
+    estate.does(evirt_domain::vm_run::StartVm { vm, host: Some(host), ..Default::default() });
+    estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
+    assert!(to_evacuate(&estate.world).is_empty(), "the host serves");
+    estate.host_is(host, NonOperational);
+    let is = |changes| Event::from(VmUpdated { vm, changes });
+    let on_error = |on_error| {
+        let changes = ClusterPatch { on_error: Some(on_error), ..ClusterPatch::default() };
+        Event::from(ClusterUpdated { cluster: evirt_domain::install::DEFAULT_CLUSTER, changes })
+    };
+    for (policy, highly_available, leaves) in [
+        (OnError::Migrate, false, true),
+        (OnError::MigrateHighlyAvailable, false, false),
+        (OnError::MigrateHighlyAvailable, true, true),
+        (OnError::DoNotMigrate, true, false),
+    ] {
+        let available = VmPatch { highly_available: Some(highly_available), ..VmPatch::default() };
+        estate.given(vec![on_error(policy), is(available)]);
+        assert_eq!(!to_evacuate(&estate.world).is_empty(), leaves, "{policy:?}, highly available: {highly_available}");
+    }
+    estate.given(vec![on_error(OnError::Migrate), is(VmPatch { affinity: Some(Affinity::Pinned), ..VmPatch::default() })]);
+    assert!(to_evacuate(&estate.world).is_empty(), "it may not move");
+}
+
+#[test]
+fn power_management_rests_after_the_start_and_after_the_same_action() {
+    let mut estate = estate();
+    let host = estate.host;
+    estate.does(UpdateHost { host, changes: HostPatch { power_management: Some(power()), ..HostPatch::default() } });
+    let fence = |fence| FenceHost { host, fence };
+    estate.quiet.until = estate.now + 300_000_000;
+    estate.when(fence(FenceType::Restart)).refused(FenceAtStartup);
+    estate.when(fence(FenceType::Status)).then(&["HostFencingStarted", "JobOpened"]);
+    estate.quiet = evirt_domain::context::QuietTimes { until: estate.now, between: 180_000_000 };
+    estate.does(fence(FenceType::Restart));
+    let job = estate.job();
+    estate.does(FinishFence { host, job, fence: FenceType::Restart, failure: None });
+    estate.when(fence(FenceType::Restart)).refused(FenceQuietTime);
+    estate.when(fence(FenceType::Stop)).then(&["HostFencingStarted", "JobOpened"]);
+    estate.now += 181_000_000;
+    estate.when(fence(FenceType::Restart)).then(&["HostFencingStarted", "JobOpened"]);
+}
+
+#[test]
 fn an_evacuation_that_fails_leaves_the_host_as_it_was() {
     for (before, detail) in [(Up, "stuck"), (NonOperational, "network_unreachable"), (NonResponsive, "")] {
         let mut story = Story::installed();

@@ -672,6 +672,11 @@ pub const FACTS: &[Fact] = &[
         "VDS_ALERT_SECONDARY_AGENT_USED_FOR_FENCE_OPERATION",
         "A further power management agent was used to ${Operation} host ${VdsName}.",
     ),
+    warning(
+        9008,
+        "VDS_HOST_NOT_RESPONDING_CONNECTING",
+        "Host ${VdsName} does not answer. It is waited for up to ${Seconds} seconds, and fenced then if it can be.",
+    ),
     normal(9801, "EXTERNAL_EVENT_NORMAL", "${description}"),
     warning(9802, "EXTERNAL_EVENT_WARNING", "${description}"),
     error(9803, "EXTERNAL_EVENT_ERROR", "${description}"),

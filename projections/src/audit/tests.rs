@@ -43,6 +43,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostFencingStarted", &[605]),
     ("HostFenceFellBack", &[9007]),
     ("HostFenceSkipped", &[9003, 9004]),
+    ("HostContactLost", &[9008]),
     ("SpmForced", &[159]),
     ("HostRemoved", &[44]),
     ("HostBondSet", &[924, 1102]),
@@ -230,7 +231,9 @@ fn life() -> Lab {
     lab.system(&FallBackToStop { vm });
     lab.observe(vm, Observed::Down { error: false, message: "User shut down".into() });
     lab.start(BY_ADMIN, vm, north);
-    lab.system(&ReportUnresponsive { host: north, detail: "no answer".into() });
+    let (detail, patience) = ("no answer".to_owned(), Patience::default());
+    lab.system(&ReportSilent { host: north, detail: detail.clone(), patience });
+    lab.system(&ReportUnresponsive { host: north, detail });
     lab.admin(&FenceHost { host: north, fence: FenceType::Restart });
     let job = lab.job();
     lab.system(&FinishFence { host: north, job, fence: FenceType::Restart, failure: None });
