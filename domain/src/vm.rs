@@ -95,6 +95,7 @@ pub const OS_TYPES: &[&str] = &[
     "rhel_4x64",
     "rhel_3x64",
     "windows_2008x64",
+    "windows_2008r2",
     "windows_2008r2x64",
     "rhel_6",
     "rhel_6x64",
@@ -105,6 +106,7 @@ pub const OS_TYPES: &[&str] = &[
     "ubuntu_12_04",
     "ubuntu_12_10",
     "ubuntu_13_04",
+    "ubuntu_13_10",
     "unassigned",
 ];
 
@@ -169,7 +171,7 @@ impl Default for VmConfig {
             sockets: 1,
             cores: 1,
             cpu_shares: 0,
-            os: "other".into(),
+            os: "unassigned".into(),
             boot: vec![BootDevice::Hd],
             kernel: String::new(),
             initrd: String::new(),
