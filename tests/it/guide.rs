@@ -154,8 +154,16 @@ chapters! {
     chapter_2_authentication: "02-authentication.txt";
     chapter_3_quick_start: "03-quick-start.txt";
     chapter_5_entry_point: "05-entry-point.txt";
+    chapter_6_versions: "06-versions.txt";
     chapter_7_capabilities: "07-capabilities.txt";
     chapter_8_common_features: "08-common-features.txt";
+    chapter_9_data_centers: "09-data-centers.txt";
     chapter_10_clusters: "10-clusters.txt";
     chapter_11_networks: "11-networks.txt";
+    chapter_12_storage_domains: "12-storage-domains.txt";
+    chapter_13_storage_connections: "13-storage-connections.txt";
+    chapter_14_hosts: "14-hosts.txt";
+    chapters_19_to_22_identity: "19-identity.txt";
+    chapter_24_events: "24-events.txt";
+    appendix_d_enumerated_values: "d-enumerated-values.txt";
 }
