@@ -18,6 +18,7 @@ use crate::permit::Permit;
 use crate::rejection::{Key, Rejection, not_found};
 use crate::vm_run::{Run, VmState};
 use crate::world::{NameKind, World};
+use crate::{custom_property, time_zone};
 
 /// The most virtual CPUs of a VM.
 pub const MAX_VCPUS: u32 = 160;
@@ -484,6 +485,10 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
     ] {
         check::text(act, field, text, limit)?;
     }
+    if !time_zone::is_known(&config.timezone) {
+        return Err(act.no(Key::InvalidTimezone).with("timezone", &config.timezone));
+    }
+    custom_property::check(act, &config.custom_properties)?;
     world.cluster(config.cluster)?;
     if let Some(host) = config.pinned_host {
         world.host(host)?;

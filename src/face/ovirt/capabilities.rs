@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use evirt_domain::cluster::CPU_FAMILIES;
+use evirt_domain::custom_property::CUSTOM_PROPERTIES;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
 use evirt_domain::permit::Permit;
 use evirt_domain::vm::OS_TYPES;
@@ -265,6 +266,11 @@ fn power_managers() -> Doc {
     Doc::new().set("power_management", POWER_MANAGERS.iter().map(manager).collect::<Vec<_>>())
 }
 
+fn custom_properties() -> Doc {
+    let properties = CUSTOM_PROPERTIES.iter().map(|p| Doc::new().set("name", p.name).set("regexp", p.regexp));
+    Doc::new().set("custom_property", properties.collect::<Vec<_>>())
+}
+
 fn permits() -> Doc {
     let permit =
         |p: &Permit| Doc::new().set("id", p.id().to_string()).set("name", p.name()).set("administrative", p.administrative());
@@ -289,6 +295,7 @@ fn view(base: &str, version: Version) -> Doc {
         .set("features", features(version))
         .set("cpus", Doc::new().set("cpu", cpus))
         .set("power_managers", power_managers())
+        .set("custom_properties", custom_properties())
         .set("permits", permits());
     for (list, entry, names) in LISTS.iter().filter(|(list, ..)| has(version, list, "")) {
         let names: Vec<&str> = names.iter().copied().filter(|name| has(version, list, name)).collect();
