@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::engine::{Answer, Caller, Engine};
 
@@ -17,6 +17,7 @@ struct Argument {
     path: String,
     kind: String,
     value: String,
+    required: bool,
 }
 
 /// An operation with a body.
@@ -73,6 +74,8 @@ impl Estate {
         let nic = admin.post(&format!("/api/vms/{}/nics", things["vm"]), "<nic><name>nic1</name></nic>").await;
         things.insert("nic", id_of(nic.header("location")));
         things.insert("host_nic", first_id(&admin.get(&format!("{host}/nics")).await.body, "<host_nic "));
+        let quotas = format!("/api/datacenters/{}/quotas", things["datacenter"]);
+        things.insert("quota", id_of(admin.post(&quotas, "<quota><name>q</name></quota>").await.header("location")));
         let step = "<step><type>executing</type><description>s</description></step>";
         let step = admin.post(&format!("/api/jobs/{}/steps", things["job"]), step).await;
         things.insert("step", id_of(step.header("location")));
@@ -133,7 +136,10 @@ async fn operations(admin: Caller) -> Vec<Operation> {
             for one in within {
                 let path = if list { format!("{name}.{}", text(&one["name"])) } else { name.clone() };
                 let path = path.split_once('.').map_or("", |(_, rest)| rest).to_owned();
-                arguments.insert(path.clone(), Argument { path, kind: text(&one["type"]), value: text(&one["value"]) });
+                arguments.insert(
+                    path.clone(),
+                    Argument { path, kind: text(&one["type"]), value: text(&one["value"]), required: one["required"] == true },
+                );
             }
         }
         let Some(root) = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next() else { continue };
@@ -178,8 +184,8 @@ fn document(root: &str, path: &str, value: &str) -> String {
 /// What is wrong in an answer to something bad: it has to be a refusal that names the field.
 fn complaint(answer: &Answer, field: &str) -> Option<String> {
     let refused = [400, 404, 409].contains(&answer.status.as_u16()) && answer.body.contains("<fault>");
-    let last = field.rsplit('.').next().unwrap();
-    let named = last.is_empty() || answer.body.contains(last) || answer.body.contains("is not a member of");
+    let named = field.split('.').map(|part| part.split('|').next().unwrap()).any(|part| answer.body.contains(part));
+    let named = named || ["is not a member of", "required for"].iter().any(|said| answer.body.contains(said));
     (!refused || !named).then(|| format!("{} {}", answer.status, answer.body))
 }
 
@@ -237,18 +243,148 @@ async fn texts_have_their_limits() {
     let long = "x".repeat(5_000);
     let mut wrong = Vec::new();
     for operation in operations(estate.engine.admin()).await {
-        let Some(path) = estate.fill(&operation.path).filter(|_| operation.method == Method::PUT) else { continue };
+        let Some(path) = estate.fill(&operation.path) else { continue };
         let texts = operation.arguments.iter().filter(|a| a.kind == "xs:string" && !a.value.contains('|'));
         // What a file holds is as long as it is.
         for field in texts.map(|argument| argument.path.as_str()).filter(|path| !path.ends_with("file.content")) {
             for bad in [long.as_str(), "a\u{7}b", "&#1;", if field == "name" { "a/b\\c*" } else { "&nothing;" }] {
                 let sent = document(&operation.root, field, bad);
-                let answer = admin.ask(Method::PUT, &path, Some(sent)).await;
-                wrong.extend(complaint(&answer, "").map(|why| format!("PUT {path} {field} {:.20}: {why}", bad)));
+                let answer = admin.ask(operation.method.clone(), &path, Some(sent)).await;
+                let named = if bad == long { field } else { "" };
+                wrong
+                    .extend(complaint(&answer, named).map(|why| format!("{} {path} {field} {bad:.20}: {why}", operation.method)));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(estate.head().await, before);
+}
+
+/// A cluster without a CPU type has that of its first host.
+const TAKEN_FROM_HOSTS: &str = "cpu.id";
+
+/// What creates something: a body that is accepted, by the description's path.
+fn creations(estate: &Estate) -> Vec<(&'static str, Value)> {
+    let level = json!({"major": 3, "minor": 3});
+    let default = json!({"name": "Default"});
+    vec![
+        ("/api/datacenters", json!({"name": "new", "storage_type": "nfs", "version": level})),
+        (
+            "/api/clusters",
+            json!({"name": "new", "cpu": {"id": "Intel Nehalem Family"}, "data_center": default, "version": level}),
+        ),
+        ("/api/networks", json!({"name": "new", "data_center": default})),
+        ("/api/vnicprofiles", json!({"name": "new", "network": {"id": estate.things["network"]}})),
+        ("/api/networks/{network:id}/vnicprofiles", json!({"name": "another"})),
+        ("/api/hosts", json!({"name": "new", "address": "192.168.0.12", "root_password": "redhat", "cluster": default})),
+        ("/api/datacenters/{datacenter:id}/quotas", json!({"name": "new"})),
+        ("/api/storageconnections", json!({"type": "nfs", "address": "192.168.0.10", "path": "/data1"})),
+        (
+            "/api/storagedomains",
+            json!({"name": "new", "type": "data", "host": {"name": "h"},
+                   "storage": {"type": "nfs", "address": "192.168.0.10", "path": "/data2"}}),
+        ),
+        ("/api/roles", json!({"name": "new", "administrative": true, "permits": {"permit": [{"id": "1"}]}})),
+        ("/api/users", json!({"user_name": "new@internal", "domain": {"name": "internal"}})),
+        ("/api/groups", json!({"name": "new"})),
+        ("/api/tags", json!({"name": "new"})),
+        ("/api/jobs", json!({"description": "new"})),
+        ("/api/jobs/{job:id}/steps", json!({"type": "EXECUTING", "description": "new"})),
+        ("/api/events", json!({"description": "new", "severity": "normal", "origin": "outside", "custom_id": 1})),
+        ("/api/vms", json!({"name": "new", "cluster": default, "template": {"name": "Blank"}})),
+        ("/api/vms/{vm:id}/nics", json!({"name": "new"})),
+    ]
+}
+
+/// A document in which one argument, by its path, has another value, or none.
+fn with(document: &Value, path: &str, value: Option<Value>) -> Value {
+    let mut document = document.clone();
+    let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut at = &mut document;
+    for name in above.split('.').filter(|name| !name.is_empty()) {
+        if at[name].is_array() {
+            at = &mut at[name][0];
+        } else {
+            at = &mut at[name];
+        }
+    }
+    match value {
+        Some(value) => at[name.split('|').next().unwrap()] = value,
+        None => at.as_object_mut().map(|members| name.split('|').map(|name| members.remove(name)).count()).map_or((), drop),
+    }
+    document
+}
+
+/// What an argument must not be.
+fn spoilt(argument: &Argument) -> Vec<Value> {
+    let last = argument.path.rsplit('.').next().unwrap();
+    match argument.kind.as_str() {
+        // What is referred to is another test's, and what a file holds is as long as it is.
+        _ if last.starts_with("id") || last == "content" => Vec::new(),
+        "xs:boolean" => vec![json!("perhaps"), json!({"a": 1})],
+        "xs:string" if argument.value.contains('|') => vec![json!("nonsense"), json!({"a": 1})],
+        "xs:string" if argument.path == "name" => vec![json!("x".repeat(300)), json!("a/b\\c*"), json!({"a": 1}), json!("")],
+        "xs:string" => vec![json!("x".repeat(5_000)), json!({"a": 1})],
+        kind if ["xs:int", "xs:long", "xs:unsignedShort", "xs:unsignedInt"].contains(&kind) => {
+            vec![json!("abc"), json!(-5), json!(1.5), json!(9e30)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_something_new_is_named() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin().with("accept", "application/json");
+    let operations = operations(estate.engine.admin()).await;
+    let creations = creations(&estate);
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for (path, whole) in &creations {
+        let operation = operations.iter().find(|o| o.method == Method::POST && o.path == *path).expect(path);
+        let path = estate.fill(path).unwrap();
+        for argument in &operation.arguments {
+            let there = argument.path.split('.').try_fold(whole, |at, name| at.get(name.split('|').next().unwrap())).is_some();
+            let missing =
+                (argument.required && there && argument.path != TAKEN_FROM_HOSTS).then(|| with(whole, &argument.path, None));
+            let bad = spoilt(argument).into_iter().map(|value| with(whole, &argument.path, Some(value)));
+            for sent in bad.chain(missing) {
+                let answer = admin.post(&path, sent.to_string()).await;
+                asked += 1;
+                let refused = [400, 404, 409].contains(&answer.status.as_u16()) && answer.body.starts_with("{\"reason\":");
+                let plain = |text: &str| text.replace(['_', ' '], "").to_lowercase();
+                let named =
+                    argument.path.split('.').any(|part| plain(&answer.body).contains(&plain(part.split('|').next().unwrap())));
+                if !refused || !(named || answer.body.contains("is not a member of")) {
+                    wrong.push(format!("{path} {} {:.160}: {} {}", argument.path, sent.to_string(), answer.status, answer.body));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(60)]);
+    assert!(asked > 300, "{asked}");
+    assert_eq!(estate.head().await, before);
+    for (path, whole) in &creations {
+        let made = admin.post(&estate.fill(path).unwrap(), whole.to_string()).await;
+        assert!(made.status == StatusCode::CREATED, "{path} {whole}: {made:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_stays() {
+    let estate = Estate::new().await;
+    let before = estate.head().await;
+    let mut asked = 0;
+    for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.method == Method::PUT) {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        for body in [format!("<{} id=\"{NOBODY}\"/>", operation.root), format!("{{\"id\":\"{NOBODY}\"}}")] {
+            let answer = estate.engine.admin().put(&path, body.clone()).await;
+            let said = answer.body.contains("Attempt to set immutable field: id");
+            assert!(answer.status == StatusCode::CONFLICT && said, "{path} {body}: {answer:?}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 15, "{asked}");
     assert_eq!(estate.head().await, before);
 }
 
