@@ -1,5 +1,6 @@
 //! The evirt server as a library: the binary, the tests and the benchmarks all start it from here.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod directory;
@@ -9,5 +10,6 @@ pub mod hypervisor;
 pub mod log;
 pub mod reactors;
 pub mod server;
+pub mod sqlite;
 pub mod telemetry;
 pub mod tls;

@@ -21,13 +21,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
-use crate::engine::{Engine, Options, Request};
+use crate::engine::{Engine, Options, Request, Stores};
 use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
+use crate::log::Sealer;
 use crate::log::lock::EngineLock;
-use crate::log::{Sealer, SqliteLog};
 use crate::reactors::Reactors;
 use crate::{telemetry, tls};
 
@@ -58,7 +58,7 @@ pub struct Server {
     listeners: Vec<JoinHandle<io::Result<()>>>,
     tasks: JoinSet<()>,
     reactors: Reactors,
-    log: Arc<SqliteLog>,
+    stores: Stores,
     _lock: EngineLock,
 }
 
@@ -92,9 +92,9 @@ impl Server {
             None => Estate::builtin(),
         };
         let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
-        let log = Arc::new(SqliteLog::open(&settings.data).await?);
+        let stores = Stores::open(&settings.data).await?;
         let options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
-        let engine = Engine::start(log.clone(), driver.clone(), options).await?;
+        let engine = Engine::start(stores.clone(), driver.clone(), options).await?;
         let generated_password = match engine.world().position {
             0 => install(&engine, &settings).await?,
             _ => None,
@@ -127,7 +127,7 @@ impl Server {
             listeners,
             tasks,
             reactors,
-            log,
+            stores,
             _lock: lock,
         })
     }
@@ -145,7 +145,7 @@ impl Server {
         self.tasks.shutdown().await;
         drop(self.reactors);
         self.app.engine.shutdown().await;
-        self.log.close().await;
+        self.stores.close().await;
     }
 }
 

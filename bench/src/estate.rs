@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use evirt::directory::passwords;
-use evirt::engine::{Engine, Options, Outcome, Request};
+use evirt::engine::{Engine, Options, Outcome, Request, Stores};
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::simulator::Simulator;
-use evirt::log::SqliteLog;
 use evirt_domain::command::Decide;
 use evirt_domain::event::Event;
 use evirt_domain::host::*;
@@ -31,10 +30,10 @@ const HOST_MEMORY: i64 = 1 << 50;
 
 /// Opens a log with an engine that has no reactors: what hosts would report is submitted as commands.
 pub async fn open(data: &Path, snapshots: bool) -> Result<Engine> {
-    let log = Arc::new(SqliteLog::open(data).await?);
+    let stores = Stores::open(data).await?;
     let driver = Arc::new(Simulator::new(Estate::builtin(), None)?);
     let options = Options { snapshots: snapshots.then(|| data.to_owned()), ..Options::default() };
-    Engine::start(log, driver, options).await
+    Engine::start(stores, driver, options).await
 }
 
 async fn submit<C: Decide + 'static>(engine: &Engine, command: C) -> Result<Outcome> {
@@ -67,7 +66,7 @@ pub async fn build(data: &Path, vms: usize) -> Result<u64> {
     submit(&engine, ClearJobs).await?;
     let events = engine.world().position;
     engine.shutdown().await;
-    engine.log().close().await;
+    engine.stores().close().await;
     Ok(events)
 }
 

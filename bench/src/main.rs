@@ -94,7 +94,7 @@ async fn replay(data: &Path, events: u64) -> Result<()> {
     let rate = events as f64 / began.elapsed().as_secs_f64();
     say("replay", format!("{rate:.0} events/s"), "500000", rate >= 500_000.0);
     engine.abort();
-    engine.log().close().await;
+    engine.stores().close().await;
     drop(engine);
     let (start, engine) = time_to_first_answer(data).await?;
     say(&format!("start to first answer, {events} events"), format!("{start:.2?}"), "1 s", start < Duration::from_secs(1));

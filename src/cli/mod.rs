@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use evirt_domain::{Decide, World};
 
 use crate::config::DEFAULT_DATA;
-use crate::engine::{Engine, Options, Request};
+use crate::engine::{Engine, Options, Request, Stores, refold};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::SqliteLog;
@@ -73,10 +73,7 @@ impl Data {
 
     /// The World as the log has it now.
     async fn world(&self) -> Result<Arc<World>> {
-        let engine = idle_engine(self.read_only().await?, &self.data).await?;
-        let world = engine.world();
-        engine.abort();
-        Ok(world)
+        Ok(Arc::new(refold::world(&self.data, &self.read_only().await?).await?))
     }
 
     /// The right to write the log: refused, by name of the holder, where an engine runs.
@@ -88,10 +85,10 @@ impl Data {
 }
 
 /// An engine without reactors on a driver that nobody calls: it folds the log and takes commands.
-async fn idle_engine(log: Arc<SqliteLog>, data: &Path) -> Result<Engine> {
+async fn idle_engine(stores: Stores, data: &Path) -> Result<Engine> {
     let driver = Arc::new(Simulator::new(Estate::builtin(), None)?);
     let options = Options { snapshots: Some(data.to_path_buf()), ..Options::default() };
-    Engine::start(log, driver, options).await
+    Engine::start(stores, driver, options).await
 }
 
 /// Submits a command on a data directory that no engine uses.
@@ -99,14 +96,14 @@ async fn submit<C: Decide + 'static>(data: &Data, command: impl FnOnce(&World) -
     // No log is made where there is none.
     data.read_only().await?.close().await;
     let _lock = data.lock()?;
-    let log = Arc::new(SqliteLog::open(&data.data).await?);
-    let engine = idle_engine(log.clone(), &data.data).await?;
+    let stores = Stores::open(&data.data).await?;
+    let engine = idle_engine(stores.clone(), &data.data).await?;
     let submitted = match command(&engine.world()) {
         Ok(command) => engine.submit(&Request::system("command-line"), command).await.map_err(anyhow::Error::from),
         Err(error) => Err(error),
     };
     engine.shutdown().await;
-    log.close().await;
+    stores.close().await;
     submitted.map(|_| ExitCode::SUCCESS)
 }
 

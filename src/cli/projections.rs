@@ -5,15 +5,16 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, progress, table};
 use super::{Data, FAILURE, idle_engine};
+use crate::audit::{AuditEntry, AuditLog, AuditQuery};
+use crate::engine::Stores;
 use crate::engine::refold::{Computed, Refold, newest_snapshot};
-use crate::log::{AuditEntry, AuditQuery, EventLog, SqliteLog, snapshot};
+use crate::log::{EventLog, snapshot};
 
 /// How many entries of the audit log are read in one go.
 const PAGE: u64 = 1000;
@@ -74,13 +75,15 @@ impl List {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
         let kept = newest_snapshot(&self.data.data, &log).await;
-        let entries = log.audit_count(AuditQuery::default()).await?;
+        let audit = match AuditLog::open_read_only(&self.data.data).await? {
+            Some(audit) => {
+                format!("{} entries up to position {}", audit.count(AuditQuery::default()).await?, audit.position())
+            }
+            None => "none".to_owned(),
+        };
         let kept = kept.map_or_else(|| "no snapshot".to_owned(), |world| format!("snapshot at position {}", world.position));
-        let rows = [
-            vec!["world".to_owned(), kept],
-            vec!["audit".to_owned(), format!("{entries} entries")],
-            vec!["log".to_owned(), format!("{head} events")],
-        ];
+        let rows =
+            [vec!["world".to_owned(), kept], vec!["audit".to_owned(), audit], vec!["log".to_owned(), format!("{head} events")]];
         let mut output = Output::new();
         for line in table(&rows) {
             output.line(line)?;
@@ -94,21 +97,21 @@ impl Rebuild {
     async fn run(self) -> Result<ExitCode> {
         self.data.read_only().await?.close().await;
         let _lock = self.data.lock()?;
-        let log = Arc::new(SqliteLog::open(&self.data.data).await?);
+        let stores = Stores::open(&self.data.data).await?;
         let wanted = |projection| self.name.is_none_or(|name| name == projection);
         if wanted(Projection::World) {
-            rebuild_world(&self.data, &log).await?;
+            rebuild_world(&self.data, &stores).await?;
         }
         if wanted(Projection::Audit) {
-            rebuild_audit(&log).await?;
+            rebuild_audit(&stores).await?;
         }
-        log.close().await;
+        stores.close().await;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Without its snapshots the engine folds the whole log, and writes a new one when it stops.
-async fn rebuild_world(data: &Data, log: &Arc<SqliteLog>) -> Result<()> {
+async fn rebuild_world(data: &Data, stores: &Stores) -> Result<()> {
     let directory = data.data.join(snapshot::DIRECTORY_NAME);
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -116,25 +119,31 @@ async fn rebuild_world(data: &Data, log: &Arc<SqliteLog>) -> Result<()> {
         }
         _ => {}
     }
-    let engine = idle_engine(log.clone(), &data.data).await?;
+    let engine = idle_engine(stores.clone(), &data.data).await?;
     let position = engine.world().position;
     engine.shutdown().await;
     eprintln!("the world was folded up to position {position}");
     Ok(())
 }
 
-async fn rebuild_audit(log: &SqliteLog) -> Result<()> {
+async fn rebuild_audit(stores: &Stores) -> Result<()> {
+    let Stores { log, audit } = stores;
     let head = log.head().await?.position;
+    audit.clear().await?;
+    let writing = audit.clone();
+    let writer = tokio::spawn(async move { writing.write().await });
     let bar = progress(head, "audit");
     let (mut refold, mut written) = (Refold::default(), 0);
     loop {
-        let after = refold.world().position;
         let Some(entries) = refold.advance(log, head).await? else { break };
         let entries: Vec<_> = entries.into_iter().filter(|computed| !computed.left_out).map(|computed| computed.entry).collect();
         written += entries.len();
-        log.replace_audit(after, refold.world().position, entries).await?;
+        audit.room().await?;
+        audit.offer(entries, refold.world().position);
         bar.set_position(refold.world().position);
     }
+    audit.make_durable().await?;
+    writer.abort();
     bar.finish_and_clear();
     eprintln!("the audit log was written again: {written} entries");
     Ok(())
@@ -146,13 +155,20 @@ impl Check {
         let head = log.head().await?.position;
         let mut kept = newest_snapshot(&self.data.data, &log).await;
         let bar = progress(head, "checking");
-        let (mut refold, mut stored) = (Refold::default(), Stored { log: &log, read: 0, page: VecDeque::new() });
+        let audit = AuditLog::open_read_only(&self.data.data).await?;
+        let mut stored = audit.as_ref().map(|audit| Stored { audit, read: 0, page: VecDeque::new() });
+        // An engine that runs may be about to write what is behind.
+        let told = audit.as_ref().map_or(0, |audit| audit.position().min(head));
+        let mut refold = Refold::default();
         let (mut differences, mut entries) = (Vec::new(), 0);
         // The snapshot is compared on the way, at its own position.
         for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
-            while let Some(computed) = refold.advance(&log, until).await? {
+            while let Some(mut computed) = refold.advance(&log, until).await? {
+                computed.retain(|computed| computed.entry.id <= told);
                 entries += computed.iter().filter(|computed| !computed.left_out).count();
-                differences.extend(stored.compare(computed, refold.world().position).await?);
+                if let Some(stored) = &mut stored {
+                    differences.extend(stored.compare(computed, refold.world().position.min(told)).await?);
+                }
                 bar.set_position(refold.world().position);
             }
             if kept.take_if(|kept| kept.position == until).is_some_and(|kept| kept != *refold.world()) {
@@ -165,7 +181,9 @@ impl Check {
             output.line(difference)?;
         }
         if differences.is_empty() {
-            output.line(format_args!("{head} events lead to what is kept: {entries} entries of the audit log, and the world"))?;
+            output.line(format_args!(
+                "{head} events lead to what is kept: {entries} entries of the audit log, up to position {told}, and the world"
+            ))?;
         }
         output.flush()?;
         Ok(if differences.is_empty() { ExitCode::SUCCESS } else { FAILURE.into() })
@@ -174,7 +192,7 @@ impl Check {
 
 /// The audit log as it is kept, oldest entry first.
 struct Stored<'a> {
-    log: &'a SqliteLog,
+    audit: &'a AuditLog,
     /// The last id that was read.
     read: u64,
     page: VecDeque<AuditEntry>,
@@ -214,7 +232,7 @@ impl Stored<'_> {
     async fn next(&mut self, until: u64) -> Result<Option<AuditEntry>> {
         if self.page.is_empty() {
             let query = AuditQuery { after: Some(self.read), oldest_first: true, limit: PAGE, ..AuditQuery::default() };
-            self.page = self.log.audit(query).await?.into();
+            self.page = self.audit.find(query).await?.into();
             self.read = self.page.back().map_or(self.read, |entry| entry.id);
         }
         Ok(self.page.pop_front_if(|entry| entry.id <= until))

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::log::chain::Link;
 use crate::log::upcast::upcast;
-use crate::log::{AuditRow, Cause, NewRecord, Unavailable};
+use crate::log::{Cause, NewRecord, Unavailable};
 
 /// What the log calls the engine itself.
 const SYSTEM: &str = "system";
@@ -22,7 +22,7 @@ const USER: &str = "user:";
 static PRESENT: LazyLock<HashMap<&str, u32>> = LazyLock::new(|| Event::KINDS.iter().copied().collect());
 
 /// An event as it is appended.
-pub(super) fn record(recorded: &Recorded, audit: Option<AuditRow>) -> NewRecord {
+pub(super) fn record(recorded: &Recorded) -> NewRecord {
     NewRecord {
         stream: recorded.stream.to_string(),
         version: recorded.version,
@@ -36,7 +36,6 @@ pub(super) fn record(recorded: &Recorded, audit: Option<AuditRow>) -> NewRecord 
         correlation_id: recorded.correlation_id.clone(),
         causation: recorded.causation,
         payload: recorded.event.payload(),
-        audit,
     }
 }
 

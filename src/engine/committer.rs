@@ -25,10 +25,11 @@ use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{
-    Commit, MAX_BATCH, Options, Outcome, Published, Request, audit::Auditor, broken, codec, replay, snapshot, unavailable,
-};
-use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord, SqliteLog};
+use super::auditor::Auditor;
+use super::replay::{self, evolve_and_tell};
+use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
+use crate::audit::AuditEntry;
+use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord};
 
 /// A command that waits for its decision, and who waits for the answer.
 pub(super) struct Submission {
@@ -55,6 +56,8 @@ struct Gathered {
     commands: Vec<Decided>,
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
+    /// What the audit log says of them.
+    entries: Vec<AuditEntry>,
 }
 
 /// A batch on its way to the disk.
@@ -69,7 +72,7 @@ struct Appending {
 type Append = Pin<Box<dyn Future<Output = Result<Appended, AppendError>> + Send>>;
 
 pub(super) struct Committer {
-    log: Arc<SqliteLog>,
+    stores: Stores,
     published: Arc<Published>,
     options: Options,
     /// The newest decided World.
@@ -84,7 +87,7 @@ pub(super) struct Committer {
 
 impl Committer {
     pub fn new(
-        log: Arc<SqliteLog>,
+        stores: Stores,
         published: Arc<Published>,
         options: Options,
         last_recorded_at: Micros,
@@ -93,7 +96,7 @@ impl Committer {
     ) -> Self {
         let world = World::clone(&published.world.load());
         Self {
-            log,
+            stores,
             published,
             options,
             world,
@@ -109,7 +112,7 @@ impl Committer {
     /// Serves until it is told to stop; then it finishes what was submitted.
     pub async fn run(mut self, mut submissions: mpsc::Receiver<Submission>, mut stop: watch::Receiver<bool>) {
         loop {
-            self.begin_append(&mut submissions);
+            self.begin_append(&mut submissions).await;
             tokio::select! {
                 biased;
                 result = appended(&mut self.appending) => self.end_append(result).await,
@@ -161,6 +164,7 @@ impl Committer {
                     self.world = applied.world;
                     self.gathered.events.extend(applied.events);
                     self.gathered.records.extend(applied.records);
+                    self.gathered.entries.extend(applied.entries);
                 }
                 Decision::Accepted(count)
             }
@@ -179,9 +183,13 @@ impl Committer {
     }
 
     /// Sends what is gathered to the disk, with all that waits by now, unless a batch is on its way already.
-    fn begin_append(&mut self, submissions: &mut mpsc::Receiver<Submission>) {
+    async fn begin_append(&mut self, submissions: &mut mpsc::Receiver<Submission>) {
         if self.appending.is_some() || self.gathered.records.is_empty() {
             return;
+        }
+        if let Err(error) = self.stores.audit.room().await {
+            let gathered = std::mem::take(&mut self.gathered);
+            return self.refuse(gathered.commands, &unavailable(&error.detail));
         }
         while self.gathered.commands.len() < MAX_BATCH
             && let Ok(submission) = submissions.try_recv()
@@ -194,7 +202,7 @@ impl Committer {
             read: Vec::new(),
             expected_head: self.published.world.load().position,
         };
-        let log = self.log.clone();
+        let log = self.stores.log.clone();
         let append = Box::pin(async move { log.append(batch).await });
         self.appending = Some(Appending { gathered, world: Arc::new(self.world.clone()), append });
     }
@@ -204,7 +212,8 @@ impl Committer {
         let Some(Appending { gathered, world, .. }) = self.appending.take() else { return };
         match result {
             Ok(_) => {
-                let Gathered { commands, events, .. } = gathered;
+                let Gathered { commands, events, entries, .. } = gathered;
+                self.stores.audit.offer(entries, world.position);
                 self.publish(&world, &events);
                 self.answer(commands, events, &world);
             }
@@ -245,12 +254,14 @@ impl Committer {
     async fn catch_up(&mut self) -> Result<bool, crate::log::Unavailable> {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
-        let events = replay::events_after(&self.log, self.world.position).await?;
+        let events = replay::events_after(&self.stores.log, self.world.position).await?;
+        let mut entries = Vec::new();
         for event in &events {
-            self.world.evolve(event);
+            entries.extend(evolve_and_tell(&mut self.world, &mut self.auditor, event));
             self.last_recorded_at = self.last_recorded_at.max(event.recorded_at);
         }
         if !events.is_empty() {
+            self.stores.audit.offer(entries, self.world.position);
             self.publish(&Arc::new(self.world.clone()), &events);
         }
         Ok(!events.is_empty())
@@ -301,7 +312,7 @@ impl Committer {
         }
         let world = self.published.world.load_full();
         self.snapshot_at = world.position;
-        self.snapshot = Some(tokio::spawn(snapshot::write(data.clone(), self.log.clone(), world)));
+        self.snapshot = Some(tokio::spawn(snapshot::write(data.clone(), self.stores.clone(), world)));
     }
 }
 
@@ -310,12 +321,14 @@ struct Applied {
     world: World,
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
+    entries: Vec<AuditEntry>,
 }
 
 /// Puts events in their envelopes and folds them in, one by one.
 fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
-    let mut applied =
-        Applied { world: world.clone(), events: Vec::with_capacity(events.len()), records: Vec::with_capacity(events.len()) };
+    let count = events.len();
+    let (events_of, records, entries) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut applied = Applied { world: world.clone(), events: events_of, records, entries };
     for event in events {
         let stream = event.as_fold().stream();
         let recorded = Recorded {
@@ -328,9 +341,8 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
             causation,
             event,
         };
-        let before = applied.world.clone();
-        applied.world.evolve(&recorded);
-        applied.records.push(codec::record(&recorded, auditor.row(&before, &applied.world, &recorded)));
+        applied.entries.extend(evolve_and_tell(&mut applied.world, auditor, &recorded));
+        applied.records.push(codec::record(&recorded));
         applied.events.push(recorded);
     }
     applied

@@ -2,9 +2,9 @@
 //!
 //! `submit` hands a command to the committer (`committer`), which decides it, makes its events durable and publishes the World that they
 //! lead to. `world` gives the published World without a lock. `replay` and `snapshot` bring the World back at the start; `codec` stands
-//! between the domain's events and the log's records; `audit` asks the projections what the audit log says of an event.
+//! between the domain's events and the log's records; `auditor` asks the projections what the audit log says of an event.
 
-mod audit;
+mod auditor;
 mod codec;
 mod committer;
 pub mod refold;
@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -30,8 +30,9 @@ use evirt_domain::world::World;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
-use crate::log::SqliteLog;
+use crate::log::{SqliteLog, sqlite};
 
 use self::committer::{Committer, Submission};
 
@@ -65,6 +66,29 @@ pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
 
 /// What is to happen with each commit before its commands are answered: how read models stay ahead of the answers.
 pub type OnCommit = Arc<dyn Fn(&Commit) + Send + Sync>;
+
+/// What an engine keeps in a data directory: the event log, and the audit log that is computed from it.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Stores {
+    pub log: Arc<SqliteLog>,
+    pub audit: Arc<AuditLog>,
+}
+
+impl Stores {
+    /// Opens them, and makes them where there are none. Who calls it holds the directory's `EngineLock`.
+    pub async fn open(data: &Path) -> Result<Self, sqlite::OpenError> {
+        let log = Arc::new(SqliteLog::open(data).await?);
+        let audit = Arc::new(AuditLog::open(data, &log).await?);
+        Ok(Self { log, audit })
+    }
+
+    /// Closes them, when their engine has stopped.
+    pub async fn close(&self) {
+        self.audit.close().await;
+        self.log.close().await;
+    }
+}
 
 /// What an engine may be given.
 #[derive(Clone)]
@@ -147,12 +171,14 @@ pub struct Commit {
 pub struct Engine(Arc<Shared>);
 
 struct Shared {
-    log: Arc<SqliteLog>,
+    stores: Stores,
     driver: Arc<dyn Hypervisor>,
     queue: mpsc::Sender<Submission>,
     published: Arc<Published>,
     stop: watch::Sender<bool>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    /// Writes the audit log.
+    writer: JoinHandle<()>,
 }
 
 /// What the committer publishes and everybody reads.
@@ -176,18 +202,23 @@ impl Drop for Shared {
         if let Some(task) = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
+        self.writer.abort();
     }
 }
 
 impl Engine {
     /// Brings the World back from the newest snapshot that fits the log and the events behind it, and begins to take commands.
-    pub async fn start(log: Arc<SqliteLog>, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
+    pub async fn start(stores: Stores, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
+        let Stores { log, audit } = &stores;
         let world = match &options.snapshots {
-            Some(data) => snapshot::newest(data, &log).await.unwrap_or_default(),
+            // The audit log is told of events on the Worlds that they happened in, so a later one will not do.
+            Some(data) => snapshot::newest(data, log, audit.position()).await.unwrap_or_default(),
             None => World::default(),
         };
         let snapshot_at = world.position;
-        let replayed = replay::replay(&log, world).await.context("replaying the event log")?;
+        let writing = audit.clone();
+        let writer = tokio::spawn(async move { writing.write().await });
+        let replayed = replay::replay(log, world, Some(audit)).await.context("replaying the event log")?;
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
             head: watch::Sender::new(world.position),
@@ -198,11 +229,10 @@ impl Engine {
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
-        let last = replayed.last_recorded_at;
-        let auditor = audit::Auditor::remember(&log, last).await.context("reading the audit log")?;
-        let committer = Committer::new(log.clone(), published.clone(), options, last, auditor, snapshot_at);
-        let committer = tokio::spawn(committer.run(submissions, stop.subscribe()));
-        Ok(Engine(Arc::new(Shared { log, driver, queue, published, stop, committer: Mutex::new(Some(committer)) })))
+        let (last, auditor) = (replayed.last_recorded_at, replayed.auditor);
+        let committer = Committer::new(stores.clone(), published.clone(), options, last, auditor, snapshot_at);
+        let committer = Mutex::new(Some(tokio::spawn(committer.run(submissions, stop.subscribe()))));
+        Ok(Engine(Arc::new(Shared { stores, driver, queue, published, stop, committer, writer })))
     }
 
     /// The World as it is durable now.
@@ -260,9 +290,19 @@ impl Engine {
         }
     }
 
+    /// What it keeps.
+    pub fn stores(&self) -> &Stores {
+        &self.0.stores
+    }
+
     /// The log.
     pub fn log(&self) -> &Arc<SqliteLog> {
-        &self.0.log
+        &self.0.stores.log
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Arc<AuditLog> {
+        &self.0.stores.audit
     }
 
     /// The hypervisor driver.
@@ -304,6 +344,10 @@ impl Engine {
         {
             tracing::error!(%error, "the committer has broken off");
         }
+        if let Err(error) = self.audit().make_durable().await {
+            tracing::error!(%error, "the audit log lacks entries, which the next start computes again");
+        }
+        self.0.writer.abort();
     }
 
     /// Stops at once, as a crash would: commands that are not durable yet are lost.
@@ -311,6 +355,7 @@ impl Engine {
         if let Some(task) = self.0.committer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
+        self.0.writer.abort();
     }
 }
 

@@ -1,15 +1,18 @@
 //! Folding the log once more, beside the engine: how what was computed from it is computed again, or compared.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use evirt_domain::ids::Position;
 use evirt_domain::world::World;
-use evirt_projections::audit;
+use evirt_projections::audit as facts;
 
-use super::audit::Auditor;
+use super::auditor::Auditor;
 use super::codec::Decoder;
+use super::replay::replay;
 use super::snapshot;
-use crate::log::{AuditEntry, EventLog, SqliteLog};
+use crate::audit::AuditEntry;
+use crate::log::{EventLog, SqliteLog};
 
 /// How many records are read at once.
 const CHUNK: u64 = 8_192;
@@ -58,12 +61,10 @@ impl Refold {
             let recorded = self.decoder.event(&record.link)?;
             let before = self.world.clone();
             self.world.evolve(&recorded);
-            let told = self.auditor.row(&before, &self.world, &recorded);
+            let told = self.auditor.entry(&before, &self.world, &recorded);
             let left_out = told.is_none();
-            if let Some(row) = told.or_else(|| Auditor::default().row(&before, &self.world, &recorded)) {
-                let repeatable = audit::entry(&before, &self.world, &recorded).is_some_and(|entry| entry.flood_key.is_some());
-                let (id, recorded_at) = (recorded.position, recorded.recorded_at);
-                let entry = AuditEntry { id, recorded_at, correlation_id: recorded.correlation_id, row };
+            if let Some(entry) = told.or_else(|| Auditor::default().entry(&before, &self.world, &recorded)) {
+                let repeatable = facts::entry(&before, &self.world, &recorded).is_some_and(|entry| entry.flood_key.is_some());
                 entries.push(Computed { entry, left_out, repeatable });
             }
         }
@@ -73,5 +74,11 @@ impl Refold {
 
 /// The World of the newest snapshot in a directory that is whole and fits the log.
 pub async fn newest_snapshot(directory: &Path, log: &SqliteLog) -> Option<World> {
-    snapshot::newest(directory, log).await
+    snapshot::newest(directory, log, Position::MAX).await
+}
+
+/// The World that the log leads to by now, without an engine.
+pub async fn world(directory: &Path, log: &Arc<SqliteLog>) -> anyhow::Result<World> {
+    let from = newest_snapshot(directory, log).await.unwrap_or_default();
+    Ok(replay(log, from, None).await?.world)
 }

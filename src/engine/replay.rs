@@ -7,7 +7,9 @@ use evirt_domain::ids::{Micros, Position};
 use evirt_domain::world::World;
 use tokio::sync::mpsc;
 
+use super::auditor::Auditor;
 use super::codec::Decoder;
+use crate::audit::{AuditEntry, AuditLog};
 use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
 
 /// How many chunks of events may wait to be folded.
@@ -17,13 +19,19 @@ const AHEAD: usize = 4;
 pub(super) struct Replayed {
     /// It.
     pub world: World,
+    /// What remembers the newest entries of the audit log.
+    pub auditor: Auditor,
     /// When the last event was recorded.
     pub last_recorded_at: Micros,
 }
 
-/// Folds all events behind a World's position into it.
-pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World) -> anyhow::Result<Replayed> {
+/// Folds all events behind a World's position into it. An audit log that is given is told what it has not reached.
+pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option<&Arc<AuditLog>>) -> anyhow::Result<Replayed> {
     let from = world.position;
+    let mut auditor = match audit {
+        Some(audit) => Auditor::remember(audit).await?,
+        None => Auditor::default(),
+    };
     let head = log.head().await?.position;
     anyhow::ensure!(from <= head, "the log ends at {head}, before the World at {from}");
     let last = log.read(head.saturating_sub(1), 1).await?.first().map_or(0, |record| record.recorded_at);
@@ -39,19 +47,35 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World) -> anyhow::Re
         }
         Ok(())
     });
-    let folding = tokio::task::spawn_blocking(move || {
+    let (audit, told) = (audit.cloned(), audit.map_or(Position::MAX, |audit| audit.position()));
+    let room = tokio::runtime::Handle::current();
+    let folding = tokio::task::spawn_blocking(move || -> Result<(World, Auditor), Unavailable> {
         while let Some(events) = decoded.blocking_recv() {
-            events.iter().for_each(|event| world.evolve(event));
+            let known = events.partition_point(|event| event.position <= told);
+            let (known, new) = events.split_at(known);
+            known.iter().for_each(|event| world.evolve(event));
+            if let (Some(audit), Some(last)) = (&audit, new.last()) {
+                let entries = new.iter().filter_map(|event| evolve_and_tell(&mut world, &mut auditor, event)).collect();
+                room.block_on(audit.room())?;
+                audit.offer(entries, last.position);
+            }
         }
-        world
+        Ok((world, auditor))
     });
     decoding.await??;
-    let world = folding.await?;
+    let (world, auditor) = folding.await??;
     anyhow::ensure!(world.position == head, "the log ends at {head}, but its records at {}", world.position);
     if head > from {
         tracing::info!(from, to = head, "the log was replayed");
     }
-    Ok(Replayed { world, last_recorded_at: last })
+    Ok(Replayed { world, auditor, last_recorded_at: last })
+}
+
+/// Folds an event in; gives what the audit log says of it.
+pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded) -> Option<AuditEntry> {
+    let before = world.clone();
+    world.evolve(event);
+    auditor.entry(&before, world, event)
 }
 
 /// The events behind a position, for catching up while the engine runs.

@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use evirt_domain::event::Event;
+use evirt_domain::ids::Position;
 use evirt_domain::world::World;
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
+use super::Stores;
 use crate::log::{EventLog, Snapshot, Snapshots, SqliteLog};
 
 /// What the World's snapshots are called.
 const NAME: &str = "world";
 
-/// The newest World that was written down by these rules, whole, and of this log.
-pub(super) async fn newest(data: &Path, log: &SqliteLog) -> Option<World> {
-    let mut until = u64::MAX;
+/// The newest World up to a position that was written down by these rules, whole, and of this log.
+pub(super) async fn newest(data: &Path, log: &SqliteLog, mut until: Position) -> Option<World> {
     while let Some(snapshot) = latest(data.to_owned(), until).await {
         until = snapshot.position.checked_sub(1)?;
         match read(&snapshot, log).await {
@@ -45,14 +46,16 @@ async fn read(snapshot: &Snapshot, log: &SqliteLog) -> anyhow::Result<World> {
 }
 
 /// Writes a World down. What goes wrong is told and changes nothing: the next start takes longer.
-pub(super) async fn write(data: PathBuf, log: Arc<SqliteLog>, world: Arc<World>) {
-    if let Err(error) = try_write(data, &log, world).await {
+pub(super) async fn write(data: PathBuf, stores: Stores, world: Arc<World>) {
+    if let Err(error) = try_write(data, &stores, world).await {
         tracing::warn!(error = format!("{error:#}"), "a snapshot of the World could not be written");
     }
 }
 
-async fn try_write(data: PathBuf, log: &SqliteLog, world: Arc<World>) -> anyhow::Result<()> {
-    let hash = log.hash_at(world.position).await?.context("the log has no such position")?;
+async fn try_write(data: PathBuf, stores: &Stores, world: Arc<World>) -> anyhow::Result<()> {
+    // A start goes on from a World that the audit log has reached.
+    stores.audit.make_durable().await?;
+    let hash = stores.log.hash_at(world.position).await?.context("the log has no such position")?;
     tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
         world.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())?;

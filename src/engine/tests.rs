@@ -17,10 +17,11 @@ use evirt_domain::world::NameKind;
 use sqlx::{ConnectOptions, Executor};
 
 use super::*;
+use crate::audit::AuditQuery;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
-use crate::log::{AuditQuery, EventLog, Sealer, sqlite};
+use crate::log::{EventLog, Sealer, sqlite};
 use crate::reactors::{Pace, Reactors, host_facts};
 
 /// How much faster than in truth the simulated estate lives.
@@ -93,7 +94,7 @@ impl Lab {
         self.reactors = None;
         self.engine.abort();
         // A process that has ended holds no lock of the file.
-        self.engine.log().close().await;
+        self.engine.stores().close().await;
         self.engine = start(self.data.path(), self.driver.clone(), Options::default()).await;
     }
 
@@ -138,8 +139,8 @@ impl Lab {
 }
 
 async fn start(data: &Path, driver: Arc<Simulator>, options: Options) -> Engine {
-    let log = Arc::new(SqliteLog::open(data).await.unwrap());
-    Engine::start(log, driver, options).await.unwrap()
+    let stores = Stores::open(data).await.unwrap();
+    Engine::start(stores, driver, options).await.unwrap()
 }
 
 fn request() -> Request {
@@ -258,11 +259,46 @@ async fn a_snapshot_leads_to_the_same_world() {
     }
     engine.shutdown().await;
     let world = engine.world();
-    assert_eq!(snapshot::newest(data, engine.log()).await.as_ref(), Some(&*world));
+    assert_eq!(snapshot::newest(data, engine.log(), u64::MAX).await.as_ref(), Some(&*world));
     assert_eq!(*start(data, lab.driver.clone(), options).await.world(), *world);
     // Of another log nothing is taken.
     let other = Lab::new().await;
-    assert!(snapshot::newest(data, other.engine.log()).await.is_none());
+    assert!(snapshot::newest(data, other.engine.log(), u64::MAX).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_audit_log_lacks_is_computed_at_the_next_start() {
+    let lab = Lab::new().await;
+    let data = lab.data.path();
+    let options = Options { snapshots: Some(data.to_owned()), snapshot_every: 1, ..Options::default() };
+    let all = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+    let mut told = lab.engine.audit().find(all).await.unwrap();
+    lab.engine.shutdown().await;
+    for n in 0..10 {
+        let engine = start(data, lab.driver.clone(), options.clone()).await;
+        assert_eq!(engine.audit().find(all).await.unwrap(), told);
+        let named = |m| cluster(format!("c{n}-{m}"));
+        let answers: Vec<_> = (0..20).map(|m| engine.submit(&request(), named(m))).collect();
+        for answer in answers {
+            answer.await.unwrap();
+        }
+        told = engine.audit().find(all).await.unwrap();
+        engine.submit(&request(), named(20)).await.unwrap();
+        match n % 3 {
+            0 => engine.shutdown().await,
+            _ => engine.abort(),
+        }
+        engine.stores().close().await;
+        if n % 3 == 2 {
+            std::fs::remove_file(data.join(crate::audit::FILE_NAME)).unwrap();
+        }
+        let last = AuditQuery { offset: 1, ..all };
+        let engine = start(data, lab.driver.clone(), Options { snapshots: None, ..options.clone() }).await;
+        assert_eq!(engine.audit().find(last).await.unwrap(), told);
+        told = engine.audit().find(all).await.unwrap();
+        engine.abort();
+        engine.stores().close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,7 +328,7 @@ async fn a_vm_is_started_and_stopped() {
     let job = lab.start_vm(vm).await;
     assert_eq!(soon(lab.engine.settle(job)).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Up).await;
-    let told = lab.engine.log().audit(AuditQuery::newest(100)).await.unwrap();
+    let told = lab.engine.audit().find(AuditQuery::newest(100)).await.unwrap();
     assert_eq!(told[0].row.references.vm, Some(vm.0));
     let stopped = lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
     assert_eq!(soon(lab.engine.settle(opened(&stopped))).await, Some(JobStatus::Finished));
@@ -434,68 +470,4 @@ async fn vms_move_as_the_policy_wants_it_and_not_to_and_fro() {
     now += Duration::from_secs(60);
     balance.round(&lab.engine, &load(1, 15), now).await;
     assert_eq!(settled().await, (0, 2), "nobody goes to an empty host");
-}
-
-/// How fast the log is folded and how fast commands are committed; run with `--release -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn measure() {
-    let lab = Lab::new().await;
-    let mut events = 0;
-    let began = std::time::Instant::now();
-    while events < 200_000 {
-        let answers: Vec<_> = (0..5_000)
-            .map(|n| {
-                let changes = VmPatch { name: Some(format!("vm{}", events + n)), ..VmPatch::default() };
-                lab.engine
-                    .submit(&request(), CreateVm { cluster: DEFAULT_CLUSTER, template: evirt_domain::template::BLANK, changes })
-            })
-            .collect();
-        for answer in answers {
-            events += answer.await.unwrap().events.len() as u64;
-        }
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    println!("{events} events committed in {seconds:.2} s: {:.0} a second", events as f64 / seconds);
-    let data = lab.data.path().to_owned();
-    let options = Options { snapshots: Some(data.clone()), ..Options::default() };
-    lab.engine.shutdown().await;
-    stages(lab.engine.log(), events).await;
-    for what in ["folding all", "from a snapshot"] {
-        let began = std::time::Instant::now();
-        let engine = start(&data, lab.driver.clone(), options.clone()).await;
-        let seconds = began.elapsed().as_secs_f64();
-        println!("{what}: {seconds:.2} s, {:.0} events a second", events as f64 / seconds);
-        engine.shutdown().await;
-    }
-}
-
-/// How long each stage of a replay takes by itself.
-async fn stages(log: &Arc<SqliteLog>, events: u64) {
-    let say = |what: &str, began: std::time::Instant| {
-        println!("  {what}: {:.2} microseconds an event", began.elapsed().as_secs_f64() * 1e6 / events as f64);
-    };
-    let began = std::time::Instant::now();
-    let mut replay = crate::log::Replay::start(log.clone(), 0, log.head().await.unwrap().position);
-    let mut chunks = Vec::new();
-    while let Some(chunk) = replay.next().await {
-        chunks.push(chunk.unwrap());
-    }
-    say("reading", began);
-    let began = std::time::Instant::now();
-    let mut decoder = codec::Decoder::default();
-    let decoded: Vec<Recorded> =
-        chunks.iter().flat_map(|chunk| chunk.records()).map(|record| decoder.event(&record.link).unwrap()).collect();
-    say("decoding", began);
-    let began = std::time::Instant::now();
-    let mut world = World::default();
-    decoded.iter().for_each(|event| world.evolve(event));
-    say("folding", began);
-    let began = std::time::Instant::now();
-    let bytes = rmp_serde::to_vec_named(&world).unwrap();
-    println!("  the World has {} MiB", bytes.len() >> 20);
-    say("writing a snapshot", began);
-    let began = std::time::Instant::now();
-    let _: World = rmp_serde::from_slice(&bytes).unwrap();
-    say("reading a snapshot, not in human-readable form", began);
 }

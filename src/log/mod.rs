@@ -1,10 +1,9 @@
-//! The event log: raw records in commit order, chained by hashes, with the audit log beside them.
+//! The event log: raw records in commit order, chained by hashes.
 //!
 //! The log knows nothing of the domain: a payload is text to it. What is read of it is upcast (`upcast`) and decoded by the engine.
 //! `EventLog` is what a store must do; `sqlite` is the embedded store. The trait is object-safe (`Arc<dyn EventLog>`): its futures are
 //! boxed, which costs one allocation for a batch or a chunk and none for a record.
 
-pub mod audit;
 pub mod chain;
 pub mod chunk;
 pub mod lock;
@@ -21,7 +20,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub use audit::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
 pub use chain::{GENESIS, Hash};
 pub use chunk::{Chunk, RecordRef};
 pub use lock::EngineLock;
@@ -55,8 +53,6 @@ pub struct NewRecord {
     pub causation: Option<u64>,
     /// The event as JSON.
     pub payload: String,
-    /// What the audit log says of it.
-    pub audit: Option<AuditRow>,
 }
 
 /// An event as the log keeps it.
@@ -129,7 +125,7 @@ pub enum Cause {
 
 /// The store cannot serve just now. It may later: every call tries anew.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event log is unavailable ({cause:?}): {detail}")]
+#[error("the store is unavailable ({cause:?}): {detail}")]
 pub struct Unavailable {
     /// The kind of trouble.
     pub cause: Cause,
@@ -181,18 +177,6 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
 
     /// The hash of the record at a position, if there is one; position 0 has `GENESIS`.
     fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>>;
-
-    /// The entry of the audit log with an id.
-    fn audit_entry(&self, id: u64) -> Pending<'_, Result<Option<AuditEntry>, Unavailable>>;
-
-    /// A page of the audit log.
-    fn audit(&self, query: AuditQuery) -> Pending<'_, Result<Vec<AuditEntry>, Unavailable>>;
-
-    /// How many entries a query has, whatever its limit and offset.
-    fn audit_count(&self, query: AuditQuery) -> Pending<'_, Result<u64, Unavailable>>;
-
-    /// Replaces the rows of the audit log for the positions after `after` up to and including `until`: how the audit log is computed again.
-    fn replace_audit(&self, after: u64, until: u64, entries: Vec<AuditEntry>) -> Pending<'_, Result<(), Unavailable>>;
 }
 
 #[cfg(test)]
@@ -203,14 +187,6 @@ pub(crate) mod fixtures {
 
     pub fn record(position: u64) -> NewRecord {
         let vm = Uuid::from_u128(u128::from(position % 10));
-        let audit = AuditRow {
-            code: 153,
-            severity: if position.is_multiple_of(4) { Severity::Error } else { Severity::Normal },
-            message: format!("VM vm{} started on Host host1", position % 10),
-            references: AuditReferences { vm: Some(vm), ..AuditReferences::default() },
-            origin: "oVirt".into(),
-            ..AuditRow::default()
-        };
         NewRecord {
             stream: format!("vm-{vm}"),
             version: position.div_ceil(10),
@@ -221,7 +197,6 @@ pub(crate) mod fixtures {
             correlation_id: format!("request {position}").into(),
             causation: position.is_multiple_of(3).then(|| position - 1),
             payload: format!(r#"{{"vm":"{vm}","name":"Müller {position}","host":"{}"}}"#, Uuid::from_u128(9)),
-            audit: position.is_multiple_of(2).then_some(audit),
         }
     }
 

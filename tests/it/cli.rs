@@ -87,7 +87,7 @@ async fn projections_are_checked_and_rebuilt() {
         .while_stopped(|data| {
             let listed = succeeds(&evirt(data, &["projections", "list"]));
             assert!(listed.contains("snapshot at position"), "{listed}");
-            falsified = Some(data.join("events.db"));
+            falsified = Some(data.join("audit.db"));
         })
         .await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(falsified.unwrap());

@@ -54,7 +54,7 @@ impl Lab {
 
     /// What is refused: with this status, a fault that has the word, and no event.
     async fn refused(&self, method: Method, path: &str, body: &str, status: u16, word: &str) {
-        // What was asked for before has to have come to its end.
+        // What was accepted before goes on, and is told.
         self.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
         let before = self.head();
         let answer = self.admin.ask(method, path, Some(body.to_owned())).await;

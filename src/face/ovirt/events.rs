@@ -21,7 +21,8 @@ use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
-use crate::log::{AuditEntry, AuditFilter, AuditQuery, EventLog, Reference, SqliteLog, Unavailable};
+use crate::audit::{AuditEntry, AuditFilter, AuditLog, AuditQuery, Reference};
+use crate::log::Unavailable;
 
 routes! { ROUTES:
     "events" => GET list, POST add;
@@ -87,7 +88,7 @@ fn origin(entry: &AuditEntry) -> &str {
 /// In the order of the log, whole pages and searches for a code or for what entries concern are index seeks; others walk
 /// the log in batches until the page is full. Any other order has to look at all that match.
 pub async fn find(
-    log: &SqliteLog,
+    log: &AuditLog,
     world: &World,
     plan: &Plan,
     from: Option<u64>,
@@ -117,7 +118,7 @@ pub async fn find(
             offset: page.start as u64,
             ..AuditQuery::default()
         };
-        return log.audit(query).await;
+        return log.find(query).await;
     }
     let mut found = walk(log, world, plan, from, oldest_first, page.end).await?;
     found.drain(..page.start.min(found.len()));
@@ -137,7 +138,7 @@ fn log_order(plan: &Plan) -> Option<Direction> {
 
 /// The first entries that match, no more than are wanted.
 async fn walk(
-    log: &SqliteLog,
+    log: &AuditLog,
     world: &World,
     plan: &Plan,
     from: Option<u64>,
@@ -153,7 +154,7 @@ async fn walk(
     };
     let mut found = Vec::new();
     loop {
-        let batch = log.audit(query).await?;
+        let batch = log.find(query).await?;
         let view = View::new(world, 0);
         let last = batch.last().map(|entry| entry.id);
         let more = batch.len() as u64 == BATCH;
@@ -244,7 +245,7 @@ async fn list(call: Arc<Call>) -> Handled {
     let from = call.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
     let from = from.map_err(|_| call.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
     let page = Page::of(call.max()?);
-    let found = find(call.engine().log(), &call.world, &plan, from, page.max).await;
+    let found = find(call.engine().audit(), &call.world, &plan, from, page.max).await;
     let found = found.map_err(|error| unavailable(&call, &error))?;
     listed(&call, &EVENT, found.iter().map(|entry| view(&call.world, call.base, entry)))
 }
@@ -252,7 +253,7 @@ async fn list(call: Arc<Call>) -> Handled {
 /// The entry of an id, unless it is hidden.
 async fn entry(call: &Call, world: &World, id: Option<u64>) -> Result<AuditEntry, Answer> {
     let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
-    let entry = call.engine().log().audit_entry(id).await.map_err(|error| unavailable(call, &error))?;
+    let entry = call.engine().audit().entry(id).await.map_err(|error| unavailable(call, &error))?;
     call.found(entry.filter(|entry| is_shown(world, entry)), 1)
 }
 

@@ -9,9 +9,9 @@ use evirt_projections::inventory::{About, AuditRecord, Events, HostLive, Live, V
 use super::answer::Answer;
 use super::representation::Fault;
 use super::request::Call;
+use crate::audit::AuditQuery;
 use crate::engine::Engine;
 use crate::hypervisor::NicStatistics;
-use crate::log::{AuditQuery, EventLog};
 
 /// How many entries of the audit log, the newest, a search for something else may refer to.
 pub const MAX_EVENTS_SEARCHED: u64 = 20_000;
@@ -66,7 +66,7 @@ pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
     if call.method != Method::GET || call.segment(0) == "events" || !search.contains("event") || !call.visible().is_everything() {
         return Ok(None);
     }
-    let entries = call.engine().log().audit(AuditQuery::newest(MAX_EVENTS_SEARCHED)).await;
+    let entries = call.engine().audit().find(AuditQuery::newest(MAX_EVENTS_SEARCHED)).await;
     let entries = entries.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
     let mut told: BTreeMap<About, Vec<AuditRecord>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| super::events::is_shown(&call.world, entry)) {

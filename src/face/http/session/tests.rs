@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::directory::{Directory, passwords};
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, Options, Stores};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::{Sealer, SqliteLog};
+use crate::log::Sealer;
 
 const BASIC: &str = "admin@internal:secret";
 
@@ -30,9 +30,9 @@ struct Seen {
 impl Site {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let log = Arc::new(SqliteLog::open(data.path()).await.unwrap());
+        let stores = Stores::open(data.path()).await.unwrap();
         let driver = Arc::new(Simulator::new(Estate::builtin(), None).unwrap());
-        let engine = Engine::start(log, driver, Options::default()).await.unwrap();
+        let engine = Engine::start(stores, driver, Options::default()).await.unwrap();
         let admin_password = passwords::hash("secret").await;
         engine.submit(&Request::system("test"), Install { admin_password }).await.unwrap();
         Self { app: App::new(engine, Arc::new(Sealer::open(data.path()).unwrap()), Directory::default()), _data: data }

@@ -1,4 +1,4 @@
-//! The audit log's rows and the questions that can be asked of them.
+//! What the audit log holds, and the questions that can be asked of it.
 
 use std::sync::Arc;
 

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use evirt_domain::event::Recorded;
 use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
-use evirt_projections::audit::{self, FloodKey};
+use evirt_projections::audit::{self as facts, FloodKey};
 use evirt_projections::inventory::OWN_ORIGIN;
 
-use crate::log::{AuditQuery, AuditReferences, AuditRow, EventLog, Severity, SqliteLog, Unavailable};
+use crate::audit::{AuditEntry, AuditLog, AuditQuery, AuditReferences, AuditRow, Severity};
+use crate::log::Unavailable;
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
 const MAX_REMEMBERED: usize = 10_000;
@@ -20,12 +21,13 @@ pub(super) struct Auditor {
 }
 
 impl Auditor {
-    /// One that remembers what the log was told last, up to a time.
-    pub async fn remember(log: &SqliteLog, until: Micros) -> Result<Self, Unavailable> {
-        let longest = audit::FACTS.iter().map(|fact| fact.flood_seconds).max().unwrap_or(0);
-        let since = until.saturating_sub(Micros::from(longest) * 1_000_000);
+    /// One that remembers what the audit log was told last.
+    pub async fn remember(audit: &AuditLog) -> Result<Self, Unavailable> {
+        let longest = facts::FACTS.iter().map(|fact| fact.flood_seconds).max().unwrap_or(0);
         // Newest first, by position: a condition on the time would have all entries of that time sorted, and there may be many.
-        let newest = log.audit(AuditQuery::newest(MAX_REMEMBERED as u64)).await?;
+        let newest = audit.find(AuditQuery::newest(MAX_REMEMBERED as u64)).await?;
+        let last = newest.first().map_or(0, |entry| entry.recorded_at);
+        let since = last.saturating_sub(Micros::from(longest) * 1_000_000);
         let mut told = HashMap::new();
         for entry in newest.into_iter().take_while(|entry| entry.recorded_at >= since) {
             let of = entry.row.references;
@@ -38,9 +40,9 @@ impl Auditor {
         Ok(Self { told })
     }
 
-    /// The row of the audit log for an event, where it has one.
-    pub fn row(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRow> {
-        let entry = audit::entry(before, after, recorded)?;
+    /// The entry of the audit log for an event, where it has one.
+    pub fn entry(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditEntry> {
+        let entry = facts::entry(before, after, recorded)?;
         if let Some(key) = entry.flood_key {
             let now = recorded.recorded_at;
             if self.told.get(&key).is_some_and(|last| too_soon(&key, *last, now)) {
@@ -51,13 +53,13 @@ impl Auditor {
             }
             self.told.insert(key, now);
         }
-        Some(AuditRow {
+        let row = AuditRow {
             code: entry.code,
             severity: match entry.severity {
-                audit::Severity::Normal => Severity::Normal,
-                audit::Severity::Warning => Severity::Warning,
-                audit::Severity::Error => Severity::Error,
-                audit::Severity::Alert => Severity::Alert,
+                facts::Severity::Normal => Severity::Normal,
+                facts::Severity::Warning => Severity::Warning,
+                facts::Severity::Error => Severity::Error,
+                facts::Severity::Alert => Severity::Alert,
             },
             message: entry.message,
             references: AuditReferences {
@@ -72,7 +74,9 @@ impl Auditor {
             origin: if entry.origin.is_empty() { OWN_ORIGIN.into() } else { entry.origin },
             custom_id: entry.custom_id,
             flood_rate: entry.flood_rate,
-        })
+        };
+        let correlation_id = recorded.correlation_id.clone();
+        Some(AuditEntry { id: recorded.position, recorded_at: recorded.recorded_at, correlation_id, row })
     }
 
     /// Forgets what was told: an append has failed, and nobody knows which of it.

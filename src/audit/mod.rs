@@ -1,0 +1,227 @@
+//! The audit log, which the API calls events: what each event says to people, indexed for their questions.
+//!
+//! It is a read model that is persisted beside the log, and may be deleted at any time. The engine offers the entries of each commit when
+//! its events are durable, before its commands are answered; a writer gathers them for a moment and writes them together, so that nobody's
+//! command waits for eleven indexes. Who reads has the rest written first and so sees every entry that was offered before. What a crash
+//! leaves unwritten is computed from the log at the next start.
+
+mod entry;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::mem::take;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use self::store::Store;
+use crate::log::{EventLog, SqliteLog, Unavailable};
+
+pub use entry::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+pub use store::FILE_NAME;
+
+/// How long the writer gathers entries, unless somebody wants to read them.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How many entries are gathered at the most before they are written.
+const MAX_GATHERED: usize = 4_096;
+
+/// How many entries may wait for the writer before commits wait for it, too.
+pub const MAX_WAITING: usize = 65_536;
+
+/// How long the writer waits after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The audit log of a data directory.
+#[derive(Debug)]
+pub struct AuditLog {
+    store: Store,
+    waiting: Mutex<Waiting>,
+    /// How many entries wait or are being written.
+    backlog: AtomicUsize,
+    /// Something waits.
+    offered: Notify,
+    /// Somebody waits for it.
+    hurry: Notify,
+    written: watch::Sender<Written>,
+}
+
+/// What was offered and is not being written yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    entries: Vec<AuditEntry>,
+    /// Up to where it was offered.
+    position: u64,
+    /// The last entry that was offered.
+    last_entry: u64,
+}
+
+/// How far the store is.
+#[derive(Clone, Debug)]
+struct Written {
+    position: u64,
+    /// Why it does not get on.
+    trouble: Option<Unavailable>,
+}
+
+impl AuditLog {
+    /// Opens the audit log of an event log. Where there is none that fits, it begins at position 0.
+    pub async fn open(data: &Path, log: &SqliteLog) -> Result<Self, Unavailable> {
+        let (store, position) = Store::open(data, log.installation_id()).await?;
+        let audit = Self::with(store, position);
+        if position > log.head().await?.position {
+            tracing::warn!(position, "the audit log is ahead of the event log and is computed again");
+            audit.clear().await?;
+        }
+        Ok(audit)
+    }
+
+    /// Opens it for reading beside the engine that writes it. None where there is none.
+    pub async fn open_read_only(data: &Path) -> Result<Option<Self>, Unavailable> {
+        Ok(Store::open_read_only(data).await?.map(|(store, position)| Self::with(store, position)))
+    }
+
+    fn with(store: Store, position: u64) -> Self {
+        Self {
+            store,
+            waiting: Mutex::new(Waiting { entries: Vec::new(), position, last_entry: position }),
+            backlog: AtomicUsize::new(0),
+            offered: Notify::new(),
+            hurry: Notify::new(),
+            written: watch::Sender::new(Written { position, trouble: None }),
+        }
+    }
+
+    /// Up to which position it is written.
+    pub fn position(&self) -> u64 {
+        self.written.borrow().position
+    }
+
+    /// Takes the entries of the events up to a position, to be written soon. It does not wait; see [`AuditLog::room`].
+    pub fn offer(&self, entries: Vec<AuditEntry>, position: u64) {
+        let backlog = self.backlog.fetch_add(entries.len(), Ordering::Relaxed) + entries.len();
+        {
+            let mut waiting = self.waiting();
+            waiting.position = position;
+            waiting.last_entry = entries.last().map_or(waiting.last_entry, |entry| entry.id);
+            waiting.entries.extend(entries);
+        }
+        self.offered.notify_one();
+        if backlog >= MAX_GATHERED {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// Waits until there is room for more entries; the error is why there will be none soon.
+    pub async fn room(&self) -> Result<(), Unavailable> {
+        while self.backlog.load(Ordering::Relaxed) >= MAX_WAITING {
+            // What waits was offered after what is being written: there is a next step to wait for.
+            let next = self.position() + 1;
+            self.reach(next).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is offered, for ever.
+    pub async fn write(&self) {
+        loop {
+            self.offered.notified().await;
+            // Whether it was hurried or has waited long enough is the same.
+            let _ = timeout(GATHER, self.hurry.notified()).await;
+            while let Err(error) = self.write_waiting().await {
+                if self.written.borrow().trouble.is_none() {
+                    tracing::error!(%error, "the audit log cannot be written");
+                }
+                self.written.send_modify(|written| written.trouble = Some(error));
+                sleep(RETRY).await;
+            }
+        }
+    }
+
+    async fn write_waiting(&self) -> Result<(), Unavailable> {
+        let (entries, position) = {
+            let mut waiting = self.waiting();
+            (take(&mut waiting.entries), waiting.position)
+        };
+        for (n, portion) in entries.chunks(MAX_GATHERED).enumerate() {
+            let last = portion.last().map_or(position, |entry| entry.id);
+            if let Err(error) = self.store.append(portion, last).await {
+                // They go before those that were offered meanwhile.
+                self.waiting().entries.splice(0..0, entries.into_iter().skip(n * MAX_GATHERED));
+                return Err(error);
+            }
+            self.backlog.fetch_sub(portion.len(), Ordering::Relaxed);
+            self.written.send_replace(Written { position: last, trouble: None });
+        }
+        if self.position() < position {
+            self.store.append(&[], position).await?;
+            self.written.send_replace(Written { position, trouble: None });
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was offered is on the disk, so that a power loss does not take it.
+    pub async fn make_durable(&self) -> Result<(), Unavailable> {
+        let position = self.waiting().position;
+        self.reach(position).await?;
+        self.store.sync().await
+    }
+
+    /// Deletes all entries: they are to be offered again, from position 1.
+    pub async fn clear(&self) -> Result<(), Unavailable> {
+        self.store.clear().await?;
+        *self.waiting() = Waiting::default();
+        self.written.send_replace(Written { position: 0, trouble: None });
+        Ok(())
+    }
+
+    /// The entry with an id.
+    pub async fn entry(&self, id: u64) -> Result<Option<AuditEntry>, Unavailable> {
+        self.catch_up().await?;
+        self.store.entry(id).await
+    }
+
+    /// A page of it.
+    pub async fn find(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, Unavailable> {
+        self.catch_up().await?;
+        self.store.find(&query).await
+    }
+
+    /// How many entries a query has, whatever its limit and offset.
+    pub async fn count(&self, query: AuditQuery) -> Result<u64, Unavailable> {
+        self.catch_up().await?;
+        self.store.count(&query).await
+    }
+
+    /// Closes all connections and moves what is in the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Waits until every entry that was offered can be read.
+    async fn catch_up(&self) -> Result<(), Unavailable> {
+        let last = self.waiting().last_entry;
+        if self.position() >= last { Ok(()) } else { self.reach(last).await }
+    }
+
+    /// Waits until it is written up to a position.
+    async fn reach(&self, position: u64) -> Result<(), Unavailable> {
+        self.hurry.notify_one();
+        let mut written = self.written.subscribe();
+        let reached = written.wait_for(|written| written.position >= position || written.trouble.is_some()).await;
+        match reached {
+            Ok(written) if written.position < position => written.trouble.clone().map_or(Ok(()), Err),
+            // The sender is this log's own.
+            _ => Ok(()),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

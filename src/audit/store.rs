@@ -1,0 +1,316 @@
+//! The audit log's file: one connection that writes, a few that read.
+//!
+//! What is written here can be computed again, so a commit does not wait for the disk (`synchronous = NORMAL`): after a power loss the file
+//! is whole, and stands where the disk had come to.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::entry::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+use crate::log::Unavailable;
+use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
+
+/// The file's name below the data directory.
+pub const FILE_NAME: &str = "audit.db";
+
+/// The version of the tables that this program reads and writes; a file of another is made anew.
+const FORMAT_VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("../../migrations/audit/schema.sql");
+
+/// The writer's page cache in KiB: the indexes are written at random.
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
+
+/// After how many pages the write-ahead log is moved into the file: four times SQLite's default.
+const CHECKPOINT_PAGES: u32 = 4000;
+
+const COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
+                       user, vm, host, template, cluster, data_center, storage_domain";
+
+// A transaction whose commit reported a failure may be durable after all; then the same entries come once more.
+static INSERT: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT OR REPLACE", "audit_log", COLUMNS));
+
+#[derive(Debug)]
+pub(super) struct Store {
+    options: SqliteConnectOptions,
+    /// None where it has to be opened again, and where the file is only read.
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens an installation's audit log, and tells how far it is computed. What is not this installation's, damaged or of another
+    /// format is made anew.
+    pub async fn open(data: &Path, installation: Uuid) -> Result<(Self, u64), Unavailable> {
+        let path = data.join(FILE_NAME);
+        let options = options(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
+        let existed = path.exists();
+        let (mut connection, mut reached) = match usable(&options, installation).await {
+            Ok((connection, reached)) => (Some(connection), reached),
+            Err(error) => {
+                if existed {
+                    tracing::warn!(%error, "the audit log cannot be used and is computed again");
+                }
+                (None, None)
+            }
+        };
+        if reached.is_none() {
+            drop(connection.take());
+            remove(&path).map_err(|error| unavailable(error.into()))?;
+            connection = Some(create(&options, installation).await.map_err(unavailable)?);
+            reached = Some(0);
+        }
+        let store = Self {
+            // When it has to be opened again, a file that is gone must not be replaced by an empty one.
+            options: options.create_if_missing(false),
+            writer: Mutex::new(connection),
+            readers: readers(&path).await?,
+        };
+        Ok((store, reached.unwrap_or_default()))
+    }
+
+    /// Opens it beside the engine that writes it. None where there is none.
+    pub async fn open_read_only(data: &Path) -> Result<Option<(Self, u64)>, Unavailable> {
+        let path = data.join(FILE_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let store = Self { options: options(&path).read_only(true), writer: Mutex::new(None), readers: readers(&path).await? };
+        let reached = sqlx::query(SELECT_REACHED).fetch_one(&store.readers).await.map_err(unavailable)?;
+        let position = reached.try_get(1).map_err(unavailable)?;
+        Ok(Some((store, position)))
+    }
+
+    /// Writes entries, and that it is computed up to a position.
+    pub async fn append(&self, entries: &[AuditEntry], position: u64) -> Result<(), Unavailable> {
+        let mut writer = self.writer.lock().await;
+        let result = async {
+            let connection = connected(&mut writer, &self.options).await?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let mut remaining = entries.iter();
+            for (rows, sql) in in_portions(entries.len(), &INSERT) {
+                let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+                remaining.by_ref().take(rows).fold(query, bind_entry).execute(&mut *transaction).await?;
+            }
+            sqlx::query("UPDATE reached SET position = ?").bind(stored(position)).execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        let result = result.await.map_err(unavailable);
+        if result.is_err() {
+            give_up(&mut writer).await;
+        }
+        result
+    }
+
+    /// Deletes all entries: they are to be computed again.
+    pub async fn clear(&self) -> Result<(), Unavailable> {
+        let mut writer = self.writer.lock().await;
+        let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
+        let sql = "BEGIN IMMEDIATE; DELETE FROM audit_log; UPDATE reached SET position = 0; COMMIT";
+        let cleared = sqlx::raw_sql(sql).execute(connection).await.map_err(unavailable);
+        if cleared.is_err() {
+            give_up(&mut writer).await;
+        }
+        cleared.map(drop)
+    }
+
+    /// Makes durable what was written.
+    pub async fn sync(&self) -> Result<(), Unavailable> {
+        let mut writer = self.writer.lock().await;
+        let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
+        // It syncs the write-ahead log before it moves what it can of it.
+        sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map_err(unavailable).map(drop)
+    }
+
+    pub async fn entry(&self, id: u64) -> Result<Option<AuditEntry>, Unavailable> {
+        let sql = format!("SELECT {COLUMNS} FROM audit_log WHERE position = ?");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(stored(id));
+        let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        row.as_ref().map(entry_of).transpose().map_err(unavailable)
+    }
+
+    pub async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Unavailable> {
+        let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql(query))), query);
+        let bound = bound.bind(stored(query.limit)).bind(stored(query.offset));
+        let rows = bound.fetch_all(&self.readers).await.map_err(unavailable)?;
+        rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(unavailable)
+    }
+
+    pub async fn count(&self, query: &AuditQuery) -> Result<u64, Unavailable> {
+        let sql = format!("SELECT count(*) FROM audit_log WHERE {}", conditions(query));
+        let query = bind_conditions(sqlx::query(AssertSqlSafe(sql)), query);
+        query.fetch_one(&self.readers).await.and_then(|row| row.try_get(0)).map_err(unavailable)
+    }
+
+    pub async fn close(&self) {
+        self.readers.close().await;
+        give_up(&mut *self.writer.lock().await).await;
+    }
+
+    /// How SQLite would answer a query.
+    #[cfg(test)]
+    pub async fn explain(&self, query: &AuditQuery) -> String {
+        let explain = format!("EXPLAIN QUERY PLAN {}", sql(query));
+        let bound = bind_conditions(sqlx::query(AssertSqlSafe(explain)), query).bind(10).bind(0);
+        bound.fetch_all(&self.readers).await.unwrap().iter().map(|row| row.get::<String, _>(3)).collect()
+    }
+}
+
+const SELECT_REACHED: &str = "SELECT installation, position FROM reached WHERE id = 1";
+
+/// Opens a file, and tells how far it is computed; None where it is another's.
+async fn usable(options: &SqliteConnectOptions, installation: Uuid) -> Result<(SqliteConnection, Option<u64>), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
+    if version != FORMAT_VERSION {
+        return Ok((connection, None));
+    }
+    let reached = sqlx::query(SELECT_REACHED).fetch_one(&mut connection).await?;
+    let ours = reached.try_get::<&[u8], _>(0)? == installation.as_bytes();
+    let position = reached.try_get(1)?;
+    Ok((connection, ours.then_some(position)))
+}
+
+async fn create(options: &SqliteConnectOptions, installation: Uuid) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    sqlx::query("INSERT INTO reached (id, installation, position) VALUES (1, ?, 0)")
+        .bind(installation.as_bytes().to_vec())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {FORMAT_VERSION}"))).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(connection)
+}
+
+/// Removes a database with what belongs to it.
+fn remove(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match fs::remove_file(PathBuf::from(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Closes the connection, which rolls back what it may have been doing.
+async fn give_up(writer: &mut Option<SqliteConnection>) {
+    if let Some(connection) = writer.take() {
+        // What goes wrong with a connection that is given up anyway changes nothing.
+        let _ = connection.close().await;
+    }
+}
+
+fn bind_entry<'q>(query: Query<'q, Sqlite, SqliteArguments>, entry: &'q AuditEntry) -> Query<'q, Sqlite, SqliteArguments> {
+    let blob = |id: Option<Uuid>| id.map(|id| id.as_bytes().to_vec());
+    let row = &entry.row;
+    let of = &row.references;
+    query
+        .bind(stored(entry.id))
+        .bind(entry.recorded_at)
+        .bind(Arc::clone(&entry.correlation_id))
+        .bind(row.code)
+        .bind(row.severity.number())
+        .bind(row.message.as_str())
+        .bind(row.origin.as_str())
+        .bind(row.custom_id)
+        .bind(row.flood_rate)
+        .bind(blob(of.user))
+        .bind(blob(of.vm))
+        .bind(blob(of.host))
+        .bind(blob(of.template))
+        .bind(blob(of.cluster))
+        .bind(blob(of.data_center))
+        .bind(blob(of.storage_domain))
+}
+
+fn entry_of(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
+    let id = |column: usize| -> Result<Option<Uuid>, sqlx::Error> {
+        let bytes: Option<&[u8]> = row.try_get(column)?;
+        bytes.map(|bytes| Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
+    };
+    Ok(AuditEntry {
+        id: row.try_get(0)?,
+        recorded_at: row.try_get(1)?,
+        correlation_id: row.try_get::<&str, _>(2)?.into(),
+        row: AuditRow {
+            code: row.try_get(3)?,
+            severity: Severity::from_number(row.try_get(4)?),
+            message: row.try_get(5)?,
+            origin: row.try_get(6)?,
+            custom_id: row.try_get(7)?,
+            flood_rate: row.try_get(8)?,
+            references: AuditReferences {
+                user: id(9)?,
+                vm: id(10)?,
+                host: id(11)?,
+                template: id(12)?,
+                cluster: id(13)?,
+                data_center: id(14)?,
+                storage_domain: id(15)?,
+            },
+        },
+    })
+}
+
+/// The condition of a query on the audit log, for which `bind_conditions` binds the values. Without a bound there is no condition on
+/// the position, so that the planner is free to use a filter's index.
+fn conditions(query: &AuditQuery) -> String {
+    let mut conditions = vec!["1"];
+    conditions.extend(query.after.map(|_| "position > ?"));
+    conditions.extend(query.before.map(|_| "position < ?"));
+    conditions.push(match query.filter {
+        AuditFilter::All | AuditFilter::AtLeast(Severity::Normal) => "1",
+        AuditFilter::Code(_) => "code = ?",
+        // The index covers what is not normal.
+        AuditFilter::AtLeast(_) => "severity > 0 AND severity >= ?",
+        AuditFilter::Concerning(Reference::User, _) => "user = ?",
+        AuditFilter::Concerning(Reference::Vm, _) => "vm = ?",
+        AuditFilter::Concerning(Reference::Host, _) => "host = ?",
+        AuditFilter::Concerning(Reference::Template, _) => "template = ?",
+        AuditFilter::Concerning(Reference::Cluster, _) => "cluster = ?",
+        AuditFilter::Concerning(Reference::DataCenter, _) => "data_center = ?",
+        AuditFilter::Concerning(Reference::StorageDomain, _) => "storage_domain = ?",
+        AuditFilter::Between(..) => "recorded_at >= ? AND recorded_at < ?",
+    });
+    conditions.join(" AND ")
+}
+
+fn sql(query: &AuditQuery) -> String {
+    let order = if query.oldest_first { "ASC" } else { "DESC" };
+    let conditions = conditions(query);
+    format!("SELECT {COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?")
+}
+
+fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {
+    let mut query = query;
+    for bound in [audit.after, audit.before].into_iter().flatten() {
+        query = query.bind(stored(bound));
+    }
+    match audit.filter {
+        AuditFilter::All | AuditFilter::AtLeast(Severity::Normal) => query,
+        AuditFilter::Code(code) => query.bind(code),
+        AuditFilter::AtLeast(severity) => query.bind(severity.number()),
+        AuditFilter::Concerning(_, id) => query.bind(id.as_bytes().to_vec()),
+        AuditFilter::Between(from, to) => query.bind(from).bind(to),
+    }
+}

@@ -1,0 +1,215 @@
+//! What the audit log answers, and that what was offered is there.
+
+use std::fs;
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, Executor};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::*;
+use crate::log::fixtures::batch;
+use crate::sqlite;
+
+/// An audit log with its writer, beside an event log of 100 events.
+struct Site {
+    data: TempDir,
+    log: SqliteLog,
+    audit: Arc<AuditLog>,
+    writer: JoinHandle<()>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.writer.abort();
+    }
+}
+
+impl Site {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        log.append(batch(0, 100)).await.unwrap();
+        let (audit, writer) = open(&data, &log).await;
+        Self { data, log, audit, writer }
+    }
+
+    /// One that was offered an entry for every second event.
+    async fn told() -> Self {
+        let site = Self::new().await;
+        site.audit.offer((1..=50).map(|n| entry(n * 2)).collect(), 100);
+        site
+    }
+
+    /// Ends it as a crash does, does something to its file, and opens it again.
+    async fn again(&mut self, between: impl FnOnce(&Path)) {
+        self.writer.abort();
+        self.audit.close().await;
+        between(&self.data.path().join(FILE_NAME));
+        (self.audit, self.writer) = open(&self.data, &self.log).await;
+    }
+
+    async fn ids(&self, query: AuditQuery) -> Vec<u64> {
+        self.audit.find(query).await.unwrap().iter().map(|entry| entry.id).collect()
+    }
+
+    async fn execute(&self, statement: &'static str) {
+        let path = self.data.path().join(FILE_NAME);
+        sqlite::options(&path).connect().await.unwrap().execute(statement).await.unwrap();
+    }
+}
+
+async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>) {
+    let audit = Arc::new(AuditLog::open(data.path(), log).await.unwrap());
+    let writing = audit.clone();
+    (audit, tokio::spawn(async move { writing.write().await }))
+}
+
+fn entry(id: u64) -> AuditEntry {
+    let row = AuditRow {
+        code: 153,
+        severity: if id.is_multiple_of(4) { Severity::Error } else { Severity::Normal },
+        message: format!("VM vm{} started on Host host1", id % 10),
+        references: AuditReferences { vm: Some(Uuid::from_u128(u128::from(id % 10))), ..AuditReferences::default() },
+        origin: "oVirt".into(),
+        ..AuditRow::default()
+    };
+    let recorded_at = 1_700_000_000_000_000 + id.cast_signed() * 1_000;
+    AuditEntry { id, recorded_at, correlation_id: format!("request {id}").into(), row }
+}
+
+#[tokio::test]
+async fn it_is_paged_and_filtered_as_soon_as_it_was_offered() {
+    let site = Site::told().await;
+    let all = AuditQuery::newest(3);
+    assert_eq!(site.ids(all).await, [100, 98, 96]);
+    assert_eq!(site.ids(AuditQuery { offset: 2, ..all }).await, [96, 94, 92]);
+    assert_eq!(site.ids(AuditQuery { after: Some(96), ..all }).await, [100, 98]);
+    assert_eq!(site.ids(AuditQuery { before: Some(96), ..all }).await, [94, 92, 90]);
+    assert_eq!(site.ids(AuditQuery { after: Some(90), oldest_first: true, ..all }).await, [92, 94, 96]);
+    let filtered = |filter| AuditQuery { filter, ..all };
+    let time = |position| entry(position).recorded_at;
+    let vm = Uuid::from_u128(2);
+    assert_eq!(site.ids(filtered(AuditFilter::Code(153))).await, [100, 98, 96]);
+    assert_eq!(site.ids(filtered(AuditFilter::Code(1))).await, [0; 0]);
+    assert_eq!(site.ids(filtered(AuditFilter::AtLeast(Severity::Warning))).await, [100, 96, 92]);
+    assert_eq!(site.ids(filtered(AuditFilter::AtLeast(Severity::Alert))).await, [0; 0]);
+    assert_eq!(site.ids(filtered(AuditFilter::Concerning(Reference::Vm, vm))).await, [92, 82, 72]);
+    assert_eq!(site.ids(filtered(AuditFilter::Concerning(Reference::Host, vm))).await, [0; 0]);
+    assert_eq!(site.ids(filtered(AuditFilter::Between(time(10), time(14)))).await, [12, 10]);
+    assert_eq!(site.audit.count(all).await, Ok(50));
+    assert_eq!(site.audit.count(AuditQuery { after: Some(90), ..filtered(AuditFilter::AtLeast(Severity::Error)) }).await, Ok(3));
+}
+
+#[tokio::test]
+async fn an_entry_is_what_was_offered() {
+    let site = Site::new().await;
+    let id = |number| Some(Uuid::from_u128(number));
+    let references = AuditReferences {
+        user: id(1),
+        vm: id(2),
+        host: id(3),
+        template: id(4),
+        cluster: id(5),
+        data_center: id(6),
+        storage_domain: id(7),
+    };
+    let row = AuditRow {
+        code: 9801,
+        severity: Severity::Alert,
+        message: "Größe".into(),
+        references,
+        origin: "monitoring".into(),
+        custom_id: Some(-4),
+        flood_rate: Some(30),
+    };
+    let entry = AuditEntry { row, ..entry(1) };
+    site.audit.offer(vec![entry.clone()], 2);
+    assert_eq!(site.audit.entry(1).await, Ok(Some(entry)));
+    assert_eq!(site.audit.entry(2).await, Ok(None));
+}
+
+#[tokio::test]
+async fn it_is_there_again_as_far_as_it_was_written() {
+    let mut site = Site::told().await;
+    site.audit.make_durable().await.unwrap();
+    assert_eq!(site.audit.position(), 100);
+    site.again(|_| ()).await;
+    assert_eq!(site.audit.position(), 100);
+    assert_eq!(site.audit.count(AuditQuery::default()).await, Ok(50));
+    site.audit.clear().await.unwrap();
+    site.again(|_| ()).await;
+    assert_eq!((site.audit.position(), site.ids(AuditQuery::newest(3)).await), (0, vec![]));
+}
+
+#[tokio::test]
+async fn what_is_damaged_gone_or_of_another_log_begins_anew() {
+    let mut site = Site::new().await;
+    let damaged = |path: &Path| fs::write(path, [0xa5; 8192]).unwrap();
+    let gone = |path: &Path| fs::remove_file(path).unwrap();
+    for ruin in [damaged, gone] {
+        site.audit.offer(vec![entry(2)], 100);
+        site.audit.make_durable().await.unwrap();
+        site.again(ruin).await;
+        assert_eq!((site.audit.position(), site.ids(AuditQuery::newest(3)).await), (0, vec![]));
+    }
+    for position in [100, 101] {
+        site.audit.offer(vec![entry(2)], position);
+        site.audit.make_durable().await.unwrap();
+        site.again(|_| ()).await;
+        assert_eq!(site.audit.position(), if position > 100 { 0 } else { 100 });
+    }
+    site.audit.offer(vec![entry(2)], 100);
+    site.audit.make_durable().await.unwrap();
+    site.execute("UPDATE reached SET installation = x'00'").await;
+    site.again(|_| ()).await;
+    assert_eq!(site.audit.position(), 0);
+}
+
+#[tokio::test]
+async fn trouble_is_told_to_who_reads_and_lasts_no_longer_than_it_does() {
+    let site = Site::new().await;
+    site.execute("CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'the disk is full'); END").await;
+    site.audit.offer(vec![entry(2)], 2);
+    assert!(site.audit.find(AuditQuery::newest(3)).await.unwrap_err().detail.contains("the disk is full"));
+    site.audit.offer(vec![entry(4)], 4);
+    site.execute("DROP TRIGGER full").await;
+    site.audit.written.subscribe().wait_for(|written| written.trouble.is_none()).await.unwrap();
+    assert_eq!(site.ids(AuditQuery::newest(3)).await, [4, 2]);
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_and_again_when_they_are_written() {
+    let site = Site::new().await;
+    let many = MAX_WAITING as u64 + 10;
+    site.audit.offer((1..=many).map(entry).collect(), many);
+    site.audit.room().await.unwrap();
+    assert!(site.audit.backlog.load(Ordering::Relaxed) < MAX_WAITING);
+    assert_eq!(site.audit.count(AuditQuery::default()).await, Ok(many));
+}
+
+#[tokio::test]
+async fn every_question_to_the_audit_log_seeks_in_an_index() {
+    let site = Site::new().await;
+    let id = Uuid::nil();
+    let from = AuditQuery { after: Some(5), ..AuditQuery::newest(10) };
+    let of = |filter| AuditQuery { filter, ..AuditQuery::newest(10) };
+    for (query, index) in [
+        (from, "USING INTEGER PRIMARY KEY"),
+        (of(AuditFilter::Code(1)), "audit_log_code"),
+        (AuditQuery { filter: AuditFilter::Code(1), ..from }, "audit_log_code"),
+        (of(AuditFilter::AtLeast(Severity::Error)), "audit_log_severity"),
+        (of(AuditFilter::Between(1, 2)), "audit_log_recorded_at"),
+        (of(AuditFilter::Concerning(Reference::User, id)), "audit_log_user"),
+        (of(AuditFilter::Concerning(Reference::Vm, id)), "audit_log_vm"),
+        (of(AuditFilter::Concerning(Reference::Host, id)), "audit_log_host"),
+        (of(AuditFilter::Concerning(Reference::Template, id)), "audit_log_template"),
+        (of(AuditFilter::Concerning(Reference::Cluster, id)), "audit_log_cluster"),
+        (of(AuditFilter::Concerning(Reference::DataCenter, id)), "audit_log_data_center"),
+        (of(AuditFilter::Concerning(Reference::StorageDomain, id)), "audit_log_storage_domain"),
+    ] {
+        let plan = site.audit.store.explain(&query).await;
+        assert!(plan.contains("SEARCH") && plan.contains(index), "{query:?}: {plan}");
+    }
+}
