@@ -474,3 +474,45 @@ async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
     assert_eq!(admin.ask(Method::PATCH, &tag, None).await.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(estate.head().await, before);
 }
+
+#[tokio::test]
+async fn a_fault_speaks_the_dialect_that_was_asked_for() {
+    let estate = Estate::new().await;
+    let host = format!("/api/hosts/{}", estate.things["host"]);
+    let tag = format!("/api/tags/{}", estate.things["tag"]);
+    let nobody = format!("/api/tags/{NOBODY}");
+    let (xml, json) = ("application/xml", "application/json");
+    let cases = [
+        (Method::GET, "/api/nothing", None, "", "", 404),
+        (Method::GET, &nobody, None, "", "", 404),
+        (Method::GET, "/api/vms?search=name%3Da%20and%20and", None, "", "", 400),
+        (Method::GET, "/api/vms;max=many", None, "", "", 400),
+        (Method::PATCH, &tag, None, "", "", 405),
+        (Method::POST, "/api/tags", Some(xml), "<tag", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":\"t\"}", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":\"x\",\"parent\":{\"tag\":{\"name\":\"none\"}}}", "", 404),
+        (Method::POST, "/api/tags", Some("text/plain"), "x", "", 415),
+        (Method::PUT, &tag, Some(json), "{\"name\":\"u\"}", "\"0-0\"", 412),
+        (Method::PUT, &tag, Some(json), "{\"id\":\"x\"}", "", 409),
+    ];
+    for (method, path, kind, body, condition, status) in cases {
+        for (accept, begins) in
+            [(json, "{\"reason\":\""), (xml, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><fault><reason>")]
+        {
+            let caller = estate.engine.admin().with("accept", accept);
+            let caller = if condition.is_empty() { caller } else { caller.with("if-match", condition) };
+            let answer = match kind {
+                Some(kind) => caller.send(method.clone(), path, kind, body.as_bytes().to_vec()).await,
+                None => caller.ask(method.clone(), path, None).await,
+            };
+            let said = (answer.status.as_u16(), answer.header("content-type"), answer.body.starts_with(begins));
+            assert_eq!(said, (status, accept, true), "{method} {path} {body}: {}", answer.body);
+        }
+    }
+    let refused = estate.engine.admin().with("accept", json).post(&format!("{host}/activate"), "{}").await;
+    assert_eq!((refused.status, refused.header("content-type")), (StatusCode::CONFLICT, json));
+    let action: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!(action["status"]["state"], "failed");
+    assert!(action["fault"]["detail"].as_str().is_some_and(|detail| detail.contains("up")), "{action}");
+}
