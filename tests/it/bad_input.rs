@@ -20,7 +20,7 @@ struct Argument {
     required: bool,
 }
 
-/// An operation with a body.
+/// An operation; one without a body has neither root nor arguments.
 #[derive(Debug)]
 struct Operation {
     method: Method,
@@ -28,6 +28,8 @@ struct Operation {
     root: String,
     arguments: Vec<Argument>,
     required: bool,
+    /// What its address may have behind a semicolon or a question mark: the context, the name and the type.
+    parameters: Vec<(String, String, String)>,
 }
 
 /// An engine with one of each thing, and their paths by what the description calls them.
@@ -119,7 +121,7 @@ fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value[name].as_array().into_iter().flatten()
 }
 
-/// Every operation with a body that the engine describes.
+/// Every operation that the engine describes.
 async fn operations(admin: Caller) -> Vec<Operation> {
     let document = admin.with("accept", "application/json").get("/api?rsdl").await.body;
     let document: Value = serde_json::from_str(&document).unwrap();
@@ -142,13 +144,15 @@ async fn operations(admin: Caller) -> Vec<Operation> {
                 );
             }
         }
-        let Some(root) = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next() else { continue };
+        let parameters = items(&link["request"]["url"], "parameters_set").flat_map(|set| items(set, "parameter"));
+        let root = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next();
         found.push(Operation {
             method: text(&link["request"]["http_method"]).parse().unwrap(),
             path: text(&link["href"]),
-            root: text(&root["name"]).split('.').next().unwrap().to_owned(),
+            root: root.map(|root| text(&root["name"]).split('.').next().unwrap().to_owned()).unwrap_or_default(),
             arguments: arguments.into_values().collect(),
-            required: body["required"].as_bool().unwrap_or_default(),
+            required: root.is_some() && body["required"].as_bool().unwrap_or_default(),
+            parameters: parameters.map(|p| (text(&p["context"]), text(&p["name"]), text(&p["type"]))).collect(),
         });
     }
     found
@@ -368,6 +372,39 @@ async fn what_is_wrong_with_something_new_is_named() {
         let made = admin.post(&estate.fill(path).unwrap(), whole.to_string()).await;
         assert!(made.status == StatusCode::CREATED, "{path} {whole}: {made:?}");
     }
+}
+
+#[tokio::test]
+async fn parameters_of_addresses_are_checked() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let creations = creations(&estate);
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for operation in operations(estate.engine.admin()).await {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        let body = match operation.method {
+            Method::GET | Method::DELETE => None,
+            Method::PUT => Some(format!("<{}/>", operation.root)),
+            _ => match creations.iter().find(|(path, _)| *path == operation.path) {
+                Some((_, whole)) => Some(whole.to_string()),
+                None => continue,
+            },
+        };
+        for (context, name, kind) in &operation.parameters {
+            let bad = if name == "search" { "and%20and" } else { "perhaps" };
+            let address = format!("{path}{}{name}={bad}", if context == "matrix" { ";" } else { "?" });
+            let answer = admin.ask(operation.method.clone(), &address, body.clone()).await;
+            asked += 1;
+            let named = answer.body.to_lowercase().contains(name.as_str());
+            if answer.status != StatusCode::BAD_REQUEST || !named {
+                wrong.push(format!("{} {address} ({kind}): {} {}", operation.method, answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(80)]);
+    assert!(asked > 100, "{asked}");
+    assert_eq!(estate.head().await, before);
 }
 
 #[tokio::test]

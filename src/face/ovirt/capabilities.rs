@@ -304,8 +304,9 @@ fn view(base: &str, version: Version) -> Doc {
     doc
 }
 
-/// All versions, rendered once for each base and format.
+/// All versions, rendered once for each base and format; there is but one document, which no maximum cuts.
 async fn list(call: Arc<Call>) -> Handled {
+    call.max()?;
     static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
     let base = BASES.iter().position(|base| *base == call.base).unwrap_or_default();
     let body = RENDERED[base * 2 + usize::from(call.output == Format::Json)].get_or_init(|| {
