@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -22,7 +21,7 @@ use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request, Stores};
-use crate::face::http::{self, App, Front, FrontForEach, Sessions, Transport};
+use crate::face::http::{self, App, Face, Front, FrontForEach, Sessions, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
@@ -107,14 +106,15 @@ impl Server {
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
         let handle = Handle::new();
-        let routes = routes(app.clone(), tls.ca_pem);
+        let own = http::routes(app.clone(), tls.ca_pem);
+        let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api(app.clone()))]);
         let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
         let mut plain = axum_server::from_tcp(http)?.acceptor(NoDelayAcceptor::new()).handle(handle.clone()).http1_only();
         limit(plain.http_builder());
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
         let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
         limit(secure.http_builder());
-        let for_each = |secure| FrontForEach(Front::new(routes.clone(), Transport { secure }));
+        let for_each = |secure| FrontForEach(Front::new(faces.clone(), own.clone(), Transport { secure }));
         let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
         Ok(Self {
             http: http_address,
@@ -147,11 +147,6 @@ impl Server {
         self.app.engine.shutdown().await;
         self.stores.close().await;
     }
-}
-
-/// All paths: the server's own, then the faces'.
-fn routes(app: App, ca_pem: Vec<u8>) -> Router {
-    http::routes(app.clone(), ca_pem).fallback_service(ovirt::router(app))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {

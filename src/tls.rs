@@ -115,7 +115,7 @@ fn make_authority(files: &Files) -> Result<()> {
     let mut params = CertificateParams::default();
     // Two installations have authorities of two names: a client that trusts both must not try the wrong one.
     let serial: [u8; 8] = rand::random();
-    let mark: String = serial[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let mark = hex::encode(&serial[..4]);
     params.distinguished_name.push(DnType::OrganizationName, "evirt");
     params.distinguished_name.push(DnType::CommonName, format!("evirt CA {mark}"));
     params.serial_number = Some(positive(serial));

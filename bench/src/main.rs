@@ -1,7 +1,8 @@
 //! evirt's benchmarks: each figure beside a raw baseline of the same run, and what it should be at least.
 //!
 //! usage: evirt-bench [SECONDS]. SECONDS is how long each figure over HTTP is taken; 3 unless said.
-//! `evirt-bench build DIR VMS` makes a data directory like those that are measured, to look at with other tools.
+//! `evirt-bench build DIR VMS` makes a data directory like those that are measured, to look at with other tools, and
+//! `evirt-bench load ADDRESS PATH [CLIENTS]` asks a running server for a path again and again.
 
 mod baseline;
 mod child;
@@ -34,10 +35,20 @@ async fn main() -> Result<()> {
         ["serve", data] => child::serve(data).await,
         ["ready-made", ..] => baseline::serve_ready_made().await,
         ["build", data, vms] => estate::build(Path::new(data), vms.parse()?).await.map(|events| println!("{events} events")),
+        ["load", address, path, clients @ ..] => load(address, path, clients).await,
         [] => figures(Duration::from_secs(3)).await,
         [seconds] => figures(Duration::from_secs(seconds.parse().context("usage: evirt-bench [SECONDS]")?)).await,
         _ => bail!("usage: evirt-bench [SECONDS]"),
     }
+}
+
+/// How often a running server answers a GET; for what is not ours, there is no session.
+async fn load(address: &str, path: &str, clients: &[&str]) -> Result<()> {
+    let clients = clients.first().map_or(Ok(READERS), |clients| clients.parse())?;
+    let cookie = log_in(address).await.unwrap_or_default();
+    let figure = measure(address, clients, Duration::from_secs(3), 200, always(get(path, &cookie))).await?;
+    println!("{:.0}/s, p99 {:.1?}", figure.rate, figure.p99);
+    Ok(())
 }
 
 /// A line of the table: a figure, what it should be, and whether it is.

@@ -11,6 +11,7 @@ use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host::HostStatus;
 use crate::ids::*;
+use crate::index::{HostTerm, NetworkTerm, TemplateTerm};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -215,7 +216,7 @@ fold!(NetworkUnassigned, Cluster cluster, |e, world, at| {
 /// The management network of a cluster's data center.
 fn management_of(world: &World, cluster: ClusterId) -> Option<NetworkId> {
     let data_center = world.clusters.get(&cluster)?.config.data_center?;
-    world.networks.values().find(|n| n.data_center == data_center && n.management).map(|n| n.id)
+    world.networks.by(NetworkTerm::DataCenter(data_center)).find(|n| n.management).map(|n| n.id)
 }
 
 impl Cluster {
@@ -288,7 +289,7 @@ fn bounds(config: &ClusterConfig) -> ClusterPatch {
 
 /// The management network that a cluster gets with its data center.
 fn join(world: &World, cluster: ClusterId, data_center: Option<DataCenterId>) -> Option<Event> {
-    let management = world.networks.values().find(|n| Some(n.data_center) == data_center && n.management)?;
+    let management = world.networks.by(NetworkTerm::DataCenter(data_center?)).find(|n| n.management)?;
     let network = ClusterNetwork { network: management.id, required: true, display: true, migration: true };
     Some(NetworkAssigned { cluster, network }.into())
 }
@@ -316,8 +317,8 @@ impl Decide for CreateCluster {
 
 /// Whether a cluster may take another CPU family: no host that is up may be below it, and no VM may wait to go on with the old.
 fn check_cpu(act: Act, world: &World, cluster: ClusterId, cpu: &str) -> Result<(), Rejection> {
-    let hosts = world.hosts.values().filter(|h| h.config.cluster == cluster && h.status == HostStatus::Up);
-    if hosts.into_iter().any(|h| !cpu_fits(&h.facts.cpu_family, cpu)) {
+    let mut hosts = world.hosts.by(HostTerm::Cluster(cluster)).filter(|h| h.status == HostStatus::Up);
+    if hosts.any(|h| !cpu_fits(&h.facts.cpu_family, cpu)) {
         return Err(act.no(Key::CpuAboveHosts));
     }
     if world.vms_in(cluster).any(|vm| vm.state == VmState::Suspended) {
@@ -360,7 +361,7 @@ impl Decide for UpdateCluster {
         if changes.virt_service == Some(false) && world.vms_in(self.cluster).next().is_some() {
             return Err(act.no(Key::ClusterVirtInUse));
         }
-        if wanted.version < current.config.version && world.hosts.values().any(|h| h.config.cluster == self.cluster) {
+        if wanted.version < current.config.version && world.hosts.by(HostTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::VersionDecrease));
         }
         if changes.data_center.is_some() && current.config.data_center.is_some() {
@@ -388,13 +389,13 @@ impl Decide for RemoveCluster {
         if self.cluster == crate::install::DEFAULT_CLUSTER {
             return Err(act.no(Key::ClusterIsDefault));
         }
-        if world.hosts.values().any(|h| h.config.cluster == self.cluster) {
+        if world.hosts.by(HostTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::ClusterHasHosts));
         }
         if world.vms_in(self.cluster).next().is_some() {
             return Err(act.no(Key::ClusterHasVms));
         }
-        if world.templates.values().any(|t| t.config.cluster == self.cluster) {
+        if world.templates.by(TemplateTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::ClusterHasTemplates));
         }
         Ok(vec![ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() }.into()])

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
 use crate::check::{self, Act};
-use crate::cluster::{Cluster, NetworkUnassigned};
+use crate::cluster::NetworkUnassigned;
 use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host::HostStatus;
 use crate::ids::*;
+use crate::index::{HostTerm, NetworkTerm, StorageDomainTerm};
 use crate::install::DEFAULT_CLUSTER;
 use crate::patch::patchable;
 use crate::permit::Permit;
@@ -184,10 +185,6 @@ fn is_local(world: &World, data_center: Option<DataCenterId>) -> bool {
     data_center.is_some_and(|dc| dc.config.storage_type == StorageKind::Localfs)
 }
 
-fn clusters_of(world: &World, data_center: DataCenterId) -> impl Iterator<Item = &std::sync::Arc<Cluster>> {
-    world.clusters.values().filter(move |c| c.config.data_center == Some(data_center))
-}
-
 /// A data center of local storage has one cluster, and not the default one.
 pub(crate) fn check_local_cluster(
     act: Act,
@@ -199,7 +196,7 @@ pub(crate) fn check_local_cluster(
     if cluster == Some(DEFAULT_CLUSTER) {
         return Err(act.no(Key::ClusterDefaultNotLocal));
     }
-    match clusters_of(world, id).any(|c| Some(c.id) != cluster) {
+    match world.clusters_of(id).any(|c| Some(c.id) != cluster) {
         true => Err(act.no(Key::LocalOneCluster)),
         false => Ok(()),
     }
@@ -208,10 +205,8 @@ pub(crate) fn check_local_cluster(
 /// The cluster of a data center of local storage has one host.
 pub(crate) fn check_local_host(act: Act, world: &World, host: Option<HostId>, cluster: ClusterId) -> Result<(), Rejection> {
     let data_center = world.clusters.get(&cluster).and_then(|c| c.config.data_center);
-    let another = |h: &std::sync::Arc<crate::host::Host>| {
-        h.config.cluster == cluster && Some(h.id) != host && h.status != HostStatus::PendingApproval
-    };
-    match is_local(world, data_center) && world.hosts.values().any(another) {
+    let another = |h: &std::sync::Arc<crate::host::Host>| Some(h.id) != host && h.status != HostStatus::PendingApproval;
+    match is_local(world, data_center) && world.hosts.by(HostTerm::Cluster(cluster)).any(another) {
         true => Err(act.no(Key::LocalOneHost)),
         false => Ok(()),
     }
@@ -258,7 +253,8 @@ impl Decide for UpdateDataCenter {
         if wanted.version < current.config.version {
             return Err(act.no(Key::VersionDecrease));
         }
-        let behind: Vec<&str> = clusters_of(world, self.data_center)
+        let behind: Vec<&str> = world
+            .clusters_of(self.data_center)
             .filter(|c| c.config.version < wanted.version)
             .map(|c| c.config.name.as_str())
             .collect();
@@ -269,7 +265,7 @@ impl Decide for UpdateDataCenter {
             return Err(act.no(Key::DataCenterTypeFixed));
         }
         if changes.storage_type == Some(StorageKind::Localfs) {
-            let clusters: Vec<_> = clusters_of(world, self.data_center).collect();
+            let clusters: Vec<_> = world.clusters_of(self.data_center).collect();
             if clusters.iter().any(|c| c.id == DEFAULT_CLUSTER) {
                 return Err(act.no(Key::DataCenterDefaultNotLocal));
             }
@@ -310,7 +306,7 @@ impl RemoveDataCenter {
         if domains.iter().any(|d| world.disks_on(d.id).next().is_some()) {
             return Err(act.no(Key::DataCenterHasImages));
         }
-        if clusters_of(world, self.data_center).any(|c| world.vms_in(c.id).next().is_some()) {
+        if world.clusters_of(self.data_center).any(|c| world.vms_in(c.id).next().is_some()) {
             return Err(act.no(Key::DataCenterHasClusters));
         }
         Ok(domains.iter().map(|d| self.detached(d)).collect())
@@ -344,13 +340,12 @@ impl Decide for RemoveDataCenter {
         if current.status(world) == DataCenterStatus::Up {
             return Err(act.no(Key::DataCenterActive));
         }
-        let inside = |d: &StorageDomain| d.attachment.is_some_and(|a| a.data_center == self.data_center);
-        let domains: Vec<_> = world.storage_domains.values().filter(|d| inside(d)).collect();
+        let domains: Vec<_> = world.storage_domains.by(StorageDomainTerm::DataCenter(self.data_center)).collect();
         if domains.iter().any(|d| d.is_in(AttachmentStatus::Locked)) {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
         let mut events = if self.force { self.by_force(world, act, &domains)? } else { self.orderly(world, act, &domains)? };
-        let clusters: Vec<_> = clusters_of(world, self.data_center).collect();
+        let clusters: Vec<_> = world.clusters_of(self.data_center).collect();
         let (data_center, name) = (self.data_center, current.config.name.clone());
         for cluster in clusters {
             let networks = cluster.networks.iter().map(|n| n.network);
@@ -358,7 +353,7 @@ impl Decide for RemoveDataCenter {
             let changes = crate::cluster::ClusterPatch { data_center: Some(None), ..Default::default() };
             events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
         }
-        for network in world.networks.values().filter(|n| n.data_center == self.data_center) {
+        for network in world.networks.by(NetworkTerm::DataCenter(self.data_center)) {
             events.extend(crate::network::removal(world, network));
         }
         events.extend(crate::quota::gone(world, data_center));

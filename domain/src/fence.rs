@@ -1,5 +1,7 @@
 //! Power management of hosts: its configuration (the guide's section 14.3), and fencing through it or by hand.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
@@ -10,6 +12,7 @@ use crate::event::Event;
 use crate::fold;
 use crate::host::{Host, HostStatus, spm_without, status, touch};
 use crate::ids::*;
+use crate::index::HostTerm;
 use crate::job::{FinishStep, JobEnded, JobOpened, Task, open_job};
 use crate::patch::patchable;
 use crate::permit::Permit;
@@ -183,22 +186,13 @@ pub fn proxy(world: &World, host: &Host) -> Option<Proxy> {
         wanted => wanted,
     };
     let data_center = world.clusters.get(&host.config.cluster)?.config.data_center;
-    let near = |other: &Host, place: PmProxy| match place {
-        PmProxy::Cluster => other.config.cluster == host.config.cluster,
-        PmProxy::DataCenter => {
-            let its = world.clusters.get(&other.config.cluster).and_then(|c| c.config.data_center);
-            data_center.is_some() && its == data_center
-        }
-        PmProxy::Engine => false,
+    let fits = |h: &&Arc<Host>| h.id != host.id && h.status == HostStatus::Up;
+    let up = |place: &PmProxy| match place {
+        PmProxy::Engine => Some(Proxy::Engine),
+        PmProxy::Cluster => world.hosts.by(HostTerm::Cluster(host.config.cluster)).find(fits).map(|h| Proxy::Host(h.id)),
+        PmProxy::DataCenter => world.hosts_in(data_center?).find(fits).map(|h| Proxy::Host(h.id)),
     };
-    let up = |place: PmProxy| {
-        let fits = |h: &&std::sync::Arc<Host>| h.id != host.id && h.status == HostStatus::Up && near(h, place);
-        match place {
-            PmProxy::Engine => Some(Proxy::Engine),
-            _ => world.hosts.values().find(fits).map(|h| Proxy::Host(h.id)),
-        }
-    };
-    wanted.iter().find_map(|place| up(*place))
+    wanted.iter().find_map(up)
 }
 
 /// A host is being fenced through another.
@@ -250,7 +244,7 @@ fold!(HostFenced, Host host, |e, world, at| {
 });
 
 fn at_work(world: &World, host: HostId) -> bool {
-    open_job(world, |task| matches!(task, Task::FenceHost { host: h, .. } if *h == host)).is_some()
+    open_job(world, Object::Host(host), |task| matches!(task, Task::FenceHost { .. })).is_some()
 }
 
 /// Fences a host through its power management, or confirms by hand that it was rebooted.

@@ -11,6 +11,7 @@ use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host_net::{self, NETWORK_UNREACHABLE};
 use crate::ids::*;
+use crate::index::{HostTerm, VmTerm};
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
 use crate::permit::Permit;
@@ -673,7 +674,7 @@ impl Decide for ActivateHost {
 }
 
 fn evacuation(world: &World, host: HostId) -> Option<JobId> {
-    crate::job::open_job(world, |task| matches!(task, Task::EvacuateHost { host: h } if *h == host)).map(|job| job.id)
+    crate::job::open_job(world, Object::Host(host), |task| matches!(task, Task::EvacuateHost { .. })).map(|job| job.id)
 }
 
 /// Moves a host to maintenance: its VMs migrate away first.
@@ -705,8 +706,7 @@ impl Decide for DeactivateHost {
         if !stuck.is_empty() {
             return Err(act.no(Key::HostNonMigratableVms).with("vms", stuck.join(", ")));
         }
-        let another =
-            world.hosts.values().any(|h| h.id != self.host && h.status == Up && h.config.cluster == host.config.cluster);
+        let another = world.hosts.by(HostTerm::Cluster(host.config.cluster)).any(|h| h.id != self.host && h.status == Up);
         if !running.is_empty() && !another {
             return Err(act.no(Key::HostRunsVmsNoOther));
         }
@@ -804,7 +804,7 @@ impl Decide for RemoveHost {
         if world.vms_on(self.host).next().is_some() {
             return Err(act.no(Key::HostHasVms));
         }
-        if world.vms.values().any(|v| v.config.pinned_host == Some(self.host)) {
+        if world.vms.by(VmTerm::Pinned(self.host)).next().is_some() {
             return Err(act.no(Key::HostHasPinnedVms));
         }
         Ok(vec![HostRemoved { host: self.host, name: host.config.name.clone() }.into()])

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::fold;
 use crate::host::{Host, HostFacts, HostFactsReported};
 use crate::ids::*;
+use crate::index::{HostTerm, NetworkTerm};
 use crate::network::Network;
 use crate::vm::named;
 use crate::world::World;
@@ -262,7 +263,7 @@ pub(crate) fn interpret(world: &World, cluster: ClusterId, report: &HostFacts) -
     let mut layout = Layout { bonds: std::mem::take(&mut facts.bonds), attachments: Vec::new() };
     let reported = std::mem::take(&mut facts.networks);
     let Some(data_center) = world.clusters.get(&cluster).and_then(|c| c.config.data_center) else { return (facts, layout) };
-    for network in world.networks.values().filter(|n| n.data_center == data_center) {
+    for network in world.networks.by(NetworkTerm::DataCenter(data_center)) {
         if let Some(own) = reported.iter().find(|r| r.name == network.config.name) {
             layout.attachments.push(HostNetwork {
                 network: network.id,
@@ -343,7 +344,7 @@ pub fn lack(world: &World, host: &Host) -> Option<Lack> {
 
 /// Takes a network that is no more off the hosts that had it.
 pub(crate) fn forget(world: &mut World, network: NetworkId) {
-    let hosts: Vec<HostId> = world.hosts.values().filter(|h| h.networks.contains(&network)).map(|h| h.id).collect();
+    let hosts: Vec<HostId> = world.hosts.ids_by(HostTerm::Network(network)).collect();
     for host in hosts {
         world.hosts.update(&host, |h| {
             h.layout.attachments.retain(|a| a.network != network);

@@ -144,8 +144,8 @@ fn ready(act: Act, world: &World, host: &Host) -> Result<(), Rejection> {
     if !matches!(host.status, HostStatus::Up | HostStatus::Maintenance | HostStatus::NonOperational) {
         return Err(act.no(Key::HostStatusIllegal).with("hostStatus", "up, maintenance or non_operational"));
     }
-    let at_work = |task: &Task| matches!(task, Task::SetUpHostNetworks { host: h, .. } | Task::SaveHostNetworks { host: h } if *h == host.id);
-    if open_job(world, at_work).is_some() {
+    let at_work = |task: &Task| matches!(task, Task::SetUpHostNetworks { .. } | Task::SaveHostNetworks { .. });
+    if open_job(world, Object::Host(host.id), at_work).is_some() {
         return Err(act.no(Key::HostNetworkBusy));
     }
     Ok(())

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::access::Object;
 use crate::context::Actor;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
 use crate::external::{ExternalJobsCleared, WorkStatus};
 use crate::fence::FenceType;
 use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
+use crate::index::JobTerm;
 use crate::world::World;
 
 /// What a job does. A reactor has a table of steps for each.
@@ -75,6 +77,37 @@ impl Task {
             Self::MigrateVm { .. } => &["migrate", "wait"],
             Self::RemoveVm { .. } => &["delete_volumes"],
             Self::ChangeDevice { .. } => &["change"],
+        }
+    }
+}
+
+impl Task {
+    /// What it works on.
+    pub fn object(&self) -> Object {
+        match *self {
+            Self::InstallHost { host }
+            | Self::ActivateHost { host }
+            | Self::EvacuateHost { host }
+            | Self::FenceHost { host, .. }
+            | Self::SetUpHostNetworks { host, .. }
+            | Self::SaveHostNetworks { host }
+            | Self::TuneHost { host } => Object::Host(host),
+            Self::CreateStorageDomain { domain, .. }
+            | Self::AttachStorageDomain { domain }
+            | Self::ActivateStorageDomain { domain }
+            | Self::DeactivateStorageDomain { domain }
+            | Self::DetachStorageDomain { domain }
+            | Self::ExtendStorageDomain { domain, .. }
+            | Self::RemoveStorageDomain { domain, .. } => Object::StorageDomain(domain),
+            Self::CreateDisk { disk } | Self::ExtendDisk { disk, .. } | Self::RemoveDisk { disk } => Object::Disk(disk),
+            Self::StartVm { vm }
+            | Self::StopVm { vm }
+            | Self::ShutdownVm { vm }
+            | Self::RebootVm { vm }
+            | Self::SuspendVm { vm }
+            | Self::MigrateVm { vm }
+            | Self::RemoveVm { vm }
+            | Self::ChangeDevice { vm, .. } => Object::Vm(vm),
         }
     }
 }
@@ -318,7 +351,7 @@ impl crate::command::Decide for ClearJobs {
     }
 }
 
-/// The open job that works on something.
-pub fn open_job(world: &World, wanted: impl Fn(&Task) -> bool) -> Option<&Arc<Job>> {
-    world.open_jobs.iter().filter_map(|id| world.jobs.get(id)).find(|job| wanted(&job.task))
+/// The open job of some kind that works on something.
+pub fn open_job(world: &World, on: Object, wanted: impl Fn(&Task) -> bool) -> Option<&Arc<Job>> {
+    world.jobs.by(JobTerm::Open(on)).find(|job| wanted(&job.task))
 }

@@ -20,6 +20,7 @@ pub mod host_net;
 pub mod host_net_setup;
 pub mod hotplug;
 pub mod ids;
+pub mod index;
 pub mod install;
 pub mod job;
 pub mod network;

@@ -1,5 +1,7 @@
 //! Logical networks and vNIC profiles: the guide's chapter 11.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::Object;
@@ -9,6 +11,7 @@ use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::ids::*;
+use crate::index::{ClusterTerm, HostTerm, NetworkTerm, VmTerm, VnicProfileTerm};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -22,6 +25,8 @@ pub const MAX_VLAN: u32 = 4094;
 pub const MIN_MTU: u32 = 68;
 /// The highest MTU.
 pub const MAX_MTU: u32 = 65_535;
+/// How many of those who use a network a refusal names.
+const MAX_USERS_NAMED: usize = 32;
 
 patchable! {
     /// What a user says of a network.
@@ -112,7 +117,7 @@ fold!(NetworkRemoved, Network network, |e, world, at| {
     if let Some(old) = world.networks.remove(&e.network) {
         world.drop_name(NameKind::Network, &old.config.name, old.id.0);
     }
-    let having: Vec<_> = world.clusters.values().filter(|c| c.networks.iter().any(|n| n.network == e.network)).map(|c| c.id).collect();
+    let having: Vec<_> = world.clusters.ids_by(ClusterTerm::Network(e.network)).collect();
     for cluster in having {
         world.clusters.update(&cluster, |c| c.networks.retain(|n| n.network != e.network));
     }
@@ -170,7 +175,7 @@ pub fn management_network(network: NetworkId, profile: VnicProfileId, data_cente
 
 /// The vNIC profiles of a network.
 pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &std::sync::Arc<VnicProfile>> {
-    world.vnic_profiles.values().filter(move |p| p.network == network)
+    world.vnic_profiles.by(VnicProfileTerm::Network(network))
 }
 
 /// What removes a network: its profiles, and it.
@@ -187,10 +192,18 @@ pub fn removal(world: &World, network: &Network) -> Vec<Event> {
     events
 }
 
-/// The names of the VMs whose network interfaces use one of the profiles.
-fn users(world: &World, profile: impl Fn(VnicProfileId) -> bool) -> Vec<&str> {
-    let uses = |nic: &crate::vm::Nic| nic.profile.is_some_and(&profile);
-    world.vms.values().filter(|vm| vm.nics.iter().any(uses)).map(|vm| &*vm.config.name).collect()
+/// The VMs whose network interfaces use a network, one perhaps several times.
+fn users(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
+    profiles_of(world, network).flat_map(|profile| world.vms.by(VmTerm::Profile(profile.id))).map(|vm| &*vm.config.name)
+}
+
+/// Refuses what must not be done to a network that is used, naming some of its users.
+fn unused<'a>(act: Act, users: impl Iterator<Item = &'a str>) -> Result<(), Rejection> {
+    let some: BTreeSet<&str> = users.take(MAX_USERS_NAMED).collect();
+    match some.is_empty() {
+        true => Ok(()),
+        false => Err(act.no(Key::NetworkInUse).with("users", some.into_iter().collect::<Vec<_>>().join(", "))),
+    }
 }
 
 fn check(
@@ -209,7 +222,7 @@ fn check(
     if config.mtu != 0 {
         check::range(act, "mtu", config.mtu.into(), MIN_MTU.into(), MAX_MTU.into())?;
     }
-    for other in world.networks.values().filter(|n| n.data_center == data_center && Some(n.id) != id) {
+    for other in world.networks.by(NetworkTerm::DataCenter(data_center)).filter(|n| Some(n.id) != id) {
         if other.config.name == config.name {
             return Err(act.no(Key::NetworkNameInUse));
         }
@@ -268,17 +281,11 @@ impl Decide for UpdateNetwork {
             return Err(act.no(Key::NetworkIsManagement));
         }
         // Hosts know a network by its name.
-        let hosts: Vec<&str> =
-            world.hosts.values().filter(|h| h.networks.contains(&self.network)).map(|h| &*h.config.name).collect();
-        if changes.name.is_some() && !hosts.is_empty() {
-            return Err(act.no(Key::NetworkInUse).with("users", hosts.join(", ")));
+        if changes.name.is_some() {
+            unused(act, world.hosts.by(HostTerm::Network(self.network)).map(|h| &*h.config.name))?;
         }
         if changes.vm_network == Some(false) {
-            let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
-            let users = users(world, of_it);
-            if !users.is_empty() {
-                return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
-            }
+            unused(act, users(world, self.network))?;
         }
         Ok(vec![NetworkUpdated { network: self.network, changes }.into()])
     }
@@ -301,16 +308,11 @@ impl Decide for RemoveNetwork {
         if current.management {
             return Err(act.no(Key::NetworkIsManagement));
         }
-        let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == self.network);
-        let users = users(world, of_it);
-        if !users.is_empty() {
-            return Err(act.no(Key::NetworkInUse).with("users", users.join(", ")));
-        }
+        unused(act, users(world, self.network))?;
         let mut events: Vec<Event> = world
             .clusters
-            .values()
-            .filter(|c| c.networks.iter().any(|n| n.network == self.network))
-            .map(|c| crate::cluster::NetworkUnassigned { cluster: c.id, network: self.network }.into())
+            .ids_by(ClusterTerm::Network(self.network))
+            .map(|cluster| crate::cluster::NetworkUnassigned { cluster, network: self.network }.into())
             .collect();
         events.extend(removal(world, current));
         Ok(events)
@@ -395,7 +397,7 @@ pub struct RemoveVnicProfile {
 impl Decide for RemoveVnicProfile {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let current = world.vnic_profile(self.profile)?;
-        if !users(world, |p| p == self.profile).is_empty() {
+        if world.vms.by(VmTerm::Profile(self.profile)).next().is_some() {
             return Err(Act("remove", PROFILE).no(Key::VnicProfileInUse));
         }
         let mut events = crate::access::revocations(world, Object::VnicProfile(self.profile));

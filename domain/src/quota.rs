@@ -12,6 +12,7 @@ use crate::data_center::{DataCenter, QuotaMode};
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
 use crate::fold;
 use crate::ids::*;
+use crate::index::{DiskTerm, QuotaTerm, VmTerm};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection, not_found};
@@ -98,10 +99,8 @@ pub struct Quota {
 impl Quota {
     /// The bytes that its disks take, on one domain or on all.
     pub fn storage_used(&self, world: &World, domain: Option<StorageDomainId>) -> i64 {
-        let counts = |d: &&std::sync::Arc<crate::disk::Disk>| {
-            d.config.quota == Some(self.id) && domain.is_none_or(|domain| d.storage_domain == domain)
-        };
-        world.disks.values().filter(counts).map(|d| d.config.size).sum()
+        let counts = |d: &&std::sync::Arc<crate::disk::Disk>| domain.is_none_or(|domain| d.storage_domain == domain);
+        world.disks.by(DiskTerm::Quota(self.id)).filter(counts).map(|d| d.config.size).sum()
     }
 
     /// Whether more storage is consumed already than one of its limits allows.
@@ -112,10 +111,9 @@ impl Quota {
 
     /// The memory in MiB and the virtual processors that its running VMs take, in one cluster or in all.
     pub fn cluster_used(&self, world: &World, cluster: Option<ClusterId>) -> (i64, i64) {
-        let counts = |vm: &&std::sync::Arc<Vm>| {
-            vm.run.is_some() && vm.config.quota == Some(self.id) && cluster.is_none_or(|cluster| vm.config.cluster == cluster)
-        };
-        world.vms.values().filter(counts).map(|vm| taken(vm)).fold((0, 0), |(m, c), (memory, cpus)| (m + memory, c + cpus))
+        let counts = |vm: &&std::sync::Arc<Vm>| vm.run.is_some() && cluster.is_none_or(|cluster| vm.config.cluster == cluster);
+        let consumers = world.vms.by(VmTerm::Quota(self.id));
+        consumers.filter(counts).map(|vm| taken(vm)).fold((0, 0), |(m, c), (memory, cpus)| (m + memory, c + cpus))
     }
 }
 
@@ -374,7 +372,7 @@ pub(crate) fn check_named(
 
 /// The events by which the quotas of a data center are gone.
 pub(crate) fn gone(world: &World, data_center: DataCenterId) -> impl Iterator<Item = Event> {
-    let own = world.quotas.values().filter(move |q| q.data_center == data_center);
+    let own = world.quotas.by(QuotaTerm::DataCenter(data_center));
     own.map(|q| QuotaRemoved { quota: q.id, name: q.config.name.clone() }.into())
 }
 
@@ -530,8 +528,8 @@ pub struct RemoveQuota {
 impl Decide for RemoveQuota {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let current = world.quota(self.quota)?;
-        let by_disk = world.disks.values().any(|d| d.config.quota == Some(self.quota));
-        let by_vm = world.vms.values().any(|vm| vm.config.quota == Some(self.quota));
+        let by_disk = world.disks.by(DiskTerm::Quota(self.quota)).next().is_some();
+        let by_vm = world.vms.by(VmTerm::Quota(self.quota)).next().is_some();
         if by_disk || by_vm {
             return Err(Act("remove", "Quota").no(Key::QuotaInUse));
         }

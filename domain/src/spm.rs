@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::fold;
 use crate::host::HostStatus;
 use crate::ids::*;
-use crate::job::{Task, open_job};
+use crate::job::Task;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -42,7 +42,7 @@ pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool 
         Task::RemoveVm { vm } => world.vms.get(vm).is_some_and(|v| v.disks.iter().any(|d| of_disk(&d.disk))),
         _ => false,
     };
-    open_job(world, at_work).is_some()
+    world.open_jobs.iter().filter_map(|id| world.jobs.get(id)).any(|job| at_work(&job.task))
 }
 
 /// Makes a host the storage pool manager of its data center, whatever its priority but -1.

@@ -36,6 +36,18 @@ named! {
     AttachmentStatus { Locked "locked", Active "active", Inactive "inactive", Maintenance "maintenance", Unknown "unknown" }
 }
 
+named! {
+    /// How a domain stands, in its data center or without one.
+    StorageStatus {
+        Unattached "unattached",
+        Locked "locked",
+        Active "active",
+        Inactive "inactive",
+        Maintenance "maintenance",
+        Unknown "unknown",
+    }
+}
+
 impl StorageKind {
     /// Whether it is made of block devices rather than files.
     pub fn is_block(self) -> bool {
@@ -173,6 +185,18 @@ impl StorageDomain {
 
     pub(crate) fn data_center<'a>(&self, world: &'a World) -> Option<&'a DataCenter> {
         self.attachment.and_then(|a| world.data_centers.get(&a.data_center)).map(|dc| &**dc)
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> StorageStatus {
+        match (self.state, self.attachment.map(|a| a.status)) {
+            (DomainState::Creating | DomainState::Removing, _) | (_, Some(AttachmentStatus::Locked)) => StorageStatus::Locked,
+            (DomainState::Ready, None) => StorageStatus::Unattached,
+            (DomainState::Ready, Some(AttachmentStatus::Active)) => StorageStatus::Active,
+            (DomainState::Ready, Some(AttachmentStatus::Inactive)) => StorageStatus::Inactive,
+            (DomainState::Ready, Some(AttachmentStatus::Maintenance)) => StorageStatus::Maintenance,
+            (DomainState::Ready, Some(AttachmentStatus::Unknown)) => StorageStatus::Unknown,
+        }
     }
 
     /// Whether it stands so in its data center.

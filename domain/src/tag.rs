@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::ids::*;
+use crate::index::{GroupTerm, HostTerm, UserTerm, VmTerm};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -234,10 +235,10 @@ impl Decide for RemoveTag {
         }
         let mut events: Vec<Event> = Vec::new();
         for id in descendants(world, self.tag).into_iter().rev() {
-            let tagged = (world.vms.values().filter(|v| v.tags.contains(&id)).map(|v| Tagged::Vm(v.id)))
-                .chain(world.hosts.values().filter(|h| h.tags.contains(&id)).map(|h| Tagged::Host(h.id)))
-                .chain(world.users.values().filter(|u| u.tags.contains(&id)).map(|u| Tagged::User(u.id)))
-                .chain(world.groups.values().filter(|g| g.tags.contains(&id)).map(|g| Tagged::Group(g.id)));
+            let tagged = (world.vms.ids_by(VmTerm::Tag(id)).map(Tagged::Vm))
+                .chain(world.hosts.ids_by(HostTerm::Tag(id)).map(Tagged::Host))
+                .chain(world.users.ids_by(UserTerm::Tag(id)).map(Tagged::User))
+                .chain(world.groups.ids_by(GroupTerm::Tag(id)).map(Tagged::Group));
             events.extend(tagged.map(|to| Event::from(TagDetached { tag: id, to })));
             events.push(TagRemoved { tag: id, name: world.tag(id)?.config.name.clone() }.into());
         }

@@ -1,92 +1,161 @@
 //! The World: the fold of the log, every aggregate by id, in persistent maps, so that a copy costs next to nothing.
 
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use imbl::OrdMap;
-use serde::{Deserialize, Serialize};
+use imbl::{OrdMap, OrdSet};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::access::{Group, Holder, Object, Permission, Role, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::Disk;
-use crate::event::{Event, Recorded, Stamp, Stream, StreamKind};
+use crate::event::{Recorded, Stamp, Stream, StreamKind};
 use crate::host::Host;
 use crate::ids::*;
+use crate::index::{ClusterTerm, HostTerm, Indexed};
 use crate::job::Job;
 use crate::network::{Network, VnicProfile};
 use crate::quota::Quota;
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
 use crate::storage_connection::StorageConnection;
-use crate::tag::{Tag, TagAttached, TagDetached, Tagged};
+use crate::tag::Tag;
 use crate::template::Template;
 use crate::vm::Vm;
-use crate::vm_run::VmState;
 
-/// Aggregates of one type by id, structurally shared between copies.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "K: Ord + Clone + Serialize + serde::de::DeserializeOwned, V: Serialize + serde::de::DeserializeOwned")]
-#[serde(transparent)]
-pub struct Table<K: Ord, V>(OrdMap<K, Arc<V>>);
+/// Aggregates of one type by id, and by what they are found by, structurally shared between copies.
+///
+/// Only the aggregates are written down; the index follows from them.
+pub struct Table<K: Ord, V: Indexed> {
+    rows: OrdMap<K, Arc<V>>,
+    index: OrdSet<(V::Term, K)>,
+}
 
-impl<K: Ord + Clone, V> Clone for Table<K, V> {
+impl<K: Ord + Clone, V: Indexed> Clone for Table<K, V> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { rows: self.rows.clone(), index: self.index.clone() }
     }
 }
 
-impl<K: Ord + Clone, V> Default for Table<K, V> {
+impl<K: Ord + Clone, V: Indexed> Default for Table<K, V> {
     fn default() -> Self {
-        Self(OrdMap::new())
+        Self { rows: OrdMap::new(), index: OrdSet::new() }
     }
 }
 
-impl<K: Ord + Clone, V: PartialEq> PartialEq for Table<K, V> {
+impl<K: Ord + Clone, V: Indexed + PartialEq> PartialEq for Table<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.rows == other.rows
     }
 }
 
-impl<K: Ord + Clone, V: Clone> Table<K, V> {
+impl<K: Ord + Clone + Debug, V: Indexed + Debug> Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rows.fmt(f)
+    }
+}
+
+impl<K: Ord + Clone + Serialize, V: Indexed + Serialize> Serialize for Table<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+impl<'de, K: Ord + Clone + Deserialize<'de>, V: Indexed + Deserialize<'de>> Deserialize<'de> for Table<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows = OrdMap::<K, Arc<V>>::deserialize(deserializer)?;
+        Ok(Self { index: index(&rows), rows })
+    }
+}
+
+/// What aggregates are found by.
+fn index<K: Ord + Clone, V: Indexed>(rows: &OrdMap<K, Arc<V>>) -> OrdSet<(V::Term, K)> {
+    rows.iter().flat_map(|(id, value)| value.terms().into_iter().map(|term| (term, id.clone()))).collect()
+}
+
+impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
     /// The aggregate.
     pub fn get(&self, id: &K) -> Option<&Arc<V>> {
-        self.0.get(id)
+        self.rows.get(id)
     }
 
     /// Whether it is there.
     pub fn contains(&self, id: &K) -> bool {
-        self.0.contains_key(id)
+        self.rows.contains_key(id)
     }
 
     /// All of them, by id.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<V>> {
-        self.0.values()
+        self.rows.values()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
+    }
+
+    /// Whether one is found by a term.
+    pub fn has(&self, term: V::Term, id: &K) -> bool {
+        self.index.contains(&(term, id.clone()))
     }
 
     pub(crate) fn insert(&mut self, id: K, value: V) {
-        self.0.insert(id, Arc::new(value));
+        let terms = value.terms();
+        let before = self.rows.insert(id.clone(), Arc::new(value)).map(|old| old.terms()).unwrap_or_default();
+        self.reindex(&id, &before, &terms);
     }
 
     pub(crate) fn remove(&mut self, id: &K) -> Option<Arc<V>> {
-        self.0.remove(id)
+        let old = self.rows.remove(id)?;
+        self.reindex(id, &old.terms(), &[]);
+        Some(old)
     }
 
     /// Changes an aggregate where it exists.
     pub(crate) fn update(&mut self, id: &K, change: impl FnOnce(&mut V)) {
-        if let Some(value) = self.0.get_mut(id) {
-            change(Arc::make_mut(value));
+        if let Some(value) = self.rows.get_mut(id) {
+            let value = Arc::make_mut(value);
+            let before = value.terms();
+            change(value);
+            let after = value.terms();
+            self.reindex(id, &before, &after);
         }
+    }
+
+    /// Whether the index is what the aggregates say. Costs a walk over all of them: for tests.
+    pub fn is_indexed(&self) -> bool {
+        self.index == index(&self.rows)
+    }
+
+    fn reindex(&mut self, id: &K, before: &[V::Term], after: &[V::Term]) {
+        if before == after {
+            return;
+        }
+        for term in before.iter().filter(|term| !after.contains(term)) {
+            self.index.remove(&(*term, id.clone()));
+        }
+        for term in after.iter().filter(|term| !before.contains(term)) {
+            self.index.insert((*term, id.clone()));
+        }
+    }
+}
+
+impl<K: Ord + Copy + From<Uuid>, V: Indexed + Clone> Table<K, V> {
+    /// Who is found by a term, by id.
+    pub fn ids_by(&self, term: V::Term) -> impl Iterator<Item = K> + use<'_, K, V> {
+        self.index.range((term, K::from(Uuid::nil()))..=(term, K::from(Uuid::max()))).map(|(_, id)| *id)
+    }
+
+    /// What is found by a term, by id.
+    pub fn by(&self, term: V::Term) -> impl Iterator<Item = &Arc<V>> + use<'_, K, V> {
+        self.ids_by(term).filter_map(|id| self.rows.get(&id))
     }
 }
 
@@ -104,10 +173,13 @@ pub enum NameKind {
     Vm,
     Template,
     Tag,
+    /// The principal.
     User,
     Group,
     Role,
     Mac,
+    /// What a user is called in lists; several may be called the same.
+    UserCalled,
 }
 
 /// A name in the index: ordered without regard to case first, so that a listing by name walks it.
@@ -180,10 +252,6 @@ pub struct World {
     pub placed: imbl::OrdSet<(HostId, VmId)>,
     /// VMs of a cluster: (cluster, VM).
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
-    /// VMs by their states: (state, VM).
-    pub vm_states: imbl::OrdSet<(u8, VmId)>,
-    /// VMs by their tags: (tag, VM).
-    pub tagged_vms: imbl::OrdSet<(TagId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
     pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
     /// Highly available VMs that went down by themselves and are to be started again.
@@ -241,59 +309,13 @@ impl World {
         };
         self.position = recorded.position;
         self.streams.insert(recorded.stream, recorded.version);
-        let vm = match (&recorded.event, recorded.stream.kind) {
-            (_, StreamKind::Vm) => Some(VmId(recorded.stream.id)),
-            (Event::TagAttached(TagAttached { to: Tagged::Vm(id), .. }), _) => Some(*id),
-            (Event::TagDetached(TagDetached { to: Tagged::Vm(id), .. }), _) => Some(*id),
-            _ => None,
-        };
-        let before = vm.and_then(|id| self.vm_keys(id));
         recorded.event.as_fold().fold(self, &stamp);
-        if let Some(id) = vm {
-            self.index_vm(id, before);
-        }
         // Whatever ended an aggregate's stream, the permissions on it end with it.
         if !self.streams.contains_key(&recorded.stream)
             && let Some(object) = Object::of(&recorded.stream)
         {
             self.forget_permissions_on(object);
         }
-    }
-
-    /// What a VM is indexed by.
-    fn vm_keys(&self, id: VmId) -> Option<(u8, Vec<TagId>)> {
-        self.vms.get(&id).map(|vm| (vm.state as u8, vm.tags.clone()))
-    }
-
-    /// Moves a VM in the indices from what it was to what it is.
-    fn index_vm(&mut self, id: VmId, before: Option<(u8, Vec<TagId>)>) {
-        let after = self.vm_keys(id);
-        if before == after {
-            return;
-        }
-        if let Some((state, tags)) = before {
-            self.vm_states.remove(&(state, id));
-            for tag in tags {
-                self.tagged_vms.remove(&(tag, id));
-            }
-        }
-        if let Some((state, tags)) = after {
-            self.vm_states.insert((state, id));
-            for tag in tags {
-                self.tagged_vms.insert((tag, id));
-            }
-        }
-    }
-
-    /// The VMs in a state.
-    pub fn vms_in_state(&self, state: VmState) -> impl Iterator<Item = VmId> + '_ {
-        let key = state as u8;
-        self.vm_states.range((key, VmId(Uuid::nil()))..=(key, VmId(Uuid::max()))).map(|(_, vm)| *vm)
-    }
-
-    /// The VMs with a tag, not counting those with one below it.
-    pub fn vms_tagged(&self, tag: TagId) -> impl Iterator<Item = VmId> + '_ {
-        self.tagged_vms.range((tag, VmId(Uuid::nil()))..=(tag, VmId(Uuid::max()))).map(|(_, vm)| *vm)
     }
 
     /// The version of a stream; 0 where it has no event.
@@ -367,10 +389,19 @@ impl World {
         self.clusters.get(&cluster).and_then(|c| c.config.data_center).and_then(|id| self.data_centers.get(&id))
     }
 
+    /// The network of a data center by its name.
+    pub fn network_named(&self, data_center: DataCenterId, name: &str) -> Option<&Arc<Network>> {
+        let named = self.named(NameKind::Network, name).filter_map(|key| self.networks.get(&NetworkId(key.id)));
+        named.into_iter().find(|network| network.data_center == data_center && network.config.name == name)
+    }
+
+    /// The clusters of a data center.
+    pub fn clusters_of(&self, data_center: DataCenterId) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.clusters.by(ClusterTerm::DataCenter(data_center))
+    }
+
     /// The hosts of a data center.
     pub fn hosts_in(&self, data_center: DataCenterId) -> impl Iterator<Item = &Arc<Host>> {
-        self.hosts
-            .values()
-            .filter(move |h| self.clusters.get(&h.config.cluster).is_some_and(|c| c.config.data_center == Some(data_center)))
+        self.clusters_of(data_center).flat_map(|cluster| self.hosts.by(HostTerm::Cluster(cluster.id)))
     }
 }

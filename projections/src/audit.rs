@@ -142,7 +142,11 @@ impl<'a> Scene<'a> {
     /// Who caused the event or, where a reactor did, who opened the job that it worked on.
     fn asker(&self, task: impl Fn(&Task) -> bool) -> Actor {
         match self.recorded.actor {
-            Actor::System => evirt_domain::job::open_job(self.before, task).map_or(Actor::System, |job| job.owner),
+            Actor::System => {
+                let on = Object::of(&self.recorded.stream);
+                let job = on.and_then(|on| evirt_domain::job::open_job(self.before, on, task));
+                job.map_or(Actor::System, |job| job.owner)
+            }
             user => user,
         }
     }
@@ -784,7 +788,8 @@ fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
 
 /// Whether a storage domain is being attached.
 fn attaches(at: Scene<'_>, id: StorageDomainId) -> bool {
-    evirt_domain::job::open_job(at.before, |task| matches!(task, Task::AttachStorageDomain { domain } if *domain == id)).is_some()
+    let on = Object::StorageDomain(id);
+    evirt_domain::job::open_job(at.before, on, |task| matches!(task, Task::AttachStorageDomain { .. })).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.

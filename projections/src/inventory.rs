@@ -4,6 +4,7 @@
 //! says enough, walks the names in order where the order is theirs, and scans where there is no other way.
 
 mod events;
+mod indexes;
 mod rows;
 mod seek;
 
@@ -17,15 +18,17 @@ use std::sync::Arc;
 use evirt_domain::World;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
+use evirt_domain::index::{HostTerm, Indexed, StorageDomainTerm};
 use evirt_domain::job::Task;
-use evirt_domain::storage::AttachmentStatus;
+use evirt_domain::storage::StorageStatus;
 use evirt_domain::world::{NameKind, Table};
 use uuid::Uuid;
 
-use crate::search::{Direction, Entity, Env, Hint, Pattern, Plan, Searchable, Value};
+use crate::search::{Direction, Entity, Env, Pattern, Plan, Searchable, Value};
 use crate::visible::Visible;
 
 pub use events::{AuditRecord, AuditRowView, OWN_ORIGIN};
+pub use seek::{Find, Follow, Found, Index};
 
 /// How many rows a page has where nothing is said.
 pub const DEFAULT_PAGE_SIZE: usize = 100;
@@ -159,7 +162,7 @@ pub fn tag_names(world: &World, pattern: &Pattern) -> Vec<String> {
 }
 
 /// A kind of aggregate that is listed and searched for.
-pub trait Resource: Clone + Sized + 'static {
+pub trait Resource: Indexed + Clone + Sized + 'static {
     /// Its identifier.
     type Id: Ord + Copy + From<Uuid> + Into<Uuid>;
     /// What the search language calls it.
@@ -179,8 +182,14 @@ pub trait Resource: Clone + Sized + 'static {
     fn seen(_: &World, _: &Visible) -> Option<Vec<Self::Id>> {
         None
     }
-    /// A few that include all of which the hint holds, where an index other than that of names knows them.
-    fn seek<'w>(world: &'w World, hint: &Hint) -> Option<Box<dyn Iterator<Item = Self::Id> + 'w>>;
+    /// By which fields they are found without looking at all.
+    const INDEXES: &'static [Index<Self>];
+    /// What an index of the World has them under.
+    type By: Copy;
+    /// Those that an index has under a term.
+    fn found_by(world: &World, term: Self::By) -> Box<dyn Iterator<Item = Self::Id> + '_>;
+    /// Whether an index has one under a term.
+    fn is_found_by(world: &World, term: Self::By, id: Self::Id) -> bool;
 }
 
 /// One aggregate as a search sees it.
@@ -223,12 +232,13 @@ pub fn list<T: Resource>(view: View<'_>, plan: &Plan, page: Page) -> Vec<Arc<T>>
 pub fn list_where<T: Resource>(view: View<'_>, plan: &Plan, page: Page, keep: impl Fn(&T) -> bool) -> Vec<Arc<T>> {
     let keep = |item: &T| view.sees(T::ENTITY, item.id().into()) && keep(item);
     let lister = Lister { view, plan, keep, page: plan.range(page.max.min(MAX_PAGE_SIZE)) };
-    let hints = plan.index_hint();
+    let sought = plan.sought();
     let ordered = lister.in_order_of_names();
     let seen = view.visible.filter(|visible| !visible.is_everything()).and_then(|visible| T::seen(view.world, visible));
     let seen = seen.filter(|seen| !ordered || seen.len() <= MANY_CANDIDATES);
     let many = seen.as_ref().map_or(if ordered { MANY_CANDIDATES } else { usize::MAX }, Vec::len);
-    let candidates = seek::candidates::<T>(view.world, &hints, many);
+    let candidates = sought.as_ref().and_then(|sought| seek::candidates::<T>(view.world, sought, many));
+    let prefix = |field| sought.as_ref().and_then(|sought| seek::prefix(sought, field));
     if let Some(candidates) = candidates.or_else(|| seen.map(BTreeSet::from_iter)) {
         let table = T::table(view.world);
         let rows = candidates.iter().filter_map(|id| table.get(id));
@@ -238,8 +248,8 @@ pub fn list_where<T: Resource>(view: View<'_>, plan: &Plan, page: Page, keep: im
         };
     }
     match T::NAMES {
-        Some((kind, field)) if ordered => lister.walk(kind, seek::prefix(&hints, field).unwrap_or_default()),
-        Some((kind, field)) => match seek::prefix(&hints, field) {
+        Some((kind, field)) if ordered => lister.walk(kind, prefix(field).unwrap_or_default()),
+        Some((kind, field)) => match prefix(field) {
             Some(prefix) => {
                 let table = T::table(view.world);
                 lister.sorted(view.world.names_from(kind, prefix).filter_map(|key| table.get(&T::Id::from(key.id))))
@@ -257,6 +267,11 @@ fn scan<T: Resource>(view: View<'_>, plan: &Plan, page: Page) -> Vec<Arc<T>> {
     lister.sorted(T::table(view.world).values())
 }
 
+/// Identifiers that include all that a search finds, where indices know them and they are no more than `many`.
+pub fn candidates(view: View<'_>, plan: &Plan, many: usize) -> Option<Vec<Uuid>> {
+    seek::of_entity(view.world, plan.entity(), &plan.sought()?, many)
+}
+
 struct Lister<'a, 'p, K> {
     view: View<'a>,
     plan: &'p Plan,
@@ -269,6 +284,8 @@ impl<'a, K> Lister<'a, '_, K> {
     where
         K: Fn(&T) -> bool,
     {
+        #[cfg(test)]
+        tests::LOOKED_AT.with(|looked| looked.set(looked.get() + 1));
         self.plan.matches(&Row::new(self.view, &**item)) && (self.keep)(item)
     }
 
@@ -389,7 +406,7 @@ pub struct Summary {
     pub storage_domains: Count,
 }
 
-/// The counts. Costs a walk over hosts, storage domains, sessions and open jobs, and none over the VMs.
+/// The counts. Costs a walk over the hosts that are up, the storage domains that are active, sessions and open jobs, and none over the VMs.
 pub fn summary(world: &World) -> Summary {
     // A VM that migrates has a place on both hosts.
     let migrating = world
@@ -401,17 +418,13 @@ pub fn summary(world: &World) -> Summary {
         })
         .count();
     let logged_in: BTreeSet<UserId> = world.sessions.values().map(|session| session.user).collect();
-    let active = |status| matches!(status, AttachmentStatus::Active);
     Summary {
         vms: Count { total: world.vms.len(), active: world.placed.len().saturating_sub(migrating) },
-        hosts: Count {
-            total: world.hosts.len(),
-            active: world.hosts.values().filter(|host| host.status == HostStatus::Up).count(),
-        },
+        hosts: Count { total: world.hosts.len(), active: world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).count() },
         users: Count { total: world.users.len(), active: logged_in.len() },
         storage_domains: Count {
             total: world.storage_domains.len(),
-            active: world.storage_domains.values().filter(|d| d.attachment.is_some_and(|a| active(a.status))).count(),
+            active: world.storage_domains.ids_by(StorageDomainTerm::Status(StorageStatus::Active)).count(),
         },
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use evirt_domain::World;
 use evirt_domain::access::{Object, holders, is_administrator, object_path};
 use evirt_domain::ids::{DiskId, UserId, VmId};
+use evirt_domain::index::StorageDomainTerm;
 
 /// Whether a user may see an object by the user-level API; for a whole list there is [`Visible`].
 pub fn may_see(world: &World, user: UserId, object: Object) -> bool {
@@ -78,8 +79,7 @@ impl Visible {
                 Object::Vm(id) => found.push(id),
                 Object::Cluster(id) if *shows => found.extend(world.vms_in(id).map(|vm| vm.id)),
                 Object::DataCenter(id) if *shows => {
-                    let clusters = world.clusters.values().filter(|cluster| cluster.config.data_center == Some(id));
-                    found.extend(clusters.flat_map(|cluster| world.vms_in(cluster.id)).map(|vm| vm.id));
+                    found.extend(world.clusters_of(id).flat_map(|cluster| world.vms_in(cluster.id)).map(|vm| vm.id));
                 }
                 _ => {}
             }
@@ -97,10 +97,7 @@ impl Visible {
                 Object::Disk(id) => found.push(id),
                 Object::StorageDomain(id) if *shows => found.extend(world.disks_on(id).map(|disk| disk.id)),
                 Object::DataCenter(id) if *shows => {
-                    let attached = |domain: &&std::sync::Arc<evirt_domain::storage::StorageDomain>| {
-                        domain.attachment.is_some_and(|attachment| attachment.data_center == id)
-                    };
-                    let domains = world.storage_domains.values().filter(attached);
+                    let domains = world.storage_domains.by(StorageDomainTerm::DataCenter(id));
                     found.extend(domains.flat_map(|domain| world.disks_on(domain.id)).map(|disk| disk.id));
                 }
                 _ => {}

@@ -202,7 +202,7 @@ impl Verify {
         output.line(format_args!(
             "{} events are in order; the last one's hash is {}",
             verification.sound,
-            hex(&verification.hash)
+            hex::encode(verification.hash)
         ))?;
         let code = match &verification.finding {
             Some(finding) => {
@@ -257,7 +257,7 @@ fn json(record: &Record) -> Result<String> {
         correlation_id: &record.correlation_id,
         causation: record.causation,
         payload: serde_json::from_str(&record.payload).with_context(|| format!("the payload at position {}", record.position))?,
-        hash: hex(&record.hash),
+        hash: hex::encode(record.hash),
     };
     Ok(serde_json::to_string(&exported)?)
 }
@@ -265,8 +265,4 @@ fn json(record: &Record) -> Result<String> {
 fn time(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros)
         .map_or_else(|| micros.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_format_stays_as_it_was() {
         let hash = Chain::default().hash(&GENESIS, &link());
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(hash);
         assert_eq!(hex, "0a98f805cf68999ef157a013744fd49d655003f3760d8a8c90ee79307e944b9b");
     }
 

@@ -12,6 +12,7 @@ use evirt_domain::World;
 use evirt_domain::cluster::{Cluster, OnError, SchedulingPolicy};
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::*;
+use evirt_domain::index::{HostTerm, VmTerm};
 use evirt_domain::vm::{Affinity, Vm};
 use evirt_domain::vm_run::{MigrateVm, VmState};
 use uuid::Uuid;
@@ -70,7 +71,7 @@ fn about(what: &str) -> Request {
 
 /// The VMs that are to leave hosts which became non-operational, by their clusters' policies.
 fn to_evacuate(world: &World) -> Vec<VmId> {
-    let failed = world.hosts.values().filter(|host| host.status == HostStatus::NonOperational);
+    let failed = world.hosts.by(HostTerm::Status(HostStatus::NonOperational));
     let leaves = |host: &Host, vm: &Vm| match world.clusters.get(&host.config.cluster).map(|c| c.config.on_error) {
         Some(OnError::Migrate) => true,
         Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
@@ -103,10 +104,11 @@ impl Balance {
 
     /// Notes since when each host is out of bounds.
     fn note(&mut self, world: &World, load: &BTreeMap<HostId, u8>, now: Instant) {
-        self.since.retain(|id, _| world.hosts.contains(id));
-        for host in world.hosts.values() {
-            let cluster = world.clusters.get(&host.config.cluster);
-            let beyond = cluster.filter(|_| host.status == HostStatus::Up).and_then(|cluster| {
+        let kept = |host: &Host| world.clusters.get(&host.config.cluster).filter(|c| c.config.policy != SchedulingPolicy::None);
+        self.since.retain(|id, _| world.hosts.get(id).is_some_and(|host| kept(host).is_some()));
+        let balanced = world.clusters.values().filter(|cluster| cluster.config.policy != SchedulingPolicy::None);
+        for (cluster, host) in balanced.flat_map(|c| world.hosts.by(HostTerm::Cluster(c.id)).map(move |host| (c, host))) {
+            let beyond = Some(cluster).filter(|_| host.status == HostStatus::Up).and_then(|cluster| {
                 let (config, load) = (&cluster.config, u32::from(load.get(&host.id).copied().unwrap_or(0)));
                 match config.policy {
                     SchedulingPolicy::None => None,
@@ -127,7 +129,7 @@ impl Balance {
 
     /// What could be moved where, the best first.
     fn moves(&self, world: &World, cluster: &Cluster, load: &BTreeMap<HostId, u8>, now: Instant) -> Vec<(VmId, HostId)> {
-        if world.vms_in(cluster.id).any(|vm| vm.state == VmState::Migrating) {
+        if world.vms.by(VmTerm::State(VmState::Migrating)).any(|vm| vm.config.cluster == cluster.id) {
             return Vec::new();
         }
         let of = |host: &Host| u32::from(load.get(&host.id).copied().unwrap_or(0));
@@ -135,8 +137,8 @@ impl Balance {
         let long = |host: &Host, wanted| {
             self.since.get(&host.id).is_some_and(|(beyond, at)| *beyond == wanted && now.duration_since(*at) >= due)
         };
-        let up = |host: &&Arc<Host>| host.config.cluster == cluster.id && host.status == HostStatus::Up;
-        let mut hosts: Vec<&Arc<Host>> = world.hosts.values().filter(up).collect();
+        let up = |host: &&Arc<Host>| host.status == HostStatus::Up;
+        let mut hosts: Vec<&Arc<Host>> = world.hosts.by(HostTerm::Cluster(cluster.id)).filter(up).collect();
         hosts.sort_by_key(|host| (of(host), host.id));
         let busy = |host: &Host| world.vms_on(host.id).next().is_some();
         let mut moves = Vec::new();

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use evirt_domain::cluster::OnError;
+use evirt_domain::access::Object;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
 use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
+use evirt_domain::index::HostTerm;
 use evirt_domain::job::{ClearJobs, Task, open_job};
 use evirt_domain::spm::FailSpm;
-use evirt_domain::vm::Vm;
-use evirt_domain::vm_run::{MigrateVm, StartVm, VmState};
+use evirt_domain::vm_run::StartVm;
 use evirt_domain::{Key, World};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -33,8 +33,8 @@ struct Memory {
     silent: HashMap<HostId, Instant>,
     /// The silent hosts of which it was said that no other can reach their power management.
     unreached: HashSet<HostId>,
-    /// The VMs that were asked to leave a host that became non-operational.
-    left: HashSet<(HostId, VmId)>,
+    /// The hosts that lacked no network when they and their clusters were of these versions.
+    whole: HashMap<HostId, (u64, u64)>,
     /// Since when a host is rebooting.
     rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
@@ -55,8 +55,7 @@ impl Reactor {
             self.restart(&about, &world).await;
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
-            self.check_networks(&about, &world).await;
-            self.leave(&about, &world, &mut memory).await;
+            self.check_networks(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
@@ -68,9 +67,9 @@ impl Reactor {
 
     /// Samples the hosts' load, by which VMs are placed.
     fn sample(&self, world: &World) {
-        let load = world.hosts.values().filter(|h| h.status == HostStatus::Up).filter_map(|h| {
-            let statistics = self.engine.driver().host_statistics(h.id.0)?;
-            Some((h.id, (100.0 - statistics.cpu_idle_percent).clamp(0.0, 100.0) as u8))
+        let load = world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).filter_map(|host| {
+            let statistics = self.engine.driver().host_statistics(host.0)?;
+            Some((host, (100.0 - statistics.cpu_idle_percent).clamp(0.0, 100.0) as u8))
         });
         self.engine.set_host_load(load.collect());
     }
@@ -94,9 +93,9 @@ impl Reactor {
         let silent = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonResponsive);
         memory.silent.retain(|id, _| silent(id));
         memory.unreached.retain(silent);
-        for host in world.hosts.values().filter(|h| silent(&h.id)) {
+        for host in world.hosts.by(HostTerm::Status(HostStatus::NonResponsive)) {
             let since = *memory.silent.entry(host.id).or_insert_with(Instant::now);
-            let fencing = open_job(world, |task| matches!(task, Task::FenceHost { host: h, .. } if *h == host.id));
+            let fencing = open_job(world, Object::Host(host.id), |task| matches!(task, Task::FenceHost { .. }));
             if host.config.power_management.enabled && since.elapsed() >= self.pace.fence_grace && fencing.is_none() {
                 memory.silent.insert(host.id, Instant::now());
                 let refused = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await.err();
@@ -111,7 +110,7 @@ impl Reactor {
     async fn miss_rebooting(&self, about: &Request, world: &World, memory: &mut Memory) {
         let rebooting = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Reboot);
         memory.rebooting.retain(|id, _| rebooting(id));
-        for host in world.hosts.values().filter(|h| rebooting(&h.id)) {
+        for host in world.hosts.by(HostTerm::Status(HostStatus::Reboot)) {
             if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.pace.reboot_grace {
                 let _ = self.submit(about, ReportNotBack { host: host.id }).await;
             }
@@ -119,27 +118,17 @@ impl Reactor {
     }
 
     /// Takes hosts out of service that lack a network which their cluster has come to require.
-    async fn check_networks(&self, about: &Request, world: &World) {
-        for host in world.hosts.values().filter(|h| h.status == HostStatus::Up && lack(world, h).is_some()) {
-            let _ = self.submit(about, CheckHostNetworks { host: host.id }).await;
-        }
-    }
-
-    /// Migrates the VMs of hosts that became non-operational, those that their cluster wants to, each once.
-    async fn leave(&self, about: &Request, world: &World, memory: &mut Memory) {
-        let out = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::NonOperational);
-        memory.left.retain(|(host, _)| out(host));
-        for host in world.hosts.values().filter(|h| h.status == HostStatus::NonOperational) {
-            let wish = world.clusters.get(&host.config.cluster).map(|c| c.config.on_error);
-            let goes = |vm: &Vm| match wish {
-                Some(OnError::Migrate) => true,
-                Some(OnError::MigrateHighlyAvailable) => vm.config.highly_available,
-                Some(OnError::DoNotMigrate) | None => false,
-            };
-            for vm in world.vms_on(host.id).filter(|vm| vm.state == VmState::Up && goes(vm)) {
-                if memory.left.insert((host.id, vm.id)) {
-                    let _ = self.submit(about, MigrateVm { vm: vm.id, host: None, force: false }).await;
-                }
+    async fn check_networks(&self, about: &Request, world: &World, memory: &mut Memory) {
+        memory.whole.retain(|id, _| world.hosts.has(HostTerm::Status(HostStatus::Up), id));
+        for host in world.hosts.by(HostTerm::Status(HostStatus::Up)) {
+            let cluster = world.clusters.get(&host.config.cluster).map_or(0, |cluster| cluster.version);
+            if memory.whole.get(&host.id) == Some(&(host.version, cluster)) {
+                continue;
+            }
+            if lack(world, host).is_none() {
+                memory.whole.insert(host.id, (host.version, cluster));
+            } else {
+                let _ = self.submit(about, CheckHostNetworks { host: host.id }).await;
             }
         }
     }
@@ -150,10 +139,10 @@ impl Reactor {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
-        let due = |h: &Host| {
-            matches!(h.status, HostStatus::NonResponsive | HostStatus::Reboot) || (lacks_networks(h) && lack(world, h).is_none())
-        };
-        for host in world.hosts.values().filter(|h| due(h)) {
+        let due = |h: &Host| h.status != HostStatus::NonOperational || (lacks_networks(h) && lack(world, h).is_none());
+        let out = [HostStatus::NonResponsive, HostStatus::Reboot, HostStatus::NonOperational];
+        let out = out.into_iter().flat_map(|status| world.hosts.by(HostTerm::Status(status)));
+        for host in out.filter(|h| due(h)) {
             if memory.asked.insert(host.id) {
                 let (reactor, id) = (self.clone(), host.id);
                 memory.asking.spawn(async move {

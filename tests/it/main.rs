@@ -12,6 +12,7 @@ mod external;
 mod guide;
 mod hosts;
 mod ldap;
+mod limits;
 mod searches;
 mod server;
 mod storage;

@@ -45,7 +45,15 @@ async fn load_and_events_are_searched() {
         ("mem_usage > 100", false),
         ("events.type = 13", true),
         ("event.severity = alert", false),
+        ("events.severity < error", true),
+        ("events.severity > normal", false),
+        ("events.type = 13 and events.message = *alpha*", true),
+        ("events.type = 13 and events.type = 14", false),
+        ("events.type = 14 or events.message = *alpha*", true),
+        ("events.time > yesterday and events.type = 13", true),
+        ("events.time < 2013-10-23", false),
         ("name = alpha and events.message = *alpha*", true),
+        ("name = alpha and events.type = 14", false),
     ] {
         assert_eq!(found(&admin, "hosts", search).await.contains("alpha"), there, "{search}");
     }

@@ -8,6 +8,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::index::UserTerm;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
@@ -98,9 +99,11 @@ fold!(GroupMemberRemoved, Group group, |e, world, at| {
 });
 
 impl World {
-    /// The users of a group, as far as they are known here. Costs a walk over the users.
+    /// The users of a group, as far as they are known here.
     pub fn members(&self, group: GroupId) -> impl Iterator<Item = &std::sync::Arc<User>> {
-        self.users.values().filter(move |user| group == EVERYONE || user.groups.contains(&group))
+        let everyone = (group == EVERYONE).then(|| self.users.values());
+        let some = (group != EVERYONE).then(|| self.users.by(UserTerm::Group(group)));
+        everyone.into_iter().flatten().chain(some.into_iter().flatten())
     }
 }
 

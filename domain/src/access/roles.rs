@@ -8,6 +8,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::index::PermissionTerm;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
@@ -251,7 +252,7 @@ impl Decide for RemoveRole {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("remove", "Role");
         let role = own(act, world, self.role)?;
-        if world.permissions.values().any(|permission| permission.role == self.role) {
+        if world.permissions.by(PermissionTerm::Role(self.role)).next().is_some() {
             return Err(act.no(Key::RoleInUse));
         }
         Ok(vec![RoleRemoved { role: self.role, name: role.name.clone() }.into()])

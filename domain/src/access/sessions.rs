@@ -9,6 +9,7 @@ use super::*;
 use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::index::SessionTerm;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
 
@@ -118,7 +119,7 @@ impl Decide for OpenSession {
             return Err(Key::NotAuthorized.into());
         }
         let mut events = Vec::new();
-        let mut own: Vec<_> = world.sessions.values().filter(|s| s.user == self.user).collect();
+        let mut own: Vec<_> = world.sessions.by(SessionTerm::User(self.user)).collect();
         if own.len() >= MAX_SESSIONS_PER_USER {
             own.sort_by_key(|s| (s.opened_at, s.id));
             let oldest = own[0];

@@ -78,6 +78,15 @@ impl User {
     pub fn principal(&self) -> String {
         format!("{}@{}", self.name, self.domain)
     }
+
+    /// What lists call the user: the first name, or where none is known the login name.
+    pub fn called(&self) -> &str {
+        called(&self.first_name, &self.name)
+    }
+}
+
+fn called<'a>(first_name: &'a str, name: &'a str) -> &'a str {
+    if first_name.is_empty() { name } else { first_name }
 }
 
 /// What a directory tells of a user.
@@ -132,6 +141,7 @@ impl Fold for UserAdded {
         let mut user = self.user.clone();
         user.version = at.version;
         world.take_name(NameKind::User, &user.principal(), user.id.0);
+        world.take_name(NameKind::UserCalled, user.called(), user.id.0);
         world.users.insert(user.id, user);
     }
 }
@@ -144,8 +154,9 @@ pub struct UserRefreshed {
 }
 
 fold!(UserRefreshed, User account.id, |e, world, at| {
-    if let Some(old) = world.users.get(&e.account.id).map(|user| user.principal()) {
-        world.rename(NameKind::User, &old, &e.account.principal(), e.account.id.0);
+    if let Some(old) = world.users.get(&e.account.id).cloned() {
+        world.rename(NameKind::User, &old.principal(), &e.account.principal(), old.id.0);
+        world.rename(NameKind::UserCalled, old.called(), called(&e.account.first_name, &e.account.name), old.id.0);
     }
     world.users.update(&e.account.id, |user| {
         user.take_over(&e.account);
@@ -217,6 +228,7 @@ impl Fold for UserRemoved {
     fn fold(&self, world: &mut World, _: &Stamp) {
         if let Some(user) = world.users.remove(&self.user) {
             world.drop_name(NameKind::User, &user.principal(), user.id.0);
+            world.drop_name(NameKind::UserCalled, user.called(), user.id.0);
             // Another directory's user comes back under the same identifier, if at all: the stream goes on then.
             if user.domain == INTERNAL {
                 world.close_stream(StreamKind::User, self.user.0);

@@ -378,7 +378,8 @@ impl Decide for ExtendStorageDomain {
             let status = domain.attachment.map_or("unattached", |a| a.status.name());
             return Err(act.no(Key::DomainStatusIllegal).with("status", status));
         }
-        if open_job(world, |task| matches!(task, Task::ExtendStorageDomain { domain, .. } if *domain == self.domain)).is_some() {
+        if open_job(world, Object::StorageDomain(self.domain), |task| matches!(task, Task::ExtendStorageDomain { .. })).is_some()
+        {
             return Err(Key::StateMoved.into());
         }
         let count = domain.storage.luns.len() + self.luns.len();

@@ -14,6 +14,7 @@ use evirt_domain::host::*;
 use evirt_domain::host_net_setup::*;
 use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
+use evirt_domain::index::Indexed;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -57,7 +58,7 @@ impl Dice {
     }
 
     /// One of a table, or an id that exists nowhere.
-    fn of<K: Ord + Clone + From<Uuid>, V: Clone>(&mut self, table: &Table<K, V>, id: impl Fn(&V) -> K) -> K {
+    fn of<K: Ord + Clone + From<Uuid>, V: Indexed + Clone>(&mut self, table: &Table<K, V>, id: impl Fn(&V) -> K) -> K {
         if table.is_empty() { nowhere() } else { table.values().nth(self.below(table.len())).map(|v| id(v)).expect("one") }
     }
 
@@ -517,10 +518,12 @@ fn check_invariants(world: &World) {
         }
     }
     assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
-    let states: BTreeSet<_> = world.vms.values().map(|vm| (vm.state as u8, vm.id)).collect();
-    assert_eq!(world.vm_states.iter().copied().collect::<BTreeSet<_>>(), states);
-    let tagged: BTreeSet<_> = world.vms.values().flat_map(|vm| vm.tags.iter().map(|tag| (*tag, vm.id))).collect();
-    assert_eq!(world.tagged_vms.iter().copied().collect::<BTreeSet<_>>(), tagged);
+    assert!(
+        world.vms.is_indexed() && world.hosts.is_indexed() && world.clusters.is_indexed() && world.storage_domains.is_indexed()
+    );
+    assert!(world.disks.is_indexed() && world.networks.is_indexed() && world.vnic_profiles.is_indexed());
+    assert!(world.users.is_indexed() && world.groups.is_indexed() && world.permissions.is_indexed());
+    assert!(world.sessions.is_indexed() && world.jobs.is_indexed() && world.quotas.is_indexed());
     assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
     assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);

@@ -12,23 +12,24 @@ use evirt_domain::data_center::{DataCenter, DataCenterStatus, Version};
 use evirt_domain::disk::Disk;
 use evirt_domain::host::Host;
 use evirt_domain::ids::*;
+use evirt_domain::index::*;
 use evirt_domain::network::Network;
-use evirt_domain::storage::{AttachmentStatus, DomainState, StorageDomain, StorageKind};
+use evirt_domain::storage::{StorageDomain, StorageKind};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::world::{NameKind, Table};
 use uuid::Uuid;
 
-use super::{About, AuditRowView, Resource, Row, View, seek};
-use crate::search::{Entity, Hint, Searchable, Value};
+use super::indexes::{DiskBy, VmBy};
+use super::{About, AuditRowView, Index, Resource, Row, View, indexes};
+use crate::search::{Entity, Searchable, Value};
 use crate::visible::Visible;
 
 /// The only architecture that there is.
 const ARCHITECTURE: &str = "x86_64";
 
 type Visit<'v> = &'v mut dyn FnMut(&dyn Searchable) -> bool;
-type Ids<'w, T> = Option<Box<dyn Iterator<Item = T> + 'w>>;
 
 fn owned<'a>(text: impl Into<String>) -> Value<'a> {
     Value::Text(Cow::Owned(text.into()))
@@ -113,8 +114,7 @@ fn vms_on(world: &World, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
 }
 
 fn domains_in(world: &World, data_center: Option<DataCenterId>) -> impl Iterator<Item = &Arc<StorageDomain>> {
-    let attached = world.storage_domains.values();
-    attached.filter(move |domain| data_center.is_some() && domain.attachment.map(|a| a.data_center) == data_center)
+    data_center.into_iter().flat_map(|id| world.storage_domains.by(StorageDomainTerm::DataCenter(id)))
 }
 
 /// The storage domains of a VM's disks.
@@ -136,10 +136,11 @@ impl<const N: usize> Searchable for Fields<'_, N> {
 
 /// What all kinds have in the same way: their table and their identifier.
 macro_rules! table {
-    ($id:ident, $table:ident, $entity:ident, $names:expr) => {
+    ($id:ident, $table:ident, $entity:ident, $names:expr, $indexes:expr) => {
         type Id = $id;
         const ENTITY: Entity = Entity::$entity;
         const NAMES: Option<(NameKind, &'static str)> = $names;
+        const INDEXES: &'static [Index<Self>] = $indexes;
 
         fn table(world: &World) -> &Table<$id, Self> {
             &world.$table
@@ -147,6 +148,21 @@ macro_rules! table {
 
         fn id(&self) -> $id {
             self.id
+        }
+    };
+}
+
+/// What kinds have that no index knows but the one of their table.
+macro_rules! found_by_table {
+    ($id:ident, $table:ident, $term:ty) => {
+        type By = $term;
+
+        fn found_by(world: &World, term: $term) -> Box<dyn Iterator<Item = $id> + '_> {
+            Box::new(world.$table.ids_by(term))
+        }
+
+        fn is_found_by(world: &World, term: $term, id: $id) -> bool {
+            world.$table.has(term, &id)
         }
     };
 }
@@ -167,7 +183,24 @@ pub(super) fn object(entity: Entity, id: Uuid) -> Option<Object> {
 }
 
 impl Resource for Vm {
-    table!(VmId, vms, Vm, Some((NameKind::Vm, "name")));
+    table!(VmId, vms, Vm, Some((NameKind::Vm, "name")), indexes::VMS);
+    type By = VmBy;
+
+    fn found_by(world: &World, term: VmBy) -> Box<dyn Iterator<Item = VmId> + '_> {
+        match term {
+            VmBy::Term(term) => Box::new(world.vms.ids_by(term)),
+            VmBy::Host(host) => Box::new(world.vms_on(host).map(|vm| vm.id)),
+            VmBy::Cluster(cluster) => Box::new(world.vms_in(cluster).map(|vm| vm.id)),
+        }
+    }
+
+    fn is_found_by(world: &World, term: VmBy, id: VmId) -> bool {
+        match term {
+            VmBy::Term(term) => world.vms.has(term, &id),
+            VmBy::Host(host) => world.placed.contains(&(host, id)),
+            VmBy::Cluster(cluster) => world.cluster_vms.contains(&(cluster, id)),
+        }
+    }
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let world = view.world;
@@ -238,21 +271,11 @@ impl Resource for Vm {
     fn seen(world: &World, visible: &Visible) -> Option<Vec<VmId>> {
         visible.vms(world)
     }
-
-    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, VmId> {
-        match hint.reference {
-            None if hint.field == "cluster" => seek::vms_of_clusters(world, hint),
-            None if hint.field == "status" => seek::vms_in_states(world, hint),
-            None if hint.field == "tag" => seek::vms_tagged(world, hint),
-            Some(Entity::Host) => seek::vms_of_hosts(world, hint),
-            Some(Entity::User) => seek::vms_of_users(world, hint),
-            _ => None,
-        }
-    }
 }
 
 impl Resource for Host {
-    table!(HostId, hosts, Host, Some((NameKind::Host, "name")));
+    table!(HostId, hosts, Host, Some((NameKind::Host, "name")), indexes::HOSTS);
+    found_by_table!(HostId, hosts, HostTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let world = view.world;
@@ -319,14 +342,11 @@ impl Resource for Host {
             _ => {}
         }
     }
-
-    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, HostId> {
-        if seek::of(hint, Entity::Vm) { seek::hosts_of_vms(world, hint) } else { None }
-    }
 }
 
 impl Resource for Cluster {
-    table!(ClusterId, clusters, Cluster, Some((NameKind::Cluster, "name")));
+    table!(ClusterId, clusters, Cluster, Some((NameKind::Cluster, "name")), indexes::CLUSTERS);
+    found_by_table!(ClusterId, clusters, ClusterTerm);
 
     fn field<'a>(&'a self, _: View<'a>, name: &'static str) -> Value<'a> {
         match name {
@@ -358,14 +378,11 @@ impl Resource for Cluster {
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, ClusterId> {
-        None
-    }
 }
 
 impl Resource for DataCenter {
-    table!(DataCenterId, data_centers, DataCenter, Some((NameKind::DataCenter, "name")));
+    table!(DataCenterId, data_centers, DataCenter, Some((NameKind::DataCenter, "name")), indexes::DATA_CENTERS);
+    found_by_table!(DataCenterId, data_centers, std::convert::Infallible);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
@@ -390,25 +407,22 @@ impl Resource for DataCenter {
         let world = view.world;
         match reference {
             Entity::Cluster => {
-                show(view, world.clusters.values().filter(|c| c.config.data_center == Some(self.id)), visit);
+                show(view, world.clusters_of(self.id), visit);
             }
             Entity::StorageDomain => {
                 show(view, domains_in(world, Some(self.id)), visit);
             }
             Entity::Network => {
-                show(view, world.networks.values().filter(|network| network.data_center == self.id), visit);
+                show(view, world.networks.by(NetworkTerm::DataCenter(self.id)), visit);
             }
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, DataCenterId> {
-        None
-    }
 }
 
 impl Resource for StorageDomain {
-    table!(StorageDomainId, storage_domains, StorageDomain, Some((NameKind::StorageDomain, "name")));
+    table!(StorageDomainId, storage_domains, StorageDomain, Some((NameKind::StorageDomain, "name")), indexes::STORAGE_DOMAINS);
+    found_by_table!(StorageDomainId, storage_domains, StorageDomainTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
@@ -419,11 +433,7 @@ impl Resource for StorageDomain {
             "external_status" => Value::text("ok"),
             "name" => Value::text(&self.config.name),
             "size" => gibibytes(self.available),
-            "status" => Value::text(match (self.state, self.attachment.map(|a| a.status)) {
-                (DomainState::Creating | DomainState::Removing, _) => "locked",
-                (DomainState::Ready, None) => "unattached",
-                (DomainState::Ready, Some(status)) => AttachmentStatus::name(status),
-            }),
+            "status" => Value::text(self.status().name()),
             "type" => Value::text(self.storage.kind.name()),
             "used" => gibibytes(self.used),
             "wipe_after_delete" => Value::Bool(false),
@@ -439,19 +449,30 @@ impl Resource for StorageDomain {
                 show(view, world.hosts_in(data_center), visit);
             }
             Entity::Cluster => {
-                show(view, world.clusters.values().filter(|c| c.config.data_center == Some(data_center)), visit);
+                show(view, world.clusters_of(data_center), visit);
             }
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, StorageDomainId> {
-        None
-    }
 }
 
 impl Resource for Disk {
-    table!(DiskId, disks, Disk, Some((NameKind::Disk, "alias")));
+    table!(DiskId, disks, Disk, Some((NameKind::Disk, "alias")), indexes::DISKS);
+    type By = DiskBy;
+
+    fn found_by(world: &World, term: DiskBy) -> Box<dyn Iterator<Item = DiskId> + '_> {
+        match term {
+            DiskBy::Term(term) => Box::new(world.disks.ids_by(term)),
+            DiskBy::StorageDomain(domain) => Box::new(world.disks_on(domain).map(|disk| disk.id)),
+        }
+    }
+
+    fn is_found_by(world: &World, term: DiskBy, id: DiskId) -> bool {
+        match term {
+            DiskBy::Term(term) => world.disks.has(term, &id),
+            DiskBy::StorageDomain(domain) => world.domain_disks.contains(&(domain, id)),
+        }
+    }
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let vms = self.vms.iter().filter(|id| view.sees(Entity::Vm, id.0)).filter_map(|id| view.world.vms.get(id));
@@ -494,21 +515,12 @@ impl Resource for Disk {
     fn seen(world: &World, visible: &Visible) -> Option<Vec<DiskId>> {
         visible.disks(world)
     }
-
-    fn seek<'w>(world: &'w World, hint: &Hint) -> Ids<'w, DiskId> {
-        if seek::own(hint, "vm_names") {
-            seek::disks_of_vms(world, hint)
-        } else if seek::of(hint, Entity::StorageDomain) {
-            seek::disks_of_domains(world, hint)
-        } else {
-            None
-        }
-    }
 }
 
 impl Resource for Network {
     // Networks are listed by their data center first.
-    table!(NetworkId, networks, Network, None);
+    table!(NetworkId, networks, Network, None, indexes::NETWORKS);
+    found_by_table!(NetworkId, networks, NetworkTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
@@ -528,26 +540,22 @@ impl Resource for Network {
         let world = view.world;
         match reference {
             Entity::ClusterNetwork => {
-                let clusters = world.clusters.values();
-                clusters
-                    .filter(|cluster| cluster.networks.iter().any(|n| n.network == self.id))
+                world
+                    .clusters
+                    .by(ClusterTerm::Network(self.id))
                     .any(|cluster| visit(&Fields([("cluster_name", &cluster.config.name), ("network_name", &self.config.name)])));
             }
             Entity::HostNetwork => {
-                let hosts = world.hosts.values().filter(|host| host.networks.contains(&self.id));
-                hosts.into_iter().any(|host| visit(&Fields([("host_name", &host.config.name)])));
+                world.hosts.by(HostTerm::Network(self.id)).any(|host| visit(&Fields([("host_name", &host.config.name)])));
             }
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, NetworkId> {
-        None
-    }
 }
 
 impl Resource for Template {
-    table!(TemplateId, templates, Template, Some((NameKind::Template, "name")));
+    table!(TemplateId, templates, Template, Some((NameKind::Template, "name")), indexes::TEMPLATES);
+    found_by_table!(TemplateId, templates, TemplateTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let world = view.world;
@@ -586,15 +594,11 @@ impl Resource for Template {
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, TemplateId> {
-        None
-    }
 }
 
-/// The VMs that were made from a template. Costs a walk over all VMs.
+/// The VMs that were made from a template.
 fn made_from(world: &World, template: TemplateId) -> impl Iterator<Item = &Arc<Vm>> {
-    world.vms.values().filter(move |vm| vm.config.template == template)
+    world.vms.by(VmTerm::Template(template))
 }
 
 /// The names of the roles that somebody holds on anything.
@@ -607,8 +611,8 @@ fn roles(world: &World, mut holders: impl Iterator<Item = Holder>) -> Value<'_> 
 }
 
 impl Resource for User {
-    // The index has users by their principal, which orders otherwise than the name.
-    table!(UserId, users, User, None);
+    table!(UserId, users, User, Some((NameKind::UserCalled, "name")), indexes::USERS);
+    found_by_table!(UserId, users, UserTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         let world = view.world;
@@ -617,8 +621,8 @@ impl Resource for User {
             "directory" => Value::text(&self.domain),
             "group" => texts(self.groups.iter().filter_map(|id| world.groups.get(id)).map(|group| group.name.as_str())),
             "lastname" => Value::text(&self.last_name),
-            "name" if !self.first_name.is_empty() => Value::text(&self.first_name),
-            "login" | "name" => Value::text(&self.name),
+            "name" => Value::text(self.called()),
+            "login" => Value::text(&self.name),
             "role" => roles(world, holders(world, self.id).filter(|holder| *holder != Holder::Group(EVERYONE))),
             "status" => Value::text("active"),
             "tag" => tags(world, &self.tags),
@@ -644,14 +648,11 @@ impl Resource for User {
             _ => {}
         }
     }
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, UserId> {
-        None
-    }
 }
 
 impl Resource for Group {
-    table!(GroupId, groups, Group, Some((NameKind::Group, "name")));
+    table!(GroupId, groups, Group, Some((NameKind::Group, "name")), indexes::GROUPS);
+    found_by_table!(GroupId, groups, GroupTerm);
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {
@@ -666,8 +667,4 @@ impl Resource for Group {
     }
 
     fn related(&self, _: View<'_>, _: Entity, _: Visit<'_>) {}
-
-    fn seek<'w>(_: &'w World, _: &Hint) -> Ids<'w, GroupId> {
-        None
-    }
 }

@@ -11,6 +11,11 @@ use super::*;
 use crate::fixture::{BY_ADMIN, Lab, START};
 use crate::search::compile;
 
+thread_local! {
+    /// How many rows this test's searches have looked at.
+    pub(super) static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Two hosts that are up, storage, and VMs: web1 and Web2 run on north, db1 on south, alpha and Zeta are down.
 fn lab() -> Lab {
     let mut lab = Lab::installed();
@@ -442,6 +447,122 @@ fn a_page_in_the_order_of_names_looks_at_no_more_than_its_rows() {
     }
 }
 
+/// A data center of three clusters with hosts, VMs, disks, users and groups; of each 90.
+fn crowd() -> Lab {
+    use evirt_domain::cluster::*;
+    use evirt_domain::host::{Host, HostAdded, HostStatus, HostStatusChanged};
+    use evirt_domain::tag::TagAttached;
+    let mut lab = lab();
+    let north = HostId(lab.world.exactly_named(NameKind::Host, "north").expect("there is such a host"));
+    let prod = TagId(lab.world.exactly_named(NameKind::Tag, "prod").expect("there is such a tag"));
+    let like: Host = (**lab.world.hosts.get(&north).expect("it is there")).clone();
+    let default: Cluster = (**lab.world.clusters.get(&DEFAULT_CLUSTER).expect("it is there")).clone();
+    let staff = Group::new(GroupId(Uuid::from_u128(7)), "staff", INTERNAL);
+    lab.record(BY_ADMIN, GroupAdded { group: staff.clone() }.into());
+    let mut clusters = Vec::new();
+    for n in 1..=3 {
+        let cluster = ClusterId(Uuid::from_u128(n));
+        let config = ClusterConfig { name: format!("c{n}"), ..default.config.clone() };
+        lab.record(BY_ADMIN, ClusterCreated { cluster, config }.into());
+        clusters.push(cluster);
+    }
+    for n in 0..90 {
+        let host = HostId(Uuid::from_u128(1000 + n as u128));
+        let cluster = clusters[n % 3];
+        let config = evirt_domain::host::HostConfig {
+            name: format!("host{n:02}"),
+            address: format!("h{n}.example.com"),
+            cluster,
+            ..like.config.clone()
+        };
+        lab.record(BY_ADMIN, HostAdded { host, config, sealed_password: String::new(), facts: Default::default() }.into());
+        let to = if n % 9 == 0 { HostStatus::NonOperational } else { HostStatus::Up };
+        lab.record(BY_ADMIN, HostStatusChanged { host, from: HostStatus::Installing, to, detail: String::new() }.into());
+        let created = lab.vm(&format!("crowd{n:02}"));
+        lab.disk(created, &format!("disk{n:02}"));
+        let changes = evirt_domain::vm::VmPatch { cluster: Some(cluster), ..Default::default() };
+        lab.record(BY_ADMIN, evirt_domain::vm::VmUpdated { vm: created, changes }.into());
+        lab.admin(&AddUser { name: format!("user{n:02}"), password: "hash".into(), roles: Vec::new() });
+        let user = user(&lab, &format!("user{n:02}"));
+        if n % 10 == 0 {
+            lab.record(BY_ADMIN, TagAttached { tag: prod, to: Tagged::Host(host) }.into());
+            lab.record(BY_ADMIN, TagAttached { tag: prod, to: Tagged::Vm(created) }.into());
+            lab.record(BY_ADMIN, TagAttached { tag: prod, to: Tagged::User(user) }.into());
+            lab.record(BY_ADMIN, GroupMemberAdded { group: staff.id, user }.into());
+        }
+    }
+    lab
+}
+
+#[test]
+fn what_an_index_answers_is_not_scanned_for() {
+    use evirt_domain::cluster::Cluster;
+    use evirt_domain::disk::Disk;
+    use evirt_domain::host::Host;
+    use evirt_domain::network::Network;
+    use evirt_domain::storage::StorageDomain;
+    type Look = fn(View<'_>, &str) -> (usize, usize);
+    /// How many rows a search finds, and how many it looks at.
+    fn look<T: Resource>(view: View<'_>, text: &str) -> (usize, usize) {
+        let plan = plan(view, T::ENTITY, text);
+        LOOKED_AT.set(0);
+        let found = list::<T>(view, &plan, Page { max: 1000 });
+        let looked = LOOKED_AT.get();
+        let scanned = scan::<T>(view, &plan, Page { max: 1000 });
+        assert!(
+            found.iter().map(|row| row.id()).eq(scanned.iter().map(|row| row.id())),
+            "{text}: the index disagrees with a scan"
+        );
+        (found.len(), looked)
+    }
+    let lab = crowd();
+    let view = view(&lab);
+    let host_id = format!("id = {}", Uuid::from_u128(1001));
+    let (hosts, vms, users, disks) = (look::<Host> as Look, look::<Vm> as Look, look::<User> as Look, look::<Disk> as Look);
+    for (look, text, found, looked) in [
+        (hosts, "name = host17", 1, 1),
+        (hosts, "name = host1*", 10, 10),
+        (hosts, &host_id, 1, 1),
+        (hosts, "address = h3.example.com", 1, 1),
+        (hosts, "status = non_operational", 10, 10),
+        (hosts, "status = nonoperational sortby memory desc", 10, 10),
+        (hosts, "cluster = c1", 30, 30),
+        (hosts, "cluster = c1 or cluster = c2", 60, 60),
+        (hosts, "tag = prod", 9, 9),
+        (hosts, "datacenter = Default and tag = prod and cluster = c1", 3, 3),
+        (hosts, "status = non_operational and cluster = c2", 0, 0),
+        (hosts, "cluster = c1 and memory > 1000000", 0, 30),
+        (hosts, "(cluster = c1 or tag = prod) and status = non_operational", 10, 10),
+        (hosts, "vms.name = web1 or name = host05", 2, 2),
+        (hosts, "vms.status = up and name != south", 1, 2),
+        (hosts, "cluster = c1 sortby name desc page 2", 0, 30),
+        (vms, "host.status = up", 3, 3),
+        (vms, "host.tag = prod", 0, 0),
+        (vms, "tag = prod and cluster = c1 and status = down", 3, 3),
+        (vms, "host.cluster = Default and name = w*", 1, 2),
+        (vms, "users.name = ann or id = null", 1, 95),
+        (users, "name = user31", 1, 1),
+        (users, "login = user31 and name = user*", 1, 1),
+        (users, "usrname = user3*", 10, 10),
+        (users, "tag = prod", 9, 9),
+        (users, "group = staff and tag = prod", 9, 9),
+        (users, "role = SuperUser", 1, 1),
+        (users, "vms.name = web1", 1, 1),
+        (disks, "alias = disk07", 1, 1),
+        (disks, "status = locked", 0, 0),
+        (disks, "status = ok and name = disk0*", 10, 10),
+        (look::<Cluster>, "datacenter.name = Default", 4, 4),
+        (look::<Cluster>, "name = c1", 1, 1),
+        (look::<StorageDomain>, "status = active", 1, 1),
+        (look::<StorageDomain>, "status = unattached", 0, 0),
+        (look::<Network>, "cluster_network.cluster_name = c1", 0, 0),
+        (look::<Network>, "host_network.host_name = north", 1, 1),
+        (look::<Group>, "name = staff", 1, 1),
+    ] {
+        assert_eq!(look(view, text), (found, looked), "{text}");
+    }
+}
+
 /// A World of VMs of these names, each on its host or on none.
 fn world_of(vms: &[(String, bool)]) -> Lab {
     let mut lab = Lab::installed();
@@ -465,6 +586,7 @@ proptest! {
         vms in prop::collection::vec(("[aAbBßΣσς1-]{1,4}", any::<bool>()), 0..24),
         field in prop::sample::select(vec!["name", "cluster", "host.name", "status", "id"]),
         value in "[aAbBΣς]{0,3}[*]?",
+        further in prop::sample::select(vec!["", " and status = up", " or name = a*", " and (host.name = north or name = b*)"]),
         case_sensitive in any::<bool>(),
         sort in prop::sample::select(vec!["", "sortby name asc ", "sortby name desc ", "sortby status asc "]),
         page in 1..4u32,
@@ -479,7 +601,7 @@ proptest! {
             "id" => lab.world.vms.values().next().map_or(Uuid::nil(), |vm| vm.id.0).to_string(),
             _ => value,
         };
-        let text = format!("{field} = \"{value}\" {sort}page {page}");
+        let text = format!("{field} = \"{value}\"{further} {sort}page {page}");
         let plan = compile(Entity::Vm, &text, &view.env(case_sensitive, &|_| Vec::new())).expect("it is well formed");
         let names = |found: Vec<Arc<Vm>>| found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>();
         let page = Page { max };

@@ -166,6 +166,19 @@ pub enum Seek {
     Int(i64),
     /// It is this UUID.
     Uuid(Uuid),
+    /// It is a number or a moment from the first on and before the second.
+    Within(i64, i64),
+}
+
+/// What every match satisfies, as far as indices could answer it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sought {
+    /// One condition.
+    Hint(Hint),
+    /// All of these.
+    All(Vec<Sought>),
+    /// One of these at least.
+    Any(Vec<Sought>),
 }
 
 /// A search made ready for one entity's rows.
@@ -205,6 +218,10 @@ enum Check {
     Uuid { id: Uuid, negated: bool },
     Within { from: i64, until: i64, negated: bool },
 }
+
+/// What a search asks of a related entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Condition<'p>(&'p Test);
 
 #[derive(Clone, Debug)]
 struct SortKey {
@@ -266,13 +283,27 @@ impl Plan {
         (page - 1).saturating_mul(page_size)..page.saturating_mul(page_size)
     }
 
-    /// What every match satisfies, as far as an index could answer it: the equalities that are not one of several.
-    pub fn index_hint(&self) -> Vec<Hint> {
-        let mut hints = Vec::new();
+    /// What every match satisfies, as far as an index could answer it: of several conditions of which one suffices, all have to be such.
+    pub fn sought(&self) -> Option<Sought> {
+        self.filter.as_ref().and_then(Node::sought)
+    }
+
+    /// The conditions on related entities of a kind. Each holds where one of them satisfies it, no matter which.
+    pub fn conditions_on(&self, entity: Entity) -> Vec<Condition<'_>> {
+        let mut found = Vec::new();
         if let Some(filter) = &self.filter {
-            filter.collect_hints(&mut hints);
+            filter.collect_conditions(entity, &mut found);
         }
-        hints
+        found
+    }
+
+    /// The conditions that every match satisfies, as far as an index could answer them.
+    pub fn index_hint(&self) -> Vec<Hint> {
+        match self.sought() {
+            Some(Sought::Hint(hint)) => vec![hint],
+            Some(Sought::All(parts)) => parts.into_iter().filter_map(Sought::hint).collect(),
+            Some(Sought::Any(_)) | None => Vec::new(),
+        }
     }
 }
 
@@ -493,12 +524,50 @@ impl Node {
         }
     }
 
-    fn collect_hints(&self, hints: &mut Vec<Hint>) {
+    fn collect_conditions<'p>(&'p self, entity: Entity, found: &mut Vec<Condition<'p>>) {
         match self {
-            Node::All(parts) => parts.iter().for_each(|part| part.collect_hints(hints)),
-            Node::Any(_) => {}
-            Node::Test(test) => hints.extend(test.hint(None)),
-            Node::Related(entity, test) => hints.extend(test.hint(Some(*entity))),
+            Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| part.collect_conditions(entity, found)),
+            Node::Related(of, test) if *of == entity => found.push(Condition(test)),
+            Node::Related(..) | Node::Test(_) => {}
+        }
+    }
+
+    fn sought(&self) -> Option<Sought> {
+        match self {
+            Node::All(parts) => {
+                let mut known = Vec::new();
+                for part in parts.iter().filter_map(Node::sought) {
+                    match part {
+                        Sought::All(parts) => known.extend(parts),
+                        part => known.push(part),
+                    }
+                }
+                (!known.is_empty()).then_some(Sought::All(known))
+            }
+            Node::Any(parts) => parts.iter().map(Node::sought).collect::<Option<_>>().map(Sought::Any),
+            Node::Test(test) => test.hint(None).map(Sought::Hint),
+            Node::Related(entity, test) => test.hint(Some(*entity)).map(Sought::Hint),
+        }
+    }
+}
+
+impl Condition<'_> {
+    /// Whether a related row satisfies it.
+    pub fn is_satisfied_by(&self, row: &dyn Searchable) -> bool {
+        self.0.passes(row)
+    }
+
+    /// What every row that satisfies it has, as far as an index of those rows could answer it.
+    pub fn hint(&self) -> Option<Hint> {
+        self.0.hint(None)
+    }
+}
+
+impl Sought {
+    fn hint(self) -> Option<Hint> {
+        match self {
+            Sought::Hint(hint) => Some(hint),
+            _ => None,
         }
     }
 }
@@ -528,7 +597,16 @@ impl Test {
             Check::Enum { spellings, negated: false } => {
                 (Seek::Texts(spellings.iter().map(|&spelling| spelling.to_owned()).collect()), false)
             }
+            Check::Rank { members, operator, rank } => {
+                let fitting = members.iter().enumerate().filter(|(n, _)| operator.holds(n.cmp(rank)));
+                (Seek::Texts(fitting.map(|(_, member)| member.internal.to_owned()).collect()), false)
+            }
             Check::Int(Operator::Equal, number) => (Seek::Int(*number), false),
+            Check::Int(Operator::Greater | Operator::GreaterOrEqual, number) => (Seek::Within(*number, i64::MAX), false),
+            Check::Int(Operator::Less | Operator::LessOrEqual, number) => {
+                (Seek::Within(i64::MIN, number.saturating_add(1)), false)
+            }
+            Check::Within { from, until, negated: false } => (Seek::Within(*from, *until), false),
             Check::Uuid { id, negated: false } => (Seek::Uuid(*id), false),
             _ => return None,
         };

@@ -15,7 +15,7 @@ mod dates;
 mod tests;
 
 pub use error::{SearchError, SearchErrorKind};
-pub use eval::{Env, Hint, Plan, Searchable, Seek, Value, compile};
+pub use eval::{Condition, Env, Hint, Plan, Searchable, Seek, Sought, Value, compile};
 pub use parse::{Direction, Expr, MAX_DEPTH, MAX_QUERY_LENGTH, MAX_TERMS, Operator, Query, parse};
 pub use pattern::Pattern;
 pub use schema::{Entity, FieldKind, SearchField};

@@ -68,7 +68,7 @@ impl Member {
 }
 
 /// Whether two spellings differ only in case, underscores and hyphens.
-pub(super) fn same_spelling(one: &str, other: &str) -> bool {
+pub(crate) fn same_spelling(one: &str, other: &str) -> bool {
     fn letters(text: &str) -> impl Iterator<Item = char> {
         text.chars().filter(|letter| !matches!(letter, '_' | '-')).map(|letter| letter.to_ascii_lowercase())
     }

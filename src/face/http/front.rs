@@ -29,10 +29,23 @@ pub struct Transport {
     pub secure: bool,
 }
 
+/// A dialect's way in.
+pub trait Face: Send + Sync + std::fmt::Debug {
+    /// Whether a path is one of its own.
+    fn has(&self, path: &str) -> bool;
+
+    /// Answers a request, whose body has been read.
+    fn answer(&self, request: Request<Bytes>, transport: Transport) -> Answering;
+}
+
+/// An answer on its way.
+pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
 /// The server's outermost service.
 #[derive(Clone, Debug)]
 pub struct Front {
-    inner: Router,
+    faces: Arc<[Arc<dyn Face>]>,
+    own: Router,
     transport: Transport,
     figures: Arc<Figures>,
 }
@@ -67,50 +80,55 @@ impl Figures {
 }
 
 impl Front {
-    /// Around all routes.
-    pub fn new(inner: Router, transport: Transport) -> Self {
+    /// Before the faces, and before the server's own paths, which are asked where no face has the path.
+    pub fn new(faces: Arc<[Arc<dyn Face>]>, own: Router, transport: Transport) -> Self {
         crate::telemetry::figures();
         let figures = Figures { requests: DashMap::new(), seconds: metrics::histogram!("evirt_http_request_seconds") };
-        Self { inner, transport, figures: Arc::new(figures) }
+        Self { faces, own, transport, figures: Arc::new(figures) }
     }
 
-    async fn answer<B>(mut self, request: Request<B>) -> Response<Body>
+    async fn answer<B>(self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let (started, method) = (Instant::now(), request.method().clone());
-        let response = match gather(request).await {
-            Ok(mut request) => {
-                request.extensions_mut().insert(self.transport);
-                match caught(self.inner.call(request)).await {
-                    Some(Ok(response)) => response,
-                    None => fault(StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
-                }
+        let gathered =
+            if request.body().is_end_stream() { Ok(request.map(|_| Bytes::new())) } else { Box::pin(gather(request)).await };
+        let response = match gathered {
+            Ok(request) => {
+                let internal = || fault(StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
+                caught(self.ask(request)).await.unwrap_or_else(internal)
             }
             Err(refusal) => refusal,
         };
         self.figures.count(method, response.status(), started.elapsed());
         response
     }
+
+    /// Asks whoever has the path.
+    fn ask(&self, request: Request<Bytes>) -> Answering {
+        if let Some(face) = self.faces.iter().find(|face| face.has(request.uri().path())) {
+            return face.answer(request, self.transport);
+        }
+        let mut own = self.own.clone();
+        Box::pin(async move { own.call(request.map(Body::from)).await.unwrap_or_else(|never| match never {}) })
+    }
 }
 
 /// The request with its whole body, or the refusal.
-async fn gather<B>(request: Request<B>) -> Result<Request<Body>, Response<Body>>
+async fn gather<B>(request: Request<B>) -> Result<Request<Bytes>, Response<Body>>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
     let (head, body) = request.into_parts();
-    if body.is_end_stream() {
-        return Ok(Request::from_parts(head, Body::empty()));
-    }
     let too_large = || fault(StatusCode::PAYLOAD_TOO_LARGE, format_args!("The request's body is longer than {MAX_BODY} bytes"));
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }
     match tokio::time::timeout(BODY_TIMEOUT, pin!(Limited::new(body, MAX_BODY)).collect()).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body.to_bytes()))),
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(fault(StatusCode::BAD_REQUEST, format_args!("The request's body could not be read: {error}"))),
         Err(_) => Err(fault(StatusCode::REQUEST_TIMEOUT, "The request's body did not arrive in time")),
@@ -128,7 +146,7 @@ async fn caught<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// A refusal of the server itself, in the form that the clients of most faces read. The connection ends where a body was left unread.
-fn fault(status: StatusCode, detail: impl std::fmt::Display) -> Response<Body> {
+pub(super) fn fault(status: StatusCode, detail: impl std::fmt::Display) -> Response<Body> {
     let detail = detail.to_string().replace('&', "&amp;").replace('<', "&lt;");
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<fault>\n    <reason>Operation Failed</reason>\n    \
@@ -197,7 +215,7 @@ mod tests {
             }),
         );
         let path = if body.is_end_stream() { "/panic" } else { "/" };
-        let mut front = Front::new(routes, Transport { secure: false });
+        let mut front = Front::new(Arc::new([]), routes, Transport { secure: false });
         let response = front.call(Request::post(path).body(body).unwrap()).await.unwrap();
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

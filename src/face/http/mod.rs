@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, header};
 use evirt_domain::ids::{SessionId, UserId};
 
-pub use front::{BODY_TIMEOUT, Front, FrontForEach, MAX_BODY, Transport};
+pub use front::{Answering, BODY_TIMEOUT, Face, Front, FrontForEach, MAX_BODY, Transport};
 pub use own::routes;
 pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthorized, authenticate_request};
 

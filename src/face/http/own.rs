@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::App;
+use super::front::fault;
 use crate::engine::Engine;
 use crate::telemetry;
 
@@ -23,7 +24,12 @@ pub fn routes(app: App, ca_pem: Vec<u8>) -> Router {
         .route("/metrics", get(figures))
         .route("/ca.crt", get(ca.clone()))
         .route("/ovirt-engine/ca.crt", get(ca))
+        .fallback(nothing)
         .with_state(app)
+}
+
+async fn nothing() -> impl IntoResponse {
+    fault(StatusCode::NOT_FOUND, "There is nothing at this path")
 }
 
 /// Where the server stands. It answers as long as the process serves requests at all.

@@ -123,6 +123,24 @@ impl Sessions {
         }
     }
 
+    /// Takes note that a session is used, where it was used within its time.
+    fn keep(&self, session: &Session) -> bool {
+        let (now, ttl) = (self.now(), u64::from(session.ttl_minutes) * 60_000);
+        match self.last_use.get(&session.id) {
+            Some(last) if now.saturating_sub(last.load(Ordering::Relaxed)) >= ttl => false,
+            Some(last) => {
+                last.store(now, Ordering::Relaxed);
+                true
+            }
+            // It is as old as this process.
+            None if now >= ttl => false,
+            None => {
+                self.touch(session.id, now);
+                true
+            }
+        }
+    }
+
     /// Whether the session was used within its time.
     fn is_alive(&self, session: &Session, now: u64) -> bool {
         let last = self.last_use.get(&session.id).map_or(0, |last| last.load(Ordering::Relaxed));
@@ -153,46 +171,81 @@ impl Sessions {
 /// Finds out who calls. The order is upstream's: a session that is to be kept and is alive is taken, and Basic credentials beside it are
 /// not looked at, even wrong ones; a session that is not to be kept any more ends; without a session, Basic credentials count.
 pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Caller, SessionEffect), Unauthorized> {
-    let correlation_id = correlation_id(headers);
     let filter = text_of(headers, &FILTER).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let caller = |user, session| Caller { user, session, filter, correlation_id: correlation_id.clone() };
-    let wants_session = asks_for(headers, &PREFER, "persistent-auth");
-    let wants_new = asks_for(headers, &PREFER, "new-auth");
-    let token = cookie(headers, COOKIE);
-    let current = match token {
-        Some(token) => session_of(app, token, &correlation_id).await,
-        None => None,
+    let wants = Wants {
+        session: asks_for(headers, &PREFER, "persistent-auth"),
+        new: asks_for(headers, &PREFER, "new-auth"),
+        filter,
+        correlation_id: correlation_id(headers),
     };
-    if let (Some(session), Some(token)) = (&current, token) {
-        if wants_session && !wants_new {
-            app.sessions.touch(session.id, app.sessions.now());
-            return Ok((caller(session.user, Some(session.id)), SessionEffect::Kept(token.into())));
+    let token = cookie(headers, COOKIE);
+    let current = token.and_then(|token| session_of(app, token));
+    if let (Some(session), Some(token)) = (&current, token)
+        && wants.session
+        && !wants.new
+        && app.sessions.keep(session)
+    {
+        return Ok((wants.caller(session.user, Some(session.id)), SessionEffect::Kept(token.into())));
+    }
+    // What most requests do not come to is kept apart: its room would be moved about with theirs.
+    Box::pin(log_in(app, headers, wants, current)).await
+}
+
+/// What a request's headers say of its session.
+struct Wants {
+    session: bool,
+    new: bool,
+    filter: bool,
+    correlation_id: Arc<str>,
+}
+
+impl Wants {
+    fn caller(&self, user: UserId, session: Option<SessionId>) -> Caller {
+        Caller { user, session, filter: self.filter, correlation_id: self.correlation_id.clone() }
+    }
+}
+
+/// Finds out who calls where no session just goes on.
+async fn log_in(
+    app: &App,
+    headers: &HeaderMap,
+    wants: Wants,
+    current: Option<Arc<Session>>,
+) -> Result<(Caller, SessionEffect), Unauthorized> {
+    let correlation_id = &wants.correlation_id;
+    let current = match current {
+        Some(session) if !app.sessions.is_alive(&session, app.sessions.now()) => {
+            close(app, session.id, SessionEnd::Expired, &Request::system(correlation_id.clone())).await;
+            None
         }
+        current => current,
+    };
+    if let Some(session) = &current {
         let request = Request { actor: Actor::User(session.user), correlation_id: correlation_id.clone(), causation: None };
         close(app, session.id, SessionEnd::LoggedOut, &request).await;
         // The last request of a session: it is served, and ends it.
-        if !wants_new && !headers.contains_key(header::AUTHORIZATION) {
-            return Ok((caller(session.user, None), SessionEffect::Closed));
+        if !wants.new && !headers.contains_key(header::AUTHORIZATION) {
+            return Ok((wants.caller(session.user, None), SessionEffect::Closed));
         }
     }
     let (name, password) = basic(headers).ok_or(Unauthorized::Credentials)?;
-    let verified = match app.directory.authenticate(&app.engine, &name, &password, &correlation_id).await {
+    let verified = match app.directory.authenticate(&app.engine, &name, &password, correlation_id).await {
         Ok(verified) => verified,
         Err(Refused::Credentials) => return Err(Unauthorized::Credentials),
         Err(Refused::Unavailable(why)) => return Err(Unauthorized::Unavailable(why)),
-        Err(Refused::NoPermission) => return Err(no_permission(app, &name, &correlation_id).await),
+        Err(Refused::NoPermission) => return Err(no_permission(app, &name, correlation_id).await),
     };
     let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
-    if wants_session {
+    if wants.session {
         let ttl = text_of(headers, &SESSION_TTL).and_then(|ttl| ttl.parse().ok()).filter(|ttl| *ttl >= 1);
         let (session, token) = match open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await {
             Ok(opened) => opened,
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 return Err(Unauthorized::Unavailable(rejection.to_string()));
             }
-            Err(_) => return Err(no_permission(app, &name, &correlation_id).await),
+            Err(_) => return Err(no_permission(app, &name, correlation_id).await),
         };
-        return Ok((caller(verified.user, Some(session)), SessionEffect::Opened(token)));
+        return Ok((wants.caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
     if verified.fresh {
         match open(app, &verified, 1, &request).await {
@@ -201,11 +254,11 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
             }
-            Err(_) => return Err(no_permission(app, &name, &correlation_id).await),
+            Err(_) => return Err(no_permission(app, &name, correlation_id).await),
         }
     }
     let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
-    Ok((caller(verified.user, None), effect))
+    Ok((wants.caller(verified.user, None), effect))
 }
 
 /// The refusal of somebody whose password is right and who may do nothing.
@@ -225,29 +278,23 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// The session that a cookie's value opens, where it is alive. One that was idle for too long is closed.
-async fn session_of(app: &App, token: &str, correlation_id: &Arc<str>) -> Option<Arc<Session>> {
+/// The session that a cookie's value opens. It may have been idle for too long.
+fn session_of(app: &App, token: &str) -> Option<Arc<Session>> {
     let mut bytes = [0; ID_BYTES + SECRET_BYTES];
     let length = BASE64_URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
     let (id, secret) = bytes[..length].split_at_checked(ID_BYTES)?;
     let id = SessionId(Uuid::from_slice(id).ok()?);
     let session = app.engine.world().sessions.get(&id)?.clone();
     // How long this takes tells of the hash only, from which nobody gets to the secret.
-    if *hash(secret) != *session.token_hash {
-        return None;
-    }
-    if !app.sessions.is_alive(&session, app.sessions.now()) {
-        close(app, id, SessionEnd::Expired, &Request::system(correlation_id.clone())).await;
-        return None;
-    }
-    Some(session)
+    (hash(secret) == session.token_hash.as_bytes()).then_some(session)
 }
 
 /// Opens a session; gives its id and the cookie's value.
 async fn open(app: &App, verified: &Verified, ttl_minutes: u32, request: &Request) -> Result<(SessionId, Arc<str>), Rejection> {
     let secret: [u8; SECRET_BYTES] = rand::random();
     let user: UserId = verified.user;
-    let outcome = app.engine.submit(request, OpenSession { user, token_hash: hash(&secret).into(), ttl_minutes }).await;
+    let token_hash = String::from_utf8_lossy(&hash(&secret)).into();
+    let outcome = app.engine.submit(request, OpenSession { user, token_hash, ttl_minutes }).await;
     let outcome = outcome.inspect_err(|_| app.directory.forget(verified))?;
     let opened = outcome.events.iter().find_map(|recorded| match &recorded.event {
         Event::SessionOpened(opened) => Some(opened.session.id),
@@ -269,8 +316,11 @@ async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Request
 }
 
 /// SHA-256 in hexadecimal. The secret is random and long: a slow hash would add nothing.
-fn hash(secret: &[u8]) -> String {
-    digest::digest(&digest::SHA256, secret).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn hash(secret: &[u8]) -> [u8; 2 * digest::SHA256_OUTPUT_LEN] {
+    let mut text = [0; 2 * digest::SHA256_OUTPUT_LEN];
+    // The room is twice what there is to write.
+    let _ = hex::encode_to_slice(digest::digest(&digest::SHA256, secret), &mut text);
+    text
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use evirt_domain::{Class, Rejection};
 
+use super::cache::Rendered;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
-use super::representation::{complete, render, render_collection};
+use super::representation::{render, render_collection};
 use super::visible::redacted;
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
@@ -20,6 +21,8 @@ pub struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
     pub format: Option<Format>,
+    /// The hash of the body, where it is known.
+    pub hash: Option<u64>,
     /// The fault in the body, for an action that has to hold it.
     fault: Option<Box<Fault>>,
 }
@@ -27,7 +30,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, fault: None }
+        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, hash: None, fault: None }
     }
 
     /// Rendered bytes.
@@ -40,9 +43,9 @@ impl Answer {
         Self::bytes(status, render(of, &redacted(doc), format), format)
     }
 
-    /// A document whose fragment is rendered already.
-    pub fn fragment(fragment: &[u8], format: Format) -> Self {
-        Self::bytes(200, complete(fragment, format), format)
+    /// A document that is rendered already.
+    pub fn rendered(rendered: Rendered, format: Format) -> Self {
+        Self { hash: Some(rendered.hash), ..Self::bytes(200, rendered.whole, format) }
     }
 
     /// A collection of documents.

@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use dashmap::DashMap;
 use evirt_domain::access::Object;
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
+use super::condition::hash;
 use super::representation::description::TypeDef;
-use super::representation::{Doc, Format, render_fragment};
+use super::representation::{DECLARATION, Doc, Format, render};
 use super::visible::{Cut, cut, redacted, referred};
 
 /// How many rendered resources are kept; when there are more, all are forgotten and the cache fills anew.
@@ -25,10 +27,38 @@ struct Entry {
     version: u64,
     /// What it refers to, which decides what is cut out of it.
     refers: Vec<Object>,
-    rendered: Vec<(Cut, Bytes)>,
+    rendered: Vec<(Cut, Rendered)>,
 }
 
-static RENDERED: LazyLock<DashMap<Key, Entry>> = LazyLock::new(DashMap::new);
+/// A resource in bytes.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// As a response body.
+    pub whole: Bytes,
+    /// Of the whole, for its entity tag.
+    pub hash: u64,
+    format: Format,
+}
+
+impl Rendered {
+    /// A response body.
+    pub fn new(mut whole: Vec<u8>, format: Format) -> Self {
+        whole.shrink_to_fit();
+        Self { hash: hash(&whole), whole: whole.into(), format }
+    }
+}
+
+/// As an item of a collection.
+impl AsRef<[u8]> for Rendered {
+    fn as_ref(&self) -> &[u8] {
+        match self.format {
+            Format::Xml => self.whole.strip_prefix(DECLARATION).unwrap_or(&self.whole),
+            Format::Json => &self.whole,
+        }
+    }
+}
+
+static RENDERED: LazyLock<DashMap<Key, Entry, RandomState>> = LazyLock::new(DashMap::default);
 
 /// The rendered resource of an id and version as its reader may see it, from the cache or made now.
 pub fn rendered(
@@ -38,20 +68,20 @@ pub fn rendered(
     format: Format,
     filtered: bool,
     make: impl FnOnce() -> Doc,
-) -> Bytes {
+) -> Rendered {
     let key = (id, base, format == Format::Json, filtered);
     if let Some(found) = RENDERED.get(&key)
         && found.version == version
         && let Some(wanted) = cut(&found.refers)
-        && let Some((_, bytes)) = found.rendered.iter().find(|(own, _)| *own == wanted)
+        && let Some((_, rendered)) = found.rendered.iter().find(|(own, _)| *own == wanted)
     {
-        return bytes.clone();
+        return rendered.clone();
     }
     let doc = make();
     let refers = referred(&doc);
     let wanted = cut(&refers);
-    let bytes = Bytes::from(render_fragment(of, &redacted(&doc), format));
-    let Some(wanted) = wanted else { return bytes };
+    let rendered = Rendered::new(render(of, &redacted(&doc), format), format);
+    let Some(wanted) = wanted else { return rendered };
     if RENDERED.len() >= MAX_RENDERED {
         RENDERED.clear();
     }
@@ -59,6 +89,6 @@ pub fn rendered(
     if entry.version != version || entry.refers != refers || entry.rendered.len() >= MAX_CUTS {
         *entry = Entry { version, refers, rendered: Vec::new() };
     }
-    entry.rendered.push((wanted, bytes.clone()));
-    bytes
+    entry.rendered.push((wanted, rendered.clone()));
+    rendered
 }

@@ -6,6 +6,7 @@ use evirt_domain::cluster::*;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::*;
+use evirt_domain::index::HostTerm;
 use evirt_domain::network::NetworkConfig;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
@@ -174,10 +175,8 @@ fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkI
     let used = cluster.networks.iter().find(|n| n.network == network)?;
     let href = format!("{}/clusters/{}", call.base, cluster.id);
     let found = world.networks.get(&network)?;
-    let lacks = |host: &Arc<Host>| {
-        host.config.cluster == cluster.id && host.status == HostStatus::Up && !host.networks.contains(&network)
-    };
-    let missing = !found.management && world.hosts.values().any(lacks);
+    let lacks = |host: &Arc<Host>| host.status == HostStatus::Up && !host.networks.contains(&network);
+    let missing = !found.management && world.hosts.by(HostTerm::Cluster(cluster.id)).any(lacks);
     let doc = networks::view(call.base, found)
         .set_path("status.state", if missing { "non_operational" } else { "operational" })
         .set("href", format!("{href}/networks/{network}"))
@@ -236,10 +235,7 @@ async fn add_network(call: Arc<Call>) -> Handled {
         Some(_) => call.reference(&Doc::new().set("network", sent.clone()), "network", NameKind::Network, "Network")?,
         None => {
             let center = cluster(&call, &call.world)?.config.data_center;
-            let named = |n: &&Arc<evirt_domain::network::Network>| {
-                Some(n.data_center) == center && Some(n.config.name.as_str()) == sent.text("name")
-            };
-            call.world.networks.values().find(named).map(|n| n.id)
+            center.zip(sent.text("name")).and_then(|(center, name)| call.world.network_named(center, name)).map(|n| n.id)
         }
     };
     let id = id.ok_or_else(|| call.missing(format!("Network: name={}", sent.text("name").unwrap_or_default())))?;

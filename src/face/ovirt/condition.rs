@@ -5,6 +5,7 @@
 //! resource as the request found it, and the versions that this was found at are a condition of the decision, so that nothing
 //! comes between.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderName, Method, header};
@@ -42,6 +43,9 @@ impl Conditions {
     }
 }
 
+/// How long most tags are.
+const TAG_LENGTH: usize = 32;
+
 /// An entity tag.
 #[derive(Debug, PartialEq)]
 struct Tag {
@@ -52,9 +56,15 @@ struct Tag {
 
 impl Tag {
     /// Of a representation of what a path names.
-    fn of(world: &World, segments: &[String], body: &[u8], weak: bool) -> Self {
-        let versions: Vec<String> = streams(world, segments).iter().map(|(_, version)| version.to_string()).collect();
-        Self { weak, text: format!("{}-{:016x}", versions.join("."), hash(body)) }
+    fn of(world: &World, segments: &[String], answer: &Answer, weak: bool) -> Self {
+        let mut text = String::with_capacity(TAG_LENGTH);
+        for (_, version) in streams(world, segments) {
+            let dot = if text.is_empty() { "" } else { "." };
+            let _ = write!(text, "{dot}{version}");
+        }
+        let hash = answer.hash.unwrap_or_else(|| hash(&answer.body));
+        let _ = write!(text, "-{hash:016x}");
+        Self { weak, text }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -80,7 +90,7 @@ impl std::fmt::Display for Tag {
 
 /// FNV-1a by words of 64 bits, mixed so that the high bits of a word count as much as the low ones: the same on every machine and in
 /// every version.
-fn hash(bytes: &[u8]) -> u64 {
+pub fn hash(bytes: &[u8]) -> u64 {
     let mix = |hash: u64, word: u64| {
         let mixed = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
         mixed ^ (mixed >> 29)
@@ -126,7 +136,7 @@ pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
     if answer.status != 200 || !route.path.ends_with("{}") {
         return answer;
     }
-    let tag = Tag::of(&call.world, &call.target.segments, &answer.body, is_live(call));
+    let tag = Tag::of(&call.world, &call.target.segments, &answer, is_live(call));
     let known = listed(call, &header::IF_NONE_MATCH)
         .is_some_and(|tags| tags.iter().any(|known| known.as_ref().is_none_or(|known| known.text == tag.text)));
     let answer = if known { Answer::empty(304) } else { answer };
@@ -146,7 +156,7 @@ pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     let mut found = Vec::new();
     for output in [Format::Xml, Format::Json] {
         let seen = call.look(segments.clone(), output).await?;
-        found.push(Tag::of(&call.world, &segments, &seen.body, false));
+        found.push(Tag::of(&call.world, &segments, &seen, false));
     }
     let fits = |wanted: &Tag| match wanted.weak {
         true => found.iter().any(|tag| tag.versions() == wanted.versions()),

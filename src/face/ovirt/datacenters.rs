@@ -6,6 +6,7 @@ use evirt_domain::World;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::*;
 use evirt_domain::ids::StorageDomainId;
+use evirt_domain::index::StorageDomainTerm;
 use evirt_domain::storage::*;
 use evirt_domain::world::NameKind;
 
@@ -51,13 +52,7 @@ fn status_name(status: DataCenterStatus) -> &'static str {
 pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
     let href = format!("{base}/datacenters/{}", dc.id);
     // A data center can be raised to what all its clusters have.
-    let highest = world
-        .clusters
-        .values()
-        .filter(|cluster| cluster.config.data_center == Some(dc.id))
-        .map(|cluster| cluster.config.version)
-        .min()
-        .unwrap_or(dc.config.version);
+    let highest = world.clusters_of(dc.id).map(|cluster| cluster.config.version).min().unwrap_or(dc.config.version);
     let versions: Vec<Doc> = SUPPORTED_VERSIONS
         .into_iter()
         .filter(|v| *v == dc.config.version || (*v > dc.config.version && *v <= highest))
@@ -150,7 +145,7 @@ async fn delete(call: Arc<Call>) -> Handled {
 /// The clusters of the data center, by name.
 fn clusters_of(call: &Call) -> Result<Vec<&Arc<Cluster>>, Answer> {
     let id = center(call, &call.world)?.id;
-    let mut found: Vec<_> = call.world.clusters.values().filter(|c| c.config.data_center == Some(id)).collect();
+    let mut found: Vec<_> = call.world.clusters_of(id).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
     Ok(found)
 }
@@ -190,8 +185,7 @@ pub fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDoma
 
 async fn list_domains(call: Arc<Call>) -> Handled {
     let id = center(&call, &call.world)?.id;
-    let mut found: Vec<_> =
-        call.world.storage_domains.values().filter(|d| d.attachment.is_some_and(|a| a.data_center == id)).collect();
+    let mut found: Vec<_> = call.world.storage_domains.by(StorageDomainTerm::DataCenter(id)).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
     listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d)))
 }

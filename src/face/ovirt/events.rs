@@ -21,7 +21,7 @@ use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
-use crate::audit::{AuditEntry, AuditFilter, AuditLog, AuditQuery, Reference};
+use crate::audit::{self, AuditEntry, AuditFilter, AuditLog, AuditQuery, Reference};
 use crate::log::Unavailable;
 
 routes! { ROUTES:
@@ -179,11 +179,13 @@ async fn walk(
 }
 
 /// The one of a search's hints that the log has an index for.
-fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
+pub fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
     hints
         .iter()
         .find_map(|hint| match (hint.reference, hint.field, &hint.seek) {
             (None, "type", Seek::Int(code)) => u32::try_from(*code).ok().map(AuditFilter::Code),
+            (None, "time", Seek::Within(from, until)) => Some(AuditFilter::Between(*from, *until)),
+            (None, "severity", Seek::Texts(names)) => at_least(names).map(AuditFilter::AtLeast),
             (None, field, Seek::Texts(texts)) => match texts.as_slice() {
                 [text] => concerning(world, field, text),
                 _ => None,
@@ -191,6 +193,17 @@ fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
             _ => None,
         })
         .unwrap_or_default()
+}
+
+/// The least of some severities, where it is beyond the usual.
+fn at_least(names: &[String]) -> Option<audit::Severity> {
+    let of = |name: &String| match name.as_str() {
+        "normal" => audit::Severity::Normal,
+        "warning" => audit::Severity::Warning,
+        "error" => audit::Severity::Error,
+        _ => audit::Severity::Alert,
+    };
+    names.iter().map(of).min().filter(|least| *least > audit::Severity::Normal)
 }
 
 /// The filter for entries that concern what a field's value stands for, where that is one thing.

@@ -104,7 +104,7 @@ fn network(call: &Call, sent: &Doc, host: &Host) -> Result<Option<NetworkId>, An
             let id = Uuid::parse_str(id).map_err(|_| call.bad(&Fault::failed(format!("network.id {id} is no identifier"))))?;
             call.world.networks.get(&NetworkId(id))
         }
-        (None, Some(name)) => call.world.networks.values().find(|n| Some(n.data_center) == data_center && n.config.name == name),
+        (None, Some(name)) => data_center.and_then(|center| call.world.network_named(center, name)),
         (None, None) => return Ok(None),
     };
     let what = || call.missing(format!("Network: {}", said("id").or(said("name")).unwrap_or_default()));

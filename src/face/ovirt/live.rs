@@ -1,20 +1,27 @@
-//! What searches may ask beside the World: the load of hosts and VMs as last sampled, and the newest entries of the audit log.
+//! What searches may ask beside the World: the load of hosts and VMs as last sampled, and what the audit log tells of what is searched for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
+use evirt_domain::World;
 use evirt_domain::ids::{HostId, VmId};
-use evirt_projections::inventory::{About, AuditRecord, Events, HostLive, Live, VmLive};
+use evirt_projections::inventory::{self, About, AuditRecord, AuditRowView, Events, HostLive, Live, View, VmLive};
+use evirt_projections::search::{Condition, Entity};
+use uuid::Uuid;
 
 use super::answer::Answer;
 use super::representation::Fault;
 use super::request::Call;
-use crate::audit::AuditQuery;
+use crate::audit::{AuditFilter, AuditQuery, AuditReferences, Reference};
 use crate::engine::Engine;
 use crate::hypervisor::NicStatistics;
 
-/// How many entries of the audit log, the newest, a search for something else may refer to.
-pub const MAX_EVENTS_SEARCHED: u64 = 20_000;
+/// How many entries of the audit log a search for something else may look at; one that would need more is refused.
+pub const MAX_EVENTS_SEARCHED: u64 = 1_000_000;
+/// How many entries are read at a time.
+const BATCH: u64 = 10_000;
+/// Of how many candidates all that is told is looked through, rather than all that is told of one matter.
+const MAX_ASKED_FOR: usize = 64;
 /// What an interface is reckoned to carry, in bytes per second.
 const NIC_BYTES_PER_S: f64 = 125_000_000.0;
 
@@ -50,7 +57,7 @@ fn network(nics: &[NicStatistics]) -> i64 {
     (busiest * 100.0 / NIC_BYTES_PER_S) as i64
 }
 
-/// Entries of the audit log by what they are about, the newest first.
+/// Entries of the audit log by what they are about: of each condition of a search one that satisfies it, where there is any.
 #[derive(Debug, Default)]
 pub struct Told(BTreeMap<About, Vec<AuditRecord>>);
 
@@ -60,26 +67,120 @@ impl Events for Told {
     }
 }
 
-/// The entries that a request's search may refer to; none where it refers to no events.
+/// What events may be about that a search finds: its collection, the kind, the reference in an entry, and how many there are.
+struct Kind {
+    collection: &'static str,
+    entity: Entity,
+    reference: Reference,
+    about: fn(Uuid) -> About,
+    of: fn(&AuditReferences) -> Option<Uuid>,
+    known: fn(&World, Uuid) -> bool,
+    count: fn(&World) -> usize,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        collection: "vms",
+        entity: Entity::Vm,
+        reference: Reference::Vm,
+        about: |id| About::Vm(id.into()),
+        of: |of| of.vm,
+        known: |world, id| world.vms.contains(&id.into()),
+        count: |world| world.vms.len(),
+    },
+    Kind {
+        collection: "hosts",
+        entity: Entity::Host,
+        reference: Reference::Host,
+        about: |id| About::Host(id.into()),
+        of: |of| of.host,
+        known: |world, id| world.hosts.contains(&id.into()),
+        count: |world| world.hosts.len(),
+    },
+    Kind {
+        collection: "templates",
+        entity: Entity::Template,
+        reference: Reference::Template,
+        about: |id| About::Template(id.into()),
+        of: |of| of.template,
+        known: |world, id| world.templates.contains(&id.into()),
+        count: |world| world.templates.len(),
+    },
+    Kind {
+        collection: "users",
+        entity: Entity::User,
+        reference: Reference::User,
+        about: |id| About::User(id.into()),
+        of: |of| of.user,
+        known: |world, id| world.users.contains(&id.into()),
+        count: |world| world.users.len(),
+    },
+];
+
+/// The entries that a request's search refers to; none where it refers to no events.
+///
+/// Each condition is looked for in the part of the audit log that an index has for it, or where the search leaves only a few candidates,
+/// in what is told of these, until all are found that there could be.
 pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
-    let search = call.parameter("search").unwrap_or_default().to_lowercase();
-    if call.method != Method::GET || call.segment(0) == "events" || !search.contains("event") || !call.visible().is_everything() {
+    let refers = call.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
+    if call.method != Method::GET || !refers || call.target.segments.len() != 1 || !call.visible().is_everything() {
         return Ok(None);
     }
-    let entries = call.engine().audit().find(AuditQuery::newest(MAX_EVENTS_SEARCHED)).await;
-    let entries = entries.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
-    let mut told: BTreeMap<About, Vec<AuditRecord>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| super::events::is_shown(&call.world, entry)) {
-        let record = super::events::record(entry);
-        let about = [
-            record.vm.map(About::Vm),
-            record.host.map(About::Host),
-            record.template.map(About::Template),
-            record.user.map(About::User),
-        ];
-        for about in about.into_iter().flatten() {
-            told.entry(about).or_default().push(record.clone());
+    let Some(kind) = KINDS.iter().find(|kind| kind.collection == call.segment(0)) else { return Ok(None) };
+    // What is wrong with it is told by who lists.
+    let Ok(plan) = call.plan_for(kind.entity) else { return Ok(None) };
+    let few = inventory::candidates(View::new(&call.world, 0), &plan, MAX_ASKED_FOR);
+    let mut left = MAX_EVENTS_SEARCHED;
+    let mut told = Told::default();
+    for condition in plan.conditions_on(Entity::Event) {
+        let filters: Vec<AuditFilter> = match &few {
+            Some(few) => few.iter().map(|id| AuditFilter::Concerning(kind.reference, *id)).collect(),
+            None => vec![super::events::filter(&call.world, condition.hint().as_slice())],
+        };
+        let mut found = BTreeSet::new();
+        for filter in filters {
+            let wanted = if few.is_some() { found.len() + 1 } else { (kind.count)(&call.world) };
+            look_for(call, kind, &condition, filter, wanted, &mut left, &mut found, &mut told).await?;
         }
     }
-    Ok(Some(Told(told)))
+    Ok(Some(told))
+}
+
+/// Looks for entries that satisfy a condition until so many things are found that they are about.
+#[allow(clippy::too_many_arguments)]
+async fn look_for(
+    call: &Call,
+    kind: &Kind,
+    condition: &Condition<'_>,
+    filter: AuditFilter,
+    wanted: usize,
+    left: &mut u64,
+    found: &mut BTreeSet<Uuid>,
+    told: &mut Told,
+) -> Result<(), Answer> {
+    let mut query = AuditQuery { filter, limit: BATCH, ..AuditQuery::default() };
+    while found.len() < wanted {
+        let entries = call.engine().audit().find(query).await;
+        let entries = entries.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
+        let view = View::new(&call.world, 0);
+        for entry in &entries {
+            let Some(id) = (kind.of)(&entry.row.references).filter(|id| !found.contains(id)) else { continue };
+            let record = super::events::record(entry);
+            if super::events::is_shown(&call.world, entry)
+                && (kind.known)(&call.world, id)
+                && condition.is_satisfied_by(&AuditRowView { record: &record, view })
+            {
+                found.insert(id);
+                told.0.entry((kind.about)(id)).or_default().push(record);
+            }
+        }
+        let Some(last) = entries.last().filter(|_| entries.len() as u64 == BATCH) else { break };
+        query.before = Some(last.id);
+        *left = left.checked_sub(BATCH).ok_or_else(|| {
+            call.bad(&Fault::failed(format!(
+                "The search refers to more than {MAX_EVENTS_SEARCHED} events: narrow it by their type, severity or time, or by a name"
+            )))
+        })?;
+    }
+    Ok(())
 }

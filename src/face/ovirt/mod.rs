@@ -47,17 +47,15 @@ mod work;
 
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
 
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
 use self::representation::{Fault, Format, TypeDef, types};
-use self::request::{Call, Handler, Target};
+use self::request::{Call, Handler, Target, base_of};
 use self::route::Route;
-use super::http::{App, Transport, Unauthorized, authenticate_request};
+use super::http::{Answering, App, Face, Transport, Unauthorized, authenticate_request};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
@@ -88,20 +86,24 @@ const COLLECTIONS: &[&[Route]] = &[
     vnicprofiles::ROUTES,
 ];
 
-/// The API under both its bases. Paths carry matrix parameters, so one handler takes them apart and finds the route itself.
-pub fn router(app: App) -> Router {
-    Router::new().fallback(serve).with_state(app)
+/// The API under both its bases. Paths carry matrix parameters, so it takes them apart and finds the route itself.
+#[derive(Debug)]
+pub struct Api(pub App);
+
+impl Face for Api {
+    fn has(&self, path: &str) -> bool {
+        base_of(path).is_some()
+    }
+
+    fn answer(&self, request: Request<Bytes>, transport: Transport) -> Answering {
+        Box::pin(serve(self.0.clone(), request, transport))
+    }
 }
 
-async fn serve(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+async fn serve(app: App, request: Request<Bytes>, transport: Transport) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    // The server's front has read the body within its limits already.
-    let body = match axum::body::to_bytes(body, super::http::MAX_BODY).await {
-        Ok(body) => body,
-        Err(_) => return Answer::fault(413, &Fault::failed("The body is too large"), Format::Xml).into_response(),
-    };
     let head = parts.method == Method::HEAD;
-    let mut response = answer(app, parts, body).await;
+    let mut response = answer(app, parts, body, transport).await;
     if head {
         // The length is that of the body which GET would have.
         let length = HttpBody::size_hint(response.body()).exact().unwrap_or_default();
@@ -111,7 +113,7 @@ async fn serve(State(app): State<App>, request: Request<Body>) -> Response<Body>
     response
 }
 
-async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
+async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Transport) -> Response<Body> {
     let output = accepted(&parts.headers);
     let format = output.unwrap_or(Format::Xml);
     let Some((base, target)) = Target::parse(parts.uri.path(), parts.uri.query()) else {
@@ -126,7 +128,6 @@ async fn answer(app: App, parts: Parts, body: Bytes) -> Response<Body> {
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };
     let correlation_id = caller.correlation_id.clone();
-    let secure = parts.extensions.get::<Transport>().is_some_and(|transport| transport.secure);
     let answer = match (route::find(&target.segments), output) {
         (None, _) => Answer::fault(404, &Fault::failed("There is nothing at this path"), format),
         (Some(route), _) if parts.method == Method::OPTIONS => Answer::empty(200).with(header::ALLOW, &route.allow()),

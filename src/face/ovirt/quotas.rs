@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use evirt_domain::World;
 use evirt_domain::ids::*;
+use evirt_domain::index::QuotaTerm;
 use evirt_domain::quota::*;
 use evirt_domain::world::NameKind;
 use uuid::Uuid;
@@ -80,7 +81,7 @@ fn quota<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Quota>, Answer> {
 
 async fn list(call: Arc<Call>) -> Handled {
     let data_center = center(&call, &call.world)?.id;
-    let found = call.world.quotas.values().filter(|q| q.data_center == data_center);
+    let found = call.world.quotas.by(QuotaTerm::DataCenter(data_center));
     listed(&call, &QUOTA, found.map(|q| view(&call, q)))
 }
 

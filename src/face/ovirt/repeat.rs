@@ -51,7 +51,7 @@ fn digest(call: &Call) -> String {
         context.update(b"/");
     }
     context.update(&call.body);
-    context.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&context.finish().as_ref()[..16])
 }
 
 /// What an earlier creation made, as it is now. Its identifier is the first of its events' that answers in the collection.

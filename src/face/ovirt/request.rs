@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use evirt_domain::World;
 use evirt_domain::access::Owned;
 use evirt_domain::command::Expecting;
@@ -33,6 +33,8 @@ use crate::face::http::{App, Caller};
 /// The most segments that a path may have.
 pub const MAX_SEGMENTS: usize = 16;
 
+const ALL_CONTENT: HeaderName = HeaderName::from_static("all-content");
+
 /// A path with its parameters taken off.
 #[derive(Debug, Default, PartialEq)]
 pub struct Target {
@@ -47,12 +49,15 @@ pub struct Target {
 /// The bases that the API answers under, with what a link begins with.
 pub const BASES: [&str; 2] = ["/ovirt-engine/api", "/api"];
 
+/// The base that a path is below, if any.
+pub fn base_of(path: &str) -> Option<&'static str> {
+    BASES.into_iter().find(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';'])))
+}
+
 impl Target {
     /// Takes a request's path apart; none where it is below no base. A segment that is not UTF-8 fits nothing.
     pub fn parse(path: &str, query: Option<&str>) -> Option<(&'static str, Self)> {
-        let base = BASES
-            .into_iter()
-            .find(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';'])))?;
+        let base = base_of(path)?;
         let mut target = Self::default();
         for (n, part) in path[base.len()..].split('/').enumerate() {
             let mut pieces = part.split(';');
@@ -246,7 +251,7 @@ impl Call {
 
     /// Whether the client wants a resource with all that is within it.
     pub fn all_content(&self) -> bool {
-        self.headers.get("all-content").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+        self.headers.get(ALL_CONTENT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
     }
 
     /// Whether the client does not want to wait for what goes on: by `;async`, `<async>true</async>` or `Expect: 202-accepted`.

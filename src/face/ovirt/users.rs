@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evirt_domain::World;
 use evirt_domain::access::*;
 use evirt_domain::ids::RoleId;
+use evirt_domain::index::SessionTerm;
 use evirt_domain::world::NameKind;
 use uuid::Uuid;
 
@@ -31,7 +32,7 @@ pub fn view(world: &World, base: &str, user: &User) -> Doc {
     let href = format!("{base}/users/{}", user.id);
     let doc = user_view(world, base, &user.account());
     let doc = LINKS.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}")));
-    doc.set("logged_in", world.sessions.values().any(|s| s.user == user.id)).set("href", href)
+    doc.set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some()).set("href", href)
 }
 
 fn user(call: &Call) -> Result<&Arc<User>, Answer> {

@@ -69,10 +69,10 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> 
         return Ok(Some(None));
     }
     let data_center = call.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
-    let network = call.world.networks.values().find(|n| match id {
-        Some(id) => n.id.to_string() == id.to_lowercase(),
-        None => Some(n.data_center) == data_center && Some(n.config.name.as_str()) == name,
-    });
+    let network = match id {
+        Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
+        None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
+    };
     let network = network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))?;
     if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
         return Ok(None);

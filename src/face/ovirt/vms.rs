@@ -11,12 +11,12 @@ use evirt_domain::{Event, World};
 use rand::Rng;
 
 use super::answer::{Answer, Handled};
-use super::cache::rendered;
+use super::cache::{Rendered, rendered};
 use super::collection::{act, act_later, action_status, check_immutable, created, grace};
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, render_fragment};
+use super::representation::{Doc, Fault, render, render_fragment};
 use super::request::Call;
 use super::route::routes;
 use super::tags;
@@ -228,19 +228,19 @@ pub fn vm<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Vm>, Answer> {
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Vm>()?;
-    let items = found.iter().map(|vm| one(&call, vm).unwrap_or_else(|| detailed(&call, vm).into()));
+    let as_bytes = as_bytes(&call);
+    let items = found.iter().map(|vm| as_bytes(vm));
     let body = super::representation::render_collection(&VM, &Doc::new(), items, call.output);
     Ok(Answer::bytes(200, body, call.output))
 }
 
-/// A VM as bytes, from the cache where they are known; none where the client wants more than the VM's own state.
-fn one(call: &Call, vm: &Vm) -> Option<axum::body::Bytes> {
-    if DETAILS.iter().any(|(part, _)| call.wants_detail(part)) {
-        return None;
+/// VMs as bytes, from the cache where they are known unless the client wants more than their own state.
+fn as_bytes(call: &Call) -> impl Fn(&Vm) -> Rendered {
+    let (detailed_ones, filtered) = (DETAILS.iter().any(|(part, _)| call.wants_detail(part)), call.caller.filter);
+    move |vm| match detailed_ones {
+        true => Rendered::new(detailed(call, vm), call.output),
+        false => rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered)),
     }
-    let filtered = call.caller.filter;
-    let bytes = rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered));
-    Some(bytes)
 }
 
 /// A part of a VM that is shown within it where a client asks for it: its name, and the list that holds it.
@@ -264,13 +264,12 @@ fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
     for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
         doc.put(part, make(call, vm));
     }
-    render_fragment(&VM, &visible::redacted(&doc), call.output)
+    render(&VM, &visible::redacted(&doc), call.output)
 }
 
 async fn get(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
-    let bytes = one(&call, vm).unwrap_or_else(|| detailed(&call, vm).into());
-    Ok(Answer::fragment(&bytes, call.output))
+    Ok(Answer::rendered(as_bytes(&call)(vm), call.output))
 }
 
 /// What a new VM may be asked to have by the guide and cannot have yet: refused, since a VM without it would not be what was asked for.

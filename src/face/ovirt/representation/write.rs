@@ -8,7 +8,7 @@ use super::doc::{Doc, Value};
 use super::{Format, Kind, types};
 
 /// Clients recognise an XML document of the engine by exactly this beginning.
-const DECLARATION: &[u8] = br#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+pub const DECLARATION: &[u8] = br#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
 
 /// What is written instead of a character that XML cannot carry.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -54,14 +54,6 @@ where
         Format::Json => Json::collection(&mut out, def, about, items),
     }
     out
-}
-
-/// A whole response body of an item that [`render_fragment`] wrote.
-pub fn complete(fragment: &[u8], format: Format) -> Vec<u8> {
-    match format {
-        Format::Xml => [DECLARATION, fragment].concat(),
-        Format::Json => fragment.to_vec(),
-    }
 }
 
 fn write(out: &mut Vec<u8>, def: &TypeDef, doc: &Doc, format: Format) {

@@ -1,0 +1,137 @@
+//! What aggregates are found by beside their identifiers and names. Each kind declares its terms, and its table keeps them in an index.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::access::{Group, Object, Permission, Role, Session, User};
+use crate::cluster::Cluster;
+use crate::data_center::DataCenter;
+use crate::disk::{Disk, DiskStatus};
+use crate::external::ExternalJob;
+use crate::host::{Host, HostStatus};
+use crate::ids::*;
+use crate::job::{Job, JobStatus};
+use crate::network::{Network, VnicProfile};
+use crate::quota::Quota;
+use crate::storage::{StorageDomain, StorageStatus};
+use crate::storage_connection::StorageConnection;
+use crate::tag::Tag;
+use crate::template::{Template, TemplateStatus};
+use crate::vm::Vm;
+use crate::vm_run::VmState;
+
+/// What an aggregate is found by. Few enough, and each of them small enough, that asking allocates nothing.
+pub type Terms<T> = SmallVec<[T; 6]>;
+
+/// An aggregate that its table finds by more than its identifier.
+pub trait Indexed {
+    /// What it may be found by, such as its state.
+    type Term: Ord + Copy + Debug;
+
+    /// What it is found by now. Its table asks before and after every change, so it has to cost next to nothing; a term may come twice.
+    fn terms(&self) -> Terms<Self::Term>;
+}
+
+macro_rules! found_by {
+    ($($(#[$doc:meta])* $aggregate:ident $term:ident { $($variant:ident($of:ty)),* $(,)? } |$self:ident| $terms:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(missing_docs)]
+        pub enum $term { $($variant($of),)* }
+
+        impl Indexed for $aggregate {
+            type Term = $term;
+
+            fn terms(&self) -> Terms<$term> {
+                use $term::*;
+                let $self = self;
+                $terms
+            }
+        }
+    )*};
+}
+
+found_by! {
+    /// What VMs are found by; pinned means that it may run on that host alone.
+    Vm VmTerm {
+        State(VmState),
+        Tag(TagId),
+        Template(TemplateId),
+        Profile(VnicProfileId),
+        Quota(QuotaId),
+        Pinned(HostId),
+    } |vm| {
+        let mut terms = smallvec![State(vm.state), Template(vm.config.template)];
+        terms.extend(vm.tags.iter().copied().map(Tag));
+        terms.extend(vm.nics.iter().filter_map(|nic| nic.profile).map(Profile));
+        terms.extend(vm.config.quota.map(Quota));
+        terms.extend(vm.config.pinned_host.map(Pinned));
+        terms
+    };
+    /// What hosts are found by.
+    Host HostTerm { Status(HostStatus), Cluster(ClusterId), Tag(TagId), Network(NetworkId) } |host| {
+        let mut terms = smallvec![Status(host.status), Cluster(host.config.cluster)];
+        terms.extend(host.tags.iter().copied().map(Tag));
+        terms.extend(host.networks.iter().copied().map(Network));
+        terms
+    };
+    /// What clusters are found by.
+    Cluster ClusterTerm { DataCenter(DataCenterId), Network(NetworkId) } |cluster| {
+        let mut terms: Terms<_> = cluster.config.data_center.map(DataCenter).into_iter().collect();
+        terms.extend(cluster.networks.iter().map(|network| Network(network.network)));
+        terms
+    };
+    /// What storage domains are found by.
+    StorageDomain StorageDomainTerm { Status(StorageStatus), DataCenter(DataCenterId) } |domain| {
+        let mut terms = smallvec![Status(domain.status())];
+        terms.extend(domain.attachment.map(|attachment| DataCenter(attachment.data_center)));
+        terms
+    };
+    /// What disks are found by.
+    Disk DiskTerm { Status(DiskStatus), Quota(QuotaId) } |disk| {
+        let mut terms = smallvec![Status(disk.status)];
+        terms.extend(disk.config.quota.map(Quota));
+        terms
+    };
+    /// What networks are found by.
+    Network NetworkTerm { DataCenter(DataCenterId) } |network| smallvec![DataCenter(network.data_center)];
+    /// What vNIC profiles are found by.
+    VnicProfile VnicProfileTerm { Network(NetworkId) } |profile| smallvec![Network(profile.network)];
+    /// What quotas are found by.
+    Quota QuotaTerm { DataCenter(DataCenterId) } |quota| smallvec![DataCenter(quota.data_center)];
+    /// What templates are found by.
+    Template TemplateTerm { Status(TemplateStatus), Cluster(ClusterId) } |template| {
+        smallvec![Status(template.status), Cluster(template.config.cluster)]
+    };
+    /// What users are found by.
+    User UserTerm { Tag(TagId), Group(GroupId) } |user| {
+        user.tags.iter().copied().map(Tag).chain(user.groups.iter().copied().map(Group)).collect()
+    };
+    /// What groups are found by.
+    Group GroupTerm { Tag(TagId) } |group| group.tags.iter().copied().map(Tag).collect();
+    /// What permissions are found by.
+    Permission PermissionTerm { Role(RoleId) } |permission| smallvec![Role(permission.role)];
+    /// What sessions are found by.
+    Session SessionTerm { User(UserId) } |session| smallvec![User(session.user)];
+    /// What jobs are found by: what they work on, until they end.
+    Job JobTerm { Open(Object) } |job| match job.status {
+        JobStatus::Started => smallvec![Open(job.task.object())],
+        JobStatus::Finished | JobStatus::Failed(_) => Terms::new(),
+    };
+}
+
+macro_rules! not_indexed {
+    ($($aggregate:ident)*) => {$(
+        impl Indexed for $aggregate {
+            type Term = Infallible;
+
+            fn terms(&self) -> Terms<Infallible> {
+                Terms::new()
+            }
+        }
+    )*};
+}
+
+not_indexed! { DataCenter ExternalJob Role StorageConnection Tag }
