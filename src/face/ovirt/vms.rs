@@ -16,7 +16,7 @@ use super::collection::{act, act_later, action_status, check_immutable, created,
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, render, render_fragment};
+use super::representation::{Doc, Fault, render};
 use super::request::Call;
 use super::route::routes;
 use super::tags;
