@@ -72,7 +72,11 @@ impl<'de, K: Ord + Clone + Deserialize<'de>, V: Indexed + Deserialize<'de>> Dese
 
 /// What aggregates are found by.
 fn index<K: Ord + Clone, V: Indexed>(rows: &OrdMap<K, Arc<V>>) -> OrdSet<(V::Term, K)> {
-    rows.iter().flat_map(|(id, value)| value.terms().into_iter().map(|term| (term, id.clone()))).collect()
+    let mut found: Vec<_> =
+        rows.iter().flat_map(|(id, value)| value.terms().into_iter().map(|term| (term, id.clone()))).collect();
+    // In their order they go into a few nodes at a time.
+    found.sort_unstable();
+    found.into_iter().collect()
 }
 
 impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
@@ -310,12 +314,6 @@ impl World {
         self.position = recorded.position;
         self.streams.insert(recorded.stream, recorded.version);
         recorded.event.as_fold().fold(self, &stamp);
-        // Whatever ended an aggregate's stream, the permissions on it end with it.
-        if !self.streams.contains_key(&recorded.stream)
-            && let Some(object) = Object::of(&recorded.stream)
-        {
-            self.forget_permissions_on(object);
-        }
     }
 
     /// The version of a stream; 0 where it has no event.
@@ -323,9 +321,13 @@ impl World {
         self.streams.get(stream).copied().unwrap_or(0)
     }
 
-    /// Forgets a removed aggregate's stream.
+    /// Forgets a removed aggregate's stream, and the permissions on it.
     pub(crate) fn close_stream(&mut self, kind: StreamKind, id: Uuid) {
-        self.streams.remove(&Stream::new(kind, id));
+        let stream = Stream::new(kind, id);
+        self.streams.remove(&stream);
+        if let Some(object) = Object::of(&stream) {
+            self.forget_permissions_on(object);
+        }
     }
 
     pub(crate) fn take_name(&mut self, kind: NameKind, name: &str, id: Uuid) {
