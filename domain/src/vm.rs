@@ -18,6 +18,7 @@ use crate::permit::Permit;
 use crate::rejection::{Key, Rejection, not_found};
 use crate::vm_run::{Run, VmState};
 use crate::world::{NameKind, World};
+use crate::{custom_property, time_zone};
 
 /// The most virtual CPUs of a VM.
 pub const MAX_VCPUS: u32 = 160;
@@ -95,6 +96,7 @@ pub const OS_TYPES: &[&str] = &[
     "rhel_4x64",
     "rhel_3x64",
     "windows_2008x64",
+    "windows_2008r2",
     "windows_2008r2x64",
     "rhel_6",
     "rhel_6x64",
@@ -105,6 +107,7 @@ pub const OS_TYPES: &[&str] = &[
     "ubuntu_12_04",
     "ubuntu_12_10",
     "ubuntu_13_04",
+    "ubuntu_13_10",
     "unassigned",
 ];
 
@@ -169,7 +172,7 @@ impl Default for VmConfig {
             sockets: 1,
             cores: 1,
             cpu_shares: 0,
-            os: "other".into(),
+            os: "unassigned".into(),
             boot: vec![BootDevice::Hd],
             kernel: String::new(),
             initrd: String::new(),
@@ -482,6 +485,10 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
     ] {
         check::text(act, field, text, limit)?;
     }
+    if !time_zone::is_known(&config.timezone) {
+        return Err(act.no(Key::InvalidTimezone).with("timezone", &config.timezone));
+    }
+    custom_property::check(act, &config.custom_properties)?;
     world.cluster(config.cluster)?;
     if let Some(host) = config.pinned_host {
         world.host(host)?;

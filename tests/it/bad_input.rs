@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::engine::{Answer, Caller, Engine};
 
@@ -17,9 +17,10 @@ struct Argument {
     path: String,
     kind: String,
     value: String,
+    required: bool,
 }
 
-/// An operation with a body.
+/// An operation; one without a body has neither root nor arguments.
 #[derive(Debug)]
 struct Operation {
     method: Method,
@@ -27,6 +28,8 @@ struct Operation {
     root: String,
     arguments: Vec<Argument>,
     required: bool,
+    /// What its address may have behind a semicolon or a question mark: the context, the name and the type.
+    parameters: Vec<(String, String, String)>,
 }
 
 /// An engine with one of each thing, and their paths by what the description calls them.
@@ -73,6 +76,8 @@ impl Estate {
         let nic = admin.post(&format!("/api/vms/{}/nics", things["vm"]), "<nic><name>nic1</name></nic>").await;
         things.insert("nic", id_of(nic.header("location")));
         things.insert("host_nic", first_id(&admin.get(&format!("{host}/nics")).await.body, "<host_nic "));
+        let quotas = format!("/api/datacenters/{}/quotas", things["datacenter"]);
+        things.insert("quota", id_of(admin.post(&quotas, "<quota><name>q</name></quota>").await.header("location")));
         let step = "<step><type>executing</type><description>s</description></step>";
         let step = admin.post(&format!("/api/jobs/{}/steps", things["job"]), step).await;
         things.insert("step", id_of(step.header("location")));
@@ -116,7 +121,7 @@ fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value[name].as_array().into_iter().flatten()
 }
 
-/// Every operation with a body that the engine describes.
+/// Every operation that the engine describes.
 async fn operations(admin: Caller) -> Vec<Operation> {
     let document = admin.with("accept", "application/json").get("/api?rsdl").await.body;
     let document: Value = serde_json::from_str(&document).unwrap();
@@ -133,16 +138,21 @@ async fn operations(admin: Caller) -> Vec<Operation> {
             for one in within {
                 let path = if list { format!("{name}.{}", text(&one["name"])) } else { name.clone() };
                 let path = path.split_once('.').map_or("", |(_, rest)| rest).to_owned();
-                arguments.insert(path.clone(), Argument { path, kind: text(&one["type"]), value: text(&one["value"]) });
+                arguments.insert(
+                    path.clone(),
+                    Argument { path, kind: text(&one["type"]), value: text(&one["value"]), required: one["required"] == true },
+                );
             }
         }
-        let Some(root) = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next() else { continue };
+        let parameters = items(&link["request"]["url"], "parameters_set").flat_map(|set| items(set, "parameter"));
+        let root = items(body, "parameters_set").flat_map(|set| items(set, "parameter")).next();
         found.push(Operation {
             method: text(&link["request"]["http_method"]).parse().unwrap(),
             path: text(&link["href"]),
-            root: text(&root["name"]).split('.').next().unwrap().to_owned(),
+            root: root.map(|root| text(&root["name"]).split('.').next().unwrap().to_owned()).unwrap_or_default(),
             arguments: arguments.into_values().collect(),
-            required: body["required"].as_bool().unwrap_or_default(),
+            required: root.is_some() && body["required"].as_bool().unwrap_or_default(),
+            parameters: parameters.map(|p| (text(&p["context"]), text(&p["name"]), text(&p["type"]))).collect(),
         });
     }
     found
@@ -178,8 +188,8 @@ fn document(root: &str, path: &str, value: &str) -> String {
 /// What is wrong in an answer to something bad: it has to be a refusal that names the field.
 fn complaint(answer: &Answer, field: &str) -> Option<String> {
     let refused = [400, 404, 409].contains(&answer.status.as_u16()) && answer.body.contains("<fault>");
-    let last = field.rsplit('.').next().unwrap();
-    let named = last.is_empty() || answer.body.contains(last) || answer.body.contains("is not a member of");
+    let named = field.split('.').map(|part| part.split('|').next().unwrap()).any(|part| answer.body.contains(part));
+    let named = named || ["is not a member of", "required for"].iter().any(|said| answer.body.contains(said));
     (!refused || !named).then(|| format!("{} {}", answer.status, answer.body))
 }
 
@@ -237,18 +247,181 @@ async fn texts_have_their_limits() {
     let long = "x".repeat(5_000);
     let mut wrong = Vec::new();
     for operation in operations(estate.engine.admin()).await {
-        let Some(path) = estate.fill(&operation.path).filter(|_| operation.method == Method::PUT) else { continue };
+        let Some(path) = estate.fill(&operation.path) else { continue };
         let texts = operation.arguments.iter().filter(|a| a.kind == "xs:string" && !a.value.contains('|'));
         // What a file holds is as long as it is.
         for field in texts.map(|argument| argument.path.as_str()).filter(|path| !path.ends_with("file.content")) {
             for bad in [long.as_str(), "a\u{7}b", "&#1;", if field == "name" { "a/b\\c*" } else { "&nothing;" }] {
                 let sent = document(&operation.root, field, bad);
-                let answer = admin.ask(Method::PUT, &path, Some(sent)).await;
-                wrong.extend(complaint(&answer, "").map(|why| format!("PUT {path} {field} {:.20}: {why}", bad)));
+                let answer = admin.ask(operation.method.clone(), &path, Some(sent)).await;
+                let named = if bad == long { field } else { "" };
+                wrong
+                    .extend(complaint(&answer, named).map(|why| format!("{} {path} {field} {bad:.20}: {why}", operation.method)));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(estate.head().await, before);
+}
+
+/// A cluster without a CPU type has that of its first host.
+const TAKEN_FROM_HOSTS: &str = "cpu.id";
+
+/// What creates something: a body that is accepted, by the description's path.
+fn creations(estate: &Estate) -> Vec<(&'static str, Value)> {
+    let level = json!({"major": 3, "minor": 3});
+    let default = json!({"name": "Default"});
+    vec![
+        ("/api/datacenters", json!({"name": "new", "storage_type": "nfs", "version": level})),
+        (
+            "/api/clusters",
+            json!({"name": "new", "cpu": {"id": "Intel Nehalem Family"}, "data_center": default, "version": level}),
+        ),
+        ("/api/networks", json!({"name": "new", "data_center": default})),
+        ("/api/vnicprofiles", json!({"name": "new", "network": {"id": estate.things["network"]}})),
+        ("/api/networks/{network:id}/vnicprofiles", json!({"name": "another"})),
+        ("/api/hosts", json!({"name": "new", "address": "192.168.0.12", "root_password": "redhat", "cluster": default})),
+        ("/api/datacenters/{datacenter:id}/quotas", json!({"name": "new"})),
+        ("/api/storageconnections", json!({"type": "nfs", "address": "192.168.0.10", "path": "/data1"})),
+        (
+            "/api/storagedomains",
+            json!({"name": "new", "type": "data", "host": {"name": "h"},
+                   "storage": {"type": "nfs", "address": "192.168.0.10", "path": "/data2"}}),
+        ),
+        ("/api/roles", json!({"name": "new", "administrative": true, "permits": {"permit": [{"id": "1"}]}})),
+        ("/api/users", json!({"user_name": "new@internal", "domain": {"name": "internal"}})),
+        ("/api/groups", json!({"name": "new"})),
+        ("/api/tags", json!({"name": "new"})),
+        ("/api/jobs", json!({"description": "new"})),
+        ("/api/jobs/{job:id}/steps", json!({"type": "EXECUTING", "description": "new"})),
+        ("/api/events", json!({"description": "new", "severity": "normal", "origin": "outside", "custom_id": 1})),
+        ("/api/vms", json!({"name": "new", "cluster": default, "template": {"name": "Blank"}})),
+        ("/api/vms/{vm:id}/nics", json!({"name": "new"})),
+    ]
+}
+
+/// A document in which one argument, by its path, has another value, or none.
+fn with(document: &Value, path: &str, value: Option<Value>) -> Value {
+    let mut document = document.clone();
+    let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut at = &mut document;
+    for name in above.split('.').filter(|name| !name.is_empty()) {
+        if at[name].is_array() {
+            at = &mut at[name][0];
+        } else {
+            at = &mut at[name];
+        }
+    }
+    match value {
+        Some(value) => at[name.split('|').next().unwrap()] = value,
+        None => at.as_object_mut().map(|members| name.split('|').map(|name| members.remove(name)).count()).map_or((), drop),
+    }
+    document
+}
+
+/// What an argument must not be.
+fn spoilt(argument: &Argument) -> Vec<Value> {
+    let last = argument.path.rsplit('.').next().unwrap();
+    match argument.kind.as_str() {
+        // What is referred to is another test's, and what a file holds is as long as it is.
+        _ if last.starts_with("id") || last == "content" => Vec::new(),
+        "xs:boolean" => vec![json!("perhaps"), json!({"a": 1})],
+        "xs:string" if argument.value.contains('|') => vec![json!("nonsense"), json!({"a": 1})],
+        "xs:string" if argument.path == "name" => vec![json!("x".repeat(300)), json!("a/b\\c*"), json!({"a": 1}), json!("")],
+        "xs:string" => vec![json!("x".repeat(5_000)), json!({"a": 1})],
+        kind if ["xs:int", "xs:long", "xs:unsignedShort", "xs:unsignedInt"].contains(&kind) => {
+            vec![json!("abc"), json!(-5), json!(1.5), json!(9e30)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_something_new_is_named() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin().with("accept", "application/json");
+    let operations = operations(estate.engine.admin()).await;
+    let creations = creations(&estate);
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for (path, whole) in &creations {
+        let operation = operations.iter().find(|o| o.method == Method::POST && o.path == *path).expect(path);
+        let path = estate.fill(path).unwrap();
+        for argument in &operation.arguments {
+            let there = argument.path.split('.').try_fold(whole, |at, name| at.get(name.split('|').next().unwrap())).is_some();
+            let missing =
+                (argument.required && there && argument.path != TAKEN_FROM_HOSTS).then(|| with(whole, &argument.path, None));
+            let bad = spoilt(argument).into_iter().map(|value| with(whole, &argument.path, Some(value)));
+            for sent in bad.chain(missing) {
+                let answer = admin.post(&path, sent.to_string()).await;
+                asked += 1;
+                let refused = [400, 404, 409].contains(&answer.status.as_u16()) && answer.body.starts_with("{\"reason\":");
+                let plain = |text: &str| text.replace(['_', ' '], "").to_lowercase();
+                let named =
+                    argument.path.split('.').any(|part| plain(&answer.body).contains(&plain(part.split('|').next().unwrap())));
+                if !refused || !(named || answer.body.contains("is not a member of")) {
+                    wrong.push(format!("{path} {} {:.160}: {} {}", argument.path, sent.to_string(), answer.status, answer.body));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(60)]);
+    assert!(asked > 300, "{asked}");
+    assert_eq!(estate.head().await, before);
+    for (path, whole) in &creations {
+        let made = admin.post(&estate.fill(path).unwrap(), whole.to_string()).await;
+        assert!(made.status == StatusCode::CREATED, "{path} {whole}: {made:?}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_of_addresses_are_checked() {
+    let estate = Estate::new().await;
+    let admin = estate.engine.admin();
+    let creations = creations(&estate);
+    let before = estate.head().await;
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for operation in operations(estate.engine.admin()).await {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        let body = match operation.method {
+            Method::GET | Method::DELETE => None,
+            Method::PUT => Some(format!("<{}/>", operation.root)),
+            _ => match creations.iter().find(|(path, _)| *path == operation.path) {
+                Some((_, whole)) => Some(whole.to_string()),
+                None => continue,
+            },
+        };
+        for (context, name, kind) in &operation.parameters {
+            let bad = if name == "search" { "and%20and" } else { "perhaps" };
+            let address = format!("{path}{}{name}={bad}", if context == "matrix" { ";" } else { "?" });
+            let answer = admin.ask(operation.method.clone(), &address, body.clone()).await;
+            asked += 1;
+            let named = answer.body.to_lowercase().contains(name.as_str());
+            if answer.status != StatusCode::BAD_REQUEST || !named {
+                wrong.push(format!("{} {address} ({kind}): {} {}", operation.method, answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(80)]);
+    assert!(asked > 100, "{asked}");
+    assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn an_identifier_stays() {
+    let estate = Estate::new().await;
+    let before = estate.head().await;
+    let mut asked = 0;
+    for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.method == Method::PUT) {
+        let Some(path) = estate.fill(&operation.path) else { continue };
+        for body in [format!("<{} id=\"{NOBODY}\"/>", operation.root), format!("{{\"id\":\"{NOBODY}\"}}")] {
+            let answer = estate.engine.admin().put(&path, body.clone()).await;
+            let said = answer.body.contains("Attempt to set immutable field: id");
+            assert!(answer.status == StatusCode::CONFLICT && said, "{path} {body}: {answer:?}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 15, "{asked}");
     assert_eq!(estate.head().await, before);
 }
 
@@ -337,4 +510,46 @@ async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
     }
     assert_eq!(admin.ask(Method::PATCH, &tag, None).await.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(estate.head().await, before);
+}
+
+#[tokio::test]
+async fn a_fault_speaks_the_dialect_that_was_asked_for() {
+    let estate = Estate::new().await;
+    let host = format!("/api/hosts/{}", estate.things["host"]);
+    let tag = format!("/api/tags/{}", estate.things["tag"]);
+    let nobody = format!("/api/tags/{NOBODY}");
+    let (xml, json) = ("application/xml", "application/json");
+    let cases = [
+        (Method::GET, "/api/nothing", None, "", "", 404),
+        (Method::GET, &nobody, None, "", "", 404),
+        (Method::GET, "/api/vms?search=name%3Da%20and%20and", None, "", "", 400),
+        (Method::GET, "/api/vms;max=many", None, "", "", 400),
+        (Method::PATCH, &tag, None, "", "", 405),
+        (Method::POST, "/api/tags", Some(xml), "<tag", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":\"t\"}", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":\"x\",\"parent\":{\"tag\":{\"name\":\"none\"}}}", "", 404),
+        (Method::POST, "/api/tags", Some("text/plain"), "x", "", 415),
+        (Method::PUT, &tag, Some(json), "{\"name\":\"u\"}", "\"0-0\"", 412),
+        (Method::PUT, &tag, Some(json), "{\"id\":\"x\"}", "", 409),
+    ];
+    for (method, path, kind, body, condition, status) in cases {
+        for (accept, begins) in
+            [(json, "{\"reason\":\""), (xml, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><fault><reason>")]
+        {
+            let caller = estate.engine.admin().with("accept", accept);
+            let caller = if condition.is_empty() { caller } else { caller.with("if-match", condition) };
+            let answer = match kind {
+                Some(kind) => caller.send(method.clone(), path, kind, body.as_bytes().to_vec()).await,
+                None => caller.ask(method.clone(), path, None).await,
+            };
+            let said = (answer.status.as_u16(), answer.header("content-type"), answer.body.starts_with(begins));
+            assert_eq!(said, (status, accept, true), "{method} {path} {body}: {}", answer.body);
+        }
+    }
+    let refused = estate.engine.admin().with("accept", json).post(&format!("{host}/activate"), "{}").await;
+    assert_eq!((refused.status, refused.header("content-type")), (StatusCode::CONFLICT, json));
+    let action: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!(action["status"]["state"], "failed");
+    assert!(action["fault"]["detail"].as_str().is_some_and(|detail| detail.contains("up")), "{action}");
 }

@@ -9,7 +9,7 @@ use evirt::hypervisor::estate::Estate;
 use evirt::reactors::Pace;
 use evirt::server::Server;
 use evirt_domain::fence::Patience;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Certificate, Client, Method, StatusCode};
 use tempfile::TempDir;
 
@@ -150,8 +150,8 @@ pub fn evirt(data: &Path, arguments: &[&str]) -> Output {
 
 impl Caller {
     /// With a header on every request.
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.insert(name, value.parse().unwrap());
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         self
     }
 

@@ -632,7 +632,7 @@ fn check_invariants(world: &World) {
 
 /// A random life of an estate.
 fn life(seed: u64) -> Story {
-    curious_life(seed, &mut Event::KINDS.iter().map(|(kind, _)| *kind).collect())
+    curious_life(seed, &mut Event::KINDS.iter().map(|kind| kind.name).collect())
 }
 
 /// A random life with a liking for what was not seen before: of several commands it takes the one that brings something new, so that no

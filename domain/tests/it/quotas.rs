@@ -107,7 +107,7 @@ fn the_log_is_told_of_a_refusal_once_in_a_while() {
     let heard = |story: &Story| told(&story.world, &story.context(), &refused(story));
     let Some(Event::QuotaStrained(event)) = heard(&estate) else { panic!("it is told") };
     assert_eq!((event.strain, event.used_percent, event.requested_percent), (Strain::Refused, 0, 200));
-    estate.given(vec![event.into()]);
+    estate.given(vec![Event::QuotaStrained(event)]);
     assert_eq!(heard(&estate), None);
     estate.now += REFUSAL_SILENCE;
     assert!(heard(&estate).is_some());

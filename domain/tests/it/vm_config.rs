@@ -135,7 +135,7 @@ fn what_changes_while_a_vm_runs() {
         VmPatch { cores: Some(2), ..d() },
         VmPatch { monitors: Some(2), ..d() },
         VmPatch { single_qxl_pci: Some(true), ..d() },
-        VmPatch { timezone: Some("GMT".into()), ..d() },
+        VmPatch { timezone: Some("Europe/Berlin".into()), ..d() },
         VmPatch { usb: Some(true), ..d() },
         VmPatch { cpu_shares: Some(1024), ..d() },
         VmPatch { stateless: Some(true), ..d() },
@@ -341,5 +341,42 @@ fn a_vm_belongs_to_a_host_by_preference_unless_it_is_pinned() {
         assert!(matches!(&events[0], Event::VmStartRequested(e) if e.host == other), "{affinity:?}");
         estate.host_is(other, HostStatus::NonOperational);
         assert_eq!(estate.when(start).key().is_none(), elsewhere, "{affinity:?}");
+    }
+}
+
+#[test]
+fn time_zones_are_those_of_the_guide() {
+    use evirt_domain::time_zone::TIME_ZONES;
+    let estate = estate();
+    let at = |zone: &str| VmPatch { timezone: Some(zone.into()), ..VmPatch::default() };
+    for zone in TIME_ZONES.iter().flat_map(|(name, windows)| [*name, *windows]) {
+        estate.when(UpdateVm { vm: estate.vm, changes: at(zone) }).then(&["VmUpdated"]);
+    }
+    estate.when(UpdateVm { vm: estate.vm, changes: at("Mars/Olympus") }).refused(InvalidTimezone);
+}
+
+#[test]
+fn custom_properties_are_those_that_there_are() {
+    let estate = estate();
+    let with = |pairs: &[(&str, &str)]| VmPatch {
+        custom_properties: Some(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()),
+        ..VmPatch::default()
+    };
+    for good in [
+        &[("sap_agent", "true"), ("sndbuf", "12")][..],
+        &[("vhost", "eth0:true,:false,b_1:true")],
+        &[("viodiskcache", "writeback")],
+    ] {
+        estate.when(UpdateVm { vm: estate.vm, changes: with(good) }).then(&["VmUpdated"]);
+    }
+    for (bad, key) in [
+        (&[("colour", "red")][..], UnknownCustomProperty),
+        (&[("sap_agent", "perhaps")], InvalidCustomProperty),
+        (&[("sndbuf", "")], InvalidCustomProperty),
+        (&[("vhost", "eth0")], InvalidCustomProperty),
+        (&[("vhost", "a:true,")], InvalidCustomProperty),
+        (&[("sap_agent", "true"), ("sap_agent", "false")], DuplicateCustomProperty),
+    ] {
+        estate.when(UpdateVm { vm: estate.vm, changes: with(bad) }).refused(key);
     }
 }

@@ -233,7 +233,7 @@ pub const FACTS: &[Fact] = &[
     normal(157, "USER_REBOOT_VM", "Reboot of VM ${VmName} was initiated[ by ${UserName}]."),
     error(158, "USER_FAILED_REBOOT_VM", "VM ${VmName} could not be rebooted[ for ${UserName}][: ${Reason}]."),
     normal(159, "USER_FORCE_SELECTED_SPM", "Host ${VdsName} was chosen as SPM[ by ${UserName}]."),
-    error(160, "USER_ACCOUNT_DISABLED_OR_LOCKED", "User ${UserName} is locked for a while after too many wrong passwords."),
+    error(160, "USER_ACCOUNT_DISABLED_OR_LOCKED", "User ${UserName} is locked for a while after too many wrong passwords.").once_in(3_600),
     normal(161, "VM_CANCEL_MIGRATION", "Migration of VM ${VmName} was called off[ by ${UserName}]."),
     normal(163, "VM_STATUS_RESTORED", "VM ${VmName} is heard of again. Its state is ${VmStatus}."),
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),

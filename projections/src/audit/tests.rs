@@ -10,7 +10,7 @@ use evirt_domain::storage::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::{Actor, Event};
 
-use super::facts::{FACTS, fact};
+use super::facts::{FACTS, Fact, fact};
 use crate::fixture::{BY_ADMIN, Lab};
 
 /// Every kind of event with the codes that it may raise; none where it is not told. A new kind has to be decided on.
@@ -208,6 +208,25 @@ fn the_table_of_codes_is_sorted_and_its_messages_are_whole() {
         let full = fact.render(|_| Some("x"));
         assert!(!full.contains("unknown>") && full.ends_with('.') | full.ends_with('x'), "{}: {full}", fact.code);
     }
+}
+
+/// Upstream's codes, those of the guide's appendix E among them.
+const UPSTREAM: &str = include_str!("../../../tests/data/event-codes.tsv");
+
+/// Codes of ours, where upstream has none.
+const OWN_CODES: std::ops::Range<u32> = 20_000..30_000;
+
+#[test]
+fn codes_mean_what_they_mean_upstream() {
+    let rows: Vec<Vec<&str>> =
+        UPSTREAM.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
+    let means = |fact: &Fact, row: &[&str]| {
+        let severe = row[3].split('|').any(|severity| severity == fact.severity.name());
+        row[..2] == [&*fact.code.to_string(), fact.name] && severe && row[4] == fact.flood_seconds.to_string()
+    };
+    let known = FACTS.iter().filter(|fact| !OWN_CODES.contains(&fact.code));
+    let wrong: Vec<&Fact> = known.filter(|fact| !rows.iter().any(|row| means(fact, row))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A life of many kinds of events, whose entries the table has to allow.

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use evirt_domain::cluster::CPU_FAMILIES;
+use evirt_domain::custom_property::CUSTOM_PROPERTIES;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
 use evirt_domain::permit::Permit;
 use evirt_domain::vm::OS_TYPES;
@@ -173,26 +174,43 @@ const SINCE: &[(&str, &str, u32)] = &[
     ("authentication_methods", "", 3),
 ];
 
-/// What clients may rely on, and since which minor number.
-const FEATURES: &[(&str, u32)] = &[
-    ("Transparent-Huge-Pages Memory Policy", 0),
-    ("POSIX-FS storage type", 1),
-    ("Port mirroring", 1),
-    ("Display server time", 0),
-    ("Display host memory", 0),
-    ("Display host sockets", 0),
-    ("Search case sensitivity", 0),
-    ("Maximum results for GET requests", 0),
-    ("JSON content type", 0),
-    ("Activate and deactivate disks", 1),
-    ("Activate and deactivate network interface cards", 1),
-    ("Floating disks", 1),
-    ("Asynchronous deletion", 0),
-    ("Session-based authentication", 0),
-    ("Custom resource comments", 3),
-    ("Single PCI for Qxl", 3),
-    ("Virtual network interface card profiles", 3),
-    ("Virtual machine fully qualified domain names", 3),
+/// What a feature shows of the API.
+enum Shows {
+    Nothing,
+    /// An empty part of a document.
+    Part(&'static str),
+    /// A name that a list may hold.
+    Entry(&'static str, &'static str),
+    /// A parameter of addresses: its type, its name, its value.
+    Parameter(&'static str, &'static str, &'static str),
+    /// A header and its value.
+    Header(&'static str, &'static str),
+}
+
+/// What clients may rely on, since which minor number, and what it shows.
+const FEATURES: &[(&str, u32, Shows)] = &[
+    ("Transparent-Huge-Pages Memory Policy", 0, Shows::Part("transparent_hugepages")),
+    ("POSIX-FS storage type", 1, Shows::Entry("storage_types.storage_type", "posixfs")),
+    ("Port mirroring", 1, Shows::Part("nic.port_mirroring")),
+    ("Display server time", 0, Shows::Nothing),
+    ("Display host memory", 0, Shows::Nothing),
+    ("Display host sockets", 0, Shows::Nothing),
+    ("Search case sensitivity", 0, Shows::Parameter("boolean", "case_sensitive", "true|false")),
+    ("Maximum results for GET requests", 0, Shows::Parameter("int", "max", "max results")),
+    ("JSON content type", 0, Shows::Header("Content-Type", "application/json")),
+    ("Correlation-Id", 0, Shows::Header("Correlation-Id", "any string")),
+    ("Activate and deactivate disks", 1, Shows::Nothing),
+    ("Activate and deactivate network interface cards", 1, Shows::Nothing),
+    ("Floating disks", 1, Shows::Nothing),
+    ("Asynchronous deletion", 0, Shows::Parameter("boolean", "async", "true|false")),
+    ("Session-based authentication", 0, Shows::Nothing),
+    ("Custom resource comments", 3, Shows::Nothing),
+    ("Force select SPM", 3, Shows::Nothing),
+    ("Storage server connections for storage domains", 3, Shows::Nothing),
+    ("Attach and detach storage server connections", 3, Shows::Nothing),
+    ("Single PCI for Qxl", 3, Shows::Nothing),
+    ("Virtual network interface card profiles", 3, Shows::Nothing),
+    ("Virtual machine fully qualified domain names", 3, Shows::Nothing),
 ];
 
 /// Fencing devices, and the options that each takes with their types.
@@ -223,8 +241,20 @@ fn has(version: Version, list: &str, name: &str) -> bool {
 }
 
 fn features(version: Version) -> Doc {
-    let features = FEATURES.iter().filter(|(_, minor)| version.minor >= *minor);
-    let features: Vec<Doc> = features.map(|(name, _)| Doc::new().set("name", *name)).collect();
+    let feature = |(name, _, shows): &(&'static str, u32, Shows)| {
+        let doc = Doc::new().set("name", *name);
+        match *shows {
+            Shows::Nothing => doc,
+            Shows::Part(path) => doc.set_path(path, Doc::new()),
+            Shows::Entry(path, entry) => doc.set_path(path, vec![entry]),
+            Shows::Parameter(kind, name, value) => {
+                let parameter = Doc::new().set("type", kind).set("context", "matrix").set("name", name).set("value", value);
+                doc.set_path("url.parameters_set", vec![Doc::new().set("parameter", vec![parameter])])
+            }
+            Shows::Header(name, value) => doc.set_path("headers.header", vec![Doc::new().set("name", name).set("value", value)]),
+        }
+    };
+    let features: Vec<Doc> = FEATURES.iter().filter(|(_, minor, _)| version.minor >= *minor).map(feature).collect();
     Doc::new().set("feature", features)
 }
 
@@ -234,6 +264,11 @@ fn power_managers() -> Doc {
         Doc::new().set("type", *name).set("options", Doc::new().set("option", options))
     };
     Doc::new().set("power_management", POWER_MANAGERS.iter().map(manager).collect::<Vec<_>>())
+}
+
+fn custom_properties() -> Doc {
+    let properties = CUSTOM_PROPERTIES.iter().map(|p| Doc::new().set("name", p.name).set("regexp", p.regexp));
+    Doc::new().set("custom_property", properties.collect::<Vec<_>>())
 }
 
 fn permits() -> Doc {
@@ -260,6 +295,7 @@ fn view(base: &str, version: Version) -> Doc {
         .set("features", features(version))
         .set("cpus", Doc::new().set("cpu", cpus))
         .set("power_managers", power_managers())
+        .set("custom_properties", custom_properties())
         .set("permits", permits());
     for (list, entry, names) in LISTS.iter().filter(|(list, ..)| has(version, list, "")) {
         let names: Vec<&str> = names.iter().copied().filter(|name| has(version, list, name)).collect();
@@ -268,8 +304,9 @@ fn view(base: &str, version: Version) -> Doc {
     doc
 }
 
-/// All versions, rendered once for each base and format.
+/// All versions, rendered once for each base and format; there is but one document, which no maximum cuts.
 async fn list(call: Arc<Call>) -> Handled {
+    call.max()?;
     static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
     let base = BASES.iter().position(|base| *base == call.base).unwrap_or_default();
     let body = RENDERED[base * 2 + usize::from(call.output == Format::Json)].get_or_init(|| {

@@ -245,8 +245,9 @@ async fn add_network(call: Arc<Call>) -> Handled {
 
 async fn update_network(call: Arc<Call>) -> Handled {
     let id: NetworkId = call.id(3)?;
-    call.found(network_view(&call, &call.world, cluster(&call, &call.world)?, id), 3)?;
+    let current = call.found(network_view(&call, &call.world, cluster(&call, &call.world)?, id), 3)?;
     let sent = call.body(&NETWORK)?;
+    check_immutable(&call, &NETWORK, &current, &sent)?;
     let doc = assign(call.clone(), id, &sent).await?;
     shown(&call, &NETWORK, &doc)
 }

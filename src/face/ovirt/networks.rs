@@ -38,6 +38,8 @@ pub fn view(base: &str, network: &Network) -> Doc {
         .set("stp", config.stp)
         .set("mtu", config.mtu)
         .set_path("status.state", "operational")
+        // A network is for displays in a cluster, never by itself.
+        .set("display", false)
         .set("usages", usages)
         .link("permissions", format!("{href}/permissions"))
         .link("vnicprofiles", format!("{href}/vnicprofiles"))

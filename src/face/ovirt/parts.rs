@@ -79,9 +79,11 @@ macro_rules! bounded {
 
 bounded!(i32 u32 u16);
 
-/// The compatibility version that a request gives.
+/// The compatibility version that a request gives; half of one is none that there is.
 pub fn sent_version(sent: &Doc) -> Option<Version> {
-    Some(Version { major: number(sent, "version.major")?, minor: number(sent, "version.minor")? })
+    let (major, minor) = (number(sent, "version.major"), number(sent, "version.minor"));
+    let given = major.is_some() || minor.is_some();
+    given.then(|| Version { major: major.unwrap_or_default(), minor: minor.unwrap_or(u32::MAX) })
 }
 
 /// A compatibility version as the API shows it.

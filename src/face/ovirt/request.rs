@@ -175,9 +175,15 @@ impl Call {
 
     /// Whether a parameter that is true or false is given and true.
     pub fn flag(&self, name: &str) -> Result<bool, Answer> {
+        Ok(self.choice(name)?.unwrap_or_default())
+    }
+
+    /// What a parameter that is true or false says, where it is given; true, where it is only named.
+    fn choice(&self, name: &str) -> Result<Option<bool>, Answer> {
         match self.parameter(name).map(str::to_lowercase).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("" | "true") => Ok(true),
+            None => Ok(None),
+            Some("false") => Ok(Some(false)),
+            Some("" | "true") => Ok(Some(true)),
             Some(other) => {
                 let detail =
                     format!("Illegal value '{other}' for matrix param: '{name}'. Acceptable values are 'true' or 'false'");
@@ -206,8 +212,7 @@ impl Call {
 
     /// The search that is wanted of a kind.
     pub fn plan_for(&self, entity: search::Entity) -> Result<Plan, Answer> {
-        let sensitive = self.parameter("case_sensitive").or_else(|| self.parameter("case-sensitive"));
-        let sensitive = !sensitive.is_some_and(|value| value.eq_ignore_ascii_case("false"));
+        let sensitive = self.choice("case_sensitive")?.or(self.choice("case-sensitive")?).unwrap_or(true);
         let text = self.parameter("search").unwrap_or_default();
         let world = self.world.clone();
         let tags = move |pattern: &search::Pattern| inventory::tag_names(&world, pattern);

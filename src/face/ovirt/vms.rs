@@ -13,10 +13,10 @@ use rand::Rng;
 use super::answer::{Answer, Handled};
 use super::cache::{Rendered, rendered};
 use super::collection::{act, act_later, action_status, check_immutable, created, grace};
-use super::parts::{Statistic, date, given, number, text};
+use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, render, render_fragment};
+use super::representation::{Doc, Fault, render};
 use super::request::Call;
 use super::route::routes;
 use super::tags;
@@ -416,7 +416,7 @@ fn drive(call: &Call, vm: &Vm, current: bool) -> Doc {
 
 async fn list_cdroms(call: Arc<Call>) -> Handled {
     let doc = drive(&call, vm(&call, &call.world)?, false);
-    Ok(Answer::collection(&CDROM, [render_fragment(&CDROM, &doc, call.output)], call.output))
+    listed(&call, &CDROM, [doc])
 }
 
 async fn change_cd(call: &Call, file: String, current: bool) -> Result<Doc, Answer> {
@@ -477,8 +477,7 @@ fn tag_view(call: &Call, vm: &Vm, tag: TagId) -> Option<Doc> {
 
 async fn list_tags(call: Arc<Call>) -> Handled {
     let vm = vm(&call, &call.world)?;
-    let views = vm.tags.iter().filter_map(|tag| tag_view(&call, vm, *tag));
-    Ok(Answer::collection(&TAG, views.map(|doc| render_fragment(&TAG, &doc, call.output)), call.output))
+    listed(&call, &TAG, vm.tags.iter().filter_map(|tag| tag_view(&call, vm, *tag)))
 }
 
 async fn add_tag(call: Arc<Call>) -> Handled {

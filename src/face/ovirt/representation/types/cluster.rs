@@ -6,7 +6,9 @@ use super::identity::USERS;
 use super::storage::{DISKS, STORAGE_DOMAIN};
 use super::vm::VMS;
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, decimal, group, int, long, member};
+use crate::face::ovirt::representation::description::{
+    TypeDef, attribute, boolean, decimal, group, int, long, member, unsigned_int,
+};
 
 /// A data center: `<data_center>`.
 pub static DATA_CENTER: TypeDef = TypeDef {
@@ -113,7 +115,7 @@ pub(super) static SCHEDULING_POLICY_THRESHOLDS: TypeDef = TypeDef {
     element: "scheduling_policy_thresholds",
     plural: "",
     class: "SchedulingPolicyThresholds",
-    fields: fields![attribute(int("low")), attribute(int("high")), attribute(int("duration")),],
+    fields: fields![attribute(unsigned_int("low")), attribute(unsigned_int("high")), attribute(unsigned_int("duration")),],
 };
 
 pub(super) static SCHEDULING_POLICY: TypeDef = TypeDef {

@@ -3,7 +3,7 @@
 use super::enums::{BOOT_DEVICE, CPU_MODE, DISPLAY_TYPE};
 use super::{fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, decimal, group, groups, int, long, member, text, texts, unsigned_short,
+    TypeDef, attribute, boolean, decimal, group, groups, int, long, member, text, texts, unsigned_int, unsigned_short,
 };
 
 /// The members of every version number.
@@ -51,7 +51,7 @@ pub(super) static VCPU_PIN: TypeDef = TypeDef {
     element: "vcpu_pin",
     plural: "",
     class: "VCpuPin",
-    fields: fields![attribute(int("vcpu")), attribute(text("cpu_set"))],
+    fields: fields![attribute(unsigned_int("vcpu")), attribute(text("cpu_set"))],
 };
 
 pub(super) static CPU_TUNE: TypeDef =

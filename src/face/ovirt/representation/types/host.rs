@@ -124,7 +124,7 @@ pub(super) static SSH: TypeDef = TypeDef {
     element: "ssh",
     plural: "",
     class: "SSH",
-    fields: resource![int("port"), text("fingerprint"), text("authentication_method"), group("user", &USER),],
+    fields: resource![unsigned_short("port"), text("fingerprint"), text("authentication_method"), group("user", &USER),],
 };
 
 pub(super) static HOOKS: TypeDef =

@@ -8,7 +8,7 @@ use super::monitoring::STATISTICS;
 use super::vm::REPORTED_DEVICES;
 use super::{collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, groups, int, long, member, text, unsigned_short,
+    TypeDef, attribute, boolean, group, groups, int, long, member, text, unsigned_int, unsigned_short,
 };
 
 /// A logical network: `<network>`.
@@ -24,7 +24,7 @@ pub static NETWORK: TypeDef = TypeDef {
         boolean("stp"),
         group("status", &STATUS),
         boolean("display"),
-        int("mtu"),
+        unsigned_int("mtu"),
         group("usages", &USAGES),
         boolean("required"),
         boolean("profile_required"),
@@ -77,7 +77,7 @@ pub static HOST_NIC: TypeDef = TypeDef {
         boolean("check_connectivity"),
         long("speed"),
         group("status", &STATUS),
-        int("mtu"),
+        unsigned_int("mtu"),
         boolean("bridged"),
         boolean("custom_configuration"),
         boolean("override_configuration"),

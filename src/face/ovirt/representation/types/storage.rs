@@ -8,7 +8,7 @@ use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
 use super::{collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, groups, int, long, long_text, member, text, unsigned_short,
+    TypeDef, attribute, boolean, group, groups, long, long_text, member, text, unsigned_int, unsigned_short,
 };
 
 /// Where a storage domain lives, or a device that a host sees: `<storage>`.
@@ -139,9 +139,9 @@ pub(super) static ISCSI_DETAILS: TypeDef = TypeDef {
         text("serial"),
         text("vendor_id"),
         text("product_id"),
-        int("lun_mapping"),
+        unsigned_int("lun_mapping"),
         long("size"),
-        int("paths"),
+        unsigned_int("paths"),
         text("status"),
         text("volume_group_id"),
         text("storage_domain_id"),
@@ -167,9 +167,9 @@ pub(super) static LOGICAL_UNIT: TypeDef = TypeDef {
         text("serial"),
         text("vendor_id"),
         text("product_id"),
-        int("lun_mapping"),
+        unsigned_int("lun_mapping"),
         long("size"),
-        int("paths"),
+        unsigned_int("paths"),
         text("status"),
         text("volume_group_id"),
         text("storage_domain_id"),
