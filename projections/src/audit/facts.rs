@@ -483,7 +483,8 @@ pub const FACTS: &[Fact] = &[
         983,
         "RECONSTRUCT_MASTER_FAILED_NO_MASTER",
         "The master domain of data center ${StoragePoolName} cannot go on, and no other data domain can take its part.",
-    ),
+    )
+    .once_in(3600),
     normal(984, "RECONSTRUCT_MASTER_DONE", "Storage domain ${StorageDomainName} is the master of data center ${StoragePoolName} now."),
     warning(1006, "UPGRADE_STORAGE_POOL_ENCOUNTERED_PROBLEMS", "The storage of data center ${StoragePoolName} could not be upgraded[: ${Reason}]."),
     normal(
