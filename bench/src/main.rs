@@ -33,6 +33,7 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve", data] => child::serve(data).await,
+        ["replay", data] => child::replay(Path::new(data)).await,
         ["ready-made", ..] => baseline::serve_ready_made().await,
         ["build", data, vms] => estate::build(Path::new(data), vms.parse()?).await.map(|events| println!("{events} events")),
         ["load", address, path, clients @ ..] => load(address, path, clients).await,
@@ -100,13 +101,8 @@ async fn writes(data: &Path, time: Duration, fsyncs: f64, group: f64) -> Result<
 
 /// Folding a log whole, and starting on it by its snapshot.
 async fn replay(data: &Path, events: u64) -> Result<()> {
-    let began = Instant::now();
-    let engine = estate::open(data, false).await?;
-    let rate = events as f64 / began.elapsed().as_secs_f64();
+    let rate = events as f64 / child::time_to_replay(data).await?.as_secs_f64();
     say("replay", format!("{rate:.0} events/s"), "500000", rate >= 500_000.0);
-    engine.abort();
-    engine.stores().close().await;
-    drop(engine);
     let (start, engine) = time_to_first_answer(data).await?;
     say(&format!("start to first answer, {events} events"), format!("{start:.2?}"), "1 s", start < Duration::from_secs(1));
     engine.stop().await

@@ -64,7 +64,10 @@ impl Reactor {
             if tick % CLEAR_EVERY == 0 {
                 let _ = self.submit(&about, ClearJobs).await;
             }
-            tokio::time::sleep(self.pace.tick).await;
+            // A VM that has just gone down is not to wait; one that no host had room for is.
+            let tried = world.to_restart.clone();
+            let fallen = self.engine.until(|world| world.to_restart.iter().any(|vm| !tried.contains(vm)).then_some(()));
+            let _ = tokio::time::timeout(self.pace.tick, fallen).await;
         }
     }
 

@@ -21,8 +21,8 @@ pub struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
     pub format: Option<Format>,
-    /// The hash of the body, where it is known.
-    pub hash: Option<u64>,
+    /// The entity tag, where it is known already.
+    pub etag: Option<HeaderValue>,
     /// The fault in the body, for an action that has to hold it.
     fault: Option<Box<Fault>>,
 }
@@ -30,7 +30,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, hash: None, fault: None }
+        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, etag: None, fault: None }
     }
 
     /// Rendered bytes.
@@ -45,7 +45,7 @@ impl Answer {
 
     /// A document that is rendered already.
     pub fn rendered(rendered: Rendered, format: Format) -> Self {
-        Self { hash: Some(rendered.hash), ..Self::bytes(200, rendered.whole, format) }
+        Self { etag: rendered.etag, ..Self::bytes(200, rendered.whole, format) }
     }
 
     /// A collection of documents.
@@ -80,6 +80,12 @@ impl Answer {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));
         }
+        self
+    }
+
+    /// With a header whose value is one.
+    pub fn with_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 

@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
+use axum::http::HeaderValue;
 use dashmap::DashMap;
 use evirt_domain::access::Object;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::condition::hash;
+use super::condition::Tag;
 use super::representation::description::TypeDef;
 use super::representation::{DECLARATION, Doc, Format, render};
 use super::visible::{Cut, cut, redacted, referred};
@@ -35,8 +36,8 @@ struct Entry {
 pub struct Rendered {
     /// As a response body.
     pub whole: Bytes,
-    /// Of the whole, for its entity tag.
-    pub hash: u64,
+    /// Its entity tag, where it is of a version.
+    pub etag: Option<HeaderValue>,
     format: Format,
 }
 
@@ -44,7 +45,7 @@ impl Rendered {
     /// A response body.
     pub fn new(mut whole: Vec<u8>, format: Format) -> Self {
         whole.shrink_to_fit();
-        Self { hash: hash(&whole), whole: whole.into(), format }
+        Self { whole: whole.into(), etag: None, format }
     }
 }
 
@@ -80,7 +81,8 @@ pub fn rendered(
     let doc = make();
     let refers = referred(&doc);
     let wanted = cut(&refers);
-    let rendered = Rendered::new(render(of, &redacted(&doc), format), format);
+    let mut rendered = Rendered::new(render(of, &redacted(&doc), format), format);
+    rendered.etag = HeaderValue::from_str(&Tag::new([version], &rendered.whole).to_string()).ok();
     let Some(wanted) = wanted else { return rendered };
     if RENDERED.len() >= MAX_RENDERED {
         RENDERED.clear();

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::{HeaderName, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use evirt_domain::World;
 use evirt_domain::event::{Stream, StreamKind};
 use uuid::Uuid;
@@ -48,7 +48,7 @@ const TAG_LENGTH: usize = 32;
 
 /// An entity tag.
 #[derive(Debug, PartialEq)]
-struct Tag {
+pub struct Tag {
     weak: bool,
     /// Versions, a hyphen, and the hash of the representation.
     text: String,
@@ -56,15 +56,19 @@ struct Tag {
 
 impl Tag {
     /// Of a representation of what a path names.
-    fn of(world: &World, segments: &[String], answer: &Answer, weak: bool) -> Self {
+    fn of(world: &World, segments: &[String], body: &[u8], weak: bool) -> Self {
+        Self { weak, ..Self::new(streams(world, segments).into_iter().map(|(_, version)| version), body) }
+    }
+
+    /// Of a representation of aggregates at these versions.
+    pub fn new(versions: impl IntoIterator<Item = u64>, body: &[u8]) -> Self {
         let mut text = String::with_capacity(TAG_LENGTH);
-        for (_, version) in streams(world, segments) {
+        for version in versions {
             let dot = if text.is_empty() { "" } else { "." };
             let _ = write!(text, "{dot}{version}");
         }
-        let hash = answer.hash.unwrap_or_else(|| hash(&answer.body));
-        let _ = write!(text, "-{hash:016x}");
-        Self { weak, text }
+        let _ = write!(text, "-{:016x}", hash(body));
+        Self { weak: false, text }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -90,7 +94,7 @@ impl std::fmt::Display for Tag {
 
 /// FNV-1a by words of 64 bits, mixed so that the high bits of a word count as much as the low ones: the same on every machine and in
 /// every version.
-pub fn hash(bytes: &[u8]) -> u64 {
+fn hash(bytes: &[u8]) -> u64 {
     let mix = |hash: u64, word: u64| {
         let mixed = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
         mixed ^ (mixed >> 29)
@@ -136,11 +140,17 @@ pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
     if answer.status != 200 || !route.path.ends_with("{}") {
         return answer;
     }
-    let tag = Tag::of(&call.world, &call.target.segments, &answer, is_live(call));
-    let known = listed(call, &header::IF_NONE_MATCH)
-        .is_some_and(|tags| tags.iter().any(|known| known.as_ref().is_none_or(|known| known.text == tag.text)));
+    let etag = answer.etag.clone().or_else(|| {
+        let tag = Tag::of(&call.world, &call.target.segments, &answer.body, is_live(call));
+        HeaderValue::from_str(&tag.to_string()).ok()
+    });
+    let Some(etag) = etag else { return answer };
+    let known = listed(call, &header::IF_NONE_MATCH).is_some_and(|tags| {
+        let tag = etag.to_str().ok().and_then(Tag::parse);
+        tags.iter().any(|known| known.as_ref().is_none_or(|known| tag.as_ref().is_some_and(|tag| tag.text == known.text)))
+    });
     let answer = if known { Answer::empty(304) } else { answer };
-    answer.with(header::ETAG, &tag.to_string()).with(header::VARY, "Accept")
+    answer.with_value(header::ETAG, etag).with_value(header::VARY, HeaderValue::from_static("Accept"))
 }
 
 /// Holds a change against its `If-Match`, and makes it a condition of the decision.
@@ -156,7 +166,8 @@ pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     let mut found = Vec::new();
     for output in [Format::Xml, Format::Json] {
         let seen = call.look(segments.clone(), output).await?;
-        found.push(Tag::of(&call.world, &segments, &seen, false));
+        let known = seen.etag.as_ref().and_then(|etag| Tag::parse(etag.to_str().ok()?));
+        found.push(known.unwrap_or_else(|| Tag::of(&call.world, &segments, &seen.body, false)));
     }
     let fits = |wanted: &Tag| match wanted.weak {
         true => found.iter().any(|tag| tag.versions() == wanted.versions()),

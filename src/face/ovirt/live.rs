@@ -117,15 +117,17 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
+/// Whether a request's search may refer to what the audit log tells.
+pub fn may_refer(call: &Call) -> bool {
+    let refers = call.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
+    refers && call.method == Method::GET && call.target.segments.len() == 1 && call.visible().is_everything()
+}
+
 /// The entries that a request's search refers to; none where it refers to no events.
 ///
 /// Each condition is looked for in the part of the audit log that an index has for it, or where the search leaves only a few candidates,
 /// in what is told of these, until all are found that there could be.
 pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
-    let refers = call.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
-    if call.method != Method::GET || !refers || call.target.segments.len() != 1 || !call.visible().is_everything() {
-        return Ok(None);
-    }
     let Some(kind) = KINDS.iter().find(|kind| kind.collection == call.segment(0)) else { return Ok(None) };
     // What is wrong with it is told by who lists.
     let Ok(plan) = call.plan_for(kind.entity) else { return Ok(None) };

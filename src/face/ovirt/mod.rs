@@ -148,12 +148,16 @@ async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Trans
                 let (conditions, seen, told) = (Conditions::default(), std::sync::OnceLock::new(), None);
                 let mut call =
                     Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, seen, told };
-                match live::told(&call).await {
-                    Ok(told) => call.told = told.map(Arc::new),
-                    Err(failed) => return failed.into_response(),
+                if live::may_refer(&call) {
+                    match Box::pin(live::told(&call)).await {
+                        Ok(told) => call.told = told.map(Arc::new),
+                        Err(failed) => return failed.into_response(),
+                    }
                 }
                 let call = Arc::new(call);
-                visible::for_caller(&call, carry_out(call.clone(), route, handler)).await.unwrap_or_else(|failed| failed)
+                // In a room of its own: within others it would be moved about with them.
+                let carried_out = Box::pin(carry_out(call.clone(), route, handler));
+                visible::for_caller(&call, carried_out).await.unwrap_or_else(|failed| failed)
             }
         },
     };
@@ -172,6 +176,11 @@ async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> 
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
     }
+    Box::pin(change(call, route, handler)).await
+}
+
+/// Asks the handler of a change.
+async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
     if call.method == Method::DELETE {
         // What comes with a deletion is an action, or the like; a malformed one is refused even where nothing of it is read.
         call.optional_body(&DELETIONS)?;
