@@ -19,11 +19,12 @@ pub const DEFAULT_HTTPS: &str = "127.0.0.1:8443";
 /// Where the data is unless told otherwise.
 pub const DEFAULT_DATA: &str = "data";
 
-/// For how many seconds after the engine's start power management rests unless told otherwise.
-pub const DEFAULT_FENCE_STARTUP_SECONDS: u32 = 300;
+/// For how many seconds after the engine's start power management rests unless told otherwise. Upstream's 300 are for real hosts, which
+/// may be booting when it starts; those of a simulated estate are up, and scripts would wait for nothing.
+pub const DEFAULT_FENCE_STARTUP_SECONDS: u32 = 0;
 
-/// For how many seconds power management rests after the same action unless told otherwise.
-pub const DEFAULT_FENCE_QUIET_SECONDS: u32 = 180;
+/// For how many seconds power management rests after the same action unless told otherwise; upstream's are 180.
+pub const DEFAULT_FENCE_QUIET_SECONDS: u32 = 0;
 
 /// What can be set, each where it is.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
@@ -62,10 +63,10 @@ pub struct Options {
     /// For how many seconds a user is locked then [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub login_lock_seconds: Option<u32>,
-    /// For how many seconds after the engine's start hosts are not switched off or on [default: 300]
+    /// For how many seconds after the engine's start hosts are not switched off or on; upstream: 300 [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub fence_startup_seconds: Option<u32>,
-    /// For how many seconds a host that was switched is not switched again in the same way [default: 180]
+    /// For how many seconds a host that was switched is not switched again in the same way; upstream: 180 [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub fence_quiet_seconds: Option<u32>,
     /// Directories of users and groups beside the internal one; in the file of settings only

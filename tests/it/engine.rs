@@ -135,8 +135,6 @@ fn settings(data: &Path, options: &Options) -> Settings {
     let free = Some("127.0.0.1:0".parse().unwrap());
     let estate = Some(data.with_file_name("estate.toml")).filter(|file| file.exists());
     let options = Options { data: Some(data.to_owned()), http: free, https: free, estate, ..options.clone() };
-    // Tests do not wait for power management, unless it is what they are about.
-    let options = options.or(Options { fence_startup_seconds: Some(0), fence_quiet_seconds: Some(0), ..Options::default() });
     let mut settings = options.settle().unwrap();
     settings.admin_password = Some(PASSWORD.to_owned());
     settings
