@@ -69,11 +69,18 @@ fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
     fields.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
 }
 
-/// Opens a session, and gives its cookie.
+/// Opens a session of the administrator, and gives its cookie.
 pub async fn log_in(address: &str) -> Result<String> {
-    let credentials = STANDARD.encode(format!("admin@internal:{PASSWORD}"));
-    let request =
-        format!("GET /api HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nAuthorization: Basic {credentials}\r\n\r\n");
+    log_in_as(address, "admin").await
+}
+
+/// Opens a session, and gives its cookie. Who is no administrator has to say so with every request.
+pub async fn log_in_as(address: &str, user: &str) -> Result<String> {
+    let credentials = STANDARD.encode(format!("{user}@internal:{PASSWORD}"));
+    let filter = user != "admin";
+    let request = format!(
+        "GET /api HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nFilter: {filter}\r\nAuthorization: Basic {credentials}\r\n\r\n"
+    );
     let answer = Client::connect(address).await?.ask(request.as_bytes()).await?;
     answer.cookie.ok_or_else(|| anyhow!("no session: {} {}", answer.status, answer.body))
 }
@@ -81,6 +88,11 @@ pub async fn log_in(address: &str) -> Result<String> {
 /// A GET within a session.
 pub fn get(path: &str, cookie: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nPrefer: persistent-auth\r\nCookie: {cookie}\r\n\r\n")
+}
+
+/// The same of somebody who sees what is its own.
+pub fn get_own(path: &str, cookie: &str) -> String {
+    get(path, cookie).replacen("Prefer", "Filter: true\r\nPrefer", 1)
 }
 
 /// A POST that creates a VM, within a session.

@@ -8,6 +8,7 @@ use evirt::directory::passwords;
 use evirt::engine::{Engine, Options, Outcome, Request, Stores};
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::simulator::Simulator;
+use evirt_domain::access::{AddUser, GrantPermission, Holder, Object};
 use evirt_domain::command::Decide;
 use evirt_domain::event::Event;
 use evirt_domain::host::*;
@@ -17,10 +18,17 @@ use evirt_domain::job::ClearJobs;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{AddNic, BootDevice, CreateVm, NicConfig, NicInterface, VmPatch};
 use evirt_domain::vm_run::{Guest, Observed, ReportVm, StartVm, StopVm};
+use evirt_domain::world::NameKind;
 use tokio::task::JoinSet;
 
 use crate::client::PASSWORD;
 
+/// Who may do something with a few of the VMs only.
+pub const USER: &str = "user";
+/// How many VMs that are.
+pub const OWN: usize = 100;
+/// What the user may do with them.
+const OWNERS_ROLE: &str = "UserVmManager";
 /// How many VMs are worked on at the same time.
 const AT_ONCE: usize = 500;
 /// How many VMs lie between two clearings of old jobs.
@@ -44,8 +52,9 @@ async fn submit<C: Decide + 'static>(engine: &Engine, command: C) -> Result<Outc
 pub async fn build(data: &Path, vms: usize) -> Result<u64> {
     std::fs::create_dir_all(data)?;
     let engine = open(data, true).await?;
-    let admin_password = passwords::hash(PASSWORD).await;
-    submit(&engine, Install { admin_password }).await?;
+    let password = passwords::hash(PASSWORD).await;
+    submit(&engine, Install { admin_password: password.clone() }).await?;
+    submit(&engine, AddUser { name: USER.into(), password, roles: Vec::new() }).await?;
     let host = add_host(&engine).await?;
     let mut working = JoinSet::new();
     for n in 0..vms {
@@ -60,6 +69,13 @@ pub async fn build(data: &Path, vms: usize) -> Result<u64> {
     }
     while let Some(done) = working.join_next().await {
         done??;
+    }
+    let user = engine.world().users.values().find(|user| user.name == USER).map(|user| user.id).context("a user is missing")?;
+    for n in 0..vms.min(OWN) {
+        let world = engine.world();
+        let vm = VmId(world.exactly_named(NameKind::Vm, &format!("vm{n}")).context("a VM is missing")?);
+        let role = world.roles.values().find(|role| role.name == OWNERS_ROLE).context("a role is missing")?.id;
+        submit(&engine, GrantPermission { holder: Holder::User(user), role, object: Object::Vm(vm) }).await?;
     }
     let moved = submit(&engine, DeactivateHost { host }).await?;
     submit(&engine, FinishEvacuation { host, job: opened(&moved)?, failure: None }).await?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use client::{Client, Figure, always, create, get, log_in, measure};
+use client::{Client, Figure, always, create, get, get_own, log_in, log_in_as, measure};
 
 use crate::child::{Running, time_to_first_answer};
 
@@ -64,13 +64,15 @@ async fn figures(time: Duration) -> Result<()> {
     println!("     raw: {fsyncs:.0} fsyncs/s; {group:.0} rows/s in durable groups of {WRITERS}");
     writes(&place.path().join("empty"), time, fsyncs, group).await?;
 
-    let (small, large) = (place.path().join("small"), place.path().join("large"));
+    let (small, large, own) = (place.path().join("small"), place.path().join("large"), place.path().join("own"));
+    estate::build(&own, estate::OWN).await?;
     let few = estate::build(&small, SMALL).await?;
     let began = Instant::now();
     let many = estate::build(&large, LARGE).await?;
     println!("     a log of {many} events was written in {:.0} s", began.elapsed().as_secs_f64());
     replay(&large, many).await?;
-    reads(&small, few, &large, many, time).await
+    reads(&small, few, &large, many, time).await?;
+    own_reads(&own, &large, time).await
 }
 
 /// Starting on an empty log, and creating VMs there.
@@ -144,6 +146,23 @@ async fn reads(small: &Path, few: u64, large: &Path, many: u64, time: Duration) 
     say("memory for each of 100,000 VMs, all included", format!("{each:.1} KiB"), "8 KiB", each <= 8.0);
     small.stop().await?;
     large.stop().await
+}
+
+/// What a user sees who may see a hundred VMs: of that many, and of many more.
+async fn own_reads(own: &Path, large: &Path, time: Duration) -> Result<()> {
+    let mut figures = Vec::new();
+    for data in [large, own] {
+        let engine = Running::engine(data).await?;
+        let request = get_own("/api/vms", &log_in_as(&engine.address, estate::USER).await?);
+        let seen = Client::connect(&engine.address).await?.ask(request.as_bytes()).await?;
+        if seen.status != 200 || seen.length < estate::OWN * 1_000 {
+            bail!("a user sees {} bytes: {} {}", seen.length, seen.status, seen.body);
+        }
+        figures.push(measure(&engine.address, READERS, time, 200, always(request)).await?);
+        engine.stop().await?;
+    }
+    grown("GET /api/vms, a user's 100 of 100,000 against of 100", figures[0], figures[1], 2.0);
+    Ok(())
 }
 
 /// Asks once; the answer has to be good.
