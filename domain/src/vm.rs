@@ -1,16 +1,21 @@
 //! Virtual machines: what they are (the guide's chapter 15). How they run is in `vm_run`.
 
+mod disk;
+mod nic;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub(crate) use disk::check_attachment;
+pub use disk::*;
+pub use nic::*;
 
 use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
-use crate::disk::DiskInterface;
 use crate::event::{Event, StreamKind};
 use crate::fold;
-use crate::hotplug::{Device, DeviceChange, follow};
 use crate::ids::*;
 use crate::job::{JobOpened, Task};
 use crate::patch::patchable;
@@ -73,10 +78,6 @@ named! {
 named! {
     /// Whether a VM may change its host.
     Affinity { Migratable "migratable", UserMigratable "user_migratable", Pinned "pinned" }
-}
-named! {
-    /// The model of a NIC.
-    NicInterface { Virtio "virtio", E1000 "e1000", Rtl8139 "rtl8139", Rtl8139Virtio "rtl8139_virtio" }
 }
 
 /// Operating systems that a VM may be said to have.
@@ -197,44 +198,6 @@ impl Default for VmConfig {
             custom_properties: Vec::new(),
         }
     }
-}
-
-patchable! {
-    /// What a user says of a VM's network interface.
-    pub struct NicConfig, NicPatch {
-        pub name: String,
-        pub interface: NicInterface,
-        pub profile: Option<VnicProfileId>,
-        pub mac: String,
-        pub linked: bool,
-        pub plugged: bool,
-    }
-}
-
-/// A network interface of a VM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Nic {
-    pub id: NicId,
-    #[serde(flatten)]
-    pub config: NicConfig,
-}
-
-impl std::ops::Deref for Nic {
-    type Target = NicConfig;
-
-    fn deref(&self) -> &NicConfig {
-        &self.config
-    }
-}
-
-/// A disk as a VM has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskAttachment {
-    pub disk: DiskId,
-    pub interface: crate::disk::DiskInterface,
-    pub bootable: bool,
-    /// Plugged.
-    pub active: bool,
 }
 
 /// A virtual machine.
@@ -359,96 +322,6 @@ fold!(VmRemoved, Vm vm, |e, world, at| {
         }
     }
     world.close_stream(StreamKind::Vm, e.vm.0);
-});
-
-/// A VM got a network interface.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NicAdded {
-    pub vm: VmId,
-    pub nic: Nic,
-}
-
-fold!(NicAdded, Vm vm, |e, world, at| {
-    world.take_name(NameKind::Mac, &e.nic.mac, e.nic.id.0);
-    if let Some(mac) = mac_number(&e.nic.mac).filter(|mac| MAC_POOL.contains(mac)) {
-        world.last_mac = mac;
-    }
-    touch(world, e.vm, at, |v| v.nics.push(e.nic.clone()));
-});
-
-/// A VM's network interface was changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NicUpdated {
-    pub vm: VmId,
-    pub nic: NicId,
-    pub changes: NicPatch,
-}
-
-fold!(NicUpdated, Vm vm, |e, world, at| {
-    let old = world.vms.get(&e.vm).and_then(|v| v.nics.iter().find(|n| n.id == e.nic)).map(|n| n.mac.clone());
-    if let (Some(old), Some(new)) = (old, &e.changes.mac) {
-        world.rename(NameKind::Mac, &old, new, e.nic.0);
-    }
-    touch(world, e.vm, at, |v| {
-        if let Some(nic) = v.nics.iter_mut().find(|n| n.id == e.nic) {
-            nic.config.apply(&e.changes);
-        }
-    });
-});
-
-/// A VM lost a network interface.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NicRemoved {
-    pub vm: VmId,
-    pub nic: NicId,
-    pub name: String,
-}
-
-fold!(NicRemoved, Vm vm, |e, world, at| {
-    let old = world.vms.get(&e.vm).and_then(|v| v.nics.iter().find(|n| n.id == e.nic)).map(|n| n.mac.clone());
-    if let Some(mac) = old {
-        world.drop_name(NameKind::Mac, &mac, e.nic.0);
-    }
-    touch(world, e.vm, at, |v| v.nics.retain(|n| n.id != e.nic));
-});
-
-/// A VM got a disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DiskAttached {
-    pub vm: VmId,
-    pub attachment: DiskAttachment,
-}
-
-fold!(DiskAttached, Vm vm, |e, world, at| {
-    world.disks.update(&e.attachment.disk, |d| d.vms.push(e.vm));
-    touch(world, e.vm, at, |v| v.disks.push(e.attachment));
-});
-
-/// How a VM has a disk was changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DiskAttachmentUpdated {
-    pub vm: VmId,
-    pub attachment: DiskAttachment,
-}
-
-fold!(DiskAttachmentUpdated, Vm vm, |e, world, at| {
-    touch(world, e.vm, at, |v| {
-        if let Some(old) = v.disks.iter_mut().find(|d| d.disk == e.attachment.disk) {
-            *old = e.attachment;
-        }
-    });
-});
-
-/// A disk was taken from a VM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DiskDetached {
-    pub vm: VmId,
-    pub disk: DiskId,
-}
-
-fold!(DiskDetached, Vm vm, |e, world, at| {
-    world.disks.update(&e.disk, |d| d.vms.retain(|vm| *vm != e.vm));
-    touch(world, e.vm, at, |v| v.disks.retain(|d| d.disk != e.disk));
 });
 
 /// Another CD is in the drive: the configured one, and where `current` is set that of the running VM only.
@@ -712,298 +585,6 @@ impl Decide for FinishVmRemoval {
         }
         events.push(crate::job::JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
         Ok(events)
-    }
-}
-
-/// The MAC addresses that the pool gives out.
-pub const MAC_POOL: std::ops::RangeInclusive<u64> = 0x001a_4a16_0151..=0x001a_4aff_ffff;
-
-fn mac_number(mac: &str) -> Option<u64> {
-    let parts: Vec<&str> = mac.split(':').collect();
-    if parts.len() != 6 || parts.iter().any(|p| p.len() != 2) {
-        return None;
-    }
-    parts.iter().try_fold(0, |n, part| Some(n << 8 | u64::from(u8::from_str_radix(part, 16).ok()?)))
-}
-
-fn mac_text(mac: u64) -> String {
-    mac.to_be_bytes()[2..].iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
-}
-
-/// A given MAC address in lower case where it is unicast and free.
-fn given_mac(act: Act, world: &World, mac: &str, nic: Option<NicId>) -> Result<String, Rejection> {
-    let mac = mac.to_lowercase();
-    if !mac_number(&mac).is_some_and(|n| n != 0 && n >> 40 & 1 == 0) {
-        return Err(act.no(Key::MacInvalid).with("mac", mac));
-    }
-    if world.exactly_named(NameKind::Mac, &mac).is_some_and(|other| Some(NicId(other)) != nic) {
-        return Err(act.no(Key::MacInUse).with("mac", mac));
-    }
-    Ok(mac)
-}
-
-/// The next free address of the pool behind the one given out last.
-fn free_mac(act: Act, world: &World) -> Result<String, Rejection> {
-    let start = if MAC_POOL.contains(&world.last_mac) { world.last_mac + 1 } else { *MAC_POOL.start() };
-    (start..=*MAC_POOL.end())
-        .chain(*MAC_POOL.start()..start)
-        .map(mac_text)
-        .find(|mac| world.exactly_named(NameKind::Mac, mac).is_none())
-        .ok_or_else(|| act.no(Key::MacPoolEmpty))
-}
-
-fn check_nic(act: Act, world: &World, vm: &Vm, nic: Option<NicId>, config: &NicConfig) -> Result<(), Rejection> {
-    check::name(act, &config.name, check::NIC_NAME)?;
-    if vm.nics.iter().any(|n| Some(n.id) != nic && n.name == config.name) {
-        return Err(act.no(Key::NicNameInUse).with("name", &config.name));
-    }
-    if let Some(profile) = config.profile {
-        let network = world.vnic_profile(profile)?.network;
-        let cluster = world.cluster(vm.config.cluster)?;
-        if !cluster.networks.iter().any(|n| n.network == network) {
-            let name = world.network(network)?.config.name.clone();
-            return Err(act.no(Key::NetworkNotInCluster).with("network", name));
-        }
-    }
-    Ok(())
-}
-
-/// In which states a VM's NICs may be added, changed and removed.
-fn nic_state(act: Act, vm: &Vm) -> Result<(), Rejection> {
-    match vm.state {
-        VmState::Down | VmState::Up => Ok(()),
-        state => Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
-    }
-}
-
-/// Gives a VM a network interface.
-#[derive(Clone, Debug)]
-pub struct AddNic {
-    pub vm: VmId,
-    /// An empty MAC address is replaced by one of the pool.
-    pub config: NicConfig,
-}
-
-impl Decide for AddNic {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("add", "Network Interface");
-        let vm = world.vm(self.vm)?;
-        nic_state(act, vm)?;
-        check_nic(act, world, vm, None, &self.config)?;
-        check::range(act, "nics", vm.nics.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
-        let mut config = self.config.clone();
-        config.mac = if config.mac.is_empty() { free_mac(act, world)? } else { given_mac(act, world, &config.mac, None)? };
-        let nic = Nic { id: cx.fresh(0), config };
-        let plugs = nic.plugged.then(|| follow(cx, 1, vm, Device::Nic(nic.id), DeviceChange::Plug)).flatten();
-        Ok(std::iter::once(NicAdded { vm: self.vm, nic }.into()).chain(plugs).collect())
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
-    }
-
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        self.config.profile.iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(*profile))).collect()
-    }
-}
-
-fn nic_of(vm: &Vm, nic: NicId) -> Result<&Nic, Rejection> {
-    vm.nics.iter().find(|n| n.id == nic).ok_or_else(|| not_found(format_args!("NIC: id={nic}")))
-}
-
-/// Changes a VM's network interface.
-#[derive(Clone, Debug)]
-pub struct UpdateNic {
-    pub vm: VmId,
-    pub nic: NicId,
-    pub changes: NicPatch,
-}
-
-impl Decide for UpdateNic {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("update", "Network Interface");
-        let vm = world.vm(self.vm)?;
-        let nic = nic_of(vm, self.nic)?;
-        let mut changes = self.changes.clone();
-        if let Some(mac) = &mut changes.mac {
-            *mac = given_mac(act, world, mac, Some(self.nic))?;
-        }
-        let changes = changes.reduce(&nic.config);
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        nic_state(act, vm)?;
-        let mut wanted = nic.config.clone();
-        wanted.apply(&changes);
-        check_nic(act, world, vm, Some(self.nic), &wanted)?;
-        let stays = nic.plugged && wanted.plugged;
-        if !vm.is_down() && stays && (changes.mac.is_some() || changes.interface.is_some()) {
-            return Err(act.no(Key::HotUpdate));
-        }
-        let change = match changes.plugged {
-            Some(plugged) => Some(DeviceChange::to(plugged)),
-            None => (stays && (changes.profile.is_some() || changes.linked.is_some())).then_some(DeviceChange::Rewire),
-        };
-        let job = change.and_then(|change| follow(cx, 0, vm, Device::Nic(self.nic), change));
-        Ok(std::iter::once(NicUpdated { vm: self.vm, nic: self.nic, changes }.into()).chain(job).collect())
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
-    }
-
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
-        let nics = world.vms.get(&self.vm).into_iter().flat_map(|vm| vm.nics.iter());
-        let old = nics.filter(|nic| nic.id == self.nic).find_map(|nic| nic.profile);
-        let new = self.changes.profile.flatten().filter(|new| Some(*new) != old);
-        new.into_iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))).collect()
-    }
-}
-
-/// Takes a network interface from a VM.
-#[derive(Clone, Debug)]
-pub struct RemoveNic {
-    pub vm: VmId,
-    pub nic: NicId,
-}
-
-impl Decide for RemoveNic {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("remove", "Network Interface");
-        let vm = world.vm(self.vm)?;
-        let nic = nic_of(vm, self.nic)?;
-        nic_state(act, vm)?;
-        if !vm.is_down() && nic.plugged {
-            return Err(act.no(Key::VmIsRunning));
-        }
-        Ok(vec![NicRemoved { vm: self.vm, nic: self.nic, name: nic.name.clone() }.into()])
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
-    }
-}
-
-/// Attaches an existing disk to a VM.
-#[derive(Clone, Debug)]
-pub struct AttachDisk {
-    pub vm: VmId,
-    pub attachment: DiskAttachment,
-}
-
-impl Decide for AttachDisk {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("attach", "VM Disk");
-        let vm = world.vm(self.vm)?;
-        let disk = world.disk(self.attachment.disk)?;
-        if disk.vms.contains(&self.vm) {
-            return Err(act.no(Key::DiskAttachedAlready));
-        }
-        if !disk.vms.is_empty() && !disk.config.shareable {
-            return Err(act.no(Key::DiskNotShareable));
-        }
-        let domain = world.storage_domain(disk.storage_domain)?;
-        if domain.attachment().map(|a| a.data_center) != world.cluster(vm.config.cluster)?.config.data_center {
-            return Err(act.no(Key::DiskElsewhere));
-        }
-        if disk.status != crate::disk::DiskStatus::Ok {
-            return Err(act.no(Key::DiskLocked).with("disk", &disk.config.alias));
-        }
-        check_attachment(act, vm, &self.attachment)?;
-        let plugs = self.attachment.active.then(|| follow(cx, 0, vm, Device::Disk(disk.id), DeviceChange::Plug)).flatten();
-        Ok(std::iter::once(DiskAttached { vm: self.vm, attachment: self.attachment }.into()).chain(plugs).collect())
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AttachDisk, Object::Disk(self.attachment.disk)))
-    }
-
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        vec![(Permit::ConfigureVmStorage, Object::Vm(self.vm))]
-    }
-}
-
-/// The rules of having a disk: one that boots, not too many, a VM that is not locked.
-pub(crate) fn check_attachment(act: Act, vm: &Vm, attachment: &DiskAttachment) -> Result<(), Rejection> {
-    if attachment.bootable && vm.disks.iter().any(|d| d.bootable && d.disk != attachment.disk) {
-        return Err(act.no(Key::DiskBootInUse));
-    }
-    if !vm.is_down() && attachment.active && attachment.interface == DiskInterface::Ide {
-        return Err(act.no(Key::HotPlugNotVirtio));
-    }
-    let others = vm.disks.iter().filter(|d| d.disk != attachment.disk).count();
-    check::range(act, "disks", others as i64, 0, MAX_DEVICES as i64 - 1)?;
-    match vm.state {
-        VmState::Down | VmState::Up | VmState::Paused => Ok(()),
-        VmState::ImageLocked => Err(act.no(Key::VmIsLocked)),
-        state => Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
-    }
-}
-
-/// Changes how a VM has a disk: its interface, whether it boots, whether it is plugged.
-#[derive(Clone, Debug)]
-pub struct UpdateDiskAttachment {
-    pub vm: VmId,
-    pub disk: DiskId,
-    pub interface: Option<crate::disk::DiskInterface>,
-    pub bootable: Option<bool>,
-    pub active: Option<bool>,
-}
-
-impl Decide for UpdateDiskAttachment {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("edit", "VM Disk");
-        let vm = world.vm(self.vm)?;
-        let old =
-            vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
-        let new = DiskAttachment {
-            disk: self.disk,
-            interface: self.interface.unwrap_or(old.interface),
-            bootable: self.bootable.unwrap_or(old.bootable),
-            active: self.active.unwrap_or(old.active),
-        };
-        if new == *old {
-            return Ok(Vec::new());
-        }
-        if !vm.is_down() && (new.interface, new.bootable) != (old.interface, old.bootable) {
-            return Err(act.no(Key::VmIsRunning));
-        }
-        check_attachment(act, vm, &new)?;
-        let job = (new.active != old.active)
-            .then(|| follow(cx, 0, vm, Device::Disk(self.disk), DeviceChange::to(new.active)))
-            .flatten();
-        Ok(std::iter::once(DiskAttachmentUpdated { vm: self.vm, attachment: new }.into()).chain(job).collect())
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmStorage, Object::Vm(self.vm)))
-    }
-}
-
-/// Takes a disk from a VM; the disk stays, floating.
-#[derive(Clone, Debug)]
-pub struct DetachDisk {
-    pub vm: VmId,
-    pub disk: DiskId,
-}
-
-impl Decide for DetachDisk {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("detach", "VM Disk");
-        let vm = world.vm(self.vm)?;
-        let old =
-            vm.disks.iter().find(|d| d.disk == self.disk).ok_or_else(|| not_found(format_args!("Disk: id={}", self.disk)))?;
-        if vm.state == VmState::ImageLocked {
-            return Err(act.no(Key::VmIsLocked));
-        }
-        if !vm.is_down() && old.active {
-            return Err(act.no(Key::VmIsRunning));
-        }
-        Ok(vec![DiskDetached { vm: self.vm, disk: self.disk }.into()])
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmStorage, Object::Vm(self.vm)))
     }
 }
 
