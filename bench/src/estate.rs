@@ -128,6 +128,7 @@ async fn live(engine: &Engine, n: usize) -> Result<()> {
         mac: String::new(),
         linked: true,
         plugged: true,
+        port_mirroring: Vec::new(),
     };
     submit(engine, AddNic { vm, config }).await?;
     submit(engine, StartVm { vm, ..StartVm::default() }).await?;

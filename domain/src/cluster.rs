@@ -456,7 +456,8 @@ impl Decide for UnassignNetwork {
             return Err(act.no(Key::NetworkIsManagement));
         }
         let uses = |nic: &crate::vm::Nic| {
-            nic.profile.and_then(|p| world.vnic_profiles.get(&p)).is_some_and(|p| p.network == self.network)
+            let profile = nic.profile.and_then(|p| world.vnic_profiles.get(&p));
+            profile.is_some_and(|p| p.network == self.network) || nic.port_mirroring.contains(&self.network)
         };
         if let Some(vm) = world.vms_in(self.cluster).find(|vm| vm.nics.iter().any(uses)) {
             return Err(act.no(Key::NetworkInUse).with("users", &vm.config.name));

@@ -276,22 +276,26 @@ fn check_address(act: Act, version: Version, host: &Host, network: &Network, add
         let field = if address.ip.is_empty() { "ip.address" } else { "ip.netmask" };
         return Err(act.no(Key::AddressMandatory).with("field", field));
     }
+    check_ip(act, &address.ip, &address.netmask, &address.gateway)?;
+    if !address.gateway.is_empty() && !network.management && version < GATEWAYS_SINCE {
+        return Err(act.no(Key::GatewayIllegal).with("network", &network.config.name));
+    }
+    Ok(())
+}
+
+/// Checks whichever parts of an address are given.
+pub(crate) fn check_ip(act: Act, ip: &str, netmask: &str, gateway: &str) -> Result<(), Rejection> {
     let unicast =
         |text: &str| text.parse::<Ipv4Addr>().is_ok_and(|ip| !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast());
-    if !unicast(&address.ip) {
-        return Err(act.no(Key::AddressBadFormat).with("address", &address.ip));
+    if !ip.is_empty() && !unicast(ip) {
+        return Err(act.no(Key::AddressBadFormat).with("address", ip));
     }
     let contiguous = |ip: Ipv4Addr| u32::from(ip).leading_ones() == u32::from(ip).count_ones() && !ip.is_unspecified();
-    if !address.netmask.parse::<Ipv4Addr>().is_ok_and(contiguous) {
-        return Err(act.no(Key::NetmaskBadFormat).with("netmask", &address.netmask));
+    if !netmask.is_empty() && !netmask.parse::<Ipv4Addr>().is_ok_and(contiguous) {
+        return Err(act.no(Key::NetmaskBadFormat).with("netmask", netmask));
     }
-    if !address.gateway.is_empty() {
-        if !unicast(&address.gateway) {
-            return Err(act.no(Key::GatewayBadFormat).with("gateway", &address.gateway));
-        }
-        if !network.management && version < GATEWAYS_SINCE {
-            return Err(act.no(Key::GatewayIllegal).with("network", &network.config.name));
-        }
+    if !gateway.is_empty() && !unicast(gateway) {
+        return Err(act.no(Key::GatewayBadFormat).with("gateway", gateway));
     }
     Ok(())
 }

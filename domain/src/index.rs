@@ -60,12 +60,14 @@ found_by! {
         Tag(TagId),
         Template(TemplateId),
         Profile(VnicProfileId),
+        Mirrored(NetworkId),
         Quota(QuotaId),
         Pinned(HostId),
     } |vm| {
         let mut terms = smallvec![State(vm.state), Template(vm.config.template)];
         terms.extend(vm.tags.iter().copied().map(Tag));
         terms.extend(vm.nics.iter().filter_map(|nic| nic.profile).map(Profile));
+        terms.extend(vm.nics.iter().flat_map(|nic| &nic.port_mirroring).copied().map(Mirrored));
         terms.extend(vm.config.quota.map(Quota));
         terms.extend(vm.config.pinned_host.map(Pinned));
         terms

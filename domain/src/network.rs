@@ -10,6 +10,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
+use crate::host_net_setup::check_ip;
 use crate::ids::*;
 use crate::index::{ClusterTerm, HostTerm, NetworkTerm, VmTerm, VnicProfileTerm};
 use crate::patch::patchable;
@@ -41,6 +42,10 @@ patchable! {
         pub stp: bool,
         /// Whether VMs may use it.
         pub vm_network: bool,
+        /// Its address for whoever reads of it; hosts have theirs for themselves. Texts are empty where there is none.
+        pub ip: String,
+        pub netmask: String,
+        pub gateway: String,
     }
 }
 
@@ -178,15 +183,19 @@ pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &s
     world.vnic_profiles.by(VnicProfileTerm::Network(network))
 }
 
+/// What removes the vNIC profiles of a network.
+fn profile_removals(world: &World, network: NetworkId) -> Vec<Event> {
+    let removal = |p: &std::sync::Arc<VnicProfile>| {
+        let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
+        events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
+        events
+    };
+    profiles_of(world, network).flat_map(removal).collect()
+}
+
 /// What removes a network: its profiles, and it.
 pub fn removal(world: &World, network: &Network) -> Vec<Event> {
-    let mut events: Vec<Event> = profiles_of(world, network.id)
-        .flat_map(|p| {
-            let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
-            events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
-            events
-        })
-        .collect();
+    let mut events = profile_removals(world, network.id);
     events.extend(crate::access::revocations(world, Object::Network(network.id)));
     events.push(NetworkRemoved { network: network.id, name: network.config.name.clone() }.into());
     events
@@ -194,7 +203,8 @@ pub fn removal(world: &World, network: &Network) -> Vec<Event> {
 
 /// The VMs whose network interfaces use a network, one perhaps several times.
 fn users(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
-    profiles_of(world, network).flat_map(|profile| world.vms.by(VmTerm::Profile(profile.id))).map(|vm| &*vm.config.name)
+    let through = profiles_of(world, network).map(|profile| VmTerm::Profile(profile.id));
+    through.chain([VmTerm::Mirrored(network)]).flat_map(|term| world.vms.by(term)).map(|vm| &*vm.config.name)
 }
 
 /// Refuses what must not be done to a network that is used, naming some of its users.
@@ -222,6 +232,7 @@ fn check(
     if config.mtu != 0 {
         check::range(act, "mtu", config.mtu.into(), MIN_MTU.into(), MAX_MTU.into())?;
     }
+    check_ip(act, &config.ip, &config.netmask, &config.gateway)?;
     for other in world.networks.by(NetworkTerm::DataCenter(data_center)).filter(|n| Some(n.id) != id) {
         if other.config.name == config.name {
             return Err(act.no(Key::NetworkNameInUse));
@@ -233,11 +244,12 @@ fn check(
     Ok(())
 }
 
-/// Creates a network; one for VMs gets a vNIC profile of the same name.
+/// Creates a network; one for VMs gets a vNIC profile of the same name, unless none is wanted.
 #[derive(Clone, Debug)]
 pub struct CreateNetwork {
     pub data_center: DataCenterId,
     pub config: NetworkConfig,
+    pub with_profile: bool,
 }
 
 impl Decide for CreateNetwork {
@@ -247,7 +259,7 @@ impl Decide for CreateNetwork {
         let network: NetworkId = cx.fresh(0);
         let created = NetworkCreated { network, data_center: self.data_center, config: self.config.clone(), management: false };
         let mut events: Vec<Event> = vec![created.into()];
-        if self.config.vm_network {
+        if self.config.vm_network && self.with_profile {
             let config = VnicProfileConfig { name: self.config.name.clone(), ..Default::default() };
             events.push(VnicProfileCreated { profile: cx.fresh(1), network, config }.into());
         }
@@ -287,7 +299,9 @@ impl Decide for UpdateNetwork {
         if changes.vm_network == Some(false) {
             unused(act, users(world, self.network))?;
         }
-        Ok(vec![NetworkUpdated { network: self.network, changes }.into()])
+        // What hosts alone use has no profiles for VMs.
+        let gone = (changes.vm_network == Some(false)).then(|| profile_removals(world, self.network));
+        Ok(gone.into_iter().flatten().chain([NetworkUpdated { network: self.network, changes }.into()]).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -353,8 +367,12 @@ pub struct CreateVnicProfile {
 
 impl Decide for CreateVnicProfile {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("add", PROFILE);
         let network = world.network(self.network)?;
-        check_profile(Act("add", PROFILE), world, None, network, &self.config)?;
+        if !network.config.vm_network {
+            return Err(act.no(Key::ProfileOfNonVmNetwork).with("network", &network.config.name));
+        }
+        check_profile(act, world, None, network, &self.config)?;
         Ok(vec![VnicProfileCreated { profile: cx.fresh(0), network: self.network, config: self.config.clone() }.into()])
     }
 

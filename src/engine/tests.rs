@@ -372,6 +372,7 @@ async fn a_nic_is_plugged_into_the_running_machine_or_not_at_all() {
         mac: String::new(),
         linked: true,
         plugged: true,
+        port_mirroring: Vec::new(),
     };
     let added = lab.engine.submit(&request(), AddNic { vm, config: config("nic1") }).await.unwrap();
     assert_eq!(soon(lab.engine.settle(opened(&added))).await, Some(JobStatus::Finished));

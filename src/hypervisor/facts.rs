@@ -579,6 +579,9 @@ pub struct NicSpec {
     pub model: NicModel,
     /// Whether the link is up.
     pub linked: bool,
+    /// The logical networks whose traffic on the host it receives as well.
+    #[serde(default)]
+    pub mirrored: Vec<String>,
 }
 
 /// How a guest sees a network interface.

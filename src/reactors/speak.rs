@@ -247,6 +247,7 @@ pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
             NicInterface::Rtl8139 => driver::NicModel::Rtl8139,
         },
         linked: nic.linked,
+        mirrored: nic.mirrored(world).iter().filter_map(|id| Some(world.networks.get(id)?.config.name.clone())).collect(),
     });
     Some(driver::VmSpec {
         id: id.0,

@@ -435,9 +435,8 @@ async fn what_is_referred_to_has_to_be_there() {
         let Some(path) = estate.fill(&operation.path) else { continue };
         let named =
             operation.arguments.iter().filter(|argument| argument.path.ends_with(".id|name") || argument.path.ends_with(".id"));
-        // The names of CPUs are no identifiers, and ports are mirrored by profiles.
-        for argument in named.filter(|argument| !["cpu.", "port_mirroring."].iter().any(|other| argument.path.starts_with(other)))
-        {
+        // The names of CPUs are no identifiers.
+        for argument in named.filter(|argument| !argument.path.starts_with("cpu.")) {
             for value in [NOBODY, "not-an-id"] {
                 let sent = document(&operation.root, &argument.path, value);
                 let answer = admin.ask(operation.method.clone(), &path, Some(sent.clone())).await;

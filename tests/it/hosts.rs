@@ -591,3 +591,31 @@ async fn memory_policy_reaches_the_host() {
         assert!(nic.contains(&format!("<name>{name}</name>")), "{name} is not in {nic}");
     }
 }
+
+#[tokio::test]
+async fn an_interface_receives_what_the_networks_that_it_mirrors_carry() {
+    let lab = Lab::new().await;
+    let more = "<ip address=\"10.0.0.1\" netmask=\"255.0.0.0\"/><profile_required>true</profile_required>";
+    let blue = lab.network("blue", more, false).await;
+    let shown = lab.admin.get(&format!("/api/networks/{blue}")).await.body;
+    assert!(shown.contains("<ip address=\"10.0.0.1\" netmask=\"255.0.0.0\"/>"), "{shown}");
+    let vm = "<vm><name>sniffer</name><cluster><name>Default</name></cluster><template><name>Blank</name></template></vm>";
+    let vm = attribute(&lab.admin.post("/api/vms", vm).await.body, "vm", "id");
+    let mirroring = format!("<port_mirroring><networks><network id=\"{blue}\"/></networks></port_mirroring>");
+    let nics = format!("/api/vms/{vm}/nics");
+    let alone = lab.admin.post(&nics, format!("<nic><name>nic1</name>{mirroring}</nic>")).await;
+    assert!(alone.status == StatusCode::BAD_REQUEST && alone.body.contains("port_mirroring"), "{}", alone.body);
+    let body = format!("<nic><name>nic1</name><network><name>rhevm</name></network>{mirroring}</nic>");
+    let made = lab.admin.post(&nics, body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let path = format!("{nics}/{}", attribute(&made.body, "nic", "id"));
+    let shows = format!("<port_mirroring><networks><network href=\"/api/networks/{blue}\" id=\"{blue}\"/>");
+    assert!(made.body.contains(&shows), "{}", made.body);
+    // The document as it was shown changes nothing; an empty list ends the mirroring.
+    assert_eq!(lab.admin.put(&path, made.body.clone()).await.status, StatusCode::OK);
+    let in_use = lab.admin.delete(&format!("/api/networks/{blue}")).await;
+    assert_eq!(in_use.status, StatusCode::CONFLICT, "{}", in_use.body);
+    let ended = lab.admin.put(&path, "<nic><port_mirroring><networks/></port_mirroring></nic>").await;
+    assert!(ended.status == StatusCode::OK && !ended.body.contains("port_mirroring"), "{}", ended.body);
+    assert_eq!(lab.admin.delete(&format!("/api/networks/{blue}")).await.status, StatusCode::NO_CONTENT);
+}

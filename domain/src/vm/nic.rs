@@ -31,6 +31,8 @@ patchable! {
         pub mac: String,
         pub linked: bool,
         pub plugged: bool,
+        /// The networks whose traffic it receives as well, beside those that its profile mirrors.
+        pub port_mirroring: Vec<NetworkId>,
     }
 }
 
@@ -47,6 +49,15 @@ impl std::ops::Deref for Nic {
 
     fn deref(&self) -> &NicConfig {
         &self.config
+    }
+}
+
+impl NicConfig {
+    /// The networks whose traffic it receives as well: its own where its profile says so, and those that it names.
+    pub fn mirrored(&self, world: &World) -> Vec<NetworkId> {
+        let profile = self.profile.and_then(|id| world.vnic_profiles.get(&id)).filter(|profile| profile.config.port_mirroring);
+        let own = profile.map(|profile| profile.network);
+        own.into_iter().chain(self.port_mirroring.iter().copied().filter(|network| Some(*network) != own)).collect()
     }
 }
 
@@ -143,11 +154,14 @@ fn check_nic(act: Act, world: &World, vm: &Vm, nic: Option<NicId>, config: &NicC
     if vm.nics.iter().any(|n| Some(n.id) != nic && n.name == config.name) {
         return Err(act.no(Key::NicNameInUse).with("name", &config.name));
     }
-    if let Some(profile) = config.profile {
-        let network = world.vnic_profile(profile)?.network;
-        let cluster = world.cluster(vm.config.cluster)?;
-        if !cluster.networks.iter().any(|n| n.network == network) {
-            let name = world.network(network)?.config.name.clone();
+    check::range(act, "port_mirroring.networks", config.port_mirroring.len() as i64, 0, MAX_DEVICES as i64)?;
+    if config.profile.is_none() && !config.port_mirroring.is_empty() {
+        return Err(act.no(Key::MirroringWithoutNetwork).with("field", "port_mirroring"));
+    }
+    let own = config.profile.map(|profile| world.vnic_profile(profile).map(|p| p.network)).transpose()?;
+    for network in own.iter().chain(&config.port_mirroring) {
+        let name = &world.network(*network)?.config.name;
+        if !world.cluster(vm.config.cluster)?.networks.iter().any(|n| n.network == *network) {
             return Err(act.no(Key::NetworkNotInCluster).with("network", name));
         }
     }
@@ -226,9 +240,14 @@ impl Decide for UpdateNic {
         if !vm.is_down() && stays && (changes.mac.is_some() || changes.interface.is_some()) {
             return Err(act.no(Key::HotUpdate));
         }
+        let rewires = stays && (changes.profile.is_some() || changes.linked.is_some() || changes.port_mirroring.is_some());
+        let mirrors = |config: &NicConfig| !config.mirrored(world).is_empty();
+        if !vm.is_down() && rewires && (mirrors(&nic.config) || mirrors(&wanted)) {
+            return Err(act.no(Key::HotUpdateMirroring));
+        }
         let change = match changes.plugged {
             Some(plugged) => Some(DeviceChange::to(plugged)),
-            None => (stays && (changes.profile.is_some() || changes.linked.is_some())).then_some(DeviceChange::Rewire),
+            None => rewires.then_some(DeviceChange::Rewire),
         };
         let job = change.and_then(|change| follow(cx, 0, vm, Device::Nic(self.nic), change));
         Ok(std::iter::once(NicUpdated { vm: self.vm, nic: self.nic, changes }.into()).chain(job).collect())

@@ -373,6 +373,7 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
         mac: String::new(),
         linked: true,
         plugged: true,
+        port_mirroring: Vec::new(),
     };
     assert_eq!(
         needs(&AddNic { vm, config }),

@@ -158,7 +158,8 @@ fn the_cpu_of_a_cluster_stays_within_its_hosts() {
 fn consoles_and_migrations_have_one_network() {
     let mut story = Story::installed();
     let config = evirt_domain::network::NetworkConfig { name: "blue".into(), vm_network: true, ..Default::default() };
-    let created = story.does(evirt_domain::network::CreateNetwork { data_center: DEFAULT_DATA_CENTER, config });
+    let created =
+        story.does(evirt_domain::network::CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: true });
     let blue = NetworkId(created[0].as_fold().stream().id);
     let assign = |network, required, display| AssignNetwork {
         cluster: DEFAULT_CLUSTER,

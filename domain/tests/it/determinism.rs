@@ -482,8 +482,9 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 mtu: 0,
                 stp: false,
                 vm_network: true,
+                ..NetworkConfig::default()
             };
-            Box::new(CreateNetwork { data_center, config })
+            Box::new(CreateNetwork { data_center, config, with_profile: true })
         }
         77 => Box::new(RemoveNetwork { network }),
         78 if coin => Box::new(AssignNetwork {

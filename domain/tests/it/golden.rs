@@ -82,6 +82,9 @@ fn network() -> NetworkConfig {
         mtu: 9000,
         stp: true,
         vm_network: true,
+        ip: "10.0.0.1".into(),
+        netmask: "255.0.0.0".into(),
+        gateway: "10.0.0.254".into(),
     }
 }
 
@@ -198,6 +201,7 @@ fn nic() -> NicConfig {
         mac: "00:1a:4a:16:01:51".into(),
         linked: true,
         plugged: false,
+        port_mirroring: vec![id(6)],
     }
 }
 

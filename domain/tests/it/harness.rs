@@ -493,5 +493,13 @@ pub fn add_disk(alias: &str, attach: Option<AttachTo>) -> AddDisk {
 }
 
 pub fn nic(name: &str, profile: Option<VnicProfileId>) -> NicConfig {
-    NicConfig { name: name.into(), interface: NicInterface::Virtio, profile, mac: String::new(), linked: true, plugged: true }
+    NicConfig {
+        name: name.into(),
+        interface: NicInterface::Virtio,
+        profile,
+        mac: String::new(),
+        linked: true,
+        plugged: true,
+        port_mirroring: Vec::new(),
+    }
 }

@@ -38,7 +38,7 @@ impl Lab {
         let host = story.host_in(DEFAULT_CLUSTER, "alpha", wired());
         let mut network = |name: &str, vlan: Option<u32>, vm_network: bool| {
             let config = NetworkConfig { name: name.into(), vlan, vm_network, ..NetworkConfig::default() };
-            story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config });
+            story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: true });
             let network = *story.world.networks.values().find(|n| n.config.name == name).map(|n| &n.id).expect("created");
             story.does(AssignNetwork {
                 cluster: DEFAULT_CLUSTER,
@@ -143,7 +143,7 @@ fn what_stands_against_a_network_on_an_interface() {
     lab.does(lab.attach("eth1", lab.red));
     lab.does(lab.attach("eth2", lab.blue));
     let config = NetworkConfig { name: "elsewhere".into(), ..NetworkConfig::default() };
-    lab.story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config });
+    lab.story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: true });
     let elsewhere = lab.world.networks.values().find(|n| n.config.name == "elsewhere").expect("created").id;
     for (nic, network, expected) in [
         ("eth1", lab.storage, InterfaceHasNetwork),

@@ -85,3 +85,26 @@ fn what_the_host_refuses_is_taken_back() {
     estate.does(finish(Err("it is in use".into())));
     assert!(estate.world.vms.get(&vm).expect("the VM").nics[0].plugged);
 }
+
+#[test]
+fn an_interface_that_mirrors_ports_is_on_a_network_and_is_not_rewired_while_it_runs() {
+    let mut estate = estate();
+    let (vm, profile) = (estate.vm, estate.profile());
+    let own = estate.world.vnic_profiles.get(&profile).unwrap().network;
+    let mirrors = |profile, networks: &[NetworkId]| AddNic {
+        vm,
+        config: NicConfig { port_mirroring: networks.to_vec(), ..crate::harness::nic("mirror", profile) },
+    };
+    estate.when(mirrors(None, &[own])).refused(MirroringWithoutNetwork);
+    estate.when(mirrors(Some(profile), &[nowhere()])).refused(EntityNotFound);
+    let events = estate.does(mirrors(Some(profile), &[own]));
+    let [Event::NicAdded(added), ..] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(added.nic.mirrored(&estate.world), [own]);
+    estate.up(vm);
+    let nic = added.nic.id;
+    let change = |patch| UpdateNic { vm, nic, changes: patch };
+    estate.when(change(NicPatch { linked: Some(false), ..NicPatch::default() })).refused(HotUpdateMirroring);
+    estate.when(change(NicPatch { port_mirroring: Some(Vec::new()), ..NicPatch::default() })).refused(HotUpdateMirroring);
+    estate.does(plug(vm, nic, false));
+    estate.when(change(NicPatch { port_mirroring: Some(Vec::new()), ..NicPatch::default() })).then(&["NicUpdated"]);
+}

@@ -20,11 +20,12 @@ fn config(name: &str) -> NetworkConfig {
         mtu: 0,
         stp: false,
         vm_network: true,
+        ..NetworkConfig::default()
     }
 }
 
 fn create(config: NetworkConfig) -> CreateNetwork {
-    CreateNetwork { data_center: DEFAULT_DATA_CENTER, config }
+    CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: true }
 }
 
 fn network(story: &mut Story, config: NetworkConfig) -> NetworkId {
@@ -40,7 +41,8 @@ fn creation() {
     let mut story = Story::installed();
     story.when(create(config("blue"))).then(&["NetworkCreated", "VnicProfileCreated"]);
     story.when(create(NetworkConfig { vm_network: false, ..config("blue") })).then(&["NetworkCreated"]);
-    network(&mut story, NetworkConfig { vlan: Some(7), ..config("blue") });
+    story.when(CreateNetwork { with_profile: false, ..create(config("blue")) }).then(&["NetworkCreated"]);
+    let blue = network(&mut story, NetworkConfig { vlan: Some(7), ..config("blue") });
     for (config, expected) in [
         (config("blue"), NetworkNameInUse),
         (config(""), NameEmpty),
@@ -48,13 +50,15 @@ fn creation() {
         (config("dotted.name"), NameSpecialCharacters),
         (NetworkConfig { vlan: Some(7), ..config("red") }, VlanInUse),
         (NetworkConfig { vlan: Some(0), ..config("red") }, OutOfRange),
+        (NetworkConfig { ip: "10.0.0.256".into(), ..config("red") }, AddressBadFormat),
+        (NetworkConfig { netmask: "255.0.255.0".into(), ..config("red") }, NetmaskBadFormat),
         (NetworkConfig { vlan: Some(4095), ..config("red") }, OutOfRange),
         (NetworkConfig { mtu: 65_536, ..config("red") }, OutOfRange),
     ] {
         story.when(create(config)).refused(expected);
     }
     story.when(create(NetworkConfig { vlan: Some(4094), mtu: 9000, ..config("fifteen-letters") })).accepted();
-    story.when(CreateNetwork { data_center: nowhere(), config: config("red") }).refused(EntityNotFound);
+    story.when(CreateNetwork { data_center: nowhere(), config: config("red"), with_profile: true }).refused(EntityNotFound);
     let second = DataCenterConfig {
         name: "second".into(),
         description: String::new(),
@@ -65,7 +69,12 @@ fn creation() {
     };
     let data_center = DataCenterId(story.does(CreateDataCenter { config: second, format: None })[0].as_fold().stream().id);
     let same = NetworkConfig { vlan: Some(7), ..config("blue") };
-    story.when(CreateNetwork { data_center, config: same }).accepted();
+    story.when(CreateNetwork { data_center, config: same, with_profile: true }).accepted();
+    let to_hosts = UpdateNetwork { network: blue, changes: NetworkPatch { vm_network: Some(false), ..NetworkPatch::default() } };
+    story.when(to_hosts.clone()).then(&["VnicProfileRemoved", "NetworkUpdated"]);
+    story.does(to_hosts);
+    let profile = VnicProfileConfig { name: "gold".into(), ..VnicProfileConfig::default() };
+    story.when(CreateVnicProfile { network: blue, config: profile }).refused(ProfileOfNonVmNetwork);
 }
 
 #[test]

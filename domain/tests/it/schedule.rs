@@ -44,9 +44,14 @@ fn each_filter_says_why() {
         mtu: 0,
         stp: false,
         vm_network: true,
+        ..NetworkConfig::default()
     };
-    let blue =
-        NetworkId(story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config: network })[0].as_fold().stream().id);
+    let blue = NetworkId(
+        story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config: network, with_profile: true })[0]
+            .as_fold()
+            .stream()
+            .id,
+    );
     let network = ClusterNetwork { network: blue, required: false, display: false, migration: false };
     story.does(AssignNetwork { cluster: DEFAULT_CLUSTER, network });
     let d = VmPatch::default;

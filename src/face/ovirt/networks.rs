@@ -34,6 +34,9 @@ pub fn view(base: &str, network: &Network) -> Doc {
         .set("description", &config.description)
         .opt("comment", text(&config.comment))
         .reference("data_center", network.data_center.to_string(), format!("{base}/datacenters/{}", network.data_center))
+        .opt_path("ip.address", text(&config.ip))
+        .opt_path("ip.netmask", text(&config.netmask))
+        .opt_path("ip.gateway", text(&config.gateway))
         .opt_path("vlan.id", config.vlan)
         .set("stp", config.stp)
         .set("mtu", config.mtu)
@@ -60,20 +63,15 @@ fn patch(sent: &Doc) -> NetworkPatch {
         mtu: number(sent, "mtu"),
         stp: sent.bool("stp"),
         vm_network,
+        ip: given(sent, "ip.address"),
+        netmask: given(sent, "ip.netmask"),
+        gateway: given(sent, "ip.gateway"),
     }
 }
 
 /// What a request says of a new network.
 fn config(sent: &Doc) -> NetworkConfig {
-    let mut config = NetworkConfig {
-        name: String::new(),
-        description: String::new(),
-        comment: String::new(),
-        vlan: None,
-        mtu: 0,
-        stp: false,
-        vm_network: true,
-    };
+    let mut config = NetworkConfig { vm_network: true, ..NetworkConfig::default() };
     config.apply(&patch(sent));
     config
 }
@@ -97,7 +95,8 @@ async fn add(call: Arc<Call>) -> Handled {
     require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
     let data_center = call.reference(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let data_center = call.found(data_center, 0)?;
-    let outcome = call.submit(CreateNetwork { data_center, config: config(&sent) }).await?;
+    let with_profile = sent.bool("profile_required").unwrap_or(true);
+    let outcome = call.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.networks.get(&id));
     created(&call, &NETWORK, &view(call.base, call.found(made, 0)?))
 }

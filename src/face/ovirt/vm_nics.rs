@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evirt_domain::Event;
 use evirt_domain::ids::*;
-use evirt_domain::network::profiles_of;
+use evirt_domain::network::{Network, profiles_of};
 use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
@@ -51,12 +51,50 @@ fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
             doc = doc.reference("network", network.to_string(), format!("{}/networks/{network}", call.base));
         }
     }
+    let mirrored = nic
+        .mirrored(&call.world)
+        .into_iter()
+        .map(|id| Doc::with_capacity(2).set("href", format!("{}/networks/{id}", call.base)).set("id", id.to_string()));
+    let mirrored: Vec<Doc> = mirrored.collect();
+    if !mirrored.is_empty() {
+        doc = doc.set("port_mirroring", Doc::new().set("networks", Doc::new().set("network", mirrored)));
+    }
     doc.set("href", href)
+}
+
+/// The network of the VM's data center that a reference means.
+fn network<'a>(call: &'a Call, wanted: &Doc, vm: &Vm) -> Result<&'a Arc<Network>, Answer> {
+    let (id, name) = (wanted.text("id").filter(|t| !t.is_empty()), wanted.text("name").filter(|t| !t.is_empty()));
+    let data_center = call.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
+    let network = match id {
+        Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
+        None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
+    };
+    network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))
+}
+
+/// The networks that a request wants mirrored, if it speaks of any; what the profile mirrors anyway is not said twice.
+fn mirrored(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Vec<NetworkId>>, Answer> {
+    if !sent.has("port_mirroring") {
+        return Ok(None);
+    }
+    let mut networks = Vec::new();
+    for wanted in sent.docs("port_mirroring.networks.network") {
+        let network = network(call, wanted, vm)?.id;
+        if !networks.contains(&network) {
+            networks.push(network);
+        }
+    }
+    if current.is_some_and(|nic| nic.mirrored(&call.world) == networks) {
+        return Ok(None);
+    }
+    Ok(Some(networks))
 }
 
 /// The profile that a request means: named, or the first of the network that it names; an empty reference is none. An update may send
 /// both as they were before and change one: what is still as it was says nothing.
-fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> Result<Option<Option<VnicProfileId>>, Answer> {
+fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Option<VnicProfileId>>, Answer> {
+    let current = current.and_then(|nic| nic.profile);
     if let Some(id) = sent.text("vnic_profile.id") {
         let id = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("VnicProfile: id={id}")))?;
         if current != Some(VnicProfileId(id)) {
@@ -64,16 +102,10 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> 
         }
     }
     let Some(wanted) = sent.doc("network") else { return Ok(None) };
-    let (id, name) = (wanted.text("id").filter(|t| !t.is_empty()), wanted.text("name").filter(|t| !t.is_empty()));
-    if id.is_none() && name.is_none() {
+    if ["id", "name"].into_iter().all(|by| wanted.text(by).is_none_or(str::is_empty)) {
         return Ok(Some(None));
     }
-    let data_center = call.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
-    let network = match id {
-        Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
-        None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
-    };
-    let network = network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))?;
+    let network = network(call, wanted, vm)?;
     if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
         return Ok(None);
     }
@@ -81,7 +113,7 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> 
     Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
 }
 
-fn patch(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> Result<NicPatch, Answer> {
+fn patch(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<NicPatch, Answer> {
     Ok(NicPatch {
         name: given(sent, "name"),
         interface: sent.text("interface").and_then(NicInterface::from_name),
@@ -89,6 +121,7 @@ fn patch(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> Re
         mac: given(sent, "mac.address"),
         linked: sent.bool("linked"),
         plugged: sent.bool("plugged").or_else(|| sent.bool("active")),
+        port_mirroring: mirrored(call, sent, vm, current)?,
     })
 }
 
@@ -122,6 +155,7 @@ async fn add(call: Arc<Call>) -> Handled {
         mac: String::new(),
         linked: true,
         plugged: true,
+        port_mirroring: Vec::new(),
     };
     config.apply(&patch(&call, &sent, owner, None)?);
     let outcome = call.submit(AddNic { vm: owner.id, config }).await?;
@@ -138,7 +172,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = nic(&call, owner)?;
     let sent = call.body(&NIC)?;
     check_immutable(&call, &NIC, &view(&call, owner, current), &sent)?;
-    let changes = patch(&call, &sent, owner, current.profile)?;
+    let changes = patch(&call, &sent, owner, Some(current))?;
     let outcome = call.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
     let world = call.settle(&outcome).await?;
     let owner = vm(&call, &world)?;

@@ -25,11 +25,15 @@ impl Machine {
             if busy { chance.random_range(0.0..most) } else { 0.0 }
         };
         let nics = (vm.spec.nics.iter())
-            .map(|nic| NicStatistics {
-                name: nic.name.clone(),
-                rx_bytes_per_s: if nic.linked { rate(2e6) } else { 0.0 },
-                tx_bytes_per_s: if nic.linked { rate(1e6) } else { 0.0 },
-                ..NicStatistics::default()
+            .map(|nic| {
+                let (received, sent) = if nic.linked { (rate(2e6), rate(1e6)) } else { (0.0, 0.0) };
+                let mirrored = if nic.linked && busy { self.traffic(vm, &nic.mirrored, now_ms) } else { 0.0 };
+                NicStatistics {
+                    name: nic.name.clone(),
+                    rx_bytes_per_s: received + mirrored,
+                    tx_bytes_per_s: sent,
+                    ..NicStatistics::default()
+                }
             })
             .collect();
         let disks = (vm.spec.disks.iter())
@@ -84,6 +88,21 @@ impl Machine {
             vms: guests.len() as u32,
             nics: host_net::load(entry, host, |most| chance.random_range(0.0..most) * (1.0 + guests.len() as f64)),
         })
+    }
+
+    /// What the other machines of its host send and receive on some networks, in bytes per second.
+    fn traffic(&self, of: &Vm, networks: &[String], now_ms: u64) -> f64 {
+        if networks.is_empty() {
+            return 0.0;
+        }
+        let others = residents(&self.world, of.host).filter(|vm| vm.spec.id != of.spec.id && vm.state == VmState::Up);
+        let on = |nic: &&NicSpec| nic.linked && nic.network.as_ref().is_some_and(|network| networks.contains(network));
+        let carried = others.map(|vm| {
+            let mut chance = self.chance(vm.spec.id, now_ms);
+            let rates = vm.spec.nics.iter().filter(on).map(|_| chance.random_range(0.0..3e6));
+            rates.sum::<f64>()
+        });
+        carried.sum()
     }
 
     fn guest_percent(&self, vm: &Vm, now_ms: u64) -> f64 {

@@ -146,6 +146,7 @@ fn spec(id: Uuid) -> VmSpec {
             network: Some("ovirtmgmt".to_owned()),
             model: NicModel::Virtio,
             linked: true,
+            mirrored: Vec::new(),
         }],
         cdrom: None,
         floppy: None,
