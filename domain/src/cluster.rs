@@ -237,8 +237,11 @@ fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig)
     if world.exactly_named(NameKind::Cluster, &config.name).is_some_and(|other| Some(ClusterId(other)) != id) {
         return Err(act.no(Key::ClusterNameInUse));
     }
-    if !config.cpu.is_empty() && !CPU_FAMILIES.iter().any(|(name, _)| *name == config.cpu) {
-        return Err(act.no(Key::CpuUnknown));
+    // The cluster Default comes without a CPU, and takes that of its first host.
+    let may_lack = !config.virt_service || id.and_then(|id| world.clusters.get(&id)).is_some_and(|c| c.config.cpu.is_empty());
+    let lacks = config.cpu.is_empty() && may_lack;
+    if !lacks && !CPU_FAMILIES.iter().any(|(name, _)| *name == config.cpu) {
+        return Err(act.no(Key::CpuUnknown).with("cpu", &config.cpu));
     }
     crate::data_center::check_local_cluster(act, world, id, config.data_center)?;
     let lowest = match config.data_center {
@@ -315,8 +318,15 @@ impl Decide for CreateCluster {
     }
 }
 
-/// Whether a cluster may take another CPU family: no host that is up may be below it, and no VM may wait to go on with the old.
-fn check_cpu(act: Act, world: &World, cluster: ClusterId, cpu: &str) -> Result<(), Rejection> {
+/// Whether a cluster may take another CPU family: its hosts are of the same maker, none that is up is below it, and no VM waits to go on
+/// with the old.
+fn check_cpu(act: Act, world: &World, cluster: &Cluster, cpu: &str) -> Result<(), Rejection> {
+    let maker = |name: &str| name.split(' ').next().map(str::to_owned);
+    let (old, cluster) = (&cluster.config.cpu, cluster.id);
+    let other_maker = !old.is_empty() && maker(old) != maker(cpu);
+    if other_maker && world.hosts.by(HostTerm::Cluster(cluster)).next().is_some() {
+        return Err(act.no(Key::CpuIllegal).with("cpu", cpu));
+    }
     let mut hosts = world.hosts.by(HostTerm::Cluster(cluster)).filter(|h| h.status == HostStatus::Up);
     if hosts.any(|h| !cpu_fits(&h.facts.cpu_family, cpu)) {
         return Err(act.no(Key::CpuAboveHosts));
@@ -356,7 +366,7 @@ impl Decide for UpdateCluster {
         wanted.apply(&changes);
         check(act, world, Some(self.cluster), &wanted)?;
         if let Some(cpu) = &changes.cpu {
-            check_cpu(act, world, self.cluster, cpu)?;
+            check_cpu(act, world, current, cpu)?;
         }
         if changes.virt_service == Some(false) && world.vms_in(self.cluster).next().is_some() {
             return Err(act.no(Key::ClusterVirtInUse));

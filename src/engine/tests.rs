@@ -164,7 +164,7 @@ fn opened(outcome: &Outcome) -> JobId {
 }
 
 fn cluster(name: impl Into<String>) -> CreateCluster {
-    CreateCluster { config: ClusterConfig { name: name.into(), ..ClusterConfig::default() } }
+    CreateCluster { config: ClusterConfig { name: name.into(), cpu: "Intel Haswell".into(), ..ClusterConfig::default() } }
 }
 
 /// Gives up on what does not happen.

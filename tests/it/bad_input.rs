@@ -51,7 +51,7 @@ impl Estate {
                 "/api/datacenters",
                 "<data_center><name>d</name><storage_type>nfs</storage_type></data_center>".into(),
             ),
-            ("cluster", "/api/clusters", format!("<cluster><name>c</name>{within}</cluster>")),
+            ("cluster", "/api/clusters", format!("<cluster><name>c</name><cpu id=\"Intel Nehalem Family\"/>{within}</cluster>")),
             ("network", "/api/networks", format!("<network><name>n</name>{within}</network>")),
             ("host", "/api/hosts", host.to_owned()),
             ("tag", "/api/tags", "<tag><name>t</name></tag>".into()),

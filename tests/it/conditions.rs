@@ -20,7 +20,9 @@ async fn tag(caller: &Caller, path: &str) -> String {
 }
 
 fn cluster(name: &str) -> String {
-    format!("<cluster><name>{name}</name><data_center><name>Default</name></data_center></cluster>")
+    format!(
+        "<cluster><name>{name}</name><cpu id=\"Intel Nehalem Family\"/><data_center><name>Default</name></data_center></cluster>"
+    )
 }
 
 #[tokio::test]

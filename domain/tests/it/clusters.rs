@@ -21,7 +21,7 @@ fn data_center(name: &str) -> DataCenterConfig {
 }
 
 fn cluster(name: &str) -> ClusterConfig {
-    ClusterConfig { name: name.into(), ..ClusterConfig::default() }
+    ClusterConfig { name: name.into(), ..cluster_config() }
 }
 
 const OLD: Version = Version { major: 3, minor: 1 };
@@ -60,6 +60,7 @@ fn clusters() {
         (cluster("Default"), ClusterNameInUse),
         (cluster("with space"), NameSpecialCharacters),
         (ClusterConfig { cpu: "Zilog Z80".into(), ..cluster("c") }, CpuUnknown),
+        (ClusterConfig { cpu: String::new(), ..cluster("c") }, CpuUnknown),
         (ClusterConfig { data_center: Some(nowhere()), ..cluster("c") }, EntityNotFound),
         (ClusterConfig { version: OLD, ..inside("c") }, VersionUnsupported),
         (ClusterConfig { overcommit_percent: 99, ..cluster("c") }, OutOfRange),
@@ -77,6 +78,12 @@ fn clusters() {
     hosts.when(RemoveCluster { cluster: id }).refused(ClusterHasHosts);
     let lower = ClusterPatch { version: Some(Version { major: 3, minor: 0 }), ..ClusterPatch::default() };
     hosts.when(UpdateCluster { cluster: id, changes: lower }).refused(VersionUnsupported);
+    let cpu =
+        |name: &str| UpdateCluster { cluster: id, changes: ClusterPatch { cpu: Some(name.into()), ..ClusterPatch::default() } };
+    hosts.when(cpu("AMD Opteron G2")).refused(CpuIllegal);
+    hosts.when(cpu("Intel Haswell")).refused(CpuAboveHosts);
+    hosts.when(cpu("")).refused(CpuUnknown);
+    story.when(cpu("AMD Opteron G2")).then(&["ClusterUpdated"]);
     let mut vms = story.clone();
     vms.vm_with(evirt_domain::vm::VmPatch { name: Some("vm".into()), cluster: Some(id), ..Default::default() });
     vms.when(RemoveCluster { cluster: id }).refused(ClusterHasVms);

@@ -8,7 +8,7 @@ use evirt_domain::creation::{CreationKeyed, KEEP_CREATION_KEYS, Keyed, MAX_CREAT
 use crate::harness::Story;
 
 fn create(name: &str, key: &str) -> Keyed<CreateCluster> {
-    let config = ClusterConfig { name: name.into(), ..ClusterConfig::default() };
+    let config = ClusterConfig { name: name.into(), ..crate::harness::cluster_config() };
     Keyed { command: CreateCluster { config }, key: key.into(), digest: name.into() }
 }
 

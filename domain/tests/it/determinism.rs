@@ -465,7 +465,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
             let key = name.as_str().into();
-            let config = ClusterConfig { name, data_center: Some(data_center), ..ClusterConfig::default() };
+            let config = ClusterConfig { name, data_center: Some(data_center), ..crate::harness::cluster_config() };
             Box::new(Keyed { command: CreateCluster { config }, key, digest: "00ff".into() })
         }
         75 => Box::new(RemoveCluster { cluster }),

@@ -96,7 +96,8 @@ fn attaching() {
     estate.when(AttachDisk { vm, attachment: attachment(floating, false) }).then(&["DiskAttached"]);
     assert_eq!(estate.world.storage_domains.get(&domain).map(|d| d.committed(&estate.world)), Some(20 * GIB));
 
-    let created = estate.does(CreateCluster { config: ClusterConfig { name: "afar".into(), ..ClusterConfig::default() } });
+    let created =
+        estate.does(CreateCluster { config: ClusterConfig { name: "afar".into(), ..crate::harness::cluster_config() } });
     let afar = ClusterId(created[0].as_fold().stream().id);
     let stranger = estate.vm_with(VmPatch { name: Some("stranger".into()), cluster: Some(afar), ..VmPatch::default() });
     estate.when(AttachDisk { vm: stranger, attachment: attachment(floating, false) }).refused(DiskElsewhere);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evirt_domain::access::ADMIN;
+use evirt_domain::cluster::ClusterConfig;
 use evirt_domain::context::QuietTimes;
 use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface, FinishDiskCreation};
 use evirt_domain::host::*;
@@ -370,6 +371,10 @@ pub fn estate() -> Estate {
 }
 
 /// What a host with that much memory and that many cores reports.
+pub fn cluster_config() -> ClusterConfig {
+    ClusterConfig { cpu: facts(1, 1).cpu_family, ..ClusterConfig::default() }
+}
+
 pub fn facts(gib: i64, cores: u32) -> HostFacts {
     HostFacts {
         hardware_uuid: "4c4c4544-0044".into(),

@@ -89,7 +89,8 @@ fn only_hosts_of_the_cluster_that_are_up() {
         assert_eq!(refusal.because.iter().map(|r| r.key).collect::<Vec<Key>>(), [NoHostInCluster]);
     };
     nobody(&story);
-    let config = ClusterConfig { name: "second".into(), data_center: Some(DEFAULT_DATA_CENTER), ..ClusterConfig::default() };
+    let config =
+        ClusterConfig { name: "second".into(), data_center: Some(DEFAULT_DATA_CENTER), ..crate::harness::cluster_config() };
     let cluster = ClusterId(story.does(CreateCluster { config })[0].as_fold().stream().id);
     let foreign = story.host_in(cluster, "foreign", facts(64, 16));
     nobody(&story);

@@ -5,7 +5,7 @@ use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, UpdateCl
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
-use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
+use evirt_domain::install::DEFAULT_DATA_CENTER;
 use evirt_domain::storage::AttachmentStatus::{self, *};
 use evirt_domain::storage::*;
 use evirt_domain::vm::ChangeCdRom;
@@ -440,7 +440,7 @@ fn local_storage_is_one_hosts() {
         config: evirt_domain::cluster::ClusterConfig {
             name: name.into(),
             data_center: Some(data_center),
-            ..evirt_domain::cluster::ClusterConfig::default()
+            ..crate::harness::cluster_config()
         },
     };
     let made = story.does(cluster("one"));
@@ -535,8 +535,7 @@ fn second_data_center(story: &mut Story, version: Version, format: StorageFormat
     let config = DataCenterConfig { name: "far".into(), version, ..data_center(story).config.clone() };
     story.does(CreateDataCenter { config, format: None });
     let far = story.world.exactly_named(NameKind::DataCenter, "far").map(DataCenterId).expect("created");
-    let config = ClusterConfig { name: "far".into(), data_center: Some(far), version, ..ClusterConfig::default() };
-    let config = ClusterConfig { cpu: story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default").config.cpu.clone(), ..config };
+    let config = ClusterConfig { name: "far".into(), data_center: Some(far), version, ..crate::harness::cluster_config() };
     story.does(CreateCluster { config });
     let cluster = story.world.exactly_named(NameKind::Cluster, "far").map(ClusterId).expect("created");
     let host = story.host_in(cluster, "away", facts(16, 8));

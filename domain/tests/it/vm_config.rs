@@ -123,7 +123,7 @@ fn what_changes_while_a_vm_runs() {
     let cluster = evirt_domain::cluster::ClusterConfig {
         name: "second".into(),
         data_center: Some(DEFAULT_DATA_CENTER),
-        ..evirt_domain::cluster::ClusterConfig::default()
+        ..crate::harness::cluster_config()
     };
     let created = estate.does(evirt_domain::cluster::CreateCluster { config: cluster });
     let cluster = ClusterId(created[0].as_fold().stream().id);
@@ -171,7 +171,7 @@ fn a_guarantee_follows_the_memory_down() {
 fn a_vm_stays_in_its_data_center() {
     let mut story = Story::installed();
     let vm = story.vm("vm");
-    let config = evirt_domain::cluster::ClusterConfig { name: "afar".into(), ..Default::default() };
+    let config = evirt_domain::cluster::ClusterConfig { name: "afar".into(), ..crate::harness::cluster_config() };
     let created = story.does(evirt_domain::cluster::CreateCluster { config });
     let cluster = ClusterId(created[0].as_fold().stream().id);
     let changes = VmPatch { cluster: Some(cluster), ..VmPatch::default() };
