@@ -11,11 +11,12 @@ use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host_net::{self, NETWORK_UNREACHABLE};
 use crate::ids::*;
-use crate::index::{HostTerm, VmTerm};
+use crate::index::{HostTerm, StorageDomainTerm, VmTerm};
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
+use crate::storage::{missed_by, regained};
 use crate::vm::{Affinity, named};
 use crate::vm_run::VmState;
 use crate::world::{NameKind, World};
@@ -341,11 +342,18 @@ fold!(HostRemoved, Host host, |e, world, at| {
         world.drop_name(NameKind::Host, &old.config.name, old.id.0);
         world.drop_name(NameKind::HostAddress, &old.config.address, old.id.0);
     }
+    let missed: Vec<_> = world.storage_domains.ids_by(StorageDomainTerm::MissedBy(e.host)).collect();
+    for domain in missed {
+        world.storage_domains.update(&domain, |d| d.unreachable_from.retain(|host| *host != e.host));
+    }
     world.close_stream(StreamKind::Host, e.host.0);
 });
 
 /// Why a host is non-operational whose CPU cannot serve its cluster.
 pub const CPU_INCOMPATIBLE: &str = "cpu_type_incompatible_with_cluster";
+
+/// Why a host is non-operational that does not reach a data domain which others reach.
+pub const STORAGE_UNREACHABLE: &str = "storage_domain_unreachable";
 
 pub(crate) fn status(host: &Host, to: HostStatus, detail: &str) -> Event {
     HostStatusChanged { host: host.id, from: host.status, to, detail: detail.to_owned() }.into()
@@ -607,11 +615,13 @@ impl Decide for ReportConnected {
                     let why = if !fits {
                         Some(CPU_INCOMPATIBLE.to_owned())
                     } else {
-                        host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned())
+                        let network = host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned());
+                        network.or_else(|| missed_by(world, host).map(|_| STORAGE_UNREACHABLE.to_owned()))
                     };
                     match &why {
                         None => {
                             events.push(status(host, Up, ""));
+                            events.extend(regained(world, host));
                             events.extend(spm_with(world, host));
                         }
                         Some(why) if host.status == NonOperational && host.detail == *why => {}

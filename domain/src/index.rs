@@ -86,9 +86,10 @@ found_by! {
         terms
     };
     /// What storage domains are found by.
-    StorageDomain StorageDomainTerm { Status(StorageStatus), DataCenter(DataCenterId) } |domain| {
+    StorageDomain StorageDomainTerm { Status(StorageStatus), DataCenter(DataCenterId), MissedBy(HostId) } |domain| {
         let mut terms: Terms<_> = domain.statuses().map(Status).collect();
         terms.extend(domain.attachments.iter().map(|attachment| DataCenter(attachment.data_center)));
+        terms.extend(domain.unreachable_from.iter().copied().map(MissedBy));
         terms
     };
     /// What disks are found by.

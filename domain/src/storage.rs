@@ -2,11 +2,13 @@
 
 mod attach;
 mod provision;
+mod reach;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
 
 pub use attach::*;
+pub use reach::*;
 pub use upgrade::*;
 
 pub(crate) use provision::check_config;
@@ -377,11 +379,7 @@ pub struct StorageDomainStatusChanged {
 }
 
 fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
-    let hosts: Vec<HostId> = world.hosts_in(e.data_center).map(|h| h.id).collect();
     touch(world, e.domain, at, |d| {
-        if e.to == AttachmentStatus::Active {
-            d.unreachable_from.retain(|host| !hosts.contains(host));
-        }
         for attachment in d.attachments.iter_mut().filter(|a| a.data_center == e.data_center) {
             attachment.status = e.to;
         }

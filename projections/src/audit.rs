@@ -15,7 +15,7 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::fence::Proxy;
-use evirt_domain::host::{CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged};
+use evirt_domain::host::{CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, STORAGE_UNREACHABLE};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
@@ -24,7 +24,7 @@ use evirt_domain::image::StoredImage;
 use evirt_domain::job::{Job, Task};
 use evirt_domain::network::{Network, VnicProfile};
 use evirt_domain::quota::{Quota, QuotaStrained, Resource, Strain};
-use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged};
+use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomain, StorageDomainStatusChanged, missed_by};
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
@@ -765,6 +765,15 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         };
         let draft = at.draft(code).by(Actor::System).host(e.host);
         return Some(draft.with("Networks", networks.join(", ")).with("Interfaces", nics.join(", ")));
+    }
+    if e.to == NonOperational
+        && e.from != PreparingForMaintenance
+        && e.detail == STORAGE_UNREACHABLE
+        && let Some(domain) = at.host(e.host).and_then(|host| missed_by(at.after, host))
+    {
+        let names = domain.config.name.clone();
+        let draft = at.draft(522).by(Actor::System).host(e.host).storage_domain(domain.id);
+        return Some(draft.with("StorageDomainNames", names));
     }
     let left = || at.before.vms_on(e.host).map(|vm| vm.config.name.as_str()).collect::<Vec<_>>().join(", ");
     let code = match (e.from, e.to) {

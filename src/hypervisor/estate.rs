@@ -1,6 +1,6 @@
 //! The simulated estate as data: hosts, storage, how long things take, and what is planned to go wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -298,7 +298,7 @@ pub struct TargetEntry {
     pub luns: Vec<LunEntry>,
 }
 
-/// A logical unit.
+/// A logical unit. One that stands behind several portals, each time the same, has several ways to it.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct LunEntry {
@@ -364,6 +364,9 @@ pub struct Fault {
     /// To what: a host's name or address, one of its interfaces such as `host1.example.com:eth1`, an export such as `192.168.0.10:/data1`, the id or name of a virtual
     /// machine, or the kind of call that fails.
     pub target: String,
+    /// The only host that it happens to, for storage that does not answer and answers again.
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 /// The kinds of faults.
@@ -481,10 +484,13 @@ impl Estate {
                 }
             }
         }
-        let mut seen = BTreeSet::new();
-        let targets = self.iscsi.iter().flat_map(|portal| &portal.targets);
-        for lun in targets.flat_map(|target| &target.luns).chain(&self.fcp_luns) {
-            if !seen.insert(&lun.id) {
+        let mut seen: BTreeMap<&str, (&LunEntry, Option<&str>)> = BTreeMap::new();
+        let targets = self.iscsi.iter().flat_map(|portal| portal.targets.iter().map(|target| (Some(&*portal.address), target)));
+        let luns = targets.flat_map(|(portal, target)| target.luns.iter().map(move |lun| (lun, portal)));
+        for (lun, portal) in luns.chain(self.fcp_luns.iter().map(|lun| (lun, None))) {
+            // The same unit behind two portals is one that there are two ways to.
+            let other = seen.insert(&lun.id, (lun, portal));
+            if other.is_some_and(|(other, way)| other != lun || way == portal || way.is_none() || portal.is_none()) {
                 return unsound(format!("logical unit {} is there twice", lun.id));
             }
         }
@@ -503,6 +509,9 @@ impl Estate {
             };
             if !known {
                 return unsound(format!("a fault names {}, which does not exist", fault.target));
+            }
+            if let Some(host) = fault.host.as_ref().filter(|host| self.host_at(host).is_none()) {
+                return unsound(format!("a fault names {host}, which does not exist"));
             }
         }
         Ok(())
@@ -592,6 +601,7 @@ mod tests {
             ("speed = 0.0", "speed"),
             ("[[fault]]\nat_ms = 1\nkind = \"host_dies\"\ntarget = \"nobody\"", "nobody"),
             ("[[fault]]\nat_ms = 1\nkind = \"network_cut\"\ntarget = \"nobody\"", "nobody"),
+            ("[[fault]]\nat_ms = 1\nkind = \"storage_unreachable\"\ntarget = \"x\"\nhost = \"nobody\"", "nobody"),
             ("[[fault]]\nat_ms = 1\nkind = \"link_down\"\ntarget = \"a:eth9\"", "a:eth9"),
             ("[[fault]]\nat_ms = 1\nkind = \"call_fails\"\ntarget = \"lunch\"", "lunch"),
             (

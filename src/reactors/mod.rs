@@ -40,6 +40,8 @@ pub struct Pace {
     pub shutdown_grace: Duration,
     /// How long a host that does not answer is waited for before it is given up.
     pub patience: Patience,
+    /// How long a host may not reach a storage domain that others reach before it is taken out of service.
+    pub storage_grace: Duration,
     /// How long a host that is still not heard of has before it is fenced again.
     pub fence_again: Duration,
     /// How long a host that was restarted has to come back.
@@ -55,6 +57,7 @@ impl Default for Pace {
         Self {
             shutdown_grace: Duration::from_secs(40),
             patience: Patience::default(),
+            storage_grace: Duration::from_secs(60),
             fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
             tick: Duration::from_secs(1),

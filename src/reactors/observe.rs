@@ -8,6 +8,7 @@ use evirt_domain::host::{HostStatus, RegisterHost, ReportAsked, ReportConnected,
 use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
 use evirt_domain::image::ReportImageService;
+use evirt_domain::index::HostTerm;
 use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
 use evirt_domain::{Class, Decide, Key, Rejection};
@@ -171,24 +172,33 @@ impl Reactor {
     /// Connects to every host that should be up and reconciles its VMs; after a restart of the engine.
     async fn reconcile_all(&self) {
         let world = self.engine.world();
-        for host in world.hosts.values().filter(|h| matches!(h.status, HostStatus::Up | HostStatus::PreparingForMaintenance)) {
-            let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
-            match self.engine.driver().call(OperationId(world.position), call).await {
-                Ok(reply) => {
-                    // It may have rebooted meanwhile, and lost what was not saved.
-                    if let Reply::Host(facts) = reply {
-                        let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
-                        let outcome = Ok(speak::host_facts(&facts));
-                        let _ = self.submit(&about, ReportConnected { host: host.id, job: None, outcome }).await;
-                    }
-                    self.reconcile(host.id).await;
-                }
-                Err(error) => {
-                    let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
-                    let (detail, patience) = (error.to_string(), self.pace.patience);
-                    let command = ReportSilent { host: host.id, detail, patience };
-                    let _ = self.submit(&about, command).await;
-                }
+        let mut hosts = JoinSet::new();
+        for status in [HostStatus::Up, HostStatus::PreparingForMaintenance] {
+            for host in world.hosts.ids_by(HostTerm::Status(status)) {
+                let reactor = self.clone();
+                hosts.spawn(async move {
+                    // No more at once than calls for jobs.
+                    let _permit = reactor.permits.clone().acquire_owned().await;
+                    reactor.come_back(host).await;
+                });
+            }
+        }
+        while hosts.join_next().await.is_some() {}
+    }
+
+    /// Connects to a host of which nothing was heard while the engine did not run.
+    async fn come_back(&self, id: HostId) {
+        let world = self.engine.world();
+        let Some(host) = world.hosts.get(&id) else { return };
+        let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+        match self.connect(OperationId(world.position), host).await {
+            // It may have rebooted meanwhile, and lost what was not saved.
+            Ok(facts) => {
+                let _ = self.submit(&about, ReportConnected { host: id, job: None, outcome: Ok(facts) }).await;
+                self.reconcile(id).await;
+            }
+            Err(detail) => {
+                let _ = self.submit(&about, ReportSilent { host: id, detail, patience: self.pace.patience }).await;
             }
         }
     }

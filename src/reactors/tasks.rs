@@ -2,16 +2,22 @@
 
 mod storage;
 
+use std::sync::Arc;
+
 use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
-use evirt_domain::host::{FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled};
+use evirt_domain::host::{
+    FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled, STORAGE_UNREACHABLE,
+};
 use evirt_domain::host_net::NETWORK_UNREACHABLE;
 use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
 use evirt_domain::hotplug::{Device, DeviceChange, FinishDeviceChange};
 use evirt_domain::ids::*;
+use evirt_domain::index::StorageDomainTerm;
 use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
 use evirt_domain::storage::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::{World, disk, vm};
+use uuid::Uuid;
 
 use super::{Reactor, speak};
 use crate::engine::Request;
@@ -412,6 +418,11 @@ pub(super) fn lacks_networks(host: &Host) -> bool {
     host.status == HostStatus::NonOperational && host.detail == NETWORK_UNREACHABLE
 }
 
+/// Whether a host is out of service for storage that it does not reach, or did not.
+pub(super) fn misses_storage(host: &Host) -> bool {
+    host.status == HostStatus::NonOperational && host.detail == STORAGE_UNREACHABLE
+}
+
 /// Whether a VM has come to rest: it left the host, or it does not migrate any more.
 fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
     let resting = world
@@ -423,7 +434,7 @@ fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
 }
 
 impl Reactor {
-    /// Connects to a host, makes the active storage of its data center usable there, and learns what it has.
+    /// Connects to a host, makes the storage of its data center usable there, tells which of it the host does not reach, and learns what it has.
     pub(super) async fn connect(&self, operation: OperationId, host: &Host) -> Result<evirt_domain::host::HostFacts, String> {
         let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
         let facts = match self.engine.driver().call(operation, call).await.map_err(|error| error.to_string())? {
@@ -433,14 +444,24 @@ impl Reactor {
         self.engine.driver().call(operation, memory_policy(host)).await.map_err(|error| error.to_string())?;
         let world = self.engine.world();
         let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
-        let active = world.storage_domains.values().filter(|d| pool.is_some_and(|pool| d.is_active_in(pool)));
-        for domain in active {
-            match self.activate_domain(operation, &world, domain, vec![host.id.0]).await {
-                Ok((_, failed)) if failed.is_empty() => {}
-                Err(error) if domain.class == DomainClass::Data => return Err(error),
-                other => tracing::warn!(host = %host.config.name, domain = %domain.config.name, ?other, "not usable here"),
+        let wanted = |d: &&Arc<StorageDomain>| pool.is_some_and(|pool| d.is_active_in(pool) || !d.unreachable_from.is_empty());
+        let domains = pool.into_iter().flat_map(|pool| world.storage_domains.by(StorageDomainTerm::DataCenter(pool)));
+        for domain in domains.filter(wanted) {
+            let outcome = self.activate_domain(operation, &world, domain, vec![host.id.0]).await;
+            let reachable = matches!(&outcome, Ok((_, failed)) if failed.is_empty());
+            if !reachable {
+                tracing::warn!(host = %host.config.name, domain = %domain.config.name, ?outcome, "not usable here");
             }
+            self.tell_reach(domain, host.id, reachable).await;
         }
         Ok(facts)
+    }
+
+    /// Tells whether a host reaches a domain, where that is news.
+    pub(super) async fn tell_reach(&self, domain: &StorageDomain, host: HostId, reachable: bool) {
+        if domain.unreachable_from.contains(&host) == reachable {
+            let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+            let _ = self.submit(&about, ReportDomainReach { domain: domain.id, host, reachable }).await;
+        }
     }
 }

@@ -13,13 +13,14 @@ use evirt_domain::ids::*;
 use evirt_domain::index::HostTerm;
 use evirt_domain::job::{ClearJobs, Task, open_job};
 use evirt_domain::spm::FailSpm;
+use evirt_domain::storage::CheckHostStorage;
 use evirt_domain::vm_run::StartVm;
 use evirt_domain::{Key, World};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Reactor;
-use super::tasks::lacks_networks;
+use super::tasks::{lacks_networks, misses_storage};
 use crate::engine::Request;
 use crate::hypervisor::{Call, OperationId};
 
@@ -37,6 +38,8 @@ struct Memory {
     unreached: HashSet<HostId>,
     /// The hosts that lacked no network when they and their clusters were of these versions.
     whole: HashMap<HostId, (u64, u64)>,
+    /// Since when a host does not reach a storage domain.
+    missed: HashMap<(HostId, StorageDomainId), Instant>,
     /// Since when a host is rebooting.
     rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
@@ -59,6 +62,7 @@ impl Reactor {
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
             self.check_networks(&about, &world, &mut memory).await;
+            self.check_storage(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
@@ -150,13 +154,30 @@ impl Reactor {
         }
     }
 
+    /// Takes hosts out of service that have not reached a data domain for as long as is waited for that.
+    async fn check_storage(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let up = |host: &HostId| world.hosts.get(host).filter(|h| h.status == HostStatus::Up).is_some();
+        let missed: HashSet<(HostId, StorageDomainId)> = (world.storage_domains.values())
+            .flat_map(|domain| domain.unreachable_from.iter().map(|host| (*host, domain.id)))
+            .filter(|(host, _)| up(host))
+            .collect();
+        memory.missed.retain(|pair, _| missed.contains(pair));
+        for pair in missed {
+            if memory.missed.entry(pair).or_insert_with(Instant::now).elapsed() >= self.pace.storage_grace {
+                let _ = self.submit(about, CheckHostStorage { host: pair.0 }).await;
+            }
+        }
+    }
+
     /// Asks hosts that were not heard of or are being restarted whether they answer again, and connects to those that lack no network any more, one question
     /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself.
     fn ask_again(&self, world: &World, memory: &mut Memory) {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
-        let due = |h: &Host| h.status != HostStatus::NonOperational || (lacks_networks(h) && lack(world, h).is_none());
+        let due = |h: &Host| {
+            h.status != HostStatus::NonOperational || (lacks_networks(h) && lack(world, h).is_none()) || misses_storage(h)
+        };
         let out = [HostStatus::Connecting, HostStatus::NonResponsive, HostStatus::Reboot, HostStatus::NonOperational];
         let out = out.into_iter().flat_map(|status| world.hosts.by(HostTerm::Status(status)));
         for host in out.filter(|h| due(h)) {

@@ -116,6 +116,7 @@ pub async fn fast() -> Engine {
     settings.pace = Pace {
         shutdown_grace: short,
         patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
+        storage_grace: short,
         fence_again: short,
         tick: short,
         retry: short,

@@ -619,3 +619,29 @@ async fn an_interface_receives_what_the_networks_that_it_mirrors_carry() {
     assert!(ended.status == StatusCode::OK && !ended.body.contains("port_mirroring"), "{}", ended.body);
     assert_eq!(lab.admin.delete(&format!("/api/networks/{blue}")).await.status, StatusCode::NO_CONTENT);
 }
+
+#[tokio::test]
+async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does() {
+    let lab = Lab::new().await;
+    let host = lab.id("host1");
+    let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage>";
+    let domain = format!("<storage_domain><name>data1</name><type>data</type><host id=\"{host}\"/>{storage}</storage_domain>");
+    let made = lab.admin.post("/api/storagedomains", domain).await;
+    let domain = attribute(&made.body, "storage_domain", "id");
+    let within = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
+    let attached = lab.admin.post(within, format!("<storage_domain id=\"{domain}\"/>")).await;
+    assert_eq!(attached.status, StatusCode::CREATED, "{}", attached.body);
+    lab.simulator().set_way("192.168.0.11", "192.168.0.10:/data1", false);
+    lab.until("host1", |host| host.status == HostStatus::NonOperational && host.detail == "storage_domain_unreachable").await;
+    let shown = lab.admin.get(&format!("/api/hosts/{host}")).await.body;
+    assert!(shown.contains("<detail>storage_domain_unreachable</detail>"), "{shown}");
+    assert!(lab.admin.get(&format!("{within}/{domain}")).await.body.contains("<state>active</state>"), "host2 reaches it");
+    assert_eq!(lab.host("host2").status, HostStatus::Up);
+    let told = lab.admin.get("/api/events?search=type%3D522").await.body;
+    assert!(told.contains("data1") && told.contains(&host.to_string()), "{told}");
+    let activated = lab.admin.post(&format!("/api/hosts/{host}/activate"), "<action/>").await;
+    assert_eq!(activated.status, StatusCode::OK, "{}", activated.body);
+    lab.until("host1", |host| host.status == HostStatus::NonOperational).await;
+    lab.simulator().set_way("192.168.0.11", "192.168.0.10:/data1", true);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+}

@@ -109,7 +109,7 @@ fn attached(
 }
 
 /// The event by which an attached domain stands otherwise.
-fn change(domain: StorageDomainId, from: Attachment, to: AttachmentStatus, reason: &str) -> Event {
+pub(super) fn change(domain: StorageDomainId, from: Attachment, to: AttachmentStatus, reason: &str) -> Event {
     let (data_center, from, reason) = (from.data_center, from.status, reason.to_owned());
     StorageDomainStatusChanged { domain, data_center, from, to, reason }.into()
 }
@@ -222,7 +222,7 @@ fn successor(world: &World, master: &StorageDomain) -> Option<StorageDomainId> {
 }
 
 /// The event by which a master that cannot go on is followed.
-fn sought(world: &World, domain: &StorageDomain) -> Option<Event> {
+pub(super) fn sought(world: &World, domain: &StorageDomain) -> Option<Event> {
     let data_center = domain.data_center(world).filter(|dc| dc.master == Some(domain.id))?.id;
     Some(MasterSought { data_center, found: successor(world, domain) }.into())
 }
@@ -313,45 +313,6 @@ impl Decide for FinishStorageTask {
             (_, Err(_)) => {}
         }
         events.push(end);
-        Ok(events)
-    }
-}
-
-/// A host does not reach a storage domain any more, or reaches it again, as a driver observed it.
-///
-/// A domain that no host of its data center reaches becomes inactive, and another takes the master's part where it was the master; it is
-/// active again as soon as one host reaches it.
-#[derive(Clone, Debug)]
-pub struct ReportDomainReach {
-    pub domain: StorageDomainId,
-    pub host: HostId,
-    pub reachable: bool,
-}
-
-impl Decide for ReportDomainReach {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(Vec::new()) };
-        let data_center = world.hosts.get(&self.host).and_then(|h| world.data_center_of(h.config.cluster));
-        let Some(attachment) = data_center.and_then(|dc| domain.attachment_in(dc.id)) else { return Ok(Vec::new()) };
-        if domain.unreachable_from.contains(&self.host) != self.reachable {
-            return Ok(Vec::new());
-        }
-        let reached = |with: bool| {
-            let up = world.hosts_in(attachment.data_center).filter(|h| h.status == HostStatus::Up);
-            up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
-        };
-        let (before, after) = (reached(!self.reachable), reached(self.reachable));
-        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
-        let mut events =
-            vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
-        match attachment.status {
-            AttachmentStatus::Active if before && !after => {
-                events.push(change(AttachmentStatus::Inactive, "no host of the data center reaches it"));
-                events.extend(sought(world, domain));
-            }
-            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, "")),
-            _ => {}
-        }
         Ok(events)
     }
 }

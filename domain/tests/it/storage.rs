@@ -350,6 +350,20 @@ fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
     assert_eq!((is(&estate, second), data_center(&estate).status(&estate.world)), (Some(Active), DataCenterStatus::Up));
     estate.does(report(master, host, true));
     assert_eq!(is(&estate, master), Some(Active));
+    // Each host is left without one of the two: neither is of use, and what both are gone from waits for who comes back.
+    estate.when(CheckHostStorage { host: other }).then(&["HostStatusChanged"]);
+    estate.does(CheckHostStorage { host });
+    assert_eq!(estate.status(host), HostStatus::NonOperational);
+    estate.does(report(second, other, false));
+    assert_eq!(is(&estate, second), Some(Inactive));
+    let back = evirt_domain::host::ReportConnected { host, job: None, outcome: Ok(facts(8, 4)) };
+    estate.when(back.clone()).then(&["HostFactsReported", "HostStatusChanged"]);
+    estate.does(report(second, host, true));
+    let events = estate.does(back);
+    assert!(
+        events.iter().any(|e| matches!(e, evirt_domain::Event::StorageDomainStatusChanged(e) if e.to == Active)),
+        "{events:?}"
+    );
 }
 
 #[test]

@@ -284,6 +284,12 @@ pub const FACTS: &[Fact] = &[
         "Host ${VdsName} is non-operational: it lacks the networks ${Networks}, which cluster ${VdsGroupName} requires.",
     )
     .once_in(60),
+    warning(
+        522,
+        "VDS_SET_NONOPERATIONAL_DOMAIN",
+        "Host ${VdsName} is non-operational: it does not reach storage domain ${StorageDomainNames} of data center ${StoragePoolName}.",
+    )
+    .once_in(60),
     normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),

@@ -165,8 +165,8 @@ impl Machine {
         match fault.kind {
             FaultKind::HostDies => _ = self.kill_host(target),
             FaultKind::HostReturns => _ = self.revive_host(target),
-            FaultKind::StorageUnreachable => self.lose_storage(target),
-            FaultKind::StorageReturns => self.regain_storage(target),
+            FaultKind::StorageUnreachable => self.lose_storage(target, fault.host.as_deref()),
+            FaultKind::StorageReturns => self.regain_storage(target, fault.host.as_deref()),
             FaultKind::VmCrashes => _ = self.vm_named(target).is_some_and(|vm| self.crash_vm(vm)),
             FaultKind::GuestShutsDown => _ = self.vm_named(target).is_some_and(|vm| self.guest_shutdown(vm)),
             FaultKind::LinkDown => _ = self.set_link(target, false),

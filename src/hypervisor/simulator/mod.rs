@@ -142,12 +142,20 @@ impl Simulator {
 
     /// An export (`192.168.0.10:/data1`), a server, a portal's address or a logical unit does not answer any more.
     pub fn unreachable_export(&self, target: &str) {
-        self.intervene(|machine| machine.lose_storage(target));
+        self.intervene(|machine| machine.lose_storage(target, None));
     }
 
     /// It answers again.
     pub fn reachable_export(&self, target: &str) {
-        self.intervene(|machine| machine.regain_storage(target));
+        self.intervene(|machine| machine.regain_storage(target, None));
+    }
+
+    /// One host does not get through to an export, a server, a portal's address or a logical unit any more, or does so again.
+    pub fn set_way(&self, host: &str, target: &str, open: bool) {
+        self.intervene(|machine| match open {
+            true => machine.regain_storage(target, Some(host)),
+            false => machine.lose_storage(target, Some(host)),
+        });
     }
 
     /// The estate's own time in milliseconds since it began.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::machine::{Machine, exists, not_found};
 use super::world::{Domain, Place, volumes_of};
-use crate::hypervisor::estate::{Export, FileEntry, FileServer, LunEntry};
+use crate::hypervisor::estate::{Export, FileEntry, FileServer, LunEntry, PortalEntry, TargetEntry};
 use crate::hypervisor::*;
 
 /// What an empty sparse volume takes of a file system.
@@ -220,14 +220,19 @@ impl Machine {
         if !self.running(host)?.domains.contains(&domain) {
             return Err(DriverError::Refused(Refusal::DomainNotActive));
         }
-        self.live_domain(domain).map(|_| ())
+        self.check_reach(host, domain)
+    }
+
+    /// Whether a host gets through to a storage domain.
+    pub(super) fn check_reach(&self, host: Uuid, domain: Uuid) -> Result<(), DriverError> {
+        self.answers_to(host, &self.domain(domain)?.places)
     }
 
     pub(super) fn discover_targets(&self, host: Uuid, portal: &Portal) -> Outcome {
         self.running(host)?;
         let found = self.estate.iscsi.iter().find(|entry| entry.portal() == *portal);
         let unreachable = || DriverError::Unreachable { address: portal.address.clone() };
-        let entry = found.filter(|entry| !self.world.lost_storage.contains(&entry.address)).ok_or_else(unreachable)?;
+        let entry = found.filter(|entry| !self.is_cut(Some(host), &entry.address)).ok_or_else(unreachable)?;
         let facts = |iqn: &String| TargetFacts { iqn: iqn.clone(), portal: portal.clone() };
         Ok(Reply::Targets(entry.targets.iter().map(|target| facts(&target.iqn)).collect()))
     }
@@ -267,8 +272,10 @@ impl Machine {
         for portal in &self.estate.iscsi {
             for entry in &portal.targets {
                 let target = TargetFacts { iqn: entry.iqn.clone(), portal: portal.portal() };
-                if host.targets.contains(&target) && !self.world.lost_storage.contains(&portal.address) {
-                    luns.extend(entry.luns.iter().enumerate().map(|numbered| facts(numbered, Some(target.clone()))));
+                if host.targets.contains(&target) && !self.is_cut(Some(id), &portal.address) {
+                    let further = entry.luns.iter().enumerate().map(|numbered| facts(numbered, Some(target.clone())));
+                    let further: Vec<_> = further.filter(|lun| !luns.iter().any(|known| known.id == lun.id)).collect();
+                    luns.extend(further);
                 }
             }
         }
@@ -316,80 +323,95 @@ impl Machine {
         if places.is_empty() {
             return Err(DriverError::NoSuchExport { storage: "without logical units".to_owned() });
         }
-        self.answers(&places)?;
+        self.answers_to(host, &places)?;
         Ok(places)
     }
 
-    /// Finds a logical unit by its id, and by the way to it where one is given.
+    /// Finds a logical unit by its id, and by the way to it where one is given. Portals that have the same unit are several ways to it.
     pub(super) fn iscsi_place(&self, lun: &LunSpec) -> Result<Place, DriverError> {
         if let Some(portal) = &lun.portal
             && !self.estate.iscsi.iter().any(|entry| entry.portal() == *portal)
         {
             return Err(DriverError::Unreachable { address: portal.address.clone() });
         }
-        for portal in &self.estate.iscsi {
-            if lun.portal.as_ref().is_some_and(|wanted| *wanted != portal.portal()) {
-                continue;
-            }
-            for target in &portal.targets {
-                if lun.target.as_ref().is_some_and(|wanted| *wanted != target.iqn) {
-                    continue;
-                }
-                if let Some(found) = target.luns.iter().find(|found| found.id == lun.id) {
-                    return Ok(block_place(&portal.address, found));
-                }
-            }
+        let has = |target: &&TargetEntry| target.luns.iter().any(|found| found.id == lun.id);
+        let meant = |portal: &PortalEntry, target: &TargetEntry| {
+            lun.portal.as_ref().is_none_or(|wanted| *wanted == portal.portal())
+                && lun.target.as_ref().is_none_or(|wanted| *wanted == target.iqn)
+        };
+        let iscsi = &self.estate.iscsi;
+        let ways = || iscsi.iter().flat_map(|portal| portal.targets.iter().filter(has).map(move |target| (portal, target)));
+        if ways().any(|(portal, target)| meant(portal, target)) {
+            let found = ways().flat_map(|(_, target)| &target.luns).find(|found| found.id == lun.id);
+            let found = found.ok_or_else(|| DriverError::NoSuchExport { storage: lun.id.clone() })?;
+            let mut portals = ways().map(|(portal, _)| portal.address.clone());
+            let server = portals.next().unwrap_or_default();
+            return Ok(Place { others: portals.collect(), ..block_place(&server, found) });
         }
         let fcp = self.estate.fcp_luns.iter().find(|found| found.id == lun.id && lun.portal.is_none());
         fcp.map(|found| block_place("", found)).ok_or_else(|| DriverError::NoSuchExport { storage: lun.id.clone() })
     }
 
     fn answers(&self, places: &[Place]) -> Result<(), DriverError> {
-        match places.iter().find(|place| self.is_lost(place)) {
+        self.answer(None, places)
+    }
+
+    fn answers_to(&self, host: Uuid, places: &[Place]) -> Result<(), DriverError> {
+        self.answer(Some(host), places)
+    }
+
+    fn answer(&self, host: Option<Uuid>, places: &[Place]) -> Result<(), DriverError> {
+        let is_cut = |storage: &String| self.is_cut(host, storage);
+        match places.iter().find(|place| is_cut(&place.key) || (is_cut(&place.server) && place.others.iter().all(is_cut))) {
             Some(place) => Err(DriverError::Unreachable { address: place.key.clone() }),
             None => Ok(()),
         }
     }
 
-    fn is_lost(&self, place: &Place) -> bool {
-        let lost = &self.world.lost_storage;
-        !lost.is_empty() && (lost.contains(&place.key) || lost.contains(&place.server))
+    /// Whether a piece of storage answers nobody, or not this host.
+    fn is_cut(&self, host: Option<Uuid>, storage: &str) -> bool {
+        let lost = |host: &str| self.world.lost_ways.contains(&(host.to_owned(), storage.to_owned()));
+        self.world.lost_storage.contains(storage)
+            || (!self.world.lost_ways.is_empty()
+                && host.and_then(|host| self.world.host_names.get(&host)).is_some_and(|name| lost(name)))
     }
 
-    fn lost_domains(&self) -> Vec<Uuid> {
-        let is_lost = |domain: &&Domain| domain.places.iter().any(|place| self.is_lost(place));
-        self.world.domains.values().filter(is_lost).map(|domain| domain.facts.domain).collect()
+    /// The active domains that hosts do not get through to, with the hosts.
+    fn missed(&self) -> Vec<(Uuid, Uuid)> {
+        let domains = self.world.domains.keys();
+        let pairs = domains.flat_map(|domain| self.hosts_of(*domain).into_iter().map(|host| (*domain, host)));
+        pairs.filter(|(domain, host)| self.check_reach(*host, *domain).is_err()).collect()
     }
 
-    pub fn lose_storage(&mut self, target: &str) {
-        let before = self.lost_domains();
-        self.world.lost_storage.insert(self.canonical(target));
-        for domain in self.lost_domains() {
-            if !before.contains(&domain) {
-                for host in self.hosts_of(domain) {
-                    self.tell(Observation::DomainUnreachable { host, domain });
-                }
-                self.pause_users(domain);
-            }
+    /// Storage answers nobody any more, or not one host.
+    pub fn lose_storage(&mut self, target: &str, host: Option<&str>) {
+        let (before, target) = (self.missed(), self.canonical(target));
+        match host.and_then(|host| self.estate.host_at(host)).map(|entry| entry.name.clone()) {
+            Some(host) => _ = self.world.lost_ways.insert((host, target)),
+            None if host.is_some() => return,
+            None => _ = self.world.lost_storage.insert(target),
         }
-    }
-
-    pub fn regain_storage(&mut self, target: &str) {
-        let before = self.lost_domains();
-        self.world.lost_storage.remove(&self.canonical(target));
-        let still = self.lost_domains();
-        for domain in before {
-            if !still.contains(&domain) {
-                for host in self.hosts_of(domain) {
-                    self.tell(Observation::DomainReachable { host, domain });
-                }
-                self.resume_users(domain);
-            }
+        let lost: Vec<_> = self.missed().into_iter().filter(|pair| !before.contains(pair)).collect();
+        for (domain, host) in &lost {
+            self.tell(Observation::DomainUnreachable { host: *host, domain: *domain });
         }
+        lost.into_iter().for_each(|(domain, host)| self.pause_users(domain, host));
     }
 
-    pub(super) fn is_domain_lost(&self, domain: Uuid) -> bool {
-        self.live_domain(domain).is_err()
+    /// It answers again.
+    pub fn regain_storage(&mut self, target: &str, host: Option<&str>) {
+        let (before, target) = (self.missed(), self.canonical(target));
+        match host.and_then(|host| self.estate.host_at(host)).map(|entry| entry.name.clone()) {
+            Some(host) => _ = self.world.lost_ways.remove(&(host, target)),
+            None if host.is_some() => return,
+            None => _ = self.world.lost_storage.remove(&target),
+        }
+        let still = self.missed();
+        let back: Vec<_> = before.into_iter().filter(|pair| !still.contains(pair)).collect();
+        for (domain, host) in &back {
+            self.tell(Observation::DomainReachable { host: *host, domain: *domain });
+        }
+        back.into_iter().for_each(|(domain, host)| self.resume_users(domain, host));
     }
 
     /// A server by its address, where it was named by its name.
@@ -623,8 +645,8 @@ impl Machine {
     }
 
     /// Running virtual machines that use a storage domain's volumes.
-    pub(super) fn users_of(&self, domain: Uuid) -> Vec<Uuid> {
-        let uses = |vm: &&super::world::Vm| volumes_of(&vm.spec).any(|volume| volume.domain == domain);
+    pub(super) fn users_of(&self, domain: Uuid, host: Uuid) -> Vec<Uuid> {
+        let uses = |vm: &&super::world::Vm| vm.host == host && volumes_of(&vm.spec).any(|volume| volume.domain == domain);
         self.world.vms.values().filter(uses).map(|vm| vm.spec.id).collect()
     }
 }
@@ -675,6 +697,7 @@ fn file_place(server: &str, export: &Export) -> Place {
     Place {
         key: key_of(server, &export.path),
         server: server.to_owned(),
+        others: Vec::new(),
         host: None,
         size_bytes: export.size_bytes,
         used_bytes: export.used_bytes,
@@ -683,5 +706,13 @@ fn file_place(server: &str, export: &Export) -> Place {
 }
 
 fn block_place(server: &str, lun: &LunEntry) -> Place {
-    Place { key: lun.id.clone(), server: server.to_owned(), host: None, size_bytes: lun.size_bytes, used_bytes: 0, block: true }
+    Place {
+        key: lun.id.clone(),
+        server: server.to_owned(),
+        others: Vec::new(),
+        host: None,
+        size_bytes: lun.size_bytes,
+        used_bytes: 0,
+        block: true,
+    }
 }

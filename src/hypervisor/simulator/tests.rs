@@ -651,3 +651,21 @@ fn messages_survive_the_wire() {
         assert_eq!(serde_json::from_str::<Call>(&text).unwrap(), call);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn storage_is_lost_to_one_host_alone() {
+    let mut lab = Lab::ready().await;
+    lab.does(create_volume(volume(1), GIB, true)).await;
+    lab.does(launch(HOST1, VmSpec { disks: vec![disk(volume(1))], ..spec(VM) })).await;
+    lab.sees(VmState::Up).await;
+    let (other, address) = ("storage.example.com:/data1", "storage.example.com:/data1");
+    lab.simulator.set_way("host2.example.com", other, false);
+    assert_eq!(lab.next_observation().await, Observation::DomainUnreachable { host: HOST2, domain: DATA });
+    lab.does(Call::DomainSpace { domain: DATA }).await;
+    lab.simulator.set_way(ADDRESS, address, false);
+    assert_eq!(lab.next_observation().await, Observation::DomainUnreachable { host: HOST1, domain: DATA });
+    lab.sees(VmState::Paused { reason: PauseReason::Eio }).await;
+    lab.simulator.set_way(ADDRESS, address, true);
+    assert_eq!(lab.next_observation().await, Observation::DomainReachable { host: HOST1, domain: DATA });
+    lab.sees(VmState::Up).await;
+}

@@ -178,8 +178,8 @@ impl Machine {
     pub(super) fn resume(&mut self, id: Uuid) -> Outcome {
         let vm = self.vm_in(id, |state| matches!(state, VmState::Paused { .. }))?;
         let domains: Vec<Uuid> = volumes_of(&vm.spec).map(|volume| volume.domain).collect();
-        let booted = vm.guest.is_some();
-        if domains.iter().any(|domain| self.is_domain_lost(*domain)) {
+        let (booted, host) = (vm.guest.is_some(), vm.host);
+        if domains.iter().any(|domain| self.check_reach(host, *domain).is_err()) {
             return Err(failed("the virtual machine's storage does not answer"));
         }
         self.change(id, if booted { VmState::Up } else { VmState::PoweringUp });
@@ -375,8 +375,8 @@ impl Machine {
     }
 
     /// Storage is gone: guests that use it stand.
-    pub(super) fn pause_users(&mut self, domain: Uuid) {
-        for id in self.users_of(domain) {
+    pub(super) fn pause_users(&mut self, domain: Uuid, host: Uuid) {
+        for id in self.users_of(domain, host) {
             if matches!(self.world.vms[&id].state, VmState::Up | VmState::PoweringUp | VmState::RebootInProgress) {
                 self.fail_migration(id, "the storage does not answer");
                 self.change(id, VmState::Paused { reason: PauseReason::Eio });
@@ -385,8 +385,8 @@ impl Machine {
     }
 
     /// Storage is back: guests that stood for it go on, unless another storage is still missing.
-    pub(super) fn resume_users(&mut self, domain: Uuid) {
-        for id in self.users_of(domain) {
+    pub(super) fn resume_users(&mut self, domain: Uuid, host: Uuid) {
+        for id in self.users_of(domain, host) {
             if self.world.vms[&id].state == (VmState::Paused { reason: PauseReason::Eio }) {
                 // One that still misses something stays as it is.
                 let _ = self.resume(id);

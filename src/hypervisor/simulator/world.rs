@@ -35,6 +35,9 @@ pub struct World {
     pub spms: BTreeMap<Uuid, Uuid>,
     /// Servers, exports and logical units that do not answer.
     pub lost_storage: BTreeSet<String>,
+    /// Hosts, by their names, with what only they do not get through to.
+    #[serde(default)]
+    pub lost_ways: BTreeSet<(String, String)>,
     /// What services of images took in, by their addresses.
     #[serde(default)]
     pub images: BTreeMap<String, Vec<ImageFacts>>,
@@ -127,6 +130,9 @@ pub struct Place {
     pub key: String,
     /// Who serves it; empty for what is local or Fibre Channel.
     pub server: String,
+    /// The other servers that it is behind as well.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// The host, where only that one has it.
     pub host: Option<Uuid>,
     pub size_bytes: u64,

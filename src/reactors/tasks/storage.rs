@@ -122,6 +122,9 @@ impl Work<'_> {
         if failed.len() >= hosts.len() {
             return Err(failed.first().map_or("no host is up".into(), |(_, error)| error.to_string()));
         }
+        for host in &hosts {
+            self.reactor.tell_reach(domain, HostId(*host), !failed.iter().any(|(other, _)| other == host)).await;
+        }
         let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
         if let Some(format) = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format) {
             self.upgrade(id, data_center, format).await?;

@@ -1,0 +1,88 @@
+//! Which hosts reach a storage domain, and what follows where some do not.
+
+use std::sync::Arc;
+
+use super::attach::{change, sought};
+use crate::command::Decide;
+use crate::context::Context;
+use crate::event::Event;
+use crate::host::{Host, HostStatus, STORAGE_UNREACHABLE};
+use crate::ids::*;
+use crate::index::StorageDomainTerm;
+use crate::rejection::Rejection;
+use crate::storage::*;
+use crate::world::World;
+
+/// The active data domain that a host does not reach, and has to reach to be of use.
+pub fn missed_by<'a>(world: &'a World, host: &Host) -> Option<&'a Arc<StorageDomain>> {
+    let data_center = world.data_center_of(host.config.cluster)?.id;
+    let matters = |d: &&Arc<StorageDomain>| d.class == DomainClass::Data && d.is_active_in(data_center);
+    world.storage_domains.by(StorageDomainTerm::MissedBy(host.id)).find(matters)
+}
+
+/// What a host that comes up brings back: the domains that are inactive as nobody reached them, and that it reaches.
+pub(crate) fn regained(world: &World, host: &Host) -> Vec<Event> {
+    let Some(data_center) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return Vec::new() };
+    let domains = world.storage_domains.by(StorageDomainTerm::DataCenter(data_center));
+    let reached = domains.filter(|d| !d.unreachable_from.is_empty() && !d.unreachable_from.contains(&host.id));
+    let inactive = reached.filter_map(|d| Some((d.id, d.attachment_in(data_center)?)));
+    let inactive = inactive.filter(|(_, attachment)| attachment.status == AttachmentStatus::Inactive);
+    inactive.map(|(domain, attachment)| change(domain, attachment, AttachmentStatus::Active, "")).collect()
+}
+
+/// Takes a host that is up out of service where it alone does not reach a data domain.
+#[derive(Clone, Debug)]
+pub struct CheckHostStorage {
+    pub host: HostId,
+}
+
+impl Decide for CheckHostStorage {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Up) else { return Ok(Vec::new()) };
+        if missed_by(world, host).is_none() {
+            return Ok(Vec::new());
+        }
+        let mut events = vec![crate::host::status(host, HostStatus::NonOperational, STORAGE_UNREACHABLE)];
+        events.extend(crate::host::spm_without(world, host));
+        Ok(events)
+    }
+}
+
+/// A host does not reach a storage domain any more, or reaches it again, as a driver observed it.
+///
+/// A domain that no host of its data center reaches becomes inactive, and another takes the master's part where it was the master; it is
+/// active again as soon as one host reaches it.
+#[derive(Clone, Debug)]
+pub struct ReportDomainReach {
+    pub domain: StorageDomainId,
+    pub host: HostId,
+    pub reachable: bool,
+}
+
+impl Decide for ReportDomainReach {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let Some(domain) = world.storage_domains.get(&self.domain) else { return Ok(Vec::new()) };
+        let data_center = world.hosts.get(&self.host).and_then(|h| world.data_center_of(h.config.cluster));
+        let Some(attachment) = data_center.and_then(|dc| domain.attachment_in(dc.id)) else { return Ok(Vec::new()) };
+        if domain.unreachable_from.contains(&self.host) != self.reachable {
+            return Ok(Vec::new());
+        }
+        let reached = |with: bool| {
+            let up = world.hosts_in(attachment.data_center).filter(|h| h.status == HostStatus::Up);
+            up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
+        };
+        let (before, after) = (reached(!self.reachable), reached(self.reachable));
+        let change = |to, reason: &str| change(self.domain, attachment, to, reason);
+        let mut events =
+            vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
+        match attachment.status {
+            AttachmentStatus::Active if before && !after => {
+                events.push(change(AttachmentStatus::Inactive, "no host of the data center reaches it"));
+                events.extend(sought(world, domain));
+            }
+            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, "")),
+            _ => {}
+        }
+        Ok(events)
+    }
+}
