@@ -371,6 +371,12 @@ impl Decide for UpdateCluster {
         if changes.virt_service == Some(false) && world.vms_in(self.cluster).next().is_some() {
             return Err(act.no(Key::ClusterVirtInUse));
         }
+        if let Some(version) = changes.version
+            && let Some(host) =
+                world.hosts.by(HostTerm::Cluster(self.cluster)).find(|h| h.status == HostStatus::Up && !h.facts.knows(version))
+        {
+            return Err(act.no(Key::VersionAboveHosts).with("host", &host.config.name));
+        }
         if wanted.version < current.config.version && world.hosts.by(HostTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::VersionDecrease));
         }

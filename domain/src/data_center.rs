@@ -27,6 +27,14 @@ pub struct Version {
     pub minor: u32,
 }
 
+impl Version {
+    /// The version of a text such as `3.3`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+}
+
 /// The versions that data centers and clusters may have, lowest first.
 pub const SUPPORTED_VERSIONS: [Version; 4] = [
     Version { major: 3, minor: 0 },
@@ -71,6 +79,9 @@ pub struct DataCenter {
     pub master: Option<StorageDomainId>,
     /// The host that manages the storage pool.
     pub spm: Option<HostId>,
+    /// The host that did not become what it was to be, until another host is to.
+    #[serde(default)]
+    pub spm_failed: Option<HostId>,
 }
 
 /// How a data center stands: derived from its master domain.
@@ -111,7 +122,7 @@ pub struct DataCenterCreated {
 fold!(DataCenterCreated, DataCenter data_center, |e, world, at| {
     world.take_name(NameKind::DataCenter, &e.config.name, e.data_center.0);
     let value = DataCenter {
-        id: e.data_center, version: at.version, config: e.config.clone(), storage_format: None, master: None, spm: None,
+        id: e.data_center, version: at.version, config: e.config.clone(), storage_format: None, master: None, spm: None, spm_failed: None,
     };
     world.data_centers.insert(e.data_center, value);
 });
@@ -155,7 +166,7 @@ pub struct SpmSelected {
 }
 
 fold!(SpmSelected, DataCenter data_center, |e, world, at| {
-    world.data_centers.update(&e.data_center, |d| { d.spm = e.host; d.version = at.version; });
+    world.data_centers.update(&e.data_center, |d| { (d.spm, d.spm_failed) = (e.host, None); d.version = at.version; });
 });
 
 fn check(act: Act, world: &World, id: Option<DataCenterId>, config: &DataCenterConfig) -> Result<(), Rejection> {
@@ -229,7 +240,8 @@ impl Decide for CreateDataCenter {
         events.extend(crate::network::management_network(cx.fresh(1), cx.fresh(2), data_center));
         if let Some(format) = self.format {
             let (config, storage_format) = (self.config.clone(), None);
-            let new = DataCenter { id: data_center, version: 0, config, storage_format, master: None, spm: None };
+            let new =
+                DataCenter { id: data_center, version: 0, config, storage_format, master: None, spm: None, spm_failed: None };
             storage::check_asked(Act("add", "Data Center"), &new, format)?;
             events.extend(storage::raised(world, cx, &new, format));
         }

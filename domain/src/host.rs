@@ -6,7 +6,7 @@ use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
-use crate::data_center::select_spm;
+use crate::data_center::{CURRENT_VERSION, Version, select_spm};
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host_net::{self, NETWORK_UNREACHABLE};
@@ -91,6 +91,12 @@ pub struct HostFacts {
     pub certificate: Certificate,
     pub hooks: Vec<Hook>,
     pub iscsi_initiator: String,
+    /// The compatibility versions that it knows; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Version>,
+    /// Whether it has nothing that machines could run with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_kvm: bool,
     pub nics: Vec<NicFacts>,
     /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,6 +104,18 @@ pub struct HostFacts {
     /// As `bonds`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<NetworkFacts>,
+}
+
+impl HostFacts {
+    /// The newest compatibility version that it knows.
+    pub fn newest(&self) -> Version {
+        self.levels.iter().copied().max().unwrap_or(CURRENT_VERSION)
+    }
+
+    /// Whether it knows a compatibility version.
+    pub fn knows(&self, version: Version) -> bool {
+        self.levels.is_empty() || self.levels.contains(&version)
+    }
 }
 
 /// What a host's board says of itself.
@@ -182,6 +200,16 @@ pub struct HostAdded {
     pub sealed_password: String,
     pub facts: HostFacts,
 }
+
+/// A host has no power management: it could not be fenced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFenceUnconfigured {
+    pub host: HostId,
+}
+
+fold!(HostFenceUnconfigured, Host host, |e, world, at| {
+    touch(world, e.host, at, |_| {});
+});
 
 /// A host as it begins.
 fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::Stamp) -> Host {
@@ -352,6 +380,10 @@ fold!(HostRemoved, Host host, |e, world, at| {
 /// Why a host is non-operational whose CPU cannot serve its cluster.
 pub const CPU_INCOMPATIBLE: &str = "cpu_type_incompatible_with_cluster";
 
+/// Why a host is non-operational that does not know its cluster's compatibility version.
+pub const VERSION_INCOMPATIBLE: &str = "version_incompatible_with_cluster";
+/// Why a host is non-operational on which no machine can run.
+pub const KVM_MISSING: &str = "kvm_not_running";
 /// Why a host is non-operational that does not reach a data domain which others reach.
 pub const STORAGE_UNREACHABLE: &str = "storage_domain_unreachable";
 
@@ -413,7 +445,9 @@ impl Decide for AddHost {
         let host: HostId = cx.fresh(0);
         let description = format!("Installing Host {}", self.config.name);
         let added = HostAdded { host, config: self.config.clone(), sealed_password: self.sealed_password.clone(), facts };
-        Ok(vec![added.into(), opened(cx, 1, description, Task::InstallHost { host })])
+        let unfenced = (!self.config.power_management.enabled).then(|| HostFenceUnconfigured { host }.into());
+        let job = opened(cx, 1, description, Task::InstallHost { host });
+        Ok(std::iter::once(added.into()).chain(unfenced).chain([job]).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -517,7 +551,9 @@ impl Decide for UpdateHost {
             return Err(act.no(Key::HostUpdateCluster));
         }
         let tuned = host.status == HostStatus::Up && (changes.ksm.is_some() || changes.transparent_hugepages.is_some());
+        let unfenced = host.config.power_management.enabled && !wanted.power_management.enabled;
         let mut events: Vec<Event> = vec![HostUpdated { host: self.host, changes }.into()];
+        events.extend(unfenced.then(|| Event::from(HostFenceUnconfigured { host: self.host })));
         if tuned {
             let description = format!("Setting the memory policy of Host {}", wanted.name);
             events.push(opened(cx, 0, description, Task::TuneHost { host: self.host }));
@@ -612,12 +648,14 @@ impl Decide for ReportConnected {
                         let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
                         events.push(crate::cluster::ClusterUpdated { cluster: cluster.id, changes }.into());
                     }
-                    let why = if !fits {
-                        Some(CPU_INCOMPATIBLE.to_owned())
-                    } else {
-                        let network = host_net::lack(world, &after).map(|_| NETWORK_UNREACHABLE.to_owned());
-                        network.or_else(|| missed_by(world, host).map(|_| STORAGE_UNREACHABLE.to_owned()))
-                    };
+                    let reasons = [
+                        (facts.no_kvm, KVM_MISSING),
+                        (!fits, CPU_INCOMPATIBLE),
+                        (!facts.knows(cluster.config.version), VERSION_INCOMPATIBLE),
+                        (host_net::lack(world, &after).is_some(), NETWORK_UNREACHABLE),
+                        (missed_by(world, host).is_some(), STORAGE_UNREACHABLE),
+                    ];
+                    let why = reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why.to_owned());
                     match &why {
                         None => {
                             events.push(status(host, Up, ""));

@@ -380,6 +380,7 @@ keys! {
     ClusterVirtInUse "VDS_GROUP_CANNOT_DISABLE_VIRT_WHEN_CLUSTER_CONTAINS_VMS" Conflict "Cannot ${action} Cluster. It has VMs.",
     ClusterHasTemplates "VMT_CANNOT_REMOVE_VDS_GROUP_VMTS_DETECTED" Conflict "Cannot ${action} Cluster. It has templates.",
     CpuAboveHosts "VDS_GROUP_CANNOT_UPDATE_CPU_WITH_LOWER_HOSTS" Conflict "Cannot ${action} Cluster. Hosts that are up are below that CPU.",
+    VersionAboveHosts "VDS_GROUP_CANNOT_UPDATE_COMPATIBILITY_VERSION_WITH_LOWER_HOSTS" BadParameters "Cannot ${action} Cluster. The host ${host} does not know that compatibility version.",
     CpuWithSuspendedVms "VDS_GROUP_CANNOT_UPDATE_CPU_WITH_SUSPENDED_VMS" Conflict "Cannot ${action} Cluster. VMs are suspended, which can only go on with the CPU that they had.",
     ManagementRequired "ACTION_TYPE_FAILED_MANAGEMENT_NETWORK_REQUIRED" BadParameters "Cannot ${action} ${type}. The management network ${NetworkName} has to be required.",
     DisplayNotForVms "ACTION_TYPE_FAILED_DISPLAY_NETWORK_NOT_FOR_VMS" BadParameters "Cannot ${action} ${type}. Consoles are reached through networks for VMs only.",

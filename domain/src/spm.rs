@@ -100,12 +100,28 @@ impl Decide for ForceSelectSpm {
     }
 }
 
+/// A host did not become the storage pool manager that it was to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpmFailed {
+    pub data_center: DataCenterId,
+    pub host: HostId,
+    pub reason: String,
+}
+
+fold!(SpmFailed, DataCenter data_center, |e, world, at| {
+    world.data_centers.update(&e.data_center, |dc| {
+        dc.spm_failed = Some(e.host);
+        dc.version = at.version;
+    });
+});
+
 /// A host did not become the storage pool manager: the next best is tried, if there is one.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct FailSpm {
     pub data_center: DataCenterId,
     pub host: HostId,
+    pub reason: String,
 }
 
 impl Decide for FailSpm {
@@ -115,6 +131,10 @@ impl Decide for FailSpm {
             return Ok(Vec::new());
         }
         let next = select_spm(world, pool, Some(self.host));
-        Ok(next.filter(|e| matches!(e, Event::SpmSelected(e) if e.host.is_some())).into_iter().collect())
+        let failed = SpmFailed { data_center: self.data_center, host: self.host, reason: self.reason.clone() };
+        let next = next.filter(|e| matches!(e, Event::SpmSelected(e) if e.host.is_some()));
+        // Trying the same one again and again is told once.
+        let news = next.is_some() || pool.spm_failed != Some(self.host);
+        Ok(news.then(|| failed.into()).into_iter().chain(next).collect())
     }
 }

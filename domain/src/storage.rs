@@ -418,6 +418,17 @@ fold!(StorageDomainReachChanged, StorageDomain domain, |e, world, at| {
     });
 });
 
+/// A storage domain answers a host later than it should.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StorageDomainDelayed {
+    pub domain: StorageDomainId,
+    pub host: HostId,
+    /// In milliseconds.
+    pub delay_ms: u64,
+}
+
+fold!(StorageDomainDelayed, StorageDomain domain, |_e, _world, _at| {});
+
 /// A storage domain was detached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainDetached {

@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use evirt_domain::access::{ADMIN, EVERYONE, Group, Holder, Object, Permission, Role, User};
 use evirt_domain::cluster::Cluster;
-use evirt_domain::data_center::DataCenter;
+use evirt_domain::data_center::{DataCenter, Version};
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::fence::Proxy;
-use evirt_domain::host::{CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, STORAGE_UNREACHABLE};
+use evirt_domain::host::{
+    CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, KVM_MISSING, STORAGE_UNREACHABLE, VERSION_INCOMPATIBLE,
+};
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
@@ -377,6 +379,10 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::StorageDomainFilesListed(_) => return None,
         // What one host alone does not reach is told by what becomes of the domain.
         Event::StorageDomainReachChanged(_) => return None,
+        Event::StorageDomainDelayed(e) => {
+            let seconds = format!("{}.{}", e.delay_ms / 1_000, e.delay_ms % 1_000 / 100);
+            at.draft(524).by(Actor::System).storage_domain(e.domain).host(e.host).with("Delay", seconds)
+        }
         // What was removed is not shown; of external jobs their beginning is told.
         Event::ExternalEventRemoved(_) | Event::ExternalJobsCleared(_) => return None,
         Event::ExternalStepAdded(_) | Event::ExternalStepEnded(_) | Event::ExternalJobEnded(_) => return None,
@@ -390,6 +396,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
         Event::DataCenterUpdated(e) => at.draft(952).data_center(e.data_center),
         Event::DataCenterRemoved(e) => at.draft(if e.forced { 918 } else { 954 }).data_center(e.data_center),
+        Event::SpmFailed(e) => at.draft(22).host(e.host).data_center(e.data_center).reason(&e.reason),
         Event::SpmSelected(e) => match e.host {
             Some(host) => {
                 let address = at.host(host).map(|h| h.config.address.clone()).unwrap_or_default();
@@ -433,6 +440,7 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRegistered(e) => at.draft(828).host(e.host),
         Event::HostApproved(e) => at.draft(498).host(e.host),
         Event::HostUpdated(e) => at.draft(43).host(e.host),
+        Event::HostFenceUnconfigured(e) => at.draft(9000).by(Actor::System).host(e.host),
         Event::HostInstallationStarted(e) => at.draft(509).host(e.host),
         Event::HostInstalled(e) => at.draft(504).host(e.host),
         Event::HostStatusChanged(e) => return host_status(at, e),
@@ -778,7 +786,11 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
     let left = || at.before.vms_on(e.host).map(|vm| vm.config.name.as_str()).collect::<Vec<_>>().join(", ");
     let code = match (e.from, e.to) {
         (PreparingForMaintenance, Up | NonOperational) if at.before.vms_on(e.host).next().is_some() => 602,
-        (_, NonOperational) if e.detail == CPU_INCOMPATIBLE => 515,
+        (_, NonOperational) if e.detail == CPU_INCOMPATIBLE => {
+            if at.host(e.host).is_some_and(|host| host.facts.cpu_family.is_empty()) { 516 } else { 515 }
+        }
+        (_, NonOperational) if e.detail == KVM_MISSING => 127,
+        (_, NonOperational) if e.detail == VERSION_INCOMPATIBLE => 141,
         (PreparingForMaintenance, Up | NonOperational | NonResponsive | Error | Down) => 17,
         (NonResponsive, Up) => 14,
         (_, Up) => 13,
@@ -795,6 +807,15 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         505 => at.report(code, |task| matches!(task, Task::InstallHost { host } if *host == e.host)),
         602 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)).with("failedVms", left()),
         15 | 17 => at.report(code, |task| matches!(task, Task::EvacuateHost { host } if *host == e.host)),
+        141 => {
+            let host = at.host(e.host);
+            let text = |v: &Version| format!("{}.{}", v.major, v.minor);
+            let cluster = host.and_then(|host| at.after.clusters.get(&host.config.cluster));
+            let known = host.map(|host| host.facts.levels.iter().map(text).collect::<Vec<_>>().join(", "));
+            let wanted = cluster.map(|cluster| text(&cluster.config.version));
+            let draft = at.draft(code).with("VdsSupportedVersions", known.unwrap_or_default());
+            draft.with("CompatibilityVersion", wanted.unwrap_or_default())
+        }
         _ => at.draft(code),
     };
     Some(draft.host(e.host).reason(&e.detail).with("HostStatus", e.to.name()))

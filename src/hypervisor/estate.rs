@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
+use evirt_domain::data_center::Version;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -159,6 +160,12 @@ pub struct HostEntry {
     /// The highest cluster CPU that it can serve.
     #[serde(default = "default_cpu_level")]
     pub cpu_level: String,
+    /// The compatibility versions that it knows, such as `3.3`; empty for all.
+    #[serde(default)]
+    pub levels: Vec<String>,
+    /// Whether machines can run on it.
+    #[serde(default = "yes")]
+    pub kvm: bool,
     /// Physical memory.
     pub memory_bytes: u64,
     /// Network interfaces.
@@ -367,6 +374,9 @@ pub struct Fault {
     /// The only host that it happens to, for storage that does not answer and answers again.
     #[serde(default)]
     pub host: Option<String>,
+    /// For storage that is slow, in milliseconds.
+    #[serde(default)]
+    pub delay_ms: u64,
 }
 
 /// The kinds of faults.
@@ -379,8 +389,10 @@ pub enum FaultKind {
     HostReturns,
     /// An export, a portal or a logical unit does not answer any more.
     StorageUnreachable,
-    /// It answers again.
+    /// It answers again, and in time.
     StorageReturns,
+    /// It answers late: by `delay_ms`.
+    StorageSlow,
     /// A virtual machine breaks.
     VmCrashes,
     /// A guest shuts itself down.
@@ -467,6 +479,9 @@ impl Estate {
             if [host.sockets, host.cores_per_socket, host.threads_per_core].contains(&0) {
                 return unsound(format!("host {} has no processor", host.name));
             }
+            if let Some(level) = host.levels.iter().find(|level| Version::parse(level).is_none()) {
+                return unsound(format!("{level} is no compatibility version"));
+            }
             for name in [host.name.to_lowercase(), host.address.to_string()] {
                 if !seen.insert(name.clone()) {
                     return unsound(format!("two hosts answer to {name}"));
@@ -532,6 +547,10 @@ fn default_password() -> String {
 fn one() -> u32 {
     1
 }
+fn yes() -> bool {
+    true
+}
+
 fn two() -> u32 {
     2
 }

@@ -38,6 +38,9 @@ pub struct HostFacts {
     pub libvirt_version: String,
     /// Whether hardware virtualization works.
     pub kvm: bool,
+    /// The compatibility versions that it knows, such as `3.3`; empty for all.
+    #[serde(default)]
+    pub levels: Vec<String>,
     /// The host's iSCSI name.
     pub iscsi_initiator: Option<String>,
     /// The certificate that it is known by.

@@ -114,6 +114,15 @@ pub enum Observation {
         /// The storage domain.
         domain: Uuid,
     },
+    /// A storage domain answers a host that has activated it late, or in time again.
+    DomainDelay {
+        /// The host.
+        host: Uuid,
+        /// The storage domain.
+        domain: Uuid,
+        /// How long it takes to answer, in milliseconds.
+        delay_ms: u64,
+    },
     /// A host sees a storage domain again that it had lost.
     DomainReachable {
         /// The host.

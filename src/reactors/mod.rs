@@ -42,6 +42,8 @@ pub struct Pace {
     pub patience: Patience,
     /// How long a host may not reach a storage domain that others reach before it is taken out of service.
     pub storage_grace: Duration,
+    /// How long to wait after a host did not become storage pool manager before the next is tried.
+    pub spm_again: Duration,
     /// How long a host that is still not heard of has before it is fenced again.
     pub fence_again: Duration,
     /// How long a host that was restarted has to come back.
@@ -58,6 +60,7 @@ impl Default for Pace {
             shutdown_grace: Duration::from_secs(40),
             patience: Patience::default(),
             storage_grace: Duration::from_secs(60),
+            spm_again: Duration::from_secs(10),
             fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
             tick: Duration::from_secs(1),

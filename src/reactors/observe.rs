@@ -9,7 +9,7 @@ use evirt_domain::host_net_setup::ReportLink;
 use evirt_domain::ids::*;
 use evirt_domain::image::ReportImageService;
 use evirt_domain::index::HostTerm;
-use evirt_domain::storage::{ReportDomainReach, ReportDomainSpace};
+use evirt_domain::storage::{ReportDomainDelay, ReportDomainReach, ReportDomainSpace};
 use evirt_domain::vm_run::{Observed, ReportVm};
 use evirt_domain::{Class, Decide, Key, Rejection};
 use tokio::task::JoinSet;
@@ -115,6 +115,9 @@ impl Reactor {
             Observation::DomainUnreachable { host, domain } => {
                 tracing::warn!(%host, %domain, "a host cannot reach a storage domain");
                 self.tell(ReportDomainReach { domain: StorageDomainId(domain), host: HostId(host), reachable: false })
+            }
+            Observation::DomainDelay { host, domain, delay_ms } => {
+                self.tell(ReportDomainDelay { domain: StorageDomainId(domain), host: HostId(host), delay_ms })
             }
             Observation::DomainReachable { host, domain } => {
                 tracing::info!(%host, %domain, "a host can reach a storage domain again");

@@ -1,5 +1,6 @@
 //! Between the domain's language and the driver's.
 
+use evirt_domain::data_center::Version;
 use evirt_domain::disk::{Disk, DiskFormat, DiskInterface};
 use evirt_domain::host::{
     Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
@@ -123,6 +124,8 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
             .iter()
             .map(|hook| Hook { event: hook.event.clone(), name: hook.name.clone(), md5: hook.md5.clone() })
             .collect(),
+        levels: facts.levels.iter().filter_map(|level| Version::parse(level)).collect(),
+        no_kvm: !facts.kvm,
         iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
         nics: facts
             .nics

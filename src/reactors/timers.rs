@@ -44,6 +44,8 @@ struct Memory {
     rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
     managers: BTreeMap<DataCenterId, HostId>,
+    /// When a host last did not become the manager that it was to be.
+    refused: HashMap<DataCenterId, Instant>,
     /// The hosts that are being asked whether they answer again.
     asked: HashSet<HostId>,
     asking: JoinSet<HostId>,
@@ -202,7 +204,9 @@ impl Reactor {
                 let _ = self.submit(about, SelectSpm { data_center: data_center.id }).await;
                 continue;
             };
-            if memory.managers.get(&data_center.id) == Some(&manager) {
+            let resting = |at: &Instant| at.elapsed() < self.pace.spm_again;
+            if memory.managers.get(&data_center.id) == Some(&manager) || memory.refused.get(&data_center.id).is_some_and(resting)
+            {
                 continue;
             }
             let driver = self.engine.driver();
@@ -217,7 +221,10 @@ impl Reactor {
                 }
                 Err(error) => {
                     tracing::info!(host = %manager, %error, "the host did not become the pool manager");
-                    let _ = self.submit(about, FailSpm { data_center: data_center.id, host: manager }).await;
+                    memory.refused.insert(data_center.id, Instant::now());
+                    let _ = self
+                        .submit(about, FailSpm { data_center: data_center.id, host: manager, reason: error.to_string() })
+                        .await;
                 }
             }
         }

@@ -193,7 +193,7 @@ async fn check(base: &str, client: &Client, round: &str, books: &Books) {
 }
 
 /// Events of one command that are worth nothing one without the other: right behind the first comes the second.
-const TOGETHER: [(&str, &str); 2] = [("VmStartRequested", "JobOpened"), ("HostAdded", "JobOpened")];
+const TOGETHER: [(&str, &str); 2] = [("VmStartRequested", "JobOpened"), ("HostFenceUnconfigured", "JobOpened")];
 
 /// No command was carried out by half.
 fn nothing_by_half(data: &Path) {

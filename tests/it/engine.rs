@@ -108,15 +108,21 @@ impl Engine {
 
 /// A server whose estate lives much faster than in truth, and whose engine waits for nothing long.
 pub async fn fast() -> Engine {
+    fast_on(&Estate { speed: 1_000.0, ..Estate::builtin() }).await
+}
+
+/// The same upon an estate of one's own.
+pub async fn fast_on(what: &Estate) -> Engine {
     let data = tempfile::tempdir().unwrap();
     let estate = data.path().join("estate.toml");
-    std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
+    std::fs::write(&estate, toml::to_string(what).unwrap()).unwrap();
     let mut settings = settings(&data.path().join("data"), &Options::default());
     let short = Duration::from_millis(20);
     settings.pace = Pace {
         shutdown_grace: short,
         patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
         storage_grace: short,
+        spm_again: short,
         fence_again: short,
         tick: short,
         retry: short,

@@ -645,3 +645,31 @@ async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does()
     lab.simulator().set_way("192.168.0.11", "192.168.0.10:/data1", true);
     lab.until("host1", |host| host.status == HostStatus::Up).await;
 }
+
+#[tokio::test]
+async fn hosts_that_lack_what_their_cluster_needs_say_so() {
+    use evirt::hypervisor::estate::Estate;
+    let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
+    for host in &mut estate.hosts {
+        match host.name.as_str() {
+            "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
+            "host2.example.com" => host.kvm = false,
+            _ => {}
+        }
+    }
+    let engine = crate::engine::fast_on(&estate).await;
+    let lab = Lab { admin: engine.admin(), engine };
+    for (n, why, code) in [(1, "version_incompatible_with_cluster", 141), (2, "kvm_not_running", 127)] {
+        let body =
+            format!("<host><name>host{n}</name><address>192.168.0.1{n}</address><root_password>redhat</root_password></host>");
+        assert_eq!(lab.admin.post("/api/hosts", body).await.status, StatusCode::CREATED);
+        let name = format!("host{n}");
+        lab.until(&name, |host| host.status == HostStatus::NonOperational && host.detail == why).await;
+        let told = lab.admin.get(&format!("/api/events?search=type%3D{code}")).await.body;
+        assert!(told.contains(&lab.id(&name).to_string()), "{told}");
+    }
+    let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
+    assert!(shown.contains("<version major=\"3\" minor=\"1\"/>"), "{shown}");
+    let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
+    assert_eq!(unfenced.matches("<event ").count(), 2, "{unfenced}");
+}

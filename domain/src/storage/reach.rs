@@ -86,3 +86,22 @@ impl Decide for ReportDomainReach {
         Ok(events)
     }
 }
+
+/// How long a storage domain may take to answer a host, in milliseconds.
+pub const MAX_DELAY_MS: u64 = 5_000;
+
+/// A storage domain answers a host late, as a driver observed it.
+#[derive(Clone, Debug)]
+pub struct ReportDomainDelay {
+    pub domain: StorageDomainId,
+    pub host: HostId,
+    pub delay_ms: u64,
+}
+
+impl Decide for ReportDomainDelay {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let known = world.storage_domains.contains(&self.domain) && world.hosts.contains(&self.host);
+        let late = StorageDomainDelayed { domain: self.domain, host: self.host, delay_ms: self.delay_ms };
+        Ok((known && self.delay_ms > MAX_DELAY_MS).then(|| late.into()).into_iter().collect())
+    }
+}

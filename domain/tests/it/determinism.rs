@@ -21,7 +21,7 @@ use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::quota::*;
-use evirt_domain::spm::ForceSelectSpm;
+use evirt_domain::spm::{FailSpm, ForceSelectSpm};
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
@@ -436,11 +436,13 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
             }
         }
-        113.. => match dice.below(6) {
+        113.. => match dice.below(7) {
             0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
             1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
             2 => Box::new(SkipFence { host }),
-            3 | 4 => Box::new(ForceSelectSpm { host }),
+            3 => Box::new(ForceSelectSpm { host }),
+            5 => Box::new(ReportDomainDelay { domain, host, delay_ms: 9_000 }),
+            4 => Box::new(FailSpm { data_center, host, reason: "no lease".into() }),
             _ => Box::new(ReportNotBack { host }),
         },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),

@@ -276,6 +276,7 @@ fn samples() -> Vec<Event> {
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
         DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),
         SpmSelected { data_center: id(1), host: Some(id(3)) }.into(),
+        evirt_domain::spm::SpmFailed { data_center: id(1), host: id(3), reason: "no lease".into() }.into(),
         evirt_domain::spm::SpmForced { data_center: id(1), host: id(3) }.into(),
         ClusterCreated { cluster: id(2), config: cluster() }.into(),
         ClusterUpdated { cluster: id(2), changes: ClusterPatch { data_center: Some(None), ..patch(&cluster()) } }.into(),
@@ -310,6 +311,7 @@ fn samples() -> Vec<Event> {
         HostContactLost { host: id(3), from: HostStatus::Up, grace_ms: 50_500, detail: reason() }.into(),
         HostFenceFellBack { host: id(3), fence: FenceType::Stop }.into(),
         HostFenceSkipped { host: id(3), no_proxy: true }.into(),
+        HostFenceUnconfigured { host: id(3) }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
         HostBondSet {
@@ -375,6 +377,7 @@ fn samples() -> Vec<Event> {
         .into(),
         MasterSought { data_center: id(1), found: Some(id(15)) }.into(),
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
+        StorageDomainDelayed { domain: id(8), host: id(3), delay_ms: 7_500 }.into(),
         StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainExtended { domain: id(14), luns: domain_storage().luns, available: 1, used: 2 }.into(),

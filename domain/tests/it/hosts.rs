@@ -69,7 +69,9 @@ fn every_action_in_every_state() {
 #[test]
 fn adding_a_host() {
     let mut story = Story::installed();
-    story.when(add(host_config("alpha"))).then(&["HostAdded", "JobOpened"]);
+    story.when(add(host_config("alpha"))).then(&["HostAdded", "HostFenceUnconfigured", "JobOpened"]);
+    let fenced = HostConfig { power_management: power(), ..host_config("alpha") };
+    story.when(add(fenced)).then(&["HostAdded", "JobOpened"]);
     story.does(add(host_config("alpha")));
     let (host, job) = (HostId(story.log[story.log.len() - 2].stream.id), story.job());
     assert_eq!(story.status(host), Installing);
@@ -207,7 +209,7 @@ fn a_host_with_vms_or_pins_is_not_removed() {
     estate.when(RemoveHost { host }).refused(HostHasPinnedVms);
     estate.does(UpdateVm { vm, changes: VmPatch { pinned_host: Some(None), ..VmPatch::default() } });
     estate.does(RemoveHost { host });
-    estate.when(add(host_config("alpha"))).then(&["HostAdded", "JobOpened"]);
+    estate.when(add(host_config("alpha"))).then(&["HostAdded", "HostFenceUnconfigured", "JobOpened"]);
 }
 
 #[test]
@@ -387,10 +389,10 @@ fn the_manager_is_chosen_by_force() {
     let manager = spm(&estate).expect("a manager");
     let other = if manager == estate.host { estate.other } else { estate.host };
     let force = |host| evirt_domain::spm::ForceSelectSpm { host };
-    let fail = |host| evirt_domain::spm::FailSpm { data_center: DEFAULT_DATA_CENTER, host };
+    let fail = |host| evirt_domain::spm::FailSpm { data_center: DEFAULT_DATA_CENTER, host, reason: "no lease".into() };
     estate.when(force(manager)).refused(SpmHostAlready);
     estate.when(force(other)).then(&["SpmForced", "SpmSelected"]);
-    estate.when(fail(manager)).then(&["SpmSelected"]);
+    estate.when(fail(manager)).then(&["SpmFailed", "SpmSelected"]);
     estate.when(fail(other)).then(&[]);
     let mut never = estate.clone();
     never.does(UpdateHost { host: other, changes: HostPatch { spm_priority: Some(-1), ..HostPatch::default() } });
@@ -398,6 +400,8 @@ fn the_manager_is_chosen_by_force() {
     let mut down = estate.clone();
     down.host_is(other, Maintenance);
     down.when(force(other)).refused(SpmHostNotUp);
+    down.when(fail(manager)).then(&["SpmFailed"]);
+    down.does(fail(manager));
     down.when(fail(manager)).then(&[]);
     let mut bare = Story::installed();
     let host = bare.host("alpha");

@@ -141,6 +141,7 @@ pub const FACTS: &[Fact] = &[
     error(18, "VDS_ACTIVATE_FAILED", "Host ${VdsName} could not be activated[ by ${UserName}][: ${Reason}].").once_in(60),
     normal(20, "USER_VDS_START", "Host ${VdsName} was powered on[ by ${UserName}]."),
     normal(21, "USER_VDS_STOP", "Host ${VdsName} was powered off[ by ${UserName}]."),
+    error(22, "IRS_FAILURE", "Host ${VdsName} could not become the storage pool manager of data center ${StoragePoolName}[: ${Reason}].").once_in(43_200),
     warning(26, "IRS_DISK_SPACE_LOW", "Storage domain ${StorageDomainName} runs low on space: ${DiskSpace} GB are free.").once_in(43_200),
     normal(30, "USER_VDC_LOGIN", "User ${UserName} logged in.").once_in(5),
     normal(31, "USER_VDC_LOGOUT", "User ${UserName} logged out."),
@@ -206,6 +207,7 @@ pub const FACTS: &[Fact] = &[
     normal(121, "SYSTEM_VDS_RESTART", "Host ${VdsName} was restarted by the system.").once_in(60),
     error(122, "SYSTEM_FAILED_VDS_RESTART", "The system could not restart host ${VdsName}[: ${Reason}].").once_in(60),
     warning(126, "VM_NOT_RESPONDING", "VM ${VmName} does not respond."),
+    error(127, "VDS_RUN_IN_NO_KVM_MODE", "Host ${VdsName} is non-operational: it has nothing that VMs could run with."),
     error(137, "USER_FAILED_VDS_STOP", "Host ${VdsName} could not be powered off[ for ${UserName}][: ${Reason}]."),
     error(138, "VM_PAUSED_ENOSPC", "VM ${VmName} was paused: its storage is full."),
     error(139, "VM_PAUSED_ERROR", "VM ${VmName} was paused by an error of its storage."),
@@ -213,6 +215,11 @@ pub const FACTS: &[Fact] = &[
         140,
         "VM_MIGRATION_FAILED_DURING_MOVE_TO_MAINTENANCE",
         "Migration of VM ${VmName} to host ${DestinationVdsName} failed while host ${VdsName} is being emptied for maintenance[: ${Reason}].",
+    ),
+    error(
+        141,
+        "VDS_VERSION_NOT_SUPPORTED_FOR_CLUSTER",
+        "Host ${VdsName} is non-operational: it knows the compatibility versions ${VdsSupportedVersions}, and cluster ${VdsGroupName} has ${CompatibilityVersion}.",
     ),
     warning(142, "VM_SET_TO_UNKNOWN_STATUS", "Nobody knows whether VM ${VmName} runs."),
     normal(
@@ -277,6 +284,7 @@ pub const FACTS: &[Fact] = &[
     error(507, "VDS_INITIATED_RUN_VM_FAILED", "VM ${VmName} could not be restarted on host ${VdsName}; another is tried[: ${Reason}].").once_in(5),
     normal(509, "VDS_INSTALL_IN_PROGRESS", "Installation of host ${VdsName} has begun."),
     warning(515, "VDS_CPU_LOWER_THAN_CLUSTER", "Host ${VdsName} is non-operational: its CPU is below that of cluster ${VdsGroupName}."),
+    warning(516, "VDS_CPU_RETRIEVE_FAILED", "Host ${VdsName} is non-operational: it does not tell what CPU it has."),
     normal(517, "VDS_SET_NONOPERATIONAL", "Host ${VdsName} is non-operational[: ${Reason}].").once_in(60),
     warning(
         519,
@@ -290,6 +298,12 @@ pub const FACTS: &[Fact] = &[
         "Host ${VdsName} is non-operational: it does not reach storage domain ${StorageDomainNames} of data center ${StoragePoolName}.",
     )
     .once_in(60),
+    warning(
+        524,
+        "VDS_DOMAIN_DELAY_INTERVAL",
+        "Storage domain ${StorageDomainName} takes ${Delay} seconds to answer host ${VdsName}.",
+    )
+    .once_in(3_600),
     normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
@@ -662,6 +676,7 @@ pub const FACTS: &[Fact] = &[
         "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT_PERMISSIVE_MODE",
         "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed: ${CurrentStorage}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
     ),
+    alert(9000, "VDS_ALERT_FENCE_IS_NOT_CONFIGURED", "Host ${VdsName} has no power management: it cannot be fenced when it does not respond."),
     alert(9001, "VDS_ALERT_FENCE_TEST_FAILED", "The power status of host ${VdsName} could not be found out[: ${Reason}]."),
     alert(9002, "VDS_ALERT_FENCE_OPERATION_FAILED", "Power management of host ${VdsName} failed[: ${Reason}]."),
     alert(

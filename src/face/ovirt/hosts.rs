@@ -74,7 +74,7 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
         .set("port", config.port)
         .set("type", host.kind.name())
         .set("storage_manager", Doc::new().set("priority", config.spm_priority).set("value", spm))
-        .opt("version", cluster.map(|c| version(c.config.version)))
+        .set("version", version(facts.newest()))
         .set("power_management", power_management(&config.power_management))
         .set_path("ksm.enabled", config.ksm)
         .set_path("transparent_hugepages.enabled", config.transparent_hugepages)

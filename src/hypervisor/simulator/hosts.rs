@@ -302,7 +302,8 @@ impl Machine {
             kernel_version: "2.6.32 - 358.11.1.el6.x86_64".to_owned(),
             kvm_version: "0.12.1.2 - 2.355.el6_4.5".to_owned(),
             libvirt_version: "libvirt-0.10.2-18.el6_4.9".to_owned(),
-            kvm: true,
+            kvm: entry.kvm,
+            levels: entry.levels.clone(),
             iscsi_initiator: Some(format!("iqn.1994-05.com.example:{:012x}", uuid.as_u128() & 0xffff_ffff_ffff)),
             certificate: CertificateFacts {
                 organization: "Simulated".to_owned(),

@@ -39,8 +39,8 @@ impl Machine {
         let disks = (vm.spec.disks.iter())
             .map(|disk| DiskStatistics {
                 disk: disk.id,
-                read_bytes_per_s: rate(5e6),
-                written_bytes_per_s: if disk.read_only { 0.0 } else { rate(3e6) },
+                read_bytes_per_s: rate(5e6) / self.drag(disk),
+                written_bytes_per_s: if disk.read_only { 0.0 } else { rate(3e6) / self.drag(disk) },
             })
             .collect();
         Some(VmStatistics {
@@ -88,6 +88,14 @@ impl Machine {
             vms: guests.len() as u32,
             nics: host_net::load(entry, host, |most| chance.random_range(0.0..most) * (1.0 + guests.len() as f64)),
         })
+    }
+
+    /// By how much slow storage slows a disk.
+    fn drag(&self, disk: &DiskSpec) -> f64 {
+        match disk.source {
+            DiskSource::Volume(volume) => 1.0 + self.delay_ms(volume.domain) as f64 / 100.0,
+            DiskSource::Lun(_) => 1.0,
+        }
     }
 
     /// What the other machines of its host send and receive on some networks, in bytes per second.

@@ -166,7 +166,11 @@ impl Machine {
             FaultKind::HostDies => _ = self.kill_host(target),
             FaultKind::HostReturns => _ = self.revive_host(target),
             FaultKind::StorageUnreachable => self.lose_storage(target, fault.host.as_deref()),
-            FaultKind::StorageReturns => self.regain_storage(target, fault.host.as_deref()),
+            FaultKind::StorageReturns => {
+                self.slow_storage(target, 0);
+                self.regain_storage(target, fault.host.as_deref());
+            }
+            FaultKind::StorageSlow => self.slow_storage(target, fault.delay_ms),
             FaultKind::VmCrashes => _ = self.vm_named(target).is_some_and(|vm| self.crash_vm(vm)),
             FaultKind::GuestShutsDown => _ = self.vm_named(target).is_some_and(|vm| self.guest_shutdown(vm)),
             FaultKind::LinkDown => _ = self.set_link(target, false),
@@ -236,7 +240,7 @@ impl Machine {
             Call::Destroy { .. } => times.destroy_ms,
             _ => times.call_ms,
         };
-        self.about(usual_ms)
+        self.about(usual_ms).saturating_add(self.delay_of(call))
     }
 
     fn perform(&mut self, call: Call) -> Outcome {

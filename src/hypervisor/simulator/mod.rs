@@ -158,6 +158,11 @@ impl Simulator {
         });
     }
 
+    /// An export, a server, a portal's address or a logical unit answers late, by some milliseconds of the estate's own time, or by none.
+    pub fn slow_export(&self, target: &str, delay_ms: u64) {
+        self.intervene(|machine| machine.slow_storage(target, delay_ms));
+    }
+
     /// The estate's own time in milliseconds since it began.
     pub fn now_ms(&self) -> u64 {
         self.shared.clock.now_ms()

@@ -383,6 +383,46 @@ impl Machine {
         pairs.filter(|(domain, host)| self.check_reach(*host, *domain).is_err()).collect()
     }
 
+    /// Storage answers late from now on; by nothing where it answers in time again.
+    pub fn slow_storage(&mut self, target: &str, delay_ms: u64) {
+        let target = self.canonical(target);
+        let before: Vec<(Uuid, u64)> = self.world.domains.keys().map(|domain| (*domain, self.delay_ms(*domain))).collect();
+        match delay_ms {
+            0 => _ = self.world.slow_storage.remove(&target),
+            late => _ = self.world.slow_storage.insert(target, late),
+        }
+        for (domain, before_ms) in before {
+            let delay_ms = self.delay_ms(domain);
+            for host in self.hosts_of(domain).into_iter().filter(|_| delay_ms != before_ms) {
+                self.tell(Observation::DomainDelay { host, domain, delay_ms });
+            }
+        }
+    }
+
+    /// How late a storage domain answers: as late as the latest of what it lies upon.
+    pub(super) fn delay_ms(&self, domain: Uuid) -> u64 {
+        let slow = &self.world.slow_storage;
+        let places = self.world.domains.get(&domain).into_iter().flat_map(|domain| &domain.places);
+        places.flat_map(|place| [slow.get(&place.key), slow.get(&place.server)]).flatten().copied().max().unwrap_or_default()
+    }
+
+    /// How much longer a call takes as storage is slow.
+    pub(super) fn delay_of(&self, call: &Call) -> u64 {
+        if self.world.slow_storage.is_empty() {
+            return 0;
+        }
+        match call {
+            Call::ActivateDomain { domain, .. } | Call::DomainSpace { domain } | Call::DeleteDisk { domain, .. } => {
+                self.delay_ms(*domain)
+            }
+            Call::CreateVolume { volume, .. } | Call::DeleteVolume { volume } | Call::ExtendVolume { volume, .. } => {
+                self.delay_ms(volume.domain)
+            }
+            Call::Launch { vm, .. } => volumes_of(vm).map(|volume| self.delay_ms(volume.domain)).max().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     /// Storage answers nobody any more, or not one host.
     pub fn lose_storage(&mut self, target: &str, host: Option<&str>) {
         let (before, target) = (self.missed(), self.canonical(target));

@@ -659,6 +659,12 @@ async fn storage_is_lost_to_one_host_alone() {
     lab.does(launch(HOST1, VmSpec { disks: vec![disk(volume(1))], ..spec(VM) })).await;
     lab.sees(VmState::Up).await;
     let (other, address) = ("storage.example.com:/data1", "storage.example.com:/data1");
+    lab.simulator.slow_export(other, 7_000);
+    let late = |host| Observation::DomainDelay { host, domain: DATA, delay_ms: 7_000 };
+    assert_eq!([lab.next_observation().await, lab.next_observation().await], [late(HOST1), late(HOST2)]);
+    lab.simulator.slow_export(other, 0);
+    let timely = |host| Observation::DomainDelay { host, domain: DATA, delay_ms: 0 };
+    assert_eq!([lab.next_observation().await, lab.next_observation().await], [timely(HOST1), timely(HOST2)]);
     lab.simulator.set_way("host2.example.com", other, false);
     assert_eq!(lab.next_observation().await, Observation::DomainUnreachable { host: HOST2, domain: DATA });
     lab.does(Call::DomainSpace { domain: DATA }).await;

@@ -38,6 +38,9 @@ pub struct World {
     /// Hosts, by their names, with what only they do not get through to.
     #[serde(default)]
     pub lost_ways: BTreeSet<(String, String)>,
+    /// Servers, exports and logical units that answer late, with how late, in milliseconds.
+    #[serde(default)]
+    pub slow_storage: BTreeMap<String, u64>,
     /// What services of images took in, by their addresses.
     #[serde(default)]
     pub images: BTreeMap<String, Vec<ImageFacts>>,
