@@ -250,6 +250,13 @@ impl Host {
                 }
             }
         }
+        // What carries a device lets through what that does.
+        for attachment in &self.layout.attachments {
+            let slaves = self.layout.bond(&attachment.nic).map(|bond| bond.slaves.as_slice()).unwrap_or_default();
+            for nic in nics.iter_mut().filter(|n| n.name == attachment.nic || slaves.contains(&n.name)) {
+                nic.mtu = nic.mtu.max(attachment.mtu);
+            }
+        }
         self.networks = self.layout.attachments.iter().map(|a| a.network).collect();
         self.nics = nics;
     }

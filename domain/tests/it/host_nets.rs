@@ -371,3 +371,11 @@ fn a_network_that_running_vms_use_stays() {
     let refusal = lab.when(lab.detach("eth1", None)).refused(NetworkUsedByVms);
     assert!(refusal.to_string().contains("guest"), "{refusal}");
 }
+
+#[test]
+fn what_carries_a_large_packet_lets_it_through() {
+    let mut lab = Lab::new();
+    lab.story.does(UpdateNetwork { network: lab.blue, changes: NetworkPatch { mtu: Some(9000), ..NetworkPatch::default() } });
+    lab.does(lab.bond("bond0", &["eth1", "eth2"], lab.blue));
+    assert_eq!(["bond0.7", "bond0", "eth1", "eth2", "eth0"].map(|nic| lab.shown(nic).mtu), [9000, 9000, 9000, 9000, 1500]);
+}

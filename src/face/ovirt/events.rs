@@ -285,21 +285,14 @@ static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal"
 type Maker = fn(Uuid) -> Object;
 
 /// What an external event may be about: the member of its document, and what an identifier there names.
-const ABOUT: &[(&str, Maker)] = &[
-    ("vm", |id| Object::Vm(id.into())),
-    ("host", |id| Object::Host(id.into())),
-    ("storage_domain", |id| Object::StorageDomain(id.into())),
-    ("template", |id| Object::Template(id.into())),
-    ("cluster", |id| Object::Cluster(id.into())),
-    ("data_center", |id| Object::DataCenter(id.into())),
+const ABOUT: &[(&str, NameKind, Maker)] = &[
+    ("vm", NameKind::Vm, |id| Object::Vm(id.into())),
+    ("host", NameKind::Host, |id| Object::Host(id.into())),
+    ("storage_domain", NameKind::StorageDomain, |id| Object::StorageDomain(id.into())),
+    ("template", NameKind::Template, |id| Object::Template(id.into())),
+    ("cluster", NameKind::Cluster, |id| Object::Cluster(id.into())),
+    ("data_center", NameKind::DataCenter, |id| Object::DataCenter(id.into())),
 ];
-
-/// The identifier that a reference in a report gives.
-fn referred(call: &Call, sent: &Doc, member: &str) -> Result<Option<Uuid>, Answer> {
-    let Some(id) = sent.text(&format!("{member}.id")) else { return Ok(None) };
-    let bad = || call.bad(&Fault::failed(format!("{member}: {id} is no identifier")));
-    Uuid::parse_str(id).map(Some).map_err(|_| bad())
-}
 
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&EVENT)?;
@@ -309,8 +302,8 @@ async fn add(call: Arc<Call>) -> Handled {
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
     let (severity, _) = known.ok_or_else(|| call.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
     let mut about = Vec::new();
-    for (member, object) in ABOUT {
-        about.extend(referred(&call, &sent, member)?.map(object));
+    for (member, kind, object) in ABOUT {
+        about.extend(call.reference::<Uuid>(&sent, member, *kind, member)?.map(object));
     }
     let report = Report {
         severity,
@@ -320,7 +313,7 @@ async fn add(call: Arc<Call>) -> Handled {
         flood_rate: sent.int("flood_rate"),
         custom_data: given(&sent, "custom_data").unwrap_or_default(),
         about,
-        user: referred(&call, &sent, "user")?.map(UserId),
+        user: call.reference(&sent, "user", NameKind::User, "user")?,
     };
     let outcome = call.submit(ReportExternalEvent(report)).await?;
     let id = outcome.events.first().map(|recorded| recorded.position);

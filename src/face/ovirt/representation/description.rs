@@ -69,6 +69,8 @@ pub mod flags {
     pub const IMMUTABLE: u8 = 4;
     /// It is text that may be as long as the whole document.
     pub const LONG: u8 = 8;
+    /// Its value may stand for the whole object in a request.
+    pub const ALONE: u8 = 16;
 }
 
 /// No table has more fields than this: the writer keeps its bookkeeping of one object in a fixed array.

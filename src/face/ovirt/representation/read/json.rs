@@ -71,7 +71,7 @@ fn one(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Read
         }
         (Kind::Group(def) | Kind::Groups(def), tree) => {
             // The text between the tags may stand for the whole object.
-            return match def.fields.iter().find(|field| field.is(flags::CONTENT)) {
+            return match def.fields.iter().find(|field| field.is(flags::CONTENT) || field.is(flags::ALONE)) {
                 Some(content) => {
                     let held = one(content, tree, depth).map_err(|error| error.within(field.name))?;
                     Ok(held.map(|held| Doc::new().set(content.name, held).into()))

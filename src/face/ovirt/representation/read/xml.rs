@@ -108,7 +108,7 @@ impl<'a> Xml<'a> {
             }
         }
         self.depth -= 1;
-        if let Some(field) = def.fields.iter().find(|field| field.is(flags::CONTENT))
+        if let Some(field) = def.fields.iter().find(|field| field.is(flags::CONTENT) || field.is(flags::ALONE))
             && !content.trim().is_empty()
         {
             set_scalar(&mut doc, field, &content)?;

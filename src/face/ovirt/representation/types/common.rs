@@ -3,7 +3,7 @@
 use super::enums::{BOOT_DEVICE, CPU_MODE, DISPLAY_TYPE};
 use super::{fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, decimal, group, groups, int, long, member, text, texts, unsigned_int, unsigned_short,
+    TypeDef, attribute, boolean, decimal, flags, group, groups, int, long, member, text, texts, unsigned_int, unsigned_short,
 };
 
 /// The members of every version number.
@@ -93,10 +93,15 @@ pub(super) static OPTION: TypeDef = TypeDef {
 pub(super) static OPTIONS: TypeDef =
     TypeDef { element: "options", plural: "", class: "Options", fields: fields![groups("option", &OPTION)] };
 
-pub(super) static KSM: TypeDef = TypeDef { element: "ksm", plural: "", class: "KSM", fields: fields![boolean("enabled")] };
+pub(super) static KSM: TypeDef =
+    TypeDef { element: "ksm", plural: "", class: "KSM", fields: fields![boolean("enabled").with(flags::ALONE)] };
 
-pub(super) static TRANSPARENT_HUGE_PAGES: TypeDef =
-    TypeDef { element: "transparent_hugepages", plural: "", class: "TransparentHugePages", fields: fields![boolean("enabled")] };
+pub(super) static TRANSPARENT_HUGE_PAGES: TypeDef = TypeDef {
+    element: "transparent_hugepages",
+    plural: "",
+    class: "TransparentHugePages",
+    fields: fields![boolean("enabled").with(flags::ALONE)],
+};
 
 pub(super) static CERTIFICATE: TypeDef =
     TypeDef { element: "certificate", plural: "", class: "Certificate", fields: fields![text("organization"), text("subject")] };
