@@ -98,6 +98,10 @@ found_by! {
         terms.extend(disk.config.quota.map(Quota));
         terms
     };
+    /// What data centers are found by: whether they have a master domain, and a manager.
+    DataCenter DataCenterTerm { Mastered(bool), Managed(bool) } |data_center| {
+        smallvec![Mastered(data_center.master.is_some()), Managed(data_center.spm.is_some())]
+    };
     /// What networks are found by.
     Network NetworkTerm { DataCenter(DataCenterId) } |network| smallvec![DataCenter(network.data_center)];
     /// What vNIC profiles are found by.
@@ -137,4 +141,4 @@ macro_rules! not_indexed {
     )*};
 }
 
-not_indexed! { DataCenter ExternalJob Role StorageConnection Tag }
+not_indexed! { ExternalJob Role StorageConnection Tag }

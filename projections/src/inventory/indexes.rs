@@ -40,6 +40,15 @@ pub enum DiskBy {
     StorageDomain(StorageDomainId),
 }
 
+/// What an index of the World has data centers under.
+#[derive(Clone, Copy, Debug)]
+pub enum DataCenterBy {
+    /// What their table knows.
+    Term(DataCenterTerm),
+    /// How their master domain stands.
+    Master(StorageStatus),
+}
+
 const fn own<T: Resource>(field: &'static str, find: Find<T>) -> Index<T> {
     Index { of: None, field: Some(field), find }
 }
@@ -174,9 +183,25 @@ pub const CLUSTERS: &[Index<Cluster>] = &[
     ),
 ];
 
-// The status of a data center follows from its master domain and its manager, and no index has it.
+/// Where the data centers in a state are among; a master that is on its way out is locked, however it is attached.
+const DATA_CENTERS_IN: &[(&str, &[DataCenterBy])] = {
+    use DataCenterBy::{Master, Term};
+    use StorageStatus::{Active, Inactive, Locked, Maintenance, Unknown};
+    &[
+        ("uninitialized", &[Term(DataCenterTerm::Mastered(false)), Master(Locked)]),
+        ("up", &[Master(Active), Master(Locked)]),
+        ("maintenance", &[Master(Maintenance), Master(Locked)]),
+        ("not_operational", &[Term(DataCenterTerm::Managed(false))]),
+        ("problematic", &[Master(Inactive), Master(Unknown), Master(Locked)]),
+    ]
+};
+
 pub const DATA_CENTERS: &[Index<DataCenter>] = &[
     own("name", Find::Name(NameKind::DataCenter)),
+    own(
+        "status",
+        Find::Word(|asked| DATA_CENTERS_IN.iter().filter(|(word, _)| asked(word)).flat_map(|(_, by)| *by).copied().collect()),
+    ),
     related(Entity::Cluster, |world, id, found| {
         found.ids.extend(world.clusters.get(&id.into()).and_then(|cluster| cluster.config.data_center));
     }),

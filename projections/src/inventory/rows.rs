@@ -21,7 +21,7 @@ use evirt_domain::vm_run::VmState;
 use evirt_domain::world::{NameKind, Table};
 use uuid::Uuid;
 
-use super::indexes::{DiskBy, VmBy};
+use super::indexes::{DataCenterBy, DiskBy, VmBy};
 use super::{About, AuditRowView, Index, Resource, Row, View, indexes};
 use crate::search::{Entity, Searchable, Value};
 use crate::visible::Visible;
@@ -382,7 +382,32 @@ impl Resource for Cluster {
 
 impl Resource for DataCenter {
     table!(DataCenterId, data_centers, DataCenter, Some((NameKind::DataCenter, "name")), indexes::DATA_CENTERS);
-    found_by_table!(DataCenterId, data_centers, std::convert::Infallible);
+
+    type By = DataCenterBy;
+
+    fn found_by(world: &World, by: DataCenterBy) -> Box<dyn Iterator<Item = DataCenterId> + '_> {
+        match by {
+            DataCenterBy::Term(term) => Box::new(world.data_centers.ids_by(term)),
+            DataCenterBy::Master(status) => {
+                let domains = world.storage_domains.by(StorageDomainTerm::Status(status));
+                Box::new(domains.flat_map(move |domain| {
+                    let mastered =
+                        move |id: &DataCenterId| world.data_centers.get(id).is_some_and(|dc| dc.master == Some(domain.id));
+                    domain.attachments.iter().map(|attachment| attachment.data_center).filter(mastered)
+                }))
+            }
+        }
+    }
+
+    fn is_found_by(world: &World, by: DataCenterBy, id: DataCenterId) -> bool {
+        match by {
+            DataCenterBy::Term(term) => world.data_centers.has(term, &id),
+            DataCenterBy::Master(status) => {
+                let master = world.data_centers.get(&id).and_then(|data_center| data_center.master);
+                master.is_some_and(|master| world.storage_domains.has(StorageDomainTerm::Status(status), &master))
+            }
+        }
+    }
 
     fn field<'a>(&'a self, view: View<'a>, name: &'static str) -> Value<'a> {
         match name {

@@ -554,6 +554,8 @@ fn what_an_index_answers_is_not_scanned_for() {
         (look::<Cluster>, "datacenter.name = Default", 4, 4),
         (look::<Cluster>, "name = c1", 1, 1),
         (look::<StorageDomain>, "status = active", 1, 1),
+        (look::<evirt_domain::data_center::DataCenter>, "status = up", 1, 1),
+        (look::<evirt_domain::data_center::DataCenter>, "status = problematic or status = maintenance", 0, 0),
         (look::<StorageDomain>, "status = unattached", 0, 0),
         (look::<Network>, "cluster_network.cluster_name = c1", 0, 0),
         (look::<Network>, "host_network.host_name = north", 1, 1),
