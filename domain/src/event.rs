@@ -269,6 +269,7 @@ event_kinds! {
     fence::HostFenceFellBack 1,
     fence::HostFenceSkipped 1,
     host::HostFenceUnconfigured 1,
+    host::HostMemoryLow 1,
     fence::HostFenced 1,
     host::HostRemoved 1,
     host_net::HostBondSet 1,

@@ -211,6 +211,34 @@ fold!(HostFenceUnconfigured, Host host, |e, world, at| {
     touch(world, e.host, at, |_| {});
 });
 
+/// A host has little memory left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostMemoryLow {
+    pub host: HostId,
+    /// In mebibytes.
+    pub free_mib: u64,
+}
+
+fold!(HostMemoryLow, Host host, |_e, _world, _at| {});
+
+/// Below this a host has little memory left, in mebibytes.
+pub const LOW_MEMORY_MIB: u64 = 1_024;
+
+/// A host was found to have little memory left.
+#[derive(Clone, Debug)]
+pub struct ReportLowMemory {
+    pub host: HostId,
+    /// In mebibytes.
+    pub free_mib: u64,
+}
+
+impl Decide for ReportLowMemory {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let low = self.free_mib < LOW_MEMORY_MIB && world.hosts.get(&self.host).is_some_and(|h| h.status == HostStatus::Up);
+        Ok(low.then(|| HostMemoryLow { host: self.host, free_mib: self.free_mib }.into()).into_iter().collect())
+    }
+}
+
 /// A host as it begins.
 fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::Stamp) -> Host {
     Host {

@@ -16,7 +16,8 @@ use evirt_domain::data_center::{DataCenter, Version};
 use evirt_domain::disk::{Disk, DiskStatus};
 use evirt_domain::fence::Proxy;
 use evirt_domain::host::{
-    CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, KVM_MISSING, STORAGE_UNREACHABLE, VERSION_INCOMPATIBLE,
+    CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, KVM_MISSING, LOW_MEMORY_MIB, STORAGE_UNREACHABLE,
+    VERSION_INCOMPATIBLE,
 };
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
@@ -440,6 +441,10 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::HostRegistered(e) => at.draft(828).host(e.host),
         Event::HostApproved(e) => at.draft(498).host(e.host),
         Event::HostUpdated(e) => at.draft(43).host(e.host),
+        Event::HostMemoryLow(e) => {
+            let draft = at.draft(531).by(Actor::System).host(e.host).with("AvailableMemory", e.free_mib.to_string());
+            draft.with("Threshold", LOW_MEMORY_MIB.to_string())
+        }
         Event::HostFenceUnconfigured(e) => at.draft(9000).by(Actor::System).host(e.host),
         Event::HostInstallationStarted(e) => at.draft(509).host(e.host),
         Event::HostInstalled(e) => at.draft(504).host(e.host),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use evirt_domain::access::Object;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
-use evirt_domain::host::{FenceHost, FenceType, Host, HostStatus, ReportNotBack, ReportUnresponsive};
+use evirt_domain::host::{
+    FenceHost, FenceType, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack, ReportUnresponsive,
+};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
@@ -27,6 +29,9 @@ use crate::hypervisor::{Call, OperationId};
 /// How many ticks lie between two looks at old jobs.
 const CLEAR_EVERY: u64 = 30;
 
+/// How often is told of a host that it has little memory left.
+const LOW_MEMORY_AGAIN: Duration = Duration::from_secs(30 * 60);
+
 /// What time-keeping remembers; all of it can be lost.
 #[derive(Default)]
 struct Memory {
@@ -40,6 +45,8 @@ struct Memory {
     whole: HashMap<HostId, (u64, u64)>,
     /// Since when a host does not reach a storage domain.
     missed: HashMap<(HostId, StorageDomainId), Instant>,
+    /// When was last told of a host that it has little memory left.
+    low: HashMap<HostId, Instant>,
     /// Since when a host is rebooting.
     rebooting: HashMap<HostId, Instant>,
     /// The managers that the driver was told of.
@@ -59,7 +66,7 @@ impl Reactor {
         for tick in 0u64.. {
             let world = self.engine.world();
             let about = Request::system(format!("timer-{}", Uuid::new_v4().simple()));
-            self.sample(&world);
+            self.sample(&about, &world, &mut memory).await;
             self.restart(&about, &world).await;
             self.give_up(&about, &world, &mut memory).await;
             self.fence_silent(&about, &world, &mut memory).await;
@@ -78,13 +85,25 @@ impl Reactor {
         }
     }
 
-    /// Samples the hosts' load, by which VMs are placed.
-    fn sample(&self, world: &World) {
-        let load = world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).filter_map(|host| {
-            let statistics = self.engine.driver().host_statistics(host.0)?;
-            Some((host, (100.0 - statistics.cpu_idle_percent).clamp(0.0, 100.0) as u8))
-        });
-        self.engine.set_host_load(load.collect());
+    /// Samples the hosts' load, by which VMs are placed, and tells of those with little memory left, of each now and then.
+    async fn sample(&self, about: &Request, world: &World, memory: &mut Memory) {
+        let (mut load, mut low) = (BTreeMap::new(), Vec::new());
+        for host in world.hosts.ids_by(HostTerm::Status(HostStatus::Up)) {
+            let Some(statistics) = self.engine.driver().host_statistics(host.0) else { continue };
+            load.insert(host, (100.0 - statistics.cpu_idle_percent).clamp(0.0, 100.0) as u8);
+            let free_mib = statistics.memory_total_bytes.saturating_sub(statistics.memory_used_bytes) >> 20;
+            if free_mib < LOW_MEMORY_MIB {
+                low.push((host, free_mib));
+            }
+        }
+        self.engine.set_host_load(load);
+        memory.low.retain(|_, at| at.elapsed() < LOW_MEMORY_AGAIN);
+        for (host, free_mib) in low {
+            if !memory.low.contains_key(&host) {
+                memory.low.insert(host, Instant::now());
+                let _ = self.submit(about, ReportLowMemory { host, free_mib }).await;
+            }
+        }
     }
 
     /// Starts the highly available VMs that went down by themselves, the most important first.

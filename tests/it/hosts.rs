@@ -654,6 +654,7 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
         match host.name.as_str() {
             "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
             "host2.example.com" => host.kvm = false,
+            "host3.example.com" => host.memory_bytes = 3 << 29,
             _ => {}
         }
     }
@@ -668,8 +669,13 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
         let told = lab.admin.get(&format!("/api/events?search=type%3D{code}")).await.body;
         assert!(told.contains(&lab.id(&name).to_string()), "{told}");
     }
+    let small = "<host><name>host3</name><address>192.168.0.13</address><root_password>redhat</root_password></host>";
+    assert_eq!(lab.admin.post("/api/hosts", small).await.status, StatusCode::CREATED);
+    while !lab.admin.get("/api/events?search=type%3D531").await.body.contains("less than 1024 MB") {
+        tokio::task::yield_now().await;
+    }
     let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
     assert!(shown.contains("<version major=\"3\" minor=\"1\"/>"), "{shown}");
     let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
-    assert_eq!(unfenced.matches("<event ").count(), 2, "{unfenced}");
+    assert_eq!(unfenced.matches("<event ").count(), 3, "{unfenced}");
 }

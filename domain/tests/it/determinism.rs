@@ -436,11 +436,12 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
                 _ => Box::new(ReportLink { host, nic: "eth0".into(), up: dice.coin() }),
             }
         }
-        113.. => match dice.below(7) {
+        113.. => match dice.below(8) {
             0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
             1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
             2 => Box::new(SkipFence { host }),
             3 => Box::new(ForceSelectSpm { host }),
+            6 => Box::new(ReportLowMemory { host, free_mib: 512 }),
             5 => Box::new(ReportDomainDelay { domain, host, delay_ms: 9_000 }),
             4 => Box::new(FailSpm { data_center, host, reason: "no lease".into() }),
             _ => Box::new(ReportNotBack { host }),

@@ -305,6 +305,7 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(3_600),
     normal(528, "USER_EJECT_VM_DISK", "The CD of VM ${VmName} was ejected[ by ${UserName}]."),
+    warning(531, "VDS_LOW_MEM", "Host ${VdsName} has ${AvailableMemory} MB of memory left, less than ${Threshold} MB.").once_in(1_800),
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
     warning(

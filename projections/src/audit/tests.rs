@@ -37,6 +37,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostApproved", &[498]),
     ("HostUpdated", &[43]),
     ("HostFenceUnconfigured", &[9000]),
+    ("HostMemoryLow", &[531]),
     ("HostInstallationStarted", &[509]),
     ("HostInstalled", &[504]),
     ("HostFactsReported", &[]),
