@@ -78,6 +78,12 @@ fn data_center_of(view: View<'_>, cluster: ClusterId) -> Value<'_> {
     data_center_name(view, view.world.data_center_of(cluster).map(|data_center| data_center.id))
 }
 
+/// The name of the network that an interface is on; empty where it is on none, or on one that is not seen.
+fn network_name(view: View<'_>, id: Option<NetworkId>) -> &str {
+    let id = id.filter(|id| view.sees(Entity::Network, id.0));
+    id.and_then(|id| view.world.networks.get(&id)).map_or("", |network| network.config.name.as_str())
+}
+
 /// Shows rows until `visit` has seen enough; whether it has.
 fn show<'w, T: Resource>(view: View<'_>, items: impl Iterator<Item = &'w Arc<T>>, visit: Visit<'_>) -> bool {
     items.into_iter().filter(|item| view.sees(T::ENTITY, item.id().into())).any(|item| visit(&Row::new(view, &**item)))
@@ -213,7 +219,8 @@ impl Resource for Vm {
             "cluster" => cluster_name(view, self.config.cluster),
             "comment" => Value::text(&self.config.comment),
             "compatibility_level" => {
-                world.clusters.get(&self.config.cluster).map_or(Value::Null, |cluster| version(cluster.config.version))
+                let cluster = Some(self.config.cluster).filter(|id| view.sees(Entity::Cluster, id.0));
+                cluster.and_then(|id| world.clusters.get(&id)).map_or(Value::Null, |cluster| version(cluster.config.version))
             }
             "cpu_usage" => int_or_null(live().cpu_percent),
             "creationdate" => Value::Micros(self.created_at),
@@ -259,8 +266,7 @@ impl Resource for Vm {
             Entity::Nic => {
                 self.nics.iter().any(|nic| {
                     let profile = nic.profile.and_then(|id| world.vnic_profiles.get(&id));
-                    let network = profile.and_then(|profile| world.networks.get(&profile.network));
-                    let network = network.map_or("", |network| network.config.name.as_str());
+                    let network = network_name(view, profile.map(|profile| profile.network));
                     visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
                 });
             }
@@ -334,8 +340,7 @@ impl Resource for Host {
             }
             Entity::HostNic => {
                 self.nics.iter().any(|nic| {
-                    let network = nic.network.and_then(|id| world.networks.get(&id));
-                    let network = network.map_or("", |network| network.config.name.as_str());
+                    let network = network_name(view, nic.network);
                     visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
                 });
             }
@@ -372,6 +377,7 @@ impl Resource for Cluster {
             Entity::ClusterNetwork => {
                 self.networks
                     .iter()
+                    .filter(|network| view.sees(Entity::Network, network.network.0))
                     .filter_map(|network| world.networks.get(&network.network))
                     .any(|network| visit(&Fields([("cluster_name", &self.config.name), ("network_name", &network.config.name)])));
             }
@@ -549,10 +555,12 @@ impl Resource for Network {
                 world
                     .clusters
                     .by(ClusterTerm::Network(self.id))
+                    .filter(|cluster| view.sees(Entity::Cluster, cluster.id.0))
                     .any(|cluster| visit(&Fields([("cluster_name", &cluster.config.name), ("network_name", &self.config.name)])));
             }
             Entity::HostNetwork => {
-                world.hosts.by(HostTerm::Network(self.id)).any(|host| visit(&Fields([("host_name", &host.config.name)])));
+                let hosts = world.hosts.by(HostTerm::Network(self.id)).filter(|host| view.sees(Entity::Host, host.id.0));
+                hosts.into_iter().any(|host| visit(&Fields([("host_name", &host.config.name)])));
             }
             _ => {}
         }

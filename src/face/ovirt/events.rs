@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::Object;
 use evirt_domain::external::{EventSeverity, RemoveExternalEvent, Report, ReportExternalEvent};
 use evirt_domain::ids::*;
 use evirt_domain::world::NameKind;
@@ -21,6 +20,7 @@ use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
+use super::visible::OBJECTS;
 use crate::audit::{self, AuditEntry, AuditFilter, AuditLog, AuditQuery, Reference};
 use crate::log::Unavailable;
 
@@ -282,17 +282,8 @@ async fn delete(call: Arc<Call>) -> Handled {
 
 static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal", "warning", "error", "alert"] };
 
-type Maker = fn(Uuid) -> Object;
-
-/// What an external event may be about: the member of its document, and what an identifier there names.
-const ABOUT: &[(&str, Maker)] = &[
-    ("vm", |id| Object::Vm(id.into())),
-    ("host", |id| Object::Host(id.into())),
-    ("storage_domain", |id| Object::StorageDomain(id.into())),
-    ("template", |id| Object::Template(id.into())),
-    ("cluster", |id| Object::Cluster(id.into())),
-    ("data_center", |id| Object::DataCenter(id.into())),
-];
+/// What an external event may be about: the members of its document.
+const ABOUT: &[&str] = &["vm", "host", "storage_domain", "template", "cluster", "data_center"];
 
 /// The identifier that a reference in a report gives.
 fn referred(call: &Call, sent: &Doc, member: &str) -> Result<Option<Uuid>, Answer> {
@@ -309,7 +300,7 @@ async fn add(call: Arc<Call>) -> Handled {
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
     let (severity, _) = known.ok_or_else(|| call.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
     let mut about = Vec::new();
-    for (member, object) in ABOUT {
+    for (_, member, object) in OBJECTS.iter().filter(|(_, member, _)| ABOUT.contains(member)) {
         about.extend(referred(&call, &sent, member)?.map(object));
     }
     let report = Report {

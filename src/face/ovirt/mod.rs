@@ -172,7 +172,9 @@ static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
 
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
-    permitted(&call)?;
+    if let Err(refused) = permitted(&call) {
+        return Err(if route.is_action() { refused.in_action(call.sent_action(), call.output) } else { refused });
+    }
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
     }
@@ -191,7 +193,7 @@ async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Han
         handler(call.clone()).await
     };
     match changed.await {
-        Err(refused) if route.is_action() => Err(refused.in_action(call.action().unwrap_or_default(), call.output)),
+        Err(refused) if route.is_action() => Err(refused.in_action(call.sent_action(), call.output)),
         answer => answer,
     }
 }

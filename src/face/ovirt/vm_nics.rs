@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use evirt_domain::Event;
+use evirt_domain::access::Object;
 use evirt_domain::ids::*;
-use evirt_domain::network::profiles_of;
+use evirt_domain::network::{VnicProfile, profiles_of};
 use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
@@ -73,11 +74,15 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<VnicProfileId>) -> 
         Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
         None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
     };
+    // A network is as good as absent where none of its profiles is seen.
+    let seen = |profile: &&Arc<VnicProfile>| call.visible().contains(&call.world, Object::VnicProfile(profile.id));
+    let network =
+        network.filter(|network| call.visible().is_everything() || profiles_of(&call.world, network.id).any(|p| seen(&p)));
     let network = network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))?;
     if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
         return Ok(None);
     }
-    let profile = profiles_of(&call.world, network.id).next();
+    let profile = profiles_of(&call.world, network.id).find(seen);
     Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
 }
 
