@@ -108,12 +108,15 @@ impl Engine {
 
 /// A server whose estate lives much faster than in truth, and whose engine waits for nothing long.
 pub async fn fast() -> Engine {
+    fast_but(|_, _| ()).await
+}
+
+/// The same with changes to the estate and to the engine's patience.
+pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
     let data = tempfile::tempdir().unwrap();
-    let estate = data.path().join("estate.toml");
-    std::fs::write(&estate, toml::to_string(&Estate { speed: 1_000.0, ..Estate::builtin() }).unwrap()).unwrap();
-    let mut settings = settings(&data.path().join("data"), &Options::default());
+    let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
     let short = Duration::from_millis(20);
-    settings.pace = Pace {
+    let mut pace = Pace {
         shutdown_grace: short,
         patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
         fence_again: short,
@@ -121,6 +124,11 @@ pub async fn fast() -> Engine {
         retry: short,
         ..Pace::default()
     };
+    change(&mut estate, &mut pace);
+    let file = data.path().join("estate.toml");
+    std::fs::write(&file, toml::to_string(&estate).unwrap()).unwrap();
+    let mut settings = settings(&data.path().join("data"), &Options::default());
+    settings.pace = pace;
     let server = Some(Server::start(settings).await.unwrap());
     Engine { server, data, options: Options::default() }
 }
