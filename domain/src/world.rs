@@ -105,6 +105,15 @@ impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
         self.rows.is_empty()
     }
 
+    /// The terms that something is found by, in their order, each once. Costs a look-up for each.
+    pub fn terms(&self) -> impl Iterator<Item = V::Term> + use<'_, K, V>
+    where
+        K: From<Uuid>,
+    {
+        let first = self.index.get_min().map(|(term, _)| *term);
+        std::iter::successors(first, |term| self.index.get_next(&(*term, K::from(Uuid::max()))).map(|(next, _)| *next))
+    }
+
     /// Whether one is found by a term.
     pub fn has(&self, term: V::Term, id: &K) -> bool {
         self.index.contains(&(term, id.clone()))

@@ -1,6 +1,6 @@
 //! What each kind of aggregate answers to a search: its fields and what it refers to.
 //!
-//! What the engine does not know of (pools, quotas, external providers) is absent.
+//! What the engine does not know of (pools, external providers) is absent.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -76,6 +76,12 @@ fn data_center_name(view: View<'_>, id: Option<DataCenterId>) -> Value<'_> {
 /// The name of the data center of a cluster.
 fn data_center_of(view: View<'_>, cluster: ClusterId) -> Value<'_> {
     data_center_name(view, view.world.data_center_of(cluster).map(|data_center| data_center.id))
+}
+
+/// The name of a quota in a data center that is seen.
+fn quota_name(view: View<'_>, id: Option<QuotaId>) -> Value<'_> {
+    let quota = id.and_then(|id| view.world.quotas.get(&id));
+    text_or_null(quota.filter(|quota| view.sees(Entity::DataCenter, quota.data_center.0)).map(|quota| quota.config.name.as_str()))
 }
 
 /// The name of the network that an interface is on; empty where it is on none, or on one that is not seen.
@@ -236,6 +242,7 @@ impl Resource for Vm {
             "name" => Value::text(&self.config.name),
             "network_usage" => int_or_null(live().network_percent),
             "os" => Value::text(&self.config.os),
+            "quota" => quota_name(view, self.config.quota),
             "status" => Value::text(self.state.name()),
             "tag" => tags(world, &self.tags),
             "type" => Value::text(self.config.kind.name()),
@@ -501,6 +508,7 @@ impl Resource for Disk {
             "id" => Value::Uuid(self.id.0),
             "number_of_vms" => Value::Int(vms.count() as i64),
             "provisioned_size" | "size" => Value::Int(self.config.size),
+            "quota" => quota_name(view, self.config.quota),
             "shareable" => Value::Bool(self.config.shareable),
             "status" => Value::text(self.status.name()),
             "vm_names" => texts(vms.map(|vm| vm.config.name.as_str())),
