@@ -42,10 +42,11 @@ impl Running {
         Self::start(&["serve", data.to_str().context("the path is no text")?]).await
     }
 
-    /// Ready-made answers of these lengths.
-    pub async fn ready_made(lengths: &[usize]) -> Result<Self> {
+    /// Ready-made answers of these lengths, and one that waits for a row below a directory.
+    pub async fn ready_made(directory: &Path, lengths: &[usize]) -> Result<Self> {
         let lengths: Vec<String> = lengths.iter().map(usize::to_string).collect();
-        let arguments: Vec<&str> = std::iter::once("ready-made").chain(lengths.iter().map(String::as_str)).collect();
+        let directory = directory.to_str().context("the path is no text")?;
+        let arguments: Vec<&str> = ["ready-made", directory].into_iter().chain(lengths.iter().map(String::as_str)).collect();
         Self::start(&arguments).await
     }
 

@@ -421,7 +421,7 @@ pub fn summary(world: &World) -> Summary {
     Summary {
         vms: Count { total: world.vms.len(), active: world.placed.len().saturating_sub(migrating) },
         hosts: Count { total: world.hosts.len(), active: world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).count() },
-        users: Count { total: world.users.len(), active: world.sessions.terms().count() },
+        users: Count { total: world.users.len(), active: world.sessions.count_terms() },
         storage_domains: Count {
             total: world.storage_domains.len(),
             active: world.storage_domains.ids_by(StorageDomainTerm::Status(StorageStatus::Active)).count(),

@@ -1,7 +1,7 @@
 //! The committer: decides commands one after the other and makes them durable many at a time.
 //!
 //! It owns the newest decided World, which may be ahead of the published one: while a batch is being synced to disk the next is decided on
-//! top of it. When a batch is durable its World is published, its commits are told, and then its commands are answered.
+//! top of it. When a batch is durable its World is published, its commands are answered, and then the reactors are told of work.
 //!
 //! **What is answered is durable, refusals included.** A refusal ("the name is in use") and an answer that there is nothing to do may rest
 //! on an event that is not durable yet. Told at once, such an answer could speak of something that after a power loss never was. So it
@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
-use super::{Commit, MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
+use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
 use crate::audit::AuditRecord;
 use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord};
 
@@ -223,8 +223,10 @@ impl Committer {
             Ok(_) => {
                 let Gathered { commands, events, entries, .. } = gathered;
                 self.stores.audit.offer(entries, world.position);
-                self.publish(&world, &events);
+                let before = self.publish(&world);
+                let jobs = touch_jobs(&events);
                 self.answer(commands, events, &world);
+                self.follow_up(&before, &world, jobs);
             }
             Err(AppendError::Conflict { head, streams }) => {
                 tracing::info!(head, ?streams, "the log has moved on: deciding again");
@@ -271,25 +273,24 @@ impl Committer {
         }
         if !events.is_empty() {
             self.stores.audit.offer(entries, self.world.position);
-            self.publish(&Arc::new(self.world.clone()), &events);
+            let world = Arc::new(self.world.clone());
+            let before = self.publish(&world);
+            self.follow_up(&before, &world, touch_jobs(&events));
         }
         Ok(!events.is_empty())
     }
 
-    fn publish(&mut self, world: &Arc<World>, events: &[Recorded]) {
+    /// Lets everybody see a World, and gives the one that they saw before.
+    fn publish(&self, world: &Arc<World>) -> Arc<World> {
         let before = self.published.world.swap(world.clone());
-        let followed = self.published.commits.receiver_count() > 0;
-        if followed || self.options.on_commit.is_some() {
-            let commit = Arc::new(Commit { before, after: world.clone(), events: events.to_vec() });
-            if let Some(on_commit) = &self.options.on_commit {
-                on_commit(&commit);
-            }
-            // Nobody listens: then nobody misses it.
-            let _ = self.published.commits.send(commit);
-        }
         self.published.head.send_replace(world.position);
-        if events.iter().any(|event| event.stream.kind == StreamKind::Job) {
-            self.published.jobs.send_replace(world.position);
+        before
+    }
+
+    /// What comes after a World was published and its commands were answered, who wait for it no longer.
+    fn follow_up(&mut self, before: &World, world: &World, jobs: bool) {
+        if jobs || !before.to_restart.ptr_eq(&world.to_restart) {
+            self.published.work.send_replace(world.position);
         }
         if world.position - self.snapshot_at >= self.options.snapshot_every {
             self.begin_snapshot();
@@ -358,6 +359,11 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
         applied.events.push(recorded);
     }
     applied
+}
+
+/// Whether events open or end jobs.
+fn touch_jobs(events: &[Recorded]) -> bool {
+    events.iter().any(|event| event.stream.kind == StreamKind::Job)
 }
 
 /// The end of the append that is under way; without one it never comes.

@@ -27,7 +27,7 @@ use evirt_domain::ids::{HostId, JobId, Micros, Position};
 use evirt_domain::job::JobStatus;
 use evirt_domain::rejection::{Key, Rejection};
 use evirt_domain::world::World;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::audit::AuditLog;
@@ -40,8 +40,6 @@ use self::committer::{Committer, Submission};
 pub const MAX_QUEUED_COMMANDS: usize = 10_000;
 /// How many commands go into one transaction at the most.
 pub const MAX_BATCH: usize = 1_000;
-/// How many commits a follower of [`Engine::commits`] may be behind before it misses some.
-pub const MAX_UNREAD_COMMITS: usize = 4_096;
 /// How many events may lie behind a snapshot before the next is written, where nothing else is said.
 pub const SNAPSHOT_EVERY: u64 = 100_000;
 
@@ -63,9 +61,6 @@ impl Clock for SystemClock {
 
 /// Where 128 random bits for each command come from.
 pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
-
-/// What is to happen with each commit before its commands are answered: how read models stay ahead of the answers.
-pub type OnCommit = Arc<dyn Fn(&Commit) + Send + Sync>;
 
 /// What an engine keeps in a data directory: the event log, and the audit log that is computed from it.
 #[derive(Clone, Debug)]
@@ -101,8 +96,6 @@ pub struct Options {
     pub snapshots: Option<PathBuf>,
     /// A snapshot is written after so many events.
     pub snapshot_every: u64,
-    /// Called in order with every commit, after its World was published and before its commands are answered. It must not wait.
-    pub on_commit: Option<OnCommit>,
     /// When power management rests.
     pub quiet: QuietTimes,
 }
@@ -111,10 +104,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            seeds: Arc::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)),
+            seeds: Arc::new(rand::random),
             snapshots: None,
             snapshot_every: SNAPSHOT_EVERY,
-            on_commit: None,
             quiet: QuietTimes::default(),
         }
     }
@@ -158,17 +150,6 @@ pub struct Outcome {
     pub world: Arc<World>,
 }
 
-/// Events that became durable together.
-#[derive(Debug)]
-pub struct Commit {
-    /// The World before them.
-    pub before: Arc<World>,
-    /// The World with them.
-    pub after: Arc<World>,
-    /// The events, in order.
-    pub events: Vec<Recorded>,
-}
-
 /// The engine. A copy is another handle to the same.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
@@ -188,9 +169,8 @@ struct Shared {
 struct Published {
     world: ArcSwap<World>,
     head: watch::Sender<Position>,
-    /// The position of the last commit that opened or ended a job.
-    jobs: watch::Sender<Position>,
-    commits: broadcast::Sender<Arc<Commit>>,
+    /// The position of the last commit that left work.
+    work: watch::Sender<Position>,
     host_load: ArcSwap<BTreeMap<HostId, u8>>,
 }
 
@@ -225,9 +205,8 @@ impl Engine {
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
             head: watch::Sender::new(world.position),
-            jobs: watch::Sender::new(world.position),
+            work: watch::Sender::new(world.position),
             world: ArcSwap::new(world),
-            commits: broadcast::Sender::new(MAX_UNREAD_COMMITS),
             host_load: ArcSwap::default(),
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
@@ -318,14 +297,9 @@ impl Engine {
         self.0.published.head.subscribe()
     }
 
-    /// The position of the last commit that opened or ended a job, as it moves on.
-    pub fn subscribe_jobs(&self) -> watch::Receiver<Position> {
-        self.0.published.jobs.subscribe()
-    }
-
-    /// Every commit from now on, in order; who is more than [`MAX_UNREAD_COMMITS`] behind is told that some were missed.
-    pub fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {
-        self.0.published.commits.subscribe()
+    /// The position of the last commit that left work, as it moves on: that opened or ended a job, or changed which VMs are to be restarted.
+    pub fn subscribe_work(&self) -> watch::Receiver<Position> {
+        self.0.published.work.subscribe()
     }
 
     /// CPU load of hosts in percent, as last sampled.

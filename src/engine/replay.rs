@@ -15,6 +15,9 @@ use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
 /// How many chunks of events may wait to be folded.
 const AHEAD: usize = 4;
 
+/// From how many events on they are folded all at once: to make the indexes anew costs about as much as to change them that often.
+const MANY: u64 = 50_000;
+
 /// The World that a log leads to.
 pub(super) struct Replayed {
     /// It.
@@ -47,17 +50,28 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
         }
         Ok(())
     });
-    let (audit, told) = (audit.cloned(), audit.map_or(Position::MAX, |audit| audit.position()));
+    let (audit, told) = (audit.cloned(), audit.map_or(head, |audit| audit.position().min(head)));
     let room = tokio::runtime::Handle::current();
     let folding = tokio::task::spawn_blocking(move || -> Result<(World, Auditor), Unavailable> {
-        while let Some(events) = decoded.blocking_recv() {
-            let known = events.partition_point(|event| event.position <= told);
-            let (known, new) = events.split_at(known);
-            known.iter().for_each(|event| world.evolve(event));
-            if let (Some(audit), Some(last)) = (&audit, new.last()) {
-                let entries = new.iter().filter_map(|event| evolve_and_tell(&mut world, &mut auditor, event)).collect();
+        let mut new = Vec::new();
+        let mut fold_known = |world: &mut World| {
+            while world.position < told
+                && let Some(mut events) = decoded.blocking_recv()
+            {
+                new = events.split_off(events.partition_point(|event| event.position <= told));
+                events.iter().for_each(|event| world.evolve(event));
+            }
+        };
+        if told.saturating_sub(from) >= MANY {
+            world.evolve_many(fold_known)
+        } else {
+            fold_known(&mut world)
+        }
+        for events in std::iter::once(new).chain(std::iter::from_fn(|| decoded.blocking_recv())) {
+            let entries = events.iter().filter_map(|event| evolve_and_tell(&mut world, &mut auditor, event)).collect();
+            if let Some(audit) = &audit {
                 room.block_on(audit.room())?;
-                audit.offer(entries, last.position);
+                audit.offer(entries, world.position);
             }
         }
         Ok((world, auditor))

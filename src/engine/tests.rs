@@ -310,26 +310,6 @@ async fn what_the_audit_log_lacks_is_computed_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_are_told_in_order_and_before_the_answer() {
-    let lab = Lab::new().await;
-    let seen: Arc<Mutex<Vec<Position>>> = Arc::default();
-    let told = seen.clone();
-    let on_commit: OnCommit = Arc::new(move |commit| {
-        assert_eq!(commit.before.position + commit.events.len() as u64, commit.after.position);
-        told.lock().unwrap().extend(commit.events.iter().map(|event| event.position));
-    });
-    lab.engine.shutdown().await;
-    let engine = start(lab.data.path(), lab.driver.clone(), Options { on_commit: Some(on_commit), ..Options::default() }).await;
-    let first = engine.world().position + 1;
-    for n in 0..20 {
-        let done = engine.submit(&request(), cluster(format!("c{n}"))).await.unwrap();
-        assert_eq!(*seen.lock().unwrap(), (first..=done.position).collect::<Vec<_>>());
-    }
-    engine.shutdown().await;
-    assert_eq!(engine.submit(&request(), cluster("late")).await.unwrap_err().class(), Class::Unavailable);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_vm_is_started_and_stopped() {
     let lab = Lab::with_host().await;
     let vm = lab.create_vm("vm1").await;

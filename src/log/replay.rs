@@ -10,7 +10,7 @@ use super::chunk::Chunk;
 use super::{Cause, EventLog, Unavailable};
 
 /// How many records a chunk has.
-pub const CHUNK_RECORDS: usize = 256;
+pub const CHUNK_RECORDS: usize = 512;
 
 /// How many chunks are being fetched at a time.
 const FETCHING: usize = 2;

@@ -6,11 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use futures_util::TryStreamExt;
 use sqlx::query::Query;
 use sqlx::sqlite::{
     Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -32,23 +33,18 @@ const WRITER_CACHE_KIB: u32 = 64 * 1024;
 /// moved less often.
 const CHECKPOINT_PAGES: u32 = 4000;
 
-/// Up to how many records a transaction is one statement list, handed to the store's thread in one go: each change of threads costs
-/// about as much as writing a row, and where few write at a time it is what their answers wait for.
-const SMALL_BATCH: usize = 8;
+/// Up to how many records one statement appends, which is a transaction by itself: each statement changes threads twice, which costs about
+/// as much as writing a row, and where few write at a time it is what their answers wait for.
+const SMALL_BATCH: usize = 64;
 
 /// How many statements a connection keeps prepared: one for each size of a small batch, and the others.
 const PREPARED: usize = SMALL_BATCH + 64;
 
 const EVENT_COLUMNS: &str =
     "position, stream, version, kind, schema, recorded_at, actor, correlation_id, causation, payload, hash";
-/// Moves the head, and breaks a constraint if it is not where it is thought to be.
-const MOVE_HEAD: &str = "UPDATE head SET position = iif(position = ?, ?, NULL), hash = ?";
-
-/// A whole transaction by the number of its records.
-static SMALL_BATCHES: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| {
-    let insert = |records| insert("INSERT", "events", EVENT_COLUMNS, records);
-    (1..=SMALL_BATCH).map(|records| format!("BEGIN IMMEDIATE; {MOVE_HEAD}; {}; COMMIT", insert(records)).into()).collect()
-});
+/// A statement for each size of a small batch.
+static INSERT_SMALL_BATCH: LazyLock<Vec<Arc<str>>> =
+    LazyLock::new(|| (1..=SMALL_BATCH).map(|records| insert("INSERT", "events", EVENT_COLUMNS, records).into()).collect());
 
 static INSERT_EVENTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT", "events", EVENT_COLUMNS));
 
@@ -200,28 +196,20 @@ impl Writer {
     /// One transaction; a constraint is broken if the head is not what it is thought to be.
     async fn write(&mut self, head: Head, batch: &Batch, hashes: &[Hash]) -> Result<(), sqlx::Error> {
         let connection = connected(&mut self.connection, &self.options).await?;
-        let first = head.position + 1;
-        let last = head.position + hashes.len() as u64;
-        let mut records = (first..).zip(batch.records.iter().zip(hashes));
-        let move_head = |sql: Arc<str>| {
-            let hash = hashes.last().unwrap_or(&GENESIS).to_vec();
-            sqlx::query(AssertSqlSafe(sql)).bind(stored(head.position)).bind(stored(last)).bind(hash)
+        let mut records = (head.position + 1..).zip(batch.records.iter().zip(hashes));
+        let mut insert = |rows: usize, sql: &Arc<str>| {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            let rows = records.by_ref().take(rows);
+            rows.fold(query, |query, (position, (record, hash))| bind_record(query, position, record, hash))
         };
-        if let Some(whole) = batch.records.len().checked_sub(1).and_then(|records| SMALL_BATCHES.get(records)) {
-            let query = move_head(Arc::clone(whole));
-            let query = records.fold(query, |query, (position, (record, hash))| bind_record(query, position, record, hash));
-            query.execute(connection).await?;
-            return Ok(());
+        let count = batch.records.len();
+        if let Some(sql) = count.checked_sub(1).and_then(|at| INSERT_SMALL_BATCH.get(at)) {
+            // Its result is all that it yields, and comes when it is durable; to be told that nothing follows would be one more wait.
+            return connection.fetch_many(insert(count, sql)).try_next().await.map(drop);
         }
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        move_head(MOVE_HEAD.into()).execute(&mut *transaction).await?;
-        for (rows, sql) in in_portions(batch.records.len(), &INSERT_EVENTS) {
-            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-            let query = records
-                .by_ref()
-                .take(rows)
-                .fold(query, |query, (position, (record, hash))| bind_record(query, position, record, hash));
-            query.execute(&mut *transaction).await?;
+        for (rows, sql) in in_portions(count, &INSERT_EVENTS) {
+            insert(rows, sql).execute(&mut *transaction).await?;
         }
         transaction.commit().await
     }

@@ -108,10 +108,10 @@ impl Reactors {
 impl Reactor {
     /// Takes up every job that is open and not taken up yet, as the World moves on.
     async fn follow_jobs(self) {
-        let mut jobs = self.engine.subscribe_jobs();
+        let mut work = self.engine.subscribe_work();
         let mut running = tokio::task::JoinSet::new();
         loop {
-            jobs.mark_unchanged();
+            work.mark_unchanged();
             let world = self.engine.world();
             let fresh: Vec<JobId> = {
                 let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +123,7 @@ impl Reactor {
                 running.spawn(async move { reactor.perform(job).await });
             }
             while running.try_join_next().is_some() {}
-            if jobs.changed().await.is_err() {
+            if work.changed().await.is_err() {
                 return;
             }
         }

@@ -50,6 +50,7 @@ impl Reactor {
     /// Looks after what is due, again and again.
     pub(super) async fn keep_time(self) {
         let mut memory = Memory::default();
+        let mut work = self.engine.subscribe_work();
         for tick in 0u64.. {
             let world = self.engine.world();
             let about = Request::system(format!("timer-{}", Uuid::new_v4().simple()));
@@ -66,8 +67,8 @@ impl Reactor {
             }
             // A VM that has just gone down is not to wait; one that no host had room for is.
             let tried = world.to_restart.clone();
-            let fallen = self.engine.until(|world| world.to_restart.iter().any(|vm| !tried.contains(vm)).then_some(()));
-            let _ = tokio::time::timeout(self.pace.tick, fallen).await;
+            let fallen = || self.engine.world().to_restart.iter().any(|vm| !tried.contains(vm));
+            let _ = tokio::time::timeout(self.pace.tick, work.wait_for(|_| fallen())).await;
         }
     }
 
