@@ -253,6 +253,12 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     is(&third, 201, &["rel=\"disks\"", "rel=\"start\""]);
     let third = id(&third);
     is(&eve.get("/api/vms").await, 200, &[&third, CLUSTER]);
+    // Clients send what they refer to in full.
+    let full = format!(
+        "<vm><name>fourth</name><cluster id=\"{CLUSTER}\"><data_center id=\"{DATA_CENTER}\"/></cluster>\
+         <template><name>Blank</name></template></vm>"
+    );
+    is(&eve.post("/api/vms", full).await, 201, &[CLUSTER]);
     is(&eve.put(&format!("/api/vms/{third}"), "<vm><comment>c</comment></vm>").await, 200, &["<comment>c</comment>"]);
 
     // An administrator sees everything, and by Filter what the permissions stand on.

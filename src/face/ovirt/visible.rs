@@ -94,13 +94,13 @@ pub fn check_body(call: &Call, of: &TypeDef, doc: &Doc) -> Result<(), Answer> {
     }
 }
 
-/// The first identifier in a document that is of nothing visible.
+/// The first identifier in a document that is of nothing visible. What else a reference says beside its identifier counts for nothing.
 fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
     let make = OBJECTS.iter().find(|(_, name, _)| Some(*name) == member).map(|(.., make)| make);
     let id = make.zip(doc.text("id")).and_then(|(make, id)| Some((id, make(Uuid::parse_str(id).ok()?))));
     let seen = |object: Object| object.exists(&call.world) && call.visible().contains(&call.world, object);
-    if let Some((id, _)) = id.filter(|(_, object)| !seen(*object)) {
-        return Some(id);
+    if let Some((id, object)) = id {
+        return (!seen(object)).then_some(id);
     }
     doc.members().iter().find_map(|(name, value)| match value {
         Value::Doc(child) => unseen(call, Some(name), child),
