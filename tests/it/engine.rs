@@ -225,3 +225,8 @@ impl Answer {
         self.header("set-cookie").split(';').next().unwrap().to_owned()
     }
 }
+
+/// Asks a process to end, as an operator would. The shell does it: a small installation has no `kill` of its own.
+pub fn terminate(process: &std::process::Child) {
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", process.id())]).status().unwrap().success());
+}
