@@ -1,5 +1,6 @@
 //! Tables: aggregates of one type, and the index by what they are found by.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
@@ -150,6 +151,16 @@ impl<K: Ord + Copy + From<Uuid>, V: Indexed + Clone> Table<K, V> {
         let indexed = self.index.iter().flat_map(move |index| index.range(of_term.clone())).map(|(_, id)| *id);
         let all = self.index.is_none().then_some(&self.rows).into_iter().flatten();
         indexed.chain(all.filter(move |(_, value)| value.terms().contains(&term)).map(|(id, _)| *id))
+    }
+
+    /// How many terms there are that something is found by. Costs a look-up for each.
+    pub fn count_terms(&self) -> usize {
+        let Some(index) = &self.index else {
+            return self.rows.values().flat_map(|value| value.terms()).collect::<BTreeSet<_>>().len();
+        };
+        let first = index.get_min().map(|(term, _)| *term);
+        let next = |term: &V::Term| index.get_next(&(*term, K::from(Uuid::max()))).map(|(next, _)| *next);
+        std::iter::successors(first, next).count()
     }
 
     /// What is found by a term, by id.

@@ -24,7 +24,8 @@ CREATE TABLE audit_log (
     template       BLOB,
     cluster        BLOB,
     data_center    BLOB,
-    storage_domain BLOB
+    storage_domain BLOB,
+    quota          BLOB
 ) STRICT;
 
 CREATE INDEX audit_log_recorded_at    ON audit_log (recorded_at);
@@ -37,3 +38,4 @@ CREATE INDEX audit_log_template       ON audit_log (template)       WHERE templa
 CREATE INDEX audit_log_cluster        ON audit_log (cluster)        WHERE cluster IS NOT NULL;
 CREATE INDEX audit_log_data_center    ON audit_log (data_center)    WHERE data_center IS NOT NULL;
 CREATE INDEX audit_log_storage_domain ON audit_log (storage_domain) WHERE storage_domain IS NOT NULL;
+CREATE INDEX audit_log_quota          ON audit_log (quota)          WHERE quota IS NOT NULL;

@@ -34,17 +34,13 @@ use evirt_domain::vm::Vm;
 use evirt_domain::vm_run::VmState;
 use evirt_domain::{Actor, Event, Recorded, World};
 
+use serde::{Deserialize, Serialize};
+
 pub use facts::{FACTS, Fact, Severity, fact};
 
-/// An entry of the audit log, which the API calls an event. Its number, time and correlation id are those of the event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// What it says; see [`fact`].
-    pub code: u32,
-    /// How grave it is.
-    pub severity: Severity,
-    /// The message in full.
-    pub message: String,
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct References {
     /// Who caused it; none where the engine itself did.
     pub user: Option<UserId>,
     /// The virtual machine that it is about.
@@ -59,6 +55,21 @@ pub struct AuditEntry {
     pub data_center: Option<DataCenterId>,
     /// The storage domain that it is about.
     pub storage_domain: Option<StorageDomainId>,
+    /// The quota that it is about.
+    pub quota: Option<QuotaId>,
+}
+
+/// An entry of the audit log, which the API calls an event. Its number, time and correlation id are those of the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// What it says; see [`fact`].
+    pub code: u32,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The message in full.
+    pub message: String,
+    /// What it is about.
+    pub about: References,
     /// Which system outside reports it; empty where it is the engine's own.
     pub origin: String,
     /// The number that a system outside gave it.
@@ -75,16 +86,15 @@ pub struct FloodKey {
     /// The code.
     pub code: u32,
     /// Who and what the entry is about.
-    pub about: Vec<uuid::Uuid>,
+    pub about: References,
     /// For how many seconds after an entry no other is written.
     pub seconds: u32,
 }
 
 impl FloodKey {
-    /// The key of an entry about a user, a VM, a host, a template, a cluster, a data center and a storage domain, where it has one.
-    pub fn of(code: u32, about: [Option<uuid::Uuid>; 7]) -> Option<Self> {
+    /// The key of an entry, where it has one.
+    pub fn of(code: u32, about: References) -> Option<Self> {
         let seconds = fact(code)?.flood_seconds;
-        let about = about.into_iter().map(Option::unwrap_or_default).collect();
         (seconds > 0).then_some(Self { code, about, seconds })
     }
 }
@@ -181,7 +191,7 @@ impl Draft<'_> {
     }
 
     fn by(mut self, actor: Actor) -> Self {
-        self.entry.user = actor.user();
+        self.entry.about.user = actor.user();
         self.values.retain(|(name, _)| *name != "UserName");
         match actor.user().and_then(|id| self.scene.user(id)) {
             Some(user) => self.with("UserName", user.name.clone()),
@@ -191,9 +201,9 @@ impl Draft<'_> {
 
     /// About a VM, and with it its template, its cluster and the host that it runs on.
     fn vm(mut self, id: VmId) -> Self {
-        self.entry.vm = Some(id);
+        self.entry.about.vm = Some(id);
         let Some(vm) = self.scene.vm(id) else { return self };
-        self.entry.template = Some(vm.config.template);
+        self.entry.about.template = Some(vm.config.template);
         let host = vm.host().or_else(|| self.scene.before.vms.get(&id).and_then(|vm| vm.host()));
         let draft = self.with("VmName", vm.config.name.clone()).cluster(vm.config.cluster);
         match host {
@@ -204,13 +214,13 @@ impl Draft<'_> {
 
     /// About a host, and with it its cluster.
     fn host(mut self, id: HostId) -> Self {
-        self.entry.host = Some(id);
+        self.entry.about.host = Some(id);
         let Some(host) = self.scene.host(id) else { return self };
         self.with("VdsName", host.config.name.clone()).cluster(host.config.cluster)
     }
 
     fn template(mut self, id: TemplateId) -> Self {
-        self.entry.template = Some(id);
+        self.entry.about.template = Some(id);
         match self.scene.template(id) {
             Some(template) => self.with("VmTemplateName", template.config.name.clone()),
             None => self,
@@ -219,7 +229,7 @@ impl Draft<'_> {
 
     /// About a cluster, and with it its data center.
     fn cluster(mut self, id: ClusterId) -> Self {
-        self.entry.cluster = Some(id);
+        self.entry.about.cluster = Some(id);
         let Some(cluster) = self.scene.cluster(id) else { return self };
         let draft = self.with("VdsGroupName", cluster.config.name.clone());
         match cluster.config.data_center {
@@ -229,7 +239,7 @@ impl Draft<'_> {
     }
 
     fn data_center(mut self, id: DataCenterId) -> Self {
-        self.entry.data_center = Some(id);
+        self.entry.about.data_center = Some(id);
         match self.scene.data_center(id) {
             Some(data_center) => self.with("StoragePoolName", data_center.config.name.clone()),
             None => self,
@@ -238,7 +248,7 @@ impl Draft<'_> {
 
     /// About a storage domain, and with it the data center that it is or was attached to.
     fn storage_domain(mut self, id: StorageDomainId) -> Self {
-        self.entry.storage_domain = Some(id);
+        self.entry.about.storage_domain = Some(id);
         let Some(domain) = self.scene.storage_domain(id) else { return self };
         let attached = |world: &World| Some(world.storage_domains.get(&id)?.attachment()?.data_center);
         let data_center = attached(self.scene.after).or_else(|| attached(self.scene.before));
@@ -254,13 +264,14 @@ impl Draft<'_> {
         let Some(disk) = self.scene.disk(id) else { return self };
         let draft = self.with("DiskAlias", disk.config.alias.clone()).storage_domain(disk.storage_domain);
         match disk.vms.first() {
-            Some(vm) if draft.entry.vm.is_none() => draft.vm(*vm),
+            Some(vm) if draft.entry.about.vm.is_none() => draft.vm(*vm),
             _ => draft,
         }
     }
 
     /// About a quota, and with it its data center.
-    fn quota(self, id: QuotaId) -> Self {
+    fn quota(mut self, id: QuotaId) -> Self {
+        self.entry.about.quota = Some(id);
         let Some(quota) = self.scene.quota(id) else { return self };
         let data_center = quota.data_center;
         self.with("QuotaName", quota.config.name.clone()).data_center(data_center)
@@ -356,16 +367,7 @@ impl Draft<'_> {
         let mut entry = self.entry;
         entry.severity = fact.severity;
         entry.message = fact.render(value);
-        let about = [
-            entry.user.map(|id| id.0),
-            entry.vm.map(|id| id.0),
-            entry.host.map(|id| id.0),
-            entry.template.map(|id| id.0),
-            entry.cluster.map(|id| id.0),
-            entry.data_center.map(|id| id.0),
-            entry.storage_domain.map(|id| id.0),
-        ];
-        entry.flood_key = FloodKey::of(fact.code, about);
+        entry.flood_key = FloodKey::of(fact.code, entry.about);
         Some(entry)
     }
 }
@@ -760,7 +762,7 @@ fn external<'a>(at: Scene<'a>, what: &evirt_domain::external::Report) -> Draft<'
     draft.entry.origin = what.origin.clone();
     draft.entry.custom_id = Some(what.custom_id);
     draft.entry.flood_rate = what.flood_rate;
-    draft.entry.user = what.user;
+    draft.entry.about.user = what.user;
     what.about.iter().fold(draft, |draft, object| draft.object(*object))
 }
 

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::search::{Direction, Entity, Env, Pattern, Plan, Searchable, Value};
 use crate::visible::Visible;
 
-pub use events::{AuditRecord, AuditRowView, OWN_ORIGIN};
+pub use events::{AuditRecord, AuditRowView, NO_CUSTOM_ID, OWN_ORIGIN};
 pub use seek::{Find, Follow, Found, Index};
 
 /// How many rows a page has where nothing is said.
@@ -406,7 +406,8 @@ pub struct Summary {
     pub storage_domains: Count,
 }
 
-/// The counts. Costs a walk over the hosts that are up, the storage domains that are active, sessions and open jobs, and none over the VMs.
+/// The counts. Costs a walk over the hosts that are up, the storage domains that are active, the users who are logged in and the open
+/// jobs, and none over VMs or sessions.
 pub fn summary(world: &World) -> Summary {
     // A VM that migrates has a place on both hosts.
     let migrating = world
@@ -417,11 +418,10 @@ pub fn summary(world: &World) -> Summary {
             _ => None,
         })
         .count();
-    let logged_in: BTreeSet<UserId> = world.sessions.values().map(|session| session.user).collect();
     Summary {
         vms: Count { total: world.vms.len(), active: world.placed.len().saturating_sub(migrating) },
         hosts: Count { total: world.hosts.len(), active: world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).count() },
-        users: Count { total: world.users.len(), active: logged_in.len() },
+        users: Count { total: world.users.len(), active: world.sessions.count_terms() },
         storage_domains: Count {
             total: world.storage_domains.len(),
             active: world.storage_domains.ids_by(StorageDomainTerm::Status(StorageStatus::Active)).count(),

@@ -1,86 +1,7 @@
-//! What the audit log holds, and the questions that can be asked of it.
+//! The questions that can be asked of the audit log.
 
-use std::sync::Arc;
-
+use evirt_projections::audit::Severity;
 use uuid::Uuid;
-
-/// How grave an entry is, by the numbers that the API's clients know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Severity {
-    #[default]
-    Normal,
-    Warning,
-    Error,
-    Alert,
-}
-
-impl Severity {
-    /// The number.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Normal => 0,
-            Self::Warning => 1,
-            Self::Error => 2,
-            Self::Alert => 10,
-        }
-    }
-
-    /// The severity of a number; what is between two is taken as the lesser.
-    pub fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Normal,
-            1 => Self::Warning,
-            2..10 => Self::Error,
-            10.. => Self::Alert,
-        }
-    }
-}
-
-/// What an entry concerns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct AuditReferences {
-    pub user: Option<Uuid>,
-    pub vm: Option<Uuid>,
-    pub host: Option<Uuid>,
-    pub template: Option<Uuid>,
-    pub cluster: Option<Uuid>,
-    pub data_center: Option<Uuid>,
-    pub storage_domain: Option<Uuid>,
-}
-
-/// What the audit log says of an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditRow {
-    /// The number of the message's kind, as in 153 for a VM that has started.
-    pub code: u32,
-    /// How grave it is.
-    pub severity: Severity,
-    /// The message.
-    pub message: String,
-    /// What it concerns.
-    pub references: AuditReferences,
-    /// Which system reports it.
-    pub origin: String,
-    /// The number that an external system gave it.
-    pub custom_id: Option<i64>,
-    /// After how many seconds an external system may report it again.
-    pub flood_rate: Option<i64>,
-}
-
-/// An entry of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// The position of its event.
-    pub id: u64,
-    /// When the event was recorded, in microseconds since 1970.
-    pub recorded_at: i64,
-    /// The request that it belongs to.
-    pub correlation_id: Arc<str>,
-    /// What it says.
-    pub row: AuditRow,
-}
 
 /// A kind of thing that entries refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +14,7 @@ pub enum Reference {
     Cluster,
     DataCenter,
     StorageDomain,
+    Quota,
 }
 
 /// What entries are wanted; every one of these is an index seek.

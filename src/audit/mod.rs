@@ -22,7 +22,9 @@ use tokio::time::{sleep, timeout};
 use self::store::Store;
 use crate::log::{EventLog, SqliteLog, Unavailable};
 
-pub use entry::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+pub use entry::{AuditFilter, AuditQuery, Reference};
+pub use evirt_projections::audit::{References, Severity};
+pub use evirt_projections::inventory::AuditRecord;
 pub use store::FILE_NAME;
 
 /// How long the writer gathers entries, unless somebody wants to read them.
@@ -54,7 +56,7 @@ pub struct AuditLog {
 /// What was offered and is not being written yet.
 #[derive(Debug, Default)]
 struct Waiting {
-    entries: Vec<AuditEntry>,
+    entries: Vec<AuditRecord>,
     /// Up to where it was offered.
     position: u64,
     /// The last entry that was offered.
@@ -103,7 +105,7 @@ impl AuditLog {
     }
 
     /// Takes the entries of the events up to a position, to be written soon. It does not wait; see [`AuditLog::room`].
-    pub fn offer(&self, entries: Vec<AuditEntry>, position: u64) {
+    pub fn offer(&self, entries: Vec<AuditRecord>, position: u64) {
         let backlog = self.backlog.fetch_add(entries.len(), Ordering::Relaxed) + entries.len();
         {
             let mut waiting = self.waiting();
@@ -181,13 +183,13 @@ impl AuditLog {
     }
 
     /// The entry with an id.
-    pub async fn entry(&self, id: u64) -> Result<Option<AuditEntry>, Unavailable> {
+    pub async fn entry(&self, id: u64) -> Result<Option<AuditRecord>, Unavailable> {
         self.catch_up().await?;
         self.store.entry(id).await
     }
 
     /// A page of it.
-    pub async fn find(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, Unavailable> {
+    pub async fn find(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         self.catch_up().await?;
         self.store.find(&query).await
     }

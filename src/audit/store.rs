@@ -16,7 +16,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::entry::{AuditEntry, AuditFilter, AuditQuery, AuditReferences, AuditRow, Reference, Severity};
+use super::{AuditFilter, AuditQuery, AuditRecord, Reference, References, Severity};
+use evirt_domain::ids::*;
+
 use crate::log::Unavailable;
 use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
 
@@ -24,7 +26,7 @@ use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, u
 pub const FILE_NAME: &str = "audit.db";
 
 /// The version of the tables that this program reads and writes; a file of another is made anew.
-const FORMAT_VERSION: i64 = 1;
+const FORMAT_VERSION: i64 = 2;
 
 const SCHEMA: &str = include_str!("../../migrations/audit/schema.sql");
 
@@ -35,7 +37,7 @@ const WRITER_CACHE_KIB: u32 = 64 * 1024;
 const CHECKPOINT_PAGES: u32 = 4000;
 
 const COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
-                       user, vm, host, template, cluster, data_center, storage_domain";
+                       user, vm, host, template, cluster, data_center, storage_domain, quota";
 
 // A transaction whose commit reported a failure may be durable after all; then the same entries come once more.
 static INSERT: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT OR REPLACE", "audit_log", COLUMNS));
@@ -97,7 +99,7 @@ impl Store {
     }
 
     /// Writes entries, and that it is computed up to a position.
-    pub async fn append(&self, entries: &[AuditEntry], position: u64) -> Result<(), Unavailable> {
+    pub async fn append(&self, entries: &[AuditRecord], position: u64) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let result = async {
             let connection = connected(&mut writer, &self.options).await?;
@@ -137,14 +139,14 @@ impl Store {
         sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map_err(unavailable).map(drop)
     }
 
-    pub async fn entry(&self, id: u64) -> Result<Option<AuditEntry>, Unavailable> {
+    pub async fn entry(&self, id: u64) -> Result<Option<AuditRecord>, Unavailable> {
         let sql = format!("SELECT {COLUMNS} FROM audit_log WHERE position = ?");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(stored(id));
         let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
         row.as_ref().map(entry_of).transpose().map_err(unavailable)
     }
 
-    pub async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Unavailable> {
+    pub async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql(query))), query);
         let bound = bound.bind(stored(query.limit)).bind(stored(query.offset));
         let rows = bound.fetch_all(&self.readers).await.map_err(unavailable)?;
@@ -220,54 +222,53 @@ async fn give_up(writer: &mut Option<SqliteConnection>) {
     }
 }
 
-fn bind_entry<'q>(query: Query<'q, Sqlite, SqliteArguments>, entry: &'q AuditEntry) -> Query<'q, Sqlite, SqliteArguments> {
+fn bind_entry<'q>(query: Query<'q, Sqlite, SqliteArguments>, entry: &'q AuditRecord) -> Query<'q, Sqlite, SqliteArguments> {
     let blob = |id: Option<Uuid>| id.map(|id| id.as_bytes().to_vec());
-    let row = &entry.row;
-    let of = &row.references;
+    let of = entry.about;
     query
         .bind(stored(entry.id))
         .bind(entry.recorded_at)
         .bind(Arc::clone(&entry.correlation_id))
-        .bind(row.code)
-        .bind(row.severity.number())
-        .bind(row.message.as_str())
-        .bind(row.origin.as_str())
-        .bind(row.custom_id)
-        .bind(row.flood_rate)
-        .bind(blob(of.user))
-        .bind(blob(of.vm))
-        .bind(blob(of.host))
-        .bind(blob(of.template))
-        .bind(blob(of.cluster))
-        .bind(blob(of.data_center))
-        .bind(blob(of.storage_domain))
+        .bind(entry.code)
+        .bind(entry.severity as u8)
+        .bind(entry.message.as_str())
+        .bind(entry.origin.as_str())
+        .bind(entry.custom_id)
+        .bind(entry.flood_rate)
+        .bind(blob(of.user.map(|id| id.0)))
+        .bind(blob(of.vm.map(|id| id.0)))
+        .bind(blob(of.host.map(|id| id.0)))
+        .bind(blob(of.template.map(|id| id.0)))
+        .bind(blob(of.cluster.map(|id| id.0)))
+        .bind(blob(of.data_center.map(|id| id.0)))
+        .bind(blob(of.storage_domain.map(|id| id.0)))
+        .bind(blob(of.quota.map(|id| id.0)))
 }
 
-fn entry_of(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
+fn entry_of(row: &SqliteRow) -> Result<AuditRecord, sqlx::Error> {
     let id = |column: usize| -> Result<Option<Uuid>, sqlx::Error> {
         let bytes: Option<&[u8]> = row.try_get(column)?;
         bytes.map(|bytes| Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
     };
-    Ok(AuditEntry {
+    Ok(AuditRecord {
         id: row.try_get(0)?,
         recorded_at: row.try_get(1)?,
         correlation_id: row.try_get::<&str, _>(2)?.into(),
-        row: AuditRow {
-            code: row.try_get(3)?,
-            severity: Severity::from_number(row.try_get(4)?),
-            message: row.try_get(5)?,
-            origin: row.try_get(6)?,
-            custom_id: row.try_get(7)?,
-            flood_rate: row.try_get(8)?,
-            references: AuditReferences {
-                user: id(9)?,
-                vm: id(10)?,
-                host: id(11)?,
-                template: id(12)?,
-                cluster: id(13)?,
-                data_center: id(14)?,
-                storage_domain: id(15)?,
-            },
+        code: row.try_get(3)?,
+        severity: Severity::from_number(row.try_get(4)?).unwrap_or_default(),
+        message: row.try_get(5)?,
+        origin: row.try_get(6)?,
+        custom_id: row.try_get(7)?,
+        flood_rate: row.try_get(8)?,
+        about: References {
+            user: id(9)?.map(UserId),
+            vm: id(10)?.map(VmId),
+            host: id(11)?.map(HostId),
+            template: id(12)?.map(TemplateId),
+            cluster: id(13)?.map(ClusterId),
+            data_center: id(14)?.map(DataCenterId),
+            storage_domain: id(15)?.map(StorageDomainId),
+            quota: id(16)?.map(QuotaId),
         },
     })
 }
@@ -290,6 +291,7 @@ fn conditions(query: &AuditQuery) -> String {
         AuditFilter::Concerning(Reference::Cluster, _) => "cluster = ?",
         AuditFilter::Concerning(Reference::DataCenter, _) => "data_center = ?",
         AuditFilter::Concerning(Reference::StorageDomain, _) => "storage_domain = ?",
+        AuditFilter::Concerning(Reference::Quota, _) => "quota = ?",
         AuditFilter::Between(..) => "recorded_at >= ? AND recorded_at < ?",
     });
     conditions.join(" AND ")
@@ -309,7 +311,7 @@ fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQ
     match audit.filter {
         AuditFilter::All | AuditFilter::AtLeast(Severity::Normal) => query,
         AuditFilter::Code(code) => query.bind(code),
-        AuditFilter::AtLeast(severity) => query.bind(severity.number()),
+        AuditFilter::AtLeast(severity) => query.bind(severity as u8),
         AuditFilter::Concerning(_, id) => query.bind(id.as_bytes().to_vec()),
         AuditFilter::Between(from, to) => query.bind(from).bind(to),
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use evirt_domain::ids::*;
 use sqlx::{ConnectOptions, Executor};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -66,17 +67,18 @@ async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>
     (audit, tokio::spawn(async move { writing.write().await }))
 }
 
-fn entry(id: u64) -> AuditEntry {
-    let row = AuditRow {
+fn entry(id: u64) -> AuditRecord {
+    AuditRecord {
+        id,
+        recorded_at: 1_700_000_000_000_000 + id.cast_signed() * 1_000,
+        correlation_id: format!("request {id}").into(),
         code: 153,
         severity: if id.is_multiple_of(4) { Severity::Error } else { Severity::Normal },
         message: format!("VM vm{} started on Host host1", id % 10),
-        references: AuditReferences { vm: Some(Uuid::from_u128(u128::from(id % 10))), ..AuditReferences::default() },
+        about: References { vm: Some(VmId(Uuid::from_u128(u128::from(id % 10)))), ..References::default() },
         origin: "oVirt".into(),
-        ..AuditRow::default()
-    };
-    let recorded_at = 1_700_000_000_000_000 + id.cast_signed() * 1_000;
-    AuditEntry { id, recorded_at, correlation_id: format!("request {id}").into(), row }
+        ..AuditRecord::default()
+    }
 }
 
 #[tokio::test]
@@ -105,26 +107,27 @@ async fn it_is_paged_and_filtered_as_soon_as_it_was_offered() {
 #[tokio::test]
 async fn an_entry_is_what_was_offered() {
     let site = Site::new().await;
-    let id = |number| Some(Uuid::from_u128(number));
-    let references = AuditReferences {
-        user: id(1),
-        vm: id(2),
-        host: id(3),
-        template: id(4),
-        cluster: id(5),
-        data_center: id(6),
-        storage_domain: id(7),
+    let id = Uuid::from_u128;
+    let about = References {
+        user: Some(UserId(id(1))),
+        vm: Some(VmId(id(2))),
+        host: Some(HostId(id(3))),
+        template: Some(TemplateId(id(4))),
+        cluster: Some(ClusterId(id(5))),
+        data_center: Some(DataCenterId(id(6))),
+        storage_domain: Some(StorageDomainId(id(7))),
+        quota: Some(QuotaId(id(8))),
     };
-    let row = AuditRow {
+    let entry = AuditRecord {
         code: 9801,
         severity: Severity::Alert,
         message: "Größe".into(),
-        references,
+        about,
         origin: "monitoring".into(),
         custom_id: Some(-4),
         flood_rate: Some(30),
+        ..entry(1)
     };
-    let entry = AuditEntry { row, ..entry(1) };
     site.audit.offer(vec![entry.clone()], 2);
     assert_eq!(site.audit.entry(1).await, Ok(Some(entry)));
     assert_eq!(site.audit.entry(2).await, Ok(None));

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, progress, table};
 use super::{Data, FAILURE, idle_engine};
-use crate::audit::{AuditEntry, AuditLog, AuditQuery};
+use crate::audit::{AuditLog, AuditQuery, AuditRecord};
 use crate::engine::Stores;
 use crate::engine::refold::{Computed, Refold, newest_snapshot};
 use crate::log::{EventLog, snapshot};
@@ -195,7 +195,7 @@ struct Stored<'a> {
     audit: &'a AuditLog,
     /// The last id that was read.
     read: u64,
-    page: VecDeque<AuditEntry>,
+    page: VecDeque<AuditRecord>,
 }
 
 impl Stored<'_> {
@@ -229,7 +229,7 @@ impl Stored<'_> {
         Ok(difference)
     }
 
-    async fn next(&mut self, until: u64) -> Result<Option<AuditEntry>> {
+    async fn next(&mut self, until: u64) -> Result<Option<AuditRecord>> {
         if self.page.is_empty() {
             let query = AuditQuery { after: Some(self.read), oldest_first: true, limit: PAGE, ..AuditQuery::default() };
             self.page = self.audit.find(query).await?.into();

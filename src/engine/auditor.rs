@@ -6,9 +6,8 @@ use evirt_domain::event::Recorded;
 use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
 use evirt_projections::audit::{self as facts, FloodKey};
-use evirt_projections::inventory::OWN_ORIGIN;
 
-use crate::audit::{AuditEntry, AuditLog, AuditQuery, AuditReferences, AuditRow, Severity};
+use crate::audit::{AuditLog, AuditQuery, AuditRecord};
 use crate::log::Unavailable;
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
@@ -30,9 +29,7 @@ impl Auditor {
         let since = last.saturating_sub(Micros::from(longest) * 1_000_000);
         let mut told = HashMap::new();
         for entry in newest.into_iter().take_while(|entry| entry.recorded_at >= since) {
-            let of = entry.row.references;
-            let about = [of.user, of.vm, of.host, of.template, of.cluster, of.data_center, of.storage_domain];
-            if let Some(key) = FloodKey::of(entry.row.code, about) {
+            if let Some(key) = FloodKey::of(entry.code, entry.about) {
                 // The newest of each key comes first.
                 told.entry(key).or_insert(entry.recorded_at);
             }
@@ -41,9 +38,9 @@ impl Auditor {
     }
 
     /// The entry of the audit log for an event, where it has one.
-    pub fn entry(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditEntry> {
+    pub fn entry(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRecord> {
         let entry = facts::entry(before, after, recorded)?;
-        if let Some(key) = entry.flood_key {
+        if let Some(key) = entry.flood_key.clone() {
             let now = recorded.recorded_at;
             if self.told.get(&key).is_some_and(|last| too_soon(&key, *last, now)) {
                 return None;
@@ -53,30 +50,7 @@ impl Auditor {
             }
             self.told.insert(key, now);
         }
-        let row = AuditRow {
-            code: entry.code,
-            severity: match entry.severity {
-                facts::Severity::Normal => Severity::Normal,
-                facts::Severity::Warning => Severity::Warning,
-                facts::Severity::Error => Severity::Error,
-                facts::Severity::Alert => Severity::Alert,
-            },
-            message: entry.message,
-            references: AuditReferences {
-                user: entry.user.map(|id| id.0),
-                vm: entry.vm.map(|id| id.0),
-                host: entry.host.map(|id| id.0),
-                template: entry.template.map(|id| id.0),
-                cluster: entry.cluster.map(|id| id.0),
-                data_center: entry.data_center.map(|id| id.0),
-                storage_domain: entry.storage_domain.map(|id| id.0),
-            },
-            origin: if entry.origin.is_empty() { OWN_ORIGIN.into() } else { entry.origin },
-            custom_id: entry.custom_id,
-            flood_rate: entry.flood_rate,
-        };
-        let correlation_id = recorded.correlation_id.clone();
-        Some(AuditEntry { id: recorded.position, recorded_at: recorded.recorded_at, correlation_id, row })
+        Some(AuditRecord::new(entry, recorded))
     }
 
     /// Forgets what was told: an append has failed, and nobody knows which of it.

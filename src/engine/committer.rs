@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
-use crate::audit::AuditEntry;
+use crate::audit::AuditRecord;
 use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord};
 
 /// A command that waits for its decision, and who waits for the answer.
@@ -60,7 +60,7 @@ struct Gathered {
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
     /// What the audit log says of them.
-    entries: Vec<AuditEntry>,
+    entries: Vec<AuditRecord>,
 }
 
 /// A batch on its way to the disk.
@@ -334,7 +334,7 @@ struct Applied {
     world: World,
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
-    entries: Vec<AuditEntry>,
+    entries: Vec<AuditRecord>,
 }
 
 /// Puts events in their envelopes and folds them in, one by one.

@@ -11,7 +11,7 @@ use super::auditor::Auditor;
 use super::codec::Decoder;
 use super::replay::replay;
 use super::snapshot;
-use crate::audit::AuditEntry;
+use crate::audit::AuditRecord;
 use crate::log::{EventLog, SqliteLog};
 
 /// How many records are read at once.
@@ -29,7 +29,7 @@ pub struct Refold {
 #[derive(Debug)]
 pub struct Computed {
     /// The entry.
-    pub entry: AuditEntry,
+    pub entry: AuditRecord,
     /// Whether it repeats an earlier one too soon and is left out.
     pub left_out: bool,
     /// Whether it could be left out at all. After a failed append an engine forgets what it has told, so that which of several repetitions it

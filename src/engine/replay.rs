@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::auditor::Auditor;
 use super::codec::Decoder;
-use crate::audit::{AuditEntry, AuditLog};
+use crate::audit::{AuditLog, AuditRecord};
 use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
 
 /// How many chunks of events may wait to be folded.
@@ -86,7 +86,7 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
 }
 
 /// Folds an event in; gives what the audit log says of it.
-pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded) -> Option<AuditEntry> {
+pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded) -> Option<AuditRecord> {
     let before = world.clone();
     world.evolve(event);
     auditor.entry(&before, world, event)

@@ -317,7 +317,7 @@ async fn a_vm_is_started_and_stopped() {
     assert_eq!(soon(lab.engine.settle(job)).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Up).await;
     let told = lab.engine.audit().find(AuditQuery::newest(100)).await.unwrap();
-    assert_eq!(told[0].row.references.vm, Some(vm.0));
+    assert_eq!(told[0].about.vm, Some(vm));
     let stopped = lab.engine.submit(&request(), StopVm { vm }).await.unwrap();
     assert_eq!(soon(lab.engine.settle(opened(&stopped))).await, Some(JobStatus::Finished));
     lab.is_in(vm, VmState::Down).await;

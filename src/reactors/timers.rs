@@ -1,5 +1,6 @@
 //! What is due: restarts of highly available VMs, fencing of hosts that are not heard of, a pool manager, old jobs, load samples.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -99,8 +100,8 @@ impl Reactor {
         self.engine.set_host_load(load);
         memory.low.retain(|_, at| at.elapsed() < LOW_MEMORY_AGAIN);
         for (host, free_mib) in low {
-            if !memory.low.contains_key(&host) {
-                memory.low.insert(host, Instant::now());
+            if let Entry::Vacant(untold) = memory.low.entry(host) {
+                untold.insert(Instant::now());
                 let _ = self.submit(about, ReportLowMemory { host, free_mib }).await;
             }
         }

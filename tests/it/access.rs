@@ -10,6 +10,7 @@ const DATA_CENTER: &str = "5849b030-626e-47cb-ad90-3ce782d831b3";
 const EVERYONE: &str = "eee00000-0000-0000-0000-123456789eee";
 const SUPER_USER: &str = "00000000-0000-0000-0000-000000000001";
 const USER_ROLE: &str = "00000000-0000-0000-0001-000000000001";
+const USER_VM_MANAGER: &str = "def00006-0000-0000-0000-def000000006";
 const VM_CREATOR: &str = "def0000a-0000-0000-0000-def00000000d";
 const CLUSTER_ADMIN: &str = "def00001-0000-0000-0000-def000000001";
 
@@ -238,7 +239,7 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     assert_eq!(eve.post(&format!("/api/vms/{other}/start"), "<action/>").await.status, StatusCode::NOT_FOUND);
     assert_eq!(eve.delete(&format!("/api/vms/{other}")).await.status, StatusCode::NOT_FOUND);
     is(&eve.put(&format!("/api/vms/{mine}"), "<vm><comment>c</comment></vm>").await, 400, &["not authorized"]);
-    is(&add_vm(&eve, "third").await, 400, &["not authorized"]);
+    is(&add_vm(&eve, "third").await, 404, &[CLUSTER]);
 
     let host = "<host><name>h</name><address>192.168.0.11</address><root_password>x</root_password></host>";
     is(&eve.post("/api/hosts", host).await, 400, &["not authorized"]);
@@ -252,6 +253,12 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     is(&third, 201, &["rel=\"disks\"", "rel=\"start\""]);
     let third = id(&third);
     is(&eve.get("/api/vms").await, 200, &[&third, CLUSTER]);
+    // Clients send what they refer to in full.
+    let full = format!(
+        "<vm><name>fourth</name><cluster id=\"{CLUSTER}\"><data_center id=\"{DATA_CENTER}\"/></cluster>\
+         <template><name>Blank</name></template></vm>"
+    );
+    is(&eve.post("/api/vms", full).await, 201, &[CLUSTER]);
     is(&eve.put(&format!("/api/vms/{third}"), "<vm><comment>c</comment></vm>").await, 200, &["<comment>c</comment>"]);
 
     // An administrator sees everything, and by Filter what the permissions stand on.
@@ -259,6 +266,76 @@ async fn who_does_not_see_everything_is_shown_no_more_than_that() {
     is(&engine.caller("eve@internal", "pw").get("/api/vms").await, 200, &[&mine, &other, &third]);
     lacks(&eve.get("/api/vms").await, &[&other]);
     is(&admin.with("filter", "true").get("/api/vms").await, 200, &[&mine, &other, &third]);
+}
+
+#[tokio::test]
+async fn references_to_what_is_hidden_are_answered_like_those_to_nothing() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    let eve_id = add_user(&admin, "eve").await;
+    let (mine, other) = (id(&add_vm(&admin, "mine").await), id(&add_vm(&admin, "other").await));
+    let network = "<network><name>apart</name><data_center><name>Default</name></data_center></network>";
+    let network = id(&admin.post("/api/networks", network).await);
+    is(&admin.post(&format!("/api/clusters/{CLUSTER}/networks"), format!("<network id=\"{network}\"/>")).await, 201, &[]);
+    let profiles = admin.get(&format!("/api/networks/{network}/vnicprofiles")).await;
+    let profile = id(&profiles);
+    let host = "<host><name>h</name><address>192.168.0.11</address><root_password>redhat</root_password></host>";
+    let host = id(&admin.post("/api/hosts", host).await);
+    let nic = format!("<nic><name>nic1</name><vnic_profile id=\"{profile}\"/></nic>");
+    is(&admin.post(&format!("/api/vms/{mine}/nics"), nic).await, 201, &[]);
+    grant(&admin, &format!("/api/vms/{mine}"), USER_VM_MANAGER, &eve_id).await;
+    let eve = engine.caller("eve@internal", "pw").with("filter", "true");
+
+    let gone = "6efc0cfa-8495-4a96-93e5-ee490328cf48";
+    let permission = format!("<permission><role id=\"{USER_ROLE}\"/><vm id=\"@\"/></permission>");
+    let vm = format!("/api/vms/{mine}");
+    for (method, path, body, hidden) in [
+        (
+            Method::POST,
+            "/api/vms".into(),
+            "<vm><name>x</name><cluster id=\"@\"/><template><name>Blank</name></template></vm>",
+            CLUSTER,
+        ),
+        (Method::PUT, vm.clone(), "<vm><cluster id=\"@\"/></vm>", CLUSTER),
+        (Method::PUT, vm.clone(), "{\"cluster\":{\"id\":\"@\"}}", CLUSTER),
+        (Method::POST, format!("{vm}/migrate"), "<action><host id=\"@\"/></action>", &host),
+        (
+            Method::POST,
+            format!("{vm}/start"),
+            "<action><vm><placement_policy><host id=\"@\"/></placement_policy></vm></action>",
+            &host,
+        ),
+        (Method::POST, format!("{vm}/nics"), "<nic><name>n</name><network id=\"@\"/></nic>", &network),
+        (Method::POST, format!("{vm}/nics"), "<nic><name>n</name><vnic_profile id=\"@\"/></nic>", &profile),
+        (Method::POST, format!("/api/users/{eve_id}/permissions"), &permission, &other),
+        (Method::POST, "/api/vms/@/start".into(), "<action/>", &other),
+        (Method::DELETE, "/api/vms/@".into(), "<action/>", &other),
+    ] {
+        let ask = async |id: &str| {
+            let answer = eve.ask(method.clone(), &path.replace('@', id), Some(body.replace('@', id))).await;
+            (answer.status, answer.body.replace(id, "@"))
+        };
+        let (hidden, absent) = (ask(hidden).await, ask(gone).await);
+        assert_eq!(hidden, absent, "{method} {path} {body}");
+        assert_eq!(hidden.0, StatusCode::NOT_FOUND, "{method} {path} {body}: {}", hidden.1);
+    }
+    let named = |name: &str| format!("<nic><name>n</name><network><name>{name}</name></network></nic>");
+    let (hidden, absent) =
+        (eve.post(&format!("{vm}/nics"), named("apart")).await, eve.post(&format!("{vm}/nics"), named("absent")).await);
+    assert_eq!((hidden.status, hidden.body.replace("apart", "absent")), (absent.status, absent.body));
+
+    let finds = async |search: &str| eve.get(search).await.body;
+    assert!(finds("/api/vms?search=vnic.mac%3D00*").await.contains(&mine));
+    for search in ["vnic.network_name%3Dapart", "compatibility_level%3D3.3", "host.name%3Dh", "users.name%3Dadmin"] {
+        assert!(!finds(&format!("/api/vms?search={search}")).await.contains(&mine), "{search}");
+    }
+    grant(&admin, &format!("/api/networks/{network}"), USER_ROLE, &eve_id).await;
+    assert!(finds("/api/vms?search=vnic.network_name%3Dapart").await.contains(&mine));
+    assert!(finds("/api/networks?search=name%3Dapart").await.contains(&network));
+    for search in ["cluster_network.cluster_name%3DDefault", "datacenter%3DDefault"] {
+        assert!(admin.get(&format!("/api/networks?search={search}")).await.body.contains(&network), "{search}");
+        assert!(!finds(&format!("/api/networks?search={search}")).await.contains(&network), "{search}");
+    }
 }
 
 #[tokio::test]

@@ -117,4 +117,8 @@ async fn every_path_says_what_it_allows() {
     let head = engine.admin().ask(Method::HEAD, "/api/clusters", None).await;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
     assert_ne!(head.header("content-length"), "0");
+    for (version, status) in [("3", 200), ("3.3", 200), ("4", 400), ("x", 400)] {
+        let answer = engine.admin().with("version", version).get("/api/clusters").await;
+        assert!(answer.status.as_u16() == status && (status == 200 || answer.body.contains("Version")), "{version}: {answer:?}");
+    }
 }

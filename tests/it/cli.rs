@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use reqwest::StatusCode;
 
-use crate::engine::{Engine, evirt};
+use crate::engine::{Engine, evirt, terminate};
 
 /// Exit codes, as `evirt --help` lists them.
 const FOUND: i32 = 1;
@@ -137,7 +137,7 @@ fn a_first_start_tells_where_it_is_and_ends_well_when_told_to() {
     {
         assert!(said[line].contains(part), "{part} is not in {said:?}");
     }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    terminate(&child);
     assert!(child.wait().unwrap().success());
     succeeds(&evirt(data.path(), &["events", "verify"]));
 }

@@ -108,17 +108,15 @@ impl Engine {
 
 /// A server whose estate lives much faster than in truth, and whose engine waits for nothing long.
 pub async fn fast() -> Engine {
-    fast_on(&Estate { speed: 1_000.0, ..Estate::builtin() }).await
+    fast_but(|_, _| ()).await
 }
 
-/// The same upon an estate of one's own.
-pub async fn fast_on(what: &Estate) -> Engine {
+/// The same with changes to the estate and to the engine's patience.
+pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
     let data = tempfile::tempdir().unwrap();
-    let estate = data.path().join("estate.toml");
-    std::fs::write(&estate, toml::to_string(what).unwrap()).unwrap();
-    let mut settings = settings(&data.path().join("data"), &Options::default());
+    let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
     let short = Duration::from_millis(20);
-    settings.pace = Pace {
+    let mut pace = Pace {
         shutdown_grace: short,
         patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
         storage_grace: short,
@@ -128,6 +126,11 @@ pub async fn fast_on(what: &Estate) -> Engine {
         retry: short,
         ..Pace::default()
     };
+    change(&mut estate, &mut pace);
+    let file = data.path().join("estate.toml");
+    std::fs::write(&file, toml::to_string(&estate).unwrap()).unwrap();
+    let mut settings = settings(&data.path().join("data"), &Options::default());
+    settings.pace = pace;
     let server = Some(Server::start(settings).await.unwrap());
     Engine { server, data, options: Options::default() }
 }
@@ -223,4 +226,9 @@ impl Answer {
     pub fn cookie(&self) -> String {
         self.header("set-cookie").split(';').next().unwrap().to_owned()
     }
+}
+
+/// Asks a process to end, as an operator would. The shell does it: a small installation has no `kill` of its own.
+pub fn terminate(process: &std::process::Child) {
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", process.id())]).status().unwrap().success());
 }

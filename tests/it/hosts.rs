@@ -648,17 +648,17 @@ async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does()
 
 #[tokio::test]
 async fn hosts_that_lack_what_their_cluster_needs_say_so() {
-    use evirt::hypervisor::estate::Estate;
-    let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
-    for host in &mut estate.hosts {
-        match host.name.as_str() {
-            "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
-            "host2.example.com" => host.kvm = false,
-            "host3.example.com" => host.memory_bytes = 3 << 29,
-            _ => {}
+    let lacking = |estate: &mut evirt::hypervisor::estate::Estate| {
+        for host in &mut estate.hosts {
+            match host.name.as_str() {
+                "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
+                "host2.example.com" => host.kvm = false,
+                "host3.example.com" => host.memory_bytes = 3 << 29,
+                _ => {}
+            }
         }
-    }
-    let engine = crate::engine::fast_on(&estate).await;
+    };
+    let engine = crate::engine::fast_but(|estate, _| lacking(estate)).await;
     let lab = Lab { admin: engine.admin(), engine };
     for (n, why, code) in [(1, "version_incompatible_with_cluster", 141), (2, "kvm_not_running", 127)] {
         let body =

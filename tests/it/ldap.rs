@@ -12,7 +12,7 @@ use ldap3::{LdapConnAsync, Mod};
 use reqwest::StatusCode;
 use tempfile::TempDir;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, terminate};
 
 /// Debian's package slapd has it; scripts/test installs that.
 const SLAPD: &str = "/usr/sbin/slapd";
@@ -254,7 +254,7 @@ async fn a_directory_stands_in_the_file_of_settings_and_no_password_reaches_the_
     for (user, password) in [("joe@example.org", "wr0ng-one"), ("admin@internal", "wr0ng-one"), ("joe", "wr0ng-one")] {
         assert_eq!(ask(user, password).await, StatusCode::UNAUTHORIZED);
     }
-    assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
+    terminate(&server.0);
     assert!(server.0.wait().unwrap().success());
     let log = fs::read_to_string(&logged).unwrap();
     assert!(log.contains("a login was refused"), "{log}");

@@ -15,5 +15,6 @@ mod ldap;
 mod limits;
 mod searches;
 mod server;
+mod states;
 mod storage;
 mod tree;

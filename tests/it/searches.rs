@@ -50,6 +50,8 @@ async fn load_and_events_are_searched() {
         ("events.type = 13 and events.message = *alpha*", true),
         ("events.type = 13 and events.type = 14", false),
         ("events.type = 14 or events.message = *alpha*", true),
+        ("events.usrname = admin and events.type = 42", true),
+        ("events.usrname = admin@internal and events.type = 42", true),
         ("events.time > yesterday and events.type = 13", true),
         ("events.time < 2013-10-23", false),
         ("name = alpha and events.message = *alpha*", true),
@@ -60,4 +62,29 @@ async fn load_and_events_are_searched() {
     let insensitive = admin.get("/api/hosts;case-sensitive=false?search=name%3DALPHA").await.body;
     let sensitive = admin.get("/api/hosts;case_sensitive=true?search=name%3DALPHA").await.body;
     assert!(insensitive.contains("alpha") && !sensitive.contains("alpha"), "{insensitive} {sensitive}");
+}
+
+#[tokio::test]
+async fn quotas_are_searched_for_by_what_consumes_them_and_what_is_told_of_them() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    let quotas = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/quotas";
+    let quota = admin.post(quotas, "<quota><name>enough</name></quota>").await.id();
+    for (name, quota) in [("with", format!("<quota id=\"{quota}\"/>")), ("without", String::new())] {
+        let body = "<cluster><name>Default</name></cluster><template><name>Blank</name></template>";
+        let made = admin.post("/api/vms", format!("<vm><name>{name}</name>{body}{quota}</vm>")).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    }
+    let vms = found(&admin, "vms", "quota = en*").await;
+    assert!(vms.contains("<name>with</name>") && !vms.contains("<name>without</name>"), "{vms}");
+    for (search, there) in [
+        (format!("_event_quota_id = {quota}"), true),
+        (format!("_event_quota_id = {}", quota.replace('-', "")), false),
+        ("quota.name = enough".to_owned(), true),
+        ("quota.name = little".to_owned(), false),
+        ("quota.storagepoolname = Default and quota.enforcementtype = disabled".to_owned(), true),
+        ("quota.gracestoragepercentage = 20 and quota.thresholdvdsgrouppercentage = 80".to_owned(), true),
+    ] {
+        assert_eq!(found(&admin, "events", &search).await.contains("<code>3000</code>"), there, "{search}");
+    }
 }

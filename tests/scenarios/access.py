@@ -67,6 +67,8 @@ def machines(api, options):
     vm.set_description("hers")
     equal("it is changed by who may", vm.update().get_description(), "hers")
     with refused("what is not permitted is refused", 400, "not authorized"):
+        own.tags.add(params.Tag(name="hers"))
+    with refused("what is hidden is not there to be used", 404, "Entity not found"):
         own.vms.add(params.VM(name="new", cluster=params.Cluster(id=cluster.get_id()), template=blank))
     cluster.permissions.add(params.Permission(user=alice, role=api.roles.get(name="VmCreator")))
     own.vms.add(params.VM(name="new", cluster=cluster, template=blank))

@@ -304,8 +304,8 @@ fn a_start_is_told_in_the_guides_words() {
         [(150, "Starting VM vm1 was initiated by admin."), (153, "vm1 was started by admin (Host: hypervisor)."),]
     );
     let (_, last) = lab.entries.last().expect("it was told");
-    assert_eq!((last.user, last.vm, last.host), (Some(ADMIN), Some(vm), Some(host)));
-    assert_eq!(last.data_center, Some(DEFAULT_DATA_CENTER));
+    assert_eq!((last.about.user, last.about.vm, last.about.host), (Some(ADMIN), Some(vm), Some(host)));
+    assert_eq!(last.about.data_center, Some(DEFAULT_DATA_CENTER));
 }
 
 #[test]
@@ -349,7 +349,8 @@ fn what_the_system_does_names_no_user_and_what_it_finishes_names_who_asked() {
             (204, "Host north is the storage pool manager of data center Default (Address: north.example.com)."),
         ]
     );
-    let attached = lab.entries.iter().find(|(_, e)| e.code == 966).map(|(_, e)| (e.storage_domain, e.data_center, e.user));
+    let attached =
+        lab.entries.iter().find(|(_, e)| e.code == 966).map(|(_, e)| (e.about.storage_domain, e.about.data_center, e.about.user));
     assert_eq!(attached, Some((Some(domain), Some(DEFAULT_DATA_CENTER), Some(ADMIN))));
 }
 
@@ -381,7 +382,7 @@ fn removed_things_keep_their_names() {
     lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
     assert_eq!(lab.told(from), [(113, "VM vm1 was removed by admin.")]);
     let (_, entry) = lab.entries.last().expect("it was told");
-    assert_eq!(entry.vm, Some(VmId(vm.0)));
+    assert_eq!(entry.about.vm, Some(VmId(vm.0)));
 }
 
 #[test]

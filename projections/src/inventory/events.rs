@@ -2,71 +2,62 @@
 
 use std::sync::Arc;
 
+use evirt_domain::data_center::QuotaMode;
 use evirt_domain::ids::*;
+use evirt_domain::quota::Quota;
+use evirt_domain::{Recorded, World};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Resource, Row, View};
-use crate::audit::Severity;
+use crate::audit::{AuditEntry, References, Severity};
 use crate::search::{Entity, Searchable, Value};
 
 /// The origin of the entries that the engine itself wrote.
 pub const OWN_ORIGIN: &str = "oVirt";
+/// What is said in place of the number of an entry that no system outside numbered.
+pub const NO_CUSTOM_ID: i64 = -1;
 
 /// An entry of the audit log as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
     /// Its number: the position of the event that raised it.
     pub id: Position,
-    /// What it says.
+    /// When the event was recorded.
+    pub recorded_at: Micros,
+    /// The request that it belongs to.
+    pub correlation_id: Arc<str>,
+    /// The number of the message's kind, as in 153 for a VM that has started.
     pub code: u32,
     /// How grave it is.
     pub severity: Severity,
     /// The message in full.
     pub message: String,
-    /// When it was written.
-    pub time: Micros,
-    /// Who caused it.
-    pub user: Option<UserId>,
-    /// The virtual machine that it is about.
-    pub vm: Option<VmId>,
-    /// The host that it is about.
-    pub host: Option<HostId>,
-    /// The template that it is about.
-    pub template: Option<TemplateId>,
-    /// The cluster that it is about.
-    pub cluster: Option<ClusterId>,
-    /// The data center that it is about.
-    pub data_center: Option<DataCenterId>,
-    /// The storage domain that it is about.
-    pub storage_domain: Option<StorageDomainId>,
-    /// The request that it belongs to.
-    pub correlation_id: Arc<str>,
+    /// What it is about.
+    pub about: References,
     /// Who wrote it: [`OWN_ORIGIN`], or a system outside.
-    pub origin: Arc<str>,
-    /// The number that a system outside gave it; -1 where none did.
-    pub custom_id: i64,
+    pub origin: String,
+    /// The number that a system outside gave it.
+    pub custom_id: Option<i64>,
+    /// After how many seconds that system may report it again.
+    pub flood_rate: Option<i64>,
 }
 
 impl AuditRecord {
     /// The record of an entry that an event raised.
-    pub fn new(entry: crate::audit::AuditEntry, recorded: &evirt_domain::Recorded) -> Self {
+    pub fn new(entry: AuditEntry, recorded: &Recorded) -> Self {
+        let origin = if entry.origin.is_empty() { OWN_ORIGIN.to_owned() } else { entry.origin };
         Self {
             id: recorded.position,
+            recorded_at: recorded.recorded_at,
+            correlation_id: recorded.correlation_id.clone(),
             code: entry.code,
             severity: entry.severity,
             message: entry.message,
-            time: recorded.recorded_at,
-            user: entry.user,
-            vm: entry.vm,
-            host: entry.host,
-            template: entry.template,
-            cluster: entry.cluster,
-            data_center: entry.data_center,
-            storage_domain: entry.storage_domain,
-            correlation_id: recorded.correlation_id.clone(),
-            origin: OWN_ORIGIN.into(),
-            custom_id: -1,
+            about: entry.about,
+            origin,
+            custom_id: entry.custom_id,
+            flood_rate: entry.flood_rate,
         }
     }
 }
@@ -89,43 +80,52 @@ fn id<'a>(id: Option<Uuid>) -> Value<'a> {
 
 impl Searchable for AuditRowView<'_> {
     fn field(&self, field: &'static str) -> Value<'_> {
-        let (record, world) = (self.record, self.view.world);
+        let (record, about, world) = (self.record, self.record.about, self.view.world);
         match field {
             "audit_log_id" => Value::Int(record.id as i64),
             "correlation_id" => Value::text(&record.correlation_id),
-            "custom_event_id" => Value::Int(record.custom_id),
+            "custom_event_id" => Value::Int(record.custom_id.unwrap_or(NO_CUSTOM_ID)),
             "deleted" => Value::Bool(false),
-            "event_datacenter" => name(record.data_center.and_then(|id| world.data_centers.get(&id)), |found| &found.config.name),
-            "event_host" => name(record.host.and_then(|id| world.hosts.get(&id)), |found| &found.config.name),
+            "event_datacenter" => name(about.data_center.and_then(|id| world.data_centers.get(&id)), |found| &found.config.name),
+            "event_host" => name(about.host.and_then(|id| world.hosts.get(&id)), |found| &found.config.name),
             "event_storage" => {
-                name(record.storage_domain.and_then(|id| world.storage_domains.get(&id)), |found| &found.config.name)
+                name(about.storage_domain.and_then(|id| world.storage_domains.get(&id)), |found| &found.config.name)
             }
-            "event_template" => name(record.template.and_then(|id| world.templates.get(&id)), |found| &found.config.name),
-            "event_vm" => name(record.vm.and_then(|id| world.vms.get(&id)), |found| &found.config.name),
+            "event_template" => name(about.template.and_then(|id| world.templates.get(&id)), |found| &found.config.name),
+            "event_vm" => name(about.vm.and_then(|id| world.vms.get(&id)), |found| &found.config.name),
             "message" => Value::text(&record.message),
             "origin" => Value::text(&record.origin),
             "severity" => Value::text(record.severity.name()),
-            "time" => Value::Micros(record.time),
+            "time" => Value::Micros(record.recorded_at),
             "type" => Value::Int(record.code.into()),
-            "usrid" => id(record.user.map(|id| id.0)),
-            "usrname" => name(record.user.and_then(|id| world.users.get(&id)), |found| &found.name),
-            "_event_datacenter_id" => id(record.data_center.map(|id| id.0)),
-            "_event_host_id" => id(record.host.map(|id| id.0)),
-            "_event_storage_id" => id(record.storage_domain.map(|id| id.0)),
-            "_event_template_id" => id(record.template.map(|id| id.0)),
-            "_event_vm_id" => id(record.vm.map(|id| id.0)),
+            "usrid" => id(about.user.map(|id| id.0)),
+            "usrname" => about.user.and_then(|id| world.users.get(&id)).map_or(Value::Null, |user| {
+                // With or without the domain.
+                Value::Texts(vec![user.name.as_str().into(), user.principal().into()])
+            }),
+            "_event_datacenter_id" => id(about.data_center.map(|id| id.0)),
+            "_event_host_id" => id(about.host.map(|id| id.0)),
+            "_event_quota_id" => id(about.quota.map(|id| id.0)),
+            "_event_storage_id" => id(about.storage_domain.map(|id| id.0)),
+            "_event_template_id" => id(about.template.map(|id| id.0)),
+            "_event_vm_id" => id(about.vm.map(|id| id.0)),
             _ => Value::Null,
         }
     }
 
     fn related(&self, reference: Entity, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
-        let (record, world) = (self.record, self.view.world);
+        let (about, world) = (self.record.about, self.view.world);
         match reference {
-            Entity::Vm => self.show(record.vm.and_then(|id| world.vms.get(&id)), visit),
-            Entity::Template => self.show(record.template.and_then(|id| world.templates.get(&id)), visit),
-            Entity::Host => self.show(record.host.and_then(|id| world.hosts.get(&id)), visit),
-            Entity::User => self.show(record.user.and_then(|id| world.users.get(&id)), visit),
-            Entity::Cluster => self.show(record.cluster.and_then(|id| world.clusters.get(&id)), visit),
+            Entity::Vm => self.show(about.vm.and_then(|id| world.vms.get(&id)), visit),
+            Entity::Template => self.show(about.template.and_then(|id| world.templates.get(&id)), visit),
+            Entity::Host => self.show(about.host.and_then(|id| world.hosts.get(&id)), visit),
+            Entity::User => self.show(about.user.and_then(|id| world.users.get(&id)), visit),
+            Entity::Quota => {
+                if let Some(quota) = about.quota.and_then(|id| world.quotas.get(&id)) {
+                    visit(&QuotaRow { quota, world });
+                }
+            }
+            Entity::Cluster => self.show(about.cluster.and_then(|id| world.clusters.get(&id)), visit),
             _ => {}
         }
     }
@@ -137,4 +137,37 @@ impl AuditRowView<'_> {
             visit(&Row::new(self.view, &**found));
         }
     }
+}
+
+/// A quota as a search for events sees it.
+struct QuotaRow<'a> {
+    quota: &'a Quota,
+    world: &'a World,
+}
+
+impl Searchable for QuotaRow<'_> {
+    fn field(&self, field: &'static str) -> Value<'_> {
+        let config = &self.quota.config;
+        let data_center = self.world.data_centers.get(&self.quota.data_center);
+        match field {
+            "description" => Value::text(&config.description),
+            "enforcementtype" => data_center.map_or(Value::Null, |found| {
+                Value::text(match found.config.quota_mode {
+                    QuotaMode::Disabled => "disabled",
+                    QuotaMode::Audit => "audit",
+                    QuotaMode::Enabled => "enabled",
+                })
+            }),
+            // What may be used beyond the limit, in percent.
+            "gracestoragepercentage" => Value::Int(config.storage_hard_percent.into()),
+            "gracevdsgrouppercentage" => Value::Int(config.cluster_hard_percent.into()),
+            "name" => Value::text(&config.name),
+            "storagepoolname" => name(data_center, |found| &found.config.name),
+            "thresholdstoragepercentage" => Value::Int(config.storage_soft_percent.into()),
+            "thresholdvdsgrouppercentage" => Value::Int(config.cluster_soft_percent.into()),
+            _ => Value::Null,
+        }
+    }
+
+    fn related(&self, _: Entity, _: &mut dyn FnMut(&dyn Searchable) -> bool) {}
 }

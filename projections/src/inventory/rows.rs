@@ -1,6 +1,6 @@
 //! What each kind of aggregate answers to a search: its fields and what it refers to.
 //!
-//! What the engine does not know of (pools, quotas, external providers) is absent.
+//! What the engine does not know of (pools, external providers) is absent.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -76,6 +76,18 @@ fn data_center_name(view: View<'_>, id: Option<DataCenterId>) -> Value<'_> {
 /// The name of the data center of a cluster.
 fn data_center_of(view: View<'_>, cluster: ClusterId) -> Value<'_> {
     data_center_name(view, view.world.data_center_of(cluster).map(|data_center| data_center.id))
+}
+
+/// The name of a quota in a data center that is seen.
+fn quota_name(view: View<'_>, id: Option<QuotaId>) -> Value<'_> {
+    let quota = id.and_then(|id| view.world.quotas.get(&id));
+    text_or_null(quota.filter(|quota| view.sees(Entity::DataCenter, quota.data_center.0)).map(|quota| quota.config.name.as_str()))
+}
+
+/// The name of the network that an interface is on; empty where it is on none, or on one that is not seen.
+fn network_name(view: View<'_>, id: Option<NetworkId>) -> &str {
+    let id = id.filter(|id| view.sees(Entity::Network, id.0));
+    id.and_then(|id| view.world.networks.get(&id)).map_or("", |network| network.config.name.as_str())
 }
 
 /// Shows rows until `visit` has seen enough; whether it has.
@@ -213,7 +225,8 @@ impl Resource for Vm {
             "cluster" => cluster_name(view, self.config.cluster),
             "comment" => Value::text(&self.config.comment),
             "compatibility_level" => {
-                world.clusters.get(&self.config.cluster).map_or(Value::Null, |cluster| version(cluster.config.version))
+                let cluster = Some(self.config.cluster).filter(|id| view.sees(Entity::Cluster, id.0));
+                cluster.and_then(|id| world.clusters.get(&id)).map_or(Value::Null, |cluster| version(cluster.config.version))
             }
             "cpu_usage" => int_or_null(live().cpu_percent),
             "creationdate" => Value::Micros(self.created_at),
@@ -229,6 +242,7 @@ impl Resource for Vm {
             "name" => Value::text(&self.config.name),
             "network_usage" => int_or_null(live().network_percent),
             "os" => Value::text(&self.config.os),
+            "quota" => quota_name(view, self.config.quota),
             "status" => Value::text(self.state.name()),
             "tag" => tags(world, &self.tags),
             "type" => Value::text(self.config.kind.name()),
@@ -259,8 +273,7 @@ impl Resource for Vm {
             Entity::Nic => {
                 self.nics.iter().any(|nic| {
                     let profile = nic.profile.and_then(|id| world.vnic_profiles.get(&id));
-                    let network = profile.and_then(|profile| world.networks.get(&profile.network));
-                    let network = network.map_or("", |network| network.config.name.as_str());
+                    let network = network_name(view, profile.map(|profile| profile.network));
                     visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
                 });
             }
@@ -334,8 +347,7 @@ impl Resource for Host {
             }
             Entity::HostNic => {
                 self.nics.iter().any(|nic| {
-                    let network = nic.network.and_then(|id| world.networks.get(&id));
-                    let network = network.map_or("", |network| network.config.name.as_str());
+                    let network = network_name(view, nic.network);
                     visit(&Fields([("mac", nic.mac.as_str()), ("network_name", network)]))
                 });
             }
@@ -372,6 +384,7 @@ impl Resource for Cluster {
             Entity::ClusterNetwork => {
                 self.networks
                     .iter()
+                    .filter(|network| view.sees(Entity::Network, network.network.0))
                     .filter_map(|network| world.networks.get(&network.network))
                     .any(|network| visit(&Fields([("cluster_name", &self.config.name), ("network_name", &network.config.name)])));
             }
@@ -520,6 +533,7 @@ impl Resource for Disk {
             "id" => Value::Uuid(self.id.0),
             "number_of_vms" => Value::Int(vms.count() as i64),
             "provisioned_size" | "size" => Value::Int(self.config.size),
+            "quota" => quota_name(view, self.config.quota),
             "shareable" => Value::Bool(self.config.shareable),
             "status" => Value::text(self.status.name()),
             "vm_names" => texts(vms.map(|vm| vm.config.name.as_str())),
@@ -574,10 +588,12 @@ impl Resource for Network {
                 world
                     .clusters
                     .by(ClusterTerm::Network(self.id))
+                    .filter(|cluster| view.sees(Entity::Cluster, cluster.id.0))
                     .any(|cluster| visit(&Fields([("cluster_name", &cluster.config.name), ("network_name", &self.config.name)])));
             }
             Entity::HostNetwork => {
-                world.hosts.by(HostTerm::Network(self.id)).any(|host| visit(&Fields([("host_name", &host.config.name)])));
+                let hosts = world.hosts.by(HostTerm::Network(self.id)).filter(|host| view.sees(Entity::Host, host.id.0));
+                hosts.into_iter().any(|host| visit(&Fields([("host_name", &host.config.name)])));
             }
             _ => {}
         }

@@ -214,7 +214,7 @@ impl Live for Outside {
 
 impl Events for Outside {
     fn about(&self, about: About, visit: &mut dyn FnMut(&AuditRecord) -> bool) {
-        let _ = self.records.iter().any(|record| record.vm.map(About::Vm) == Some(about) && visit(record));
+        let _ = self.records.iter().any(|record| record.about.vm.map(About::Vm) == Some(about) && visit(record));
     }
 }
 

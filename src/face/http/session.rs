@@ -162,7 +162,7 @@ impl Sessions {
             tick.tick().await;
             let expired = app.sessions.expired(&app.engine.world(), app.sessions.now());
             for session in expired {
-                close(&app, session, SessionEnd::Expired, &Request::system("session-expiry")).await;
+                expire(&app, session, &Request::system("session-expiry")).await;
             }
         }
     }
@@ -215,14 +215,15 @@ async fn log_in(
     let correlation_id = &wants.correlation_id;
     let current = match current {
         Some(session) if !app.sessions.is_alive(&session, app.sessions.now()) => {
-            close(app, session.id, SessionEnd::Expired, &Request::system(correlation_id.clone())).await;
+            expire(app, session.id, &Request::system(correlation_id.clone())).await;
             None
         }
         current => current,
     };
     if let Some(session) = &current {
         let request = Request { actor: Actor::User(session.user), correlation_id: correlation_id.clone(), causation: None };
-        close(app, session.id, SessionEnd::LoggedOut, &request).await;
+        // Who is told to have left has left.
+        close(app, session.id, SessionEnd::LoggedOut, &request).await.map_err(unavailable)?;
         // The last request of a session: it is served, and ends it.
         if !wants.new && !headers.contains_key(header::AUTHORIZATION) {
             return Ok((wants.caller(session.user, None), SessionEffect::Closed));
@@ -240,16 +241,18 @@ async fn log_in(
         let ttl = text_of(headers, &SESSION_TTL).and_then(|ttl| ttl.parse().ok()).filter(|ttl| *ttl >= 1);
         let (session, token) = match open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await {
             Ok(opened) => opened,
-            Err(rejection) if rejection.class() == Class::Unavailable => {
-                return Err(Unauthorized::Unavailable(rejection.to_string()));
-            }
+            Err(rejection) if rejection.class() == Class::Unavailable => return Err(unavailable(rejection)),
             Err(_) => return Err(no_permission(app, &name, correlation_id).await),
         };
         return Ok((wants.caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
     if verified.fresh {
-        match open(app, &verified, 1, &request).await {
+        let recorded = match open(app, &verified, 1, &request).await {
             Ok((session, _)) => close(app, session, SessionEnd::LoggedOut, &request).await,
+            Err(rejection) => Err(rejection),
+        };
+        match recorded {
+            Ok(()) => {}
             // What only reads works even where nothing can be recorded.
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
@@ -308,11 +311,22 @@ async fn open(app: &App, verified: &Verified, ttl_minutes: u32, request: &Reques
     Ok((id, BASE64_URL_SAFE_NO_PAD.encode(token).into()))
 }
 
-async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Request) {
+async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Request) -> Result<(), Rejection> {
+    app.engine.submit(request, CloseSession { session, end }).await?;
     app.sessions.last_use.remove(&session);
-    if let Err(rejection) = app.engine.submit(request, CloseSession { session, end }).await {
+    Ok(())
+}
+
+/// Closes a session that was idle for too long. One that cannot be closed now is found out again when it is used.
+async fn expire(app: &App, session: SessionId, request: &Request) {
+    if let Err(rejection) = close(app, session, SessionEnd::Expired, request).await {
         tracing::error!(%rejection, %session, "a session could not be closed");
     }
+}
+
+/// That it cannot be recorded who comes or goes.
+fn unavailable(rejection: Rejection) -> Unauthorized {
+    Unauthorized::Unavailable(rejection.to_string())
 }
 
 /// SHA-256 in hexadecimal. The secret is random and long: a slow hash would add nothing.

@@ -52,7 +52,7 @@ pub async fn remove(call: &Call, command: impl Decide + 'static) -> Handled {
 
 /// The answer to a removal.
 pub fn removed(call: &Call, outcome: &Outcome) -> Handled {
-    let sent = call.deletion();
+    let sent = call.sent_action();
     if call.goes_on(&sent)? {
         return Ok(Answer::empty(202));
     }

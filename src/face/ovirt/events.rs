@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::Object;
 use evirt_domain::external::{EventSeverity, RemoveExternalEvent, Report, ReportExternalEvent};
-use evirt_domain::ids::*;
 use evirt_domain::world::NameKind;
-use evirt_projections::audit::Severity;
-use evirt_projections::inventory::{AuditRecord, AuditRowView, OWN_ORIGIN, Page, View};
+use evirt_projections::inventory::{AuditRowView, NO_CUSTOM_ID, Page, View};
 use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
 use uuid::Uuid;
 
@@ -21,7 +18,8 @@ use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
-use crate::audit::{self, AuditEntry, AuditFilter, AuditLog, AuditQuery, Reference};
+use super::visible::object_of;
+use crate::audit::{AuditFilter, AuditLog, AuditQuery, AuditRecord, Reference, Severity};
 use crate::log::Unavailable;
 
 routes! { ROUTES:
@@ -31,39 +29,35 @@ routes! { ROUTES:
 
 /// How many entries are read from the log at a time where each has to be looked at.
 const BATCH: u64 = 1_000;
-/// What the API says of an entry that no system outside numbered.
-const NO_CUSTOM_ID: i64 = -1;
 /// After how many seconds an entry may be repeated, as the API shows it where nothing else is known.
 const FLOOD_RATE: i64 = 30;
 
 /// The entry as the API shows it.
-pub fn view(world: &World, base: &str, entry: &AuditEntry) -> Doc {
-    let row = &entry.row;
-    let severity = Severity::from_number(row.severity.number()).unwrap_or_default();
+pub fn view(world: &World, base: &str, entry: &AuditRecord) -> Doc {
     let doc = Doc::with_capacity(20)
         .set("id", entry.id.to_string())
         .set("href", format!("{base}/events/{}", entry.id))
-        .set("description", &row.message)
-        .set("code", row.code)
-        .set("severity", severity.name())
+        .set("description", &entry.message)
+        .set("code", entry.code)
+        .set("severity", entry.severity.name())
         .set("time", date(entry.recorded_at))
         .set("correlation_id", &*entry.correlation_id)
-        .set("origin", origin(entry))
-        .set("custom_id", row.custom_id.unwrap_or(NO_CUSTOM_ID))
-        .set("flood_rate", row.flood_rate.unwrap_or(FLOOD_RATE));
+        .set("origin", &entry.origin)
+        .set("custom_id", entry.custom_id.unwrap_or(NO_CUSTOM_ID))
+        .set("flood_rate", entry.flood_rate.unwrap_or(FLOOD_RATE));
     let doc = match world.external_events.get(entry.id) {
         Some(event) => doc.opt("custom_data", text(&event.custom_data)),
         None => doc,
     };
-    let of = &row.references;
+    let of = entry.about;
     let references = [
-        ("user", "users", of.user),
-        ("vm", "vms", of.vm),
-        ("storage_domain", "storagedomains", of.storage_domain),
-        ("host", "hosts", of.host),
-        ("template", "templates", of.template),
-        ("cluster", "clusters", of.cluster),
-        ("data_center", "datacenters", of.data_center),
+        ("user", "users", of.user.map(|id| id.0)),
+        ("vm", "vms", of.vm.map(|id| id.0)),
+        ("storage_domain", "storagedomains", of.storage_domain.map(|id| id.0)),
+        ("host", "hosts", of.host.map(|id| id.0)),
+        ("template", "templates", of.template.map(|id| id.0)),
+        ("cluster", "clusters", of.cluster.map(|id| id.0)),
+        ("data_center", "datacenters", of.data_center.map(|id| id.0)),
     ];
     references
         .into_iter()
@@ -72,15 +66,8 @@ pub fn view(world: &World, base: &str, entry: &AuditEntry) -> Doc {
 }
 
 /// Whether an entry is still shown: one that a system outside reported may have been removed since.
-pub fn is_shown(world: &World, entry: &AuditEntry) -> bool {
-    entry.row.custom_id.is_none() || world.external_events.get(entry.id).is_some()
-}
-
-fn origin(entry: &AuditEntry) -> &str {
-    match entry.row.origin.as_str() {
-        "" => OWN_ORIGIN,
-        other => other,
-    }
+pub fn is_shown(world: &World, entry: &AuditRecord) -> bool {
+    entry.custom_id.is_none() || world.external_events.get(entry.id).is_some()
 }
 
 /// A page of what a search finds in the audit log, behind entry `from`.
@@ -93,7 +80,7 @@ pub async fn find(
     plan: &Plan,
     from: Option<u64>,
     max: usize,
-) -> Result<Vec<AuditEntry>, Unavailable> {
+) -> Result<Vec<AuditRecord>, Unavailable> {
     let page = plan.range(max);
     let oldest_first = match log_order(plan) {
         Some(Direction::Asc) => true,
@@ -102,12 +89,8 @@ pub async fn find(
             let mut found = walk(log, world, plan, from, false, usize::MAX).await?;
             // Nothing in a search of entries depends on the time of the look.
             let view = View::new(world, 0);
-            let records: Vec<AuditRecord> = found.iter().map(record).collect();
-            let mut order: Vec<usize> = (0..found.len()).collect();
-            let row = |n: usize| AuditRowView { record: &records[n], view };
-            order.sort_by(|one, other| plan.compare(&row(*one), &row(*other)));
-            let wanted: Vec<usize> = order.into_iter().take(page.end).skip(page.start).collect();
-            return Ok(wanted.into_iter().map(|n| std::mem::replace(&mut found[n], nothing())).collect());
+            found.sort_by(|one, other| plan.compare(&AuditRowView { record: one, view }, &AuditRowView { record: other, view }));
+            return Ok(found.into_iter().take(page.end).skip(page.start).collect());
         }
     };
     if plan.matches_all() && world.external_events.hidden() == 0 {
@@ -125,11 +108,6 @@ pub async fn find(
     Ok(found)
 }
 
-/// What is left where an entry was taken from.
-fn nothing() -> AuditEntry {
-    AuditEntry { id: 0, recorded_at: 0, correlation_id: "".into(), row: Default::default() }
-}
-
 /// The direction of a search whose order is that of the log.
 fn log_order(plan: &Plan) -> Option<Direction> {
     let (name, direction) = plan.order().next()?;
@@ -144,7 +122,7 @@ async fn walk(
     from: Option<u64>,
     oldest_first: bool,
     wanted: usize,
-) -> Result<Vec<AuditEntry>, Unavailable> {
+) -> Result<Vec<AuditRecord>, Unavailable> {
     let mut query = AuditQuery {
         after: from,
         oldest_first,
@@ -159,8 +137,7 @@ async fn walk(
         let last = batch.last().map(|entry| entry.id);
         let more = batch.len() as u64 == BATCH;
         for entry in batch {
-            let record = record(&entry);
-            let row = AuditRowView { record: &record, view };
+            let row = AuditRowView { record: &entry, view };
             if is_shown(world, &entry) && plan.matches(&row) {
                 found.push(entry);
             }
@@ -196,14 +173,14 @@ pub fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
 }
 
 /// The least of some severities, where it is beyond the usual.
-fn at_least(names: &[String]) -> Option<audit::Severity> {
+fn at_least(names: &[String]) -> Option<Severity> {
     let of = |name: &String| match name.as_str() {
-        "normal" => audit::Severity::Normal,
-        "warning" => audit::Severity::Warning,
-        "error" => audit::Severity::Error,
-        _ => audit::Severity::Alert,
+        "normal" => Severity::Normal,
+        "warning" => Severity::Warning,
+        "error" => Severity::Error,
+        _ => Severity::Alert,
     };
-    names.iter().map(of).min().filter(|least| *least > audit::Severity::Normal)
+    names.iter().map(of).min().filter(|least| *least > Severity::Normal)
 }
 
 /// The filter for entries that concern what a field's value stands for, where that is one thing.
@@ -213,6 +190,7 @@ fn concerning(world: &World, field: &str, text: &str) -> Option<AuditFilter> {
         "_event_host_id" | "event_host" => (Reference::Host, NameKind::Host),
         "_event_template_id" | "event_template" => (Reference::Template, NameKind::Template),
         "_event_storage_id" | "event_storage" => (Reference::StorageDomain, NameKind::StorageDomain),
+        "_event_quota_id" => return Some(AuditFilter::Concerning(Reference::Quota, Uuid::parse_str(text).ok()?)),
         "_event_datacenter_id" | "event_datacenter" => (Reference::DataCenter, NameKind::DataCenter),
         _ => return None,
     };
@@ -224,28 +202,6 @@ fn concerning(world: &World, field: &str, text: &str) -> Option<AuditFilter> {
     match (named.next(), named.next()) {
         (Some(one), None) => Some(AuditFilter::Concerning(reference, one.id)),
         _ => None,
-    }
-}
-
-/// The entry as searches see it.
-pub fn record(entry: &AuditEntry) -> AuditRecord {
-    let (row, of) = (&entry.row, &entry.row.references);
-    AuditRecord {
-        id: entry.id,
-        code: row.code,
-        severity: Severity::from_number(row.severity.number()).unwrap_or_default(),
-        message: row.message.clone(),
-        time: entry.recorded_at,
-        user: of.user.map(UserId),
-        vm: of.vm.map(VmId),
-        host: of.host.map(HostId),
-        template: of.template.map(TemplateId),
-        cluster: of.cluster.map(ClusterId),
-        data_center: of.data_center.map(DataCenterId),
-        storage_domain: of.storage_domain.map(StorageDomainId),
-        correlation_id: entry.correlation_id.clone(),
-        origin: origin(entry).into(),
-        custom_id: row.custom_id.unwrap_or(NO_CUSTOM_ID),
     }
 }
 
@@ -264,7 +220,7 @@ async fn list(call: Arc<Call>) -> Handled {
 }
 
 /// The entry of an id, unless it is hidden.
-async fn entry(call: &Call, world: &World, id: Option<u64>) -> Result<AuditEntry, Answer> {
+async fn entry(call: &Call, world: &World, id: Option<u64>) -> Result<AuditRecord, Answer> {
     let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
     let entry = call.engine().audit().entry(id).await.map_err(|error| unavailable(call, &error))?;
     call.found(entry.filter(|entry| is_shown(world, entry)), 1)
@@ -282,16 +238,14 @@ async fn delete(call: Arc<Call>) -> Handled {
 
 static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal", "warning", "error", "alert"] };
 
-type Maker = fn(Uuid) -> Object;
-
-/// What an external event may be about: the member of its document, and what an identifier there names.
-const ABOUT: &[(&str, NameKind, Maker)] = &[
-    ("vm", NameKind::Vm, |id| Object::Vm(id.into())),
-    ("host", NameKind::Host, |id| Object::Host(id.into())),
-    ("storage_domain", NameKind::StorageDomain, |id| Object::StorageDomain(id.into())),
-    ("template", NameKind::Template, |id| Object::Template(id.into())),
-    ("cluster", NameKind::Cluster, |id| Object::Cluster(id.into())),
-    ("data_center", NameKind::DataCenter, |id| Object::DataCenter(id.into())),
+/// What an external event may be about: the members of its document, and what names there are of.
+const ABOUT: &[(&str, NameKind)] = &[
+    ("vm", NameKind::Vm),
+    ("host", NameKind::Host),
+    ("storage_domain", NameKind::StorageDomain),
+    ("template", NameKind::Template),
+    ("cluster", NameKind::Cluster),
+    ("data_center", NameKind::DataCenter),
 ];
 
 async fn add(call: Arc<Call>) -> Handled {
@@ -302,8 +256,8 @@ async fn add(call: Arc<Call>) -> Handled {
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
     let (severity, _) = known.ok_or_else(|| call.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
     let mut about = Vec::new();
-    for (member, kind, object) in ABOUT {
-        about.extend(call.reference::<Uuid>(&sent, member, *kind, member)?.map(object));
+    for (member, kind) in ABOUT {
+        about.extend(call.reference(&sent, member, *kind, member)?.and_then(|id| object_of(*kind, id)));
     }
     let report = Report {
         severity,

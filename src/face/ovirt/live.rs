@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::representation::Fault;
 use super::request::Call;
-use crate::audit::{AuditFilter, AuditQuery, AuditReferences, Reference};
+use crate::audit::{AuditFilter, AuditQuery, Reference, References};
 use crate::engine::Engine;
 use crate::hypervisor::NicStatistics;
 
@@ -73,7 +73,7 @@ struct Kind {
     entity: Entity,
     reference: Reference,
     about: fn(Uuid) -> About,
-    of: fn(&AuditReferences) -> Option<Uuid>,
+    of: fn(&References) -> Option<Uuid>,
     known: fn(&World, Uuid) -> bool,
     count: fn(&World) -> usize,
 }
@@ -84,7 +84,7 @@ const KINDS: [Kind; 4] = [
         entity: Entity::Vm,
         reference: Reference::Vm,
         about: |id| About::Vm(id.into()),
-        of: |of| of.vm,
+        of: |of| of.vm.map(|id| id.0),
         known: |world, id| world.vms.contains(&id.into()),
         count: |world| world.vms.len(),
     },
@@ -93,7 +93,7 @@ const KINDS: [Kind; 4] = [
         entity: Entity::Host,
         reference: Reference::Host,
         about: |id| About::Host(id.into()),
-        of: |of| of.host,
+        of: |of| of.host.map(|id| id.0),
         known: |world, id| world.hosts.contains(&id.into()),
         count: |world| world.hosts.len(),
     },
@@ -102,7 +102,7 @@ const KINDS: [Kind; 4] = [
         entity: Entity::Template,
         reference: Reference::Template,
         about: |id| About::Template(id.into()),
-        of: |of| of.template,
+        of: |of| of.template.map(|id| id.0),
         known: |world, id| world.templates.contains(&id.into()),
         count: |world| world.templates.len(),
     },
@@ -111,7 +111,7 @@ const KINDS: [Kind; 4] = [
         entity: Entity::User,
         reference: Reference::User,
         about: |id| About::User(id.into()),
-        of: |of| of.user,
+        of: |of| of.user.map(|id| id.0),
         known: |world, id| world.users.contains(&id.into()),
         count: |world| world.users.len(),
     },
@@ -166,14 +166,13 @@ async fn look_for(
         let entries = entries.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
         let view = View::new(&call.world, 0);
         for entry in &entries {
-            let Some(id) = (kind.of)(&entry.row.references).filter(|id| !found.contains(id)) else { continue };
-            let record = super::events::record(entry);
+            let Some(id) = (kind.of)(&entry.about).filter(|id| !found.contains(id)) else { continue };
             if super::events::is_shown(&call.world, entry)
                 && (kind.known)(&call.world, id)
-                && condition.is_satisfied_by(&AuditRowView { record: &record, view })
+                && condition.is_satisfied_by(&AuditRowView { record: entry, view })
             {
                 found.insert(id);
-                told.0.entry((kind.about)(id)).or_default().push(record);
+                told.0.entry((kind.about)(id)).or_default().push(entry.clone());
             }
         }
         let Some(last) = entries.last().filter(|_| entries.len() as u64 == BATCH) else { break };

@@ -49,7 +49,7 @@ mod work;
 use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Method, Request, Response, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
 
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
@@ -106,7 +106,7 @@ async fn serve(app: App, request: Request<Bytes>, transport: Transport) -> Respo
     let (parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
     let mut response = answer(app, parts, body, transport).await;
-    if head {
+    if head && response.status() != StatusCode::NOT_MODIFIED {
         // The length is that of the body which GET would have.
         let length = HttpBody::size_hint(response.body()).exact().unwrap_or_default();
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
@@ -166,13 +166,18 @@ async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Trans
     response
 }
 
+/// The version of the API that a client wants.
+const VERSION: HeaderName = HeaderName::from_static("version");
+
 /// What may come with a deletion: an action, or what clients send of the resource itself.
 static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
     LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
 
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
-    permitted(&call)?;
+    if let Err(refused) = permitted(&call) {
+        return Err(if route.is_action() { refused.in_action(call.sent_action(), call.output) } else { refused });
+    }
     if matches!(call.method, Method::GET | Method::HEAD) {
         return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
     }
@@ -191,7 +196,7 @@ async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Han
         handler(call.clone()).await
     };
     match changed.await {
-        Err(refused) if route.is_action() => Err(refused.in_action(call.action().unwrap_or_default(), call.output)),
+        Err(refused) if route.is_action() => Err(refused.in_action(call.sent_action(), call.output)),
         answer => answer,
     }
 }
@@ -199,6 +204,12 @@ async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Han
 /// What can be refused of any request before its handler sees it: touching what is hidden, and parameters that make no sense, which
 /// must not be found out after a command was carried out.
 fn permitted(call: &Call) -> Result<(), Answer> {
+    if let Some(version) = call.headers.get(VERSION).filter(|version| !version.as_bytes().is_empty())
+        && version.as_bytes().split(|byte| *byte == b'.').next() != Some(b"3")
+    {
+        let version = String::from_utf8_lossy(version.as_bytes());
+        return Err(call.bad(&Fault::failed(format!("Version {version} is not served; this is version 3"))));
+    }
     call.flag("async")?;
     visible::check(call, matches!(call.method, Method::GET | Method::HEAD))?;
     visible::check_probe(call)

@@ -61,7 +61,7 @@ fn scope(call: &Call) -> Result<Scope, Answer> {
         "groups" => call.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
         "users" => call.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
         collection => {
-            let make = OBJECTS.iter().find(|(name, _)| *name == collection).map(|(_, make)| make);
+            let make = OBJECTS.iter().find(|(name, ..)| *name == collection).map(|(.., make)| make);
             let object = call.found(make, 0)?(call.id(1)?);
             (Scope::On(object), object.exists(world))
         }

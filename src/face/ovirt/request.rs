@@ -310,7 +310,9 @@ impl Call {
 
     /// The body as a document of a type.
     pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
-        parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))
+        let doc = parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
+        visible::check_body(self, of, &doc)?;
+        Ok(doc)
     }
 
     /// The body as a document of one of several types; none where there is no body.
@@ -318,7 +320,9 @@ impl Call {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        parse_any(&self.body, self.input()?, of).map(Some).map_err(|error| self.bad(&error.fault()))
+        let (of, doc) = parse_any(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
+        visible::check_body(self, of, &doc)?;
+        Ok(Some((of, doc)))
     }
 
     /// The body of an action; an empty one counts as `<action/>`.
@@ -326,8 +330,8 @@ impl Call {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
-    /// The action that came with a deletion; nothing where another document came, or none.
-    pub fn deletion(&self) -> Doc {
+    /// The action that was sent, perhaps with a deletion; an empty one where another document came, or none.
+    pub fn sent_action(&self) -> Doc {
         self.action().unwrap_or_default()
     }
 
@@ -378,11 +382,12 @@ impl Call {
         }
         let Some(name) = doc.text("name").filter(|name| !name.is_empty()) else { return Ok(None) };
         let world = self.engine().world();
-        let visible = |id: &Uuid| {
-            let object = visible::object_of(kind, *id);
+        let visible = |id: Uuid| {
+            let object = visible::object_of(kind, id);
             self.visible().is_everything() || object.is_none_or(|object| self.visible().contains(&world, object))
         };
-        match world.resolve(kind, name).filter(visible) {
+        let meant = world.resolve(kind, name).filter(|id| visible(*id));
+        match meant.or_else(|| world.named(kind, name).map(|key| key.id).find(|id| visible(*id))) {
             Some(id) => Ok(Some(T::from(id))),
             None => Err(self.missing(format!("{class}: name={name}"))),
         }

@@ -267,15 +267,15 @@ async fn update(call: Arc<Call>) -> Handled {
     let kind = current.storage.kind;
     let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));
     let luns = units(&storage).filter(new).map(|unit| lun(&call, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
-    let host: Option<HostId> = match luns.is_empty() {
-        true => None,
-        false => {
-            require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
-            call.reference(&sent, "host", NameKind::Host, "Host")?
-        }
-    };
+    if !luns.is_empty() {
+        require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+    }
+    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    if let Some(unknown) = host.filter(|id| !call.world.hosts.contains(id)) {
+        return Err(call.missing(format!("Host: {unknown}")));
+    }
     let mut world = call.submit(UpdateStorageDomain { domain: current.id, changes: patch(&sent) }).await?.world;
-    if let Some(host) = host {
+    if let Some(host) = host.filter(|_| !luns.is_empty()) {
         let outcome = call.submit(ExtendStorageDomain { domain: current.id, host, luns }).await?;
         world = call.settle(&outcome).await?;
     }

@@ -1,7 +1,8 @@
 //! What a caller may read: administrators everything, others by `Filter: true` what they hold a permission on.
 //!
-//! Whoever does not see everything passes three gates: [`check`] refuses paths through hidden objects, searches run in a view that
-//! has only what is visible, and [`redacted`] takes references to hidden objects out of every document on its way out.
+//! Whoever does not see everything passes four gates: [`check`] refuses paths through hidden objects, [`check_body`] what refers to
+//! them, searches run in a view that has only what is visible, and [`redacted`] takes references to hidden objects out of every document
+//! on its way out.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::representation::description::TypeDef;
 use super::representation::{Doc, Fault, Value};
 use super::request::{BASES, Call};
 
@@ -23,17 +25,17 @@ const OPEN: &[&str] = &["", "capabilities", "roles", "tags"];
 
 type Maker = fn(Uuid) -> Object;
 
-/// Collections of objects that permissions stand on.
-pub const OBJECTS: &[(&str, Maker)] = &[
-    ("clusters", |id| Object::Cluster(id.into())),
-    ("datacenters", |id| Object::DataCenter(id.into())),
-    ("disks", |id| Object::Disk(id.into())),
-    ("hosts", |id| Object::Host(id.into())),
-    ("networks", |id| Object::Network(id.into())),
-    ("storagedomains", |id| Object::StorageDomain(id.into())),
-    ("templates", |id| Object::Template(id.into())),
-    ("vms", |id| Object::Vm(id.into())),
-    ("vnicprofiles", |id| Object::VnicProfile(id.into())),
+/// Objects that permissions stand on: their collection, the member of documents that refers to one, and what an identifier there names.
+pub const OBJECTS: &[(&str, &str, Maker)] = &[
+    ("clusters", "cluster", |id| Object::Cluster(id.into())),
+    ("datacenters", "data_center", |id| Object::DataCenter(id.into())),
+    ("disks", "disk", |id| Object::Disk(id.into())),
+    ("hosts", "host", |id| Object::Host(id.into())),
+    ("networks", "network", |id| Object::Network(id.into())),
+    ("storagedomains", "storage_domain", |id| Object::StorageDomain(id.into())),
+    ("templates", "template", |id| Object::Template(id.into())),
+    ("vms", "vm", |id| Object::Vm(id.into())),
+    ("vnicprofiles", "vnic_profile", |id| Object::VnicProfile(id.into())),
 ];
 
 /// The object that a name of a kind is of, where permissions stand on such.
@@ -55,7 +57,7 @@ pub fn object_of(kind: NameKind, id: Uuid) -> Option<Object> {
 fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, Object)> {
     let pairs = segments.clone().zip(segments.skip(1));
     pairs.filter_map(|(collection, id)| {
-        let (_, make) = OBJECTS.iter().find(|(name, _)| *name == collection)?;
+        let (_, _, make) = OBJECTS.iter().find(|(name, ..)| *name == collection)?;
         Uuid::parse_str(id).ok().map(|parsed| (id, make(parsed)))
     })
 }
@@ -67,7 +69,7 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
         return Ok(());
     }
     let top = call.segment(0);
-    if reads && !OPEN.contains(&top) && !(call.caller.filter && OBJECTS.iter().any(|(name, _)| *name == top)) {
+    if reads && !OPEN.contains(&top) && !(call.caller.filter && OBJECTS.iter().any(|(name, ..)| *name == top)) {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
         return Err(call.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
@@ -77,6 +79,34 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
         Some((id, _)) => Err(call.missing(id)),
         None => Ok(()),
     }
+}
+
+/// Refuses a document that refers by its identifier to something that its sender may not see, in the words of what does not exist.
+pub fn check_body(call: &Call, of: &TypeDef, doc: &Doc) -> Result<(), Answer> {
+    if call.visible().is_everything() {
+        return Ok(());
+    }
+    // What is posted to a collection within a resource may be a reference itself.
+    let named = (call.method == Method::POST && call.target.segments.len() > 1).then_some(of.element);
+    match unseen(call, named, doc) {
+        Some(id) => Err(call.missing(id)),
+        None => Ok(()),
+    }
+}
+
+/// The first identifier in a document that is of nothing visible. What else a reference says beside its identifier counts for nothing.
+fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
+    let make = OBJECTS.iter().find(|(_, name, _)| Some(*name) == member).map(|(.., make)| make);
+    let id = make.zip(doc.text("id")).and_then(|(make, id)| Some((id, make(Uuid::parse_str(id).ok()?))));
+    let seen = |object: Object| object.exists(&call.world) && call.visible().contains(&call.world, object);
+    if let Some((id, object)) = id {
+        return (!seen(object)).then_some(id);
+    }
+    doc.members().iter().find_map(|(name, value)| match value {
+        Value::Doc(child) => unseen(call, Some(name), child),
+        Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(call, Some(name), item)),
+        _ => None,
+    })
 }
 
 /// Collections whose changes have a host or storage asked before they are decided, and what it takes at least.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use evirt_domain::Event;
+use evirt_domain::access::Object;
 use evirt_domain::ids::*;
-use evirt_domain::network::{Network, profiles_of};
+use evirt_domain::network::{Network, VnicProfile, profiles_of};
 use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
@@ -70,7 +71,13 @@ fn network<'a>(call: &'a Call, wanted: &Doc, vm: &Vm) -> Result<&'a Arc<Network>
         Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
         None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
     };
+    // A network is as good as absent where none of its profiles is seen.
+    let network = network.filter(|n| call.visible().is_everything() || profiles_of(&call.world, n.id).any(|p| is_seen(call, p)));
     network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))
+}
+
+fn is_seen(call: &Call, profile: &VnicProfile) -> bool {
+    call.visible().contains(&call.world, Object::VnicProfile(profile.id))
 }
 
 /// The networks that a request wants mirrored, if it speaks of any; what the profile mirrors anyway is not said twice.
@@ -109,7 +116,7 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Op
     if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
         return Ok(None);
     }
-    let profile = profiles_of(&call.world, network.id).next();
+    let profile = profiles_of(&call.world, network.id).find(|profile| is_seen(call, profile));
     Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
 }
 

@@ -454,15 +454,20 @@ async fn get_cdrom(call: Arc<Call>) -> Handled {
 
 async fn update_cdrom(call: Arc<Call>) -> Handled {
     check_drive(&call)?;
-    let sent = call.body(&CDROM)?;
-    let file = sent.text("file.id").unwrap_or_default().to_owned();
-    let doc = change_cd(&call, file, call.flag("current")?).await?;
+    let (sent, current) = (call.body(&CDROM)?, call.flag("current")?);
+    let doc = drive(&call, vm(&call, &call.world)?, current);
+    check_immutable(&call, &CDROM, &doc, &sent)?;
+    let doc = match sent.doc("file") {
+        Some(file) => change_cd(&call, file.text("id").unwrap_or_default().to_owned(), current).await?,
+        None => doc,
+    };
     Ok(Answer::doc(200, &CDROM, &doc, call.output))
 }
 
 async fn delete_cdrom(call: Arc<Call>) -> Handled {
     check_drive(&call)?;
-    change_cd(&call, String::new(), false).await?;
+    let current = call.flag("current")?;
+    change_cd(&call, String::new(), current).await?;
     Ok(Answer::empty(204))
 }
 

@@ -37,7 +37,7 @@ pub fn complete(call: &Call, answer: Doc) -> Handled {
 
 /// The answer to a removal, after the job that it opened; 202 at once where the client does not want to wait.
 pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
-    if call.goes_on(&call.deletion())? {
+    if call.goes_on(&call.sent_action())? {
         return Ok(Answer::empty(202));
     }
     call.settle(outcome).await?;

@@ -152,6 +152,17 @@ async fn a_request_that_does_not_want_the_session_ends_it() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_recorded_to_have_left_is_told_so() {
+    let site = Site::new().await;
+    let cookie = site.log_in().await;
+    site.app.engine.shutdown().await;
+    let seen = site.ask(&[("cookie", &cookie)]).await;
+    assert!(matches!(seen.caller, Err(Unauthorized::Unavailable(_))), "{seen:?}");
+    let kept = site.ask(&[("cookie", &cookie), ("prefer", "persistent-auth")]).await;
+    assert!(kept.caller.is_ok(), "the session goes on: {kept:?}");
+}
+
+#[tokio::test]
 async fn a_new_login_can_be_asked_for() {
     let site = Site::new().await;
     let cookie = site.log_in().await;
