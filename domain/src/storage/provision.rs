@@ -340,19 +340,25 @@ pub(crate) fn forgotten(world: &World, act: Act, domains: &[StorageDomainId]) ->
 pub struct UpdateStorageDomain {
     pub domain: StorageDomainId,
     pub changes: StorageDomainPatch,
+    /// What it is to lie upon in addition; where that is refused nothing is changed.
+    pub extension: Option<ExtendStorageDomain>,
 }
 
 impl Decide for UpdateStorageDomain {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let current = world.storage_domain(self.domain)?;
+        let mut events = Vec::new();
         let changes = self.changes.clone().reduce(&current.config);
-        if changes.is_empty() {
-            return Ok(Vec::new());
+        if !changes.is_empty() {
+            let mut wanted = current.config.clone();
+            wanted.apply(&changes);
+            check_config(Act("edit", "Storage"), world, Some(self.domain), &wanted)?;
+            events.push(StorageDomainUpdated { domain: self.domain, changes }.into());
         }
-        let mut wanted = current.config.clone();
-        wanted.apply(&changes);
-        check_config(Act("edit", "Storage"), world, Some(self.domain), &wanted)?;
-        Ok(vec![StorageDomainUpdated { domain: self.domain, changes }.into()])
+        if let Some(extension) = &self.extension {
+            events.extend(extension.decide(world, cx)?);
+        }
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

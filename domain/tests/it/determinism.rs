@@ -516,7 +516,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         87 => Box::new(ReportDomainSpace { domain, available: 400 * GIB, used: GIB }),
         88 => {
             let changes = StorageDomainPatch { name: Some(name), ..StorageDomainPatch::default() };
-            Box::new(UpdateStorageDomain { domain, changes })
+            Box::new(UpdateStorageDomain { domain, changes, extension: None })
         }
         89 => Box::new(UpdateHost { host, changes: HostPatch { name: Some(name), ..HostPatch::default() } }),
         90 => Box::new(UpdateHost { host, changes: HostPatch { spm_priority: Some(3), ..HostPatch::default() } }),

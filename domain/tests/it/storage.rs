@@ -382,6 +382,13 @@ fn block_storage_grows_by_logical_units() {
     story.when(extend("1", "iqn.a")).refused(StorageConnectionExists);
     story.when(extend("2", "iqn.a")).then(&["JobOpened"]);
     story.when(extend("2", "iqn.b")).then(&["StorageConnectionAdded", "JobOpened"]);
+    let renamed = |extension| UpdateStorageDomain {
+        domain,
+        changes: StorageDomainPatch { name: Some("wide".into()), ..Default::default() },
+        extension: Some(extension),
+    };
+    story.when(renamed(extend("1", "iqn.a"))).refused(StorageConnectionExists);
+    story.when(renamed(extend("2", "iqn.a"))).then(&["StorageDomainUpdated", "JobOpened"]);
     let files = story.domain(host, "files", DomainClass::Iso);
     story.when(ExtendStorageDomain { domain: files, ..extend("2", "iqn.a") }).refused(DomainTypeIllegal);
     for (outcome, units, ways) in [(Err("no such unit".to_owned()), 1, 1), (Ok((3 * GIB, GIB)), 2, 2)] {

@@ -274,11 +274,10 @@ async fn update(call: Arc<Call>) -> Handled {
     if let Some(unknown) = host.filter(|id| !call.world.hosts.contains(id)) {
         return Err(call.missing(format!("Host: {unknown}")));
     }
-    let mut world = call.submit(UpdateStorageDomain { domain: current.id, changes: patch(&sent) }).await?.world;
-    if let Some(host) = host.filter(|_| !luns.is_empty()) {
-        let outcome = call.submit(ExtendStorageDomain { domain: current.id, host, luns }).await?;
-        world = call.settle(&outcome).await?;
-    }
+    let domain_id = current.id;
+    let extension = host.filter(|_| !luns.is_empty()).map(|host| ExtendStorageDomain { domain: domain_id, host, luns });
+    let outcome = call.submit(UpdateStorageDomain { domain: domain_id, changes: patch(&sent), extension }).await?;
+    let world = call.settle(&outcome).await?;
     shown(&call, &STORAGE_DOMAIN, &view(&world, call.base, domain(&call, &world)?))
 }
 
