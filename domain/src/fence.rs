@@ -356,7 +356,7 @@ impl Decide for FenceHost {
         let act = Act(self.fence.name(), "Host");
         let host = world.host(self.host)?;
         if self.fence == FenceType::Manual {
-            if !matches!(host.status, NonResponsive | Connecting | NonOperational | Maintenance | Error | Down) {
+            if !matches!(host.status, NonResponsive | Connecting | NonOperational | Maintenance | InstallFailed | Down) {
                 return Err(act.no(Key::FenceManualStatus).with("hostStatus", host.status.name()));
             }
             let mut events = down_with_host(world, self.host, "The host was confirmed as rebooted");

@@ -283,8 +283,7 @@ async fn the_states_of_hosts() {
         approve.clone(),
     ];
     lab.refuses("preparing_for_maintenance", host("preparing"), &preparing).await;
-    lab.refuses("install_failed", &broken, &[deactivate(HostStatusNotOperational), fence(MANUAL, FenceManualStatus), approve])
-        .await;
+    lab.refuses("install_failed", &broken, &[deactivate(HostStatusNotOperational), approve]).await;
     let pending = [
         activate(HostCannotActivate),
         deactivate(HostStatusNotOperational),

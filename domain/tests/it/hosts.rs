@@ -213,6 +213,18 @@ fn a_host_with_vms_or_pins_is_not_removed() {
 }
 
 #[test]
+fn what_was_never_up_is_confirmed_as_rebooted_and_what_is_in_error_is_not() {
+    let mut estate = estate();
+    let host = estate.other;
+    for status in [InstallFailed, Maintenance] {
+        estate.host_is(host, status);
+        estate.when(FenceHost { host, fence: FenceType::Manual }).then(&["HostFenced"]);
+    }
+    estate.host_is(host, Error);
+    estate.when(FenceHost { host, fence: FenceType::Manual }).refused(FenceManualStatus);
+}
+
+#[test]
 fn fencing() {
     let mut estate = estate();
     let (host, other) = (estate.host, estate.other);
