@@ -9,6 +9,7 @@ mod conditions;
 mod crash;
 mod engine;
 mod external;
+mod found;
 mod guide;
 mod hosts;
 mod ldap;

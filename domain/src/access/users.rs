@@ -31,6 +31,8 @@ pub struct User {
     pub last_name: String,
     /// Department.
     pub department: String,
+    /// Title, such as a position held.
+    pub title: String,
     /// E-mail address.
     pub email: String,
     /// argon2 hash in PHC form, for users of the internal directory.
@@ -54,6 +56,7 @@ impl User {
             first_name: String::new(),
             last_name: String::new(),
             department: String::new(),
+            title: String::new(),
             email: String::new(),
             password: None,
             groups: Vec::new(),
@@ -64,14 +67,15 @@ impl User {
 
     /// What is known of the user, as a directory would tell it.
     pub fn account(&self) -> Account {
-        let Self { id, name, domain, first_name, last_name, department, email, groups, .. } = self.clone();
-        Account { id, name, domain, first_name, last_name, department, email, groups }
+        let Self { id, name, domain, first_name, last_name, department, title, email, groups, .. } = self.clone();
+        Account { id, name, domain, first_name, last_name, department, title, email, groups }
     }
 
     fn take_over(&mut self, account: &Account) {
-        let Account { id: _, name, domain, first_name, last_name, department, email, groups } = account.clone();
+        let Account { id: _, name, domain, first_name, last_name, department, title, email, groups } = account.clone();
         (self.name, self.domain, self.groups) = (name, domain, groups);
-        (self.first_name, self.last_name, self.department, self.email) = (first_name, last_name, department, email);
+        (self.first_name, self.last_name, self.email) = (first_name, last_name, email);
+        (self.department, self.title) = (department, title);
     }
 
     /// `admin@internal`.
@@ -101,6 +105,7 @@ pub struct Account {
     pub first_name: String,
     pub last_name: String,
     pub department: String,
+    pub title: String,
     pub email: String,
     /// All groups that the directory has the user in, also those that are not known here.
     pub groups: Vec<GroupId>,
@@ -114,7 +119,7 @@ impl Account {
 
     fn check(&self, act: Act) -> Result<(), Rejection> {
         let sane = |text: &str| text.chars().count() <= MAX_LOGIN_NAME && !text.chars().any(char::is_control);
-        let all = [&self.name, &self.first_name, &self.last_name, &self.department, &self.email];
+        let all = [&self.name, &self.first_name, &self.last_name, &self.department, &self.title, &self.email];
         if self.name.is_empty() || !all.into_iter().all(|text| sane(text)) {
             return Err(act.no(Key::UserLoginName));
         }
