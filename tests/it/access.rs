@@ -78,6 +78,14 @@ async fn roles_are_made_as_the_guide_makes_them() {
     is(&admin.get(&format!("{role}/permits/2")).await, 200, &["delete_vm"]);
     assert_eq!(admin.delete(&format!("{role}/permits/2")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(&format!("{role}/permits/2")).await.status, StatusCode::NOT_FOUND);
+    is(
+        &admin.put(&role, "<role><permits><permit id=\"1\"/><permit><name>connect_to_vm</name></permit></permits></role>").await,
+        200,
+        &[],
+    );
+    let permits = admin.get(&format!("{role}/permits")).await;
+    is(&permits, 200, &["create_vm", "connect_to_vm"]);
+    lacks(&permits, &["login"]);
     let json = admin.with("accept", "application/json").get(&role).await;
     is(&json, 200, &["\"name\":", "Engineering Role"]);
     is(

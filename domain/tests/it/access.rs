@@ -208,7 +208,11 @@ fn own_roles() {
     story.when(create("r", true, &[])).refused(RoleWithoutPermits);
     story.when(create("r", false, &[Permit::CreateVm, Permit::CreateHost])).refused(RolePermitType);
     let finance = RoleId(story.does(create("Finance Role", true, &[Permit::CreateVm]))[0].as_fold().stream().id);
-    let rename = |role| UpdateRole { role, changes: RolePatch { name: Some("Engineering".into()), ..RolePatch::default() } };
+    let rename = |role| UpdateRole {
+        role,
+        changes: RolePatch { name: Some("Engineering".into()), ..RolePatch::default() },
+        permits: None,
+    };
     story.when(rename(SUPER_USER)).refused(RoleBuiltIn);
     story.when(RemoveRole { role: SUPER_USER }).refused(RoleBuiltIn);
     story.when(AddPermit { role: SUPER_USER, permit: Permit::Login }).refused(RoleBuiltIn);
@@ -218,10 +222,18 @@ fn own_roles() {
     story.when(AddPermit { role: finance, permit: Permit::CreateVm }).refused(RolePermitAttached);
     story.when(RemovePermit { role: finance, permit: Permit::Login }).refused(RolePermitMissing);
     story.does(AddPermit { role: finance, permit: Permit::CreateHost });
-    let demote = UpdateRole { role: finance, changes: RolePatch { administrative: Some(false), ..RolePatch::default() } };
+    let demote =
+        UpdateRole { role: finance, changes: RolePatch { administrative: Some(false), ..RolePatch::default() }, permits: None };
     story.when(demote.clone()).refused(RolePermitType);
     story.does(RemovePermit { role: finance, permit: Permit::CreateHost });
     story.does(demote);
+    let allow = |permits: &[Permit]| UpdateRole { role: finance, changes: RolePatch::default(), permits: Some(permits.to_vec()) };
+    story.when(allow(&[])).refused(RoleWithoutPermits);
+    story.when(allow(&[Permit::CreateHost])).refused(RolePermitType);
+    story.when(allow(&[Permit::CreateVm])).then(&[]);
+    story.does(allow(&[Permit::DeleteVm, Permit::Login]));
+    story.when(RemovePermit { role: finance, permit: Permit::CreateVm }).refused(RolePermitMissing);
+    story.does(allow(&[Permit::CreateVm]));
     story.when(AddPermit { role: finance, permit: Permit::CreateHost }).refused(RolePermitType);
     let eve = user(&mut story, "eve");
     story.does(grant(eve, finance, Object::System));

@@ -168,7 +168,7 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
         1..4 => Box::new(ChangeMember { group, user, belongs: coin }),
         4 => Box::new(CreateRole { name, description: String::new(), administrative: false, permits: vec![permit] }),
         5 if coin => Box::new(RemoveRole { role }),
-        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() } }),
+        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() }, permits: None }),
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
         7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
