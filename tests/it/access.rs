@@ -121,6 +121,8 @@ async fn users_groups_their_roles_and_tags() {
     assert_eq!(admin.delete(&format!("{joe}/roles/{VM_CREATOR}")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(&format!("{joe}/roles/{VM_CREATOR}")).await.status, StatusCode::NOT_FOUND);
 
+    let given = admin.post("/api/groups", format!("<group><name>given</name>{roles}</group>")).await;
+    is(&admin.get(&format!("/api/groups/{}/roles", id(&given))).await, 200, &["PowerUserRole", "UserRole"]);
     let group = admin.post("/api/groups", "<group><name>mygroup</name></group>").await;
     is(&group, 201, &["<name>mygroup</name>", "rel=\"tags\"", "rel=\"permissions\"", "rel=\"roles\""]);
     let (group, group_id) = (format!("/api/groups/{}", id(&group)), id(&group));

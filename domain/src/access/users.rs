@@ -10,6 +10,7 @@ use crate::command::Decide;
 use crate::context::{Actor, Context};
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
 use crate::fold;
+use crate::index::SessionTerm;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
@@ -255,14 +256,14 @@ pub struct AddUser {
 
 const ADD_USER: Act = Act("add", "User");
 
-/// The events that grant roles on the system to a user who is being added.
-fn grants(world: &World, cx: &Context, user: UserId, roles: &[RoleId]) -> Result<Vec<Event>, Rejection> {
+/// The events that grant roles on the system to somebody who is being added.
+pub(super) fn grants(world: &World, cx: &Context, holder: Holder, roles: &[RoleId]) -> Result<Vec<Event>, Rejection> {
     let mut roles = roles.to_vec();
     roles.sort();
     roles.dedup();
     let grant = |(n, role): (u64, RoleId)| {
         check_giver(world, cx, role)?;
-        let permission = Permission { id: cx.fresh(n), version: 0, holder: Holder::User(user), role, object: Object::System };
+        let permission = Permission { id: cx.fresh(n), version: 0, holder, role, object: Object::System };
         Ok(PermissionGranted { permission }.into())
     };
     (1..).zip(roles).map(grant).collect()
@@ -277,7 +278,7 @@ impl Decide for AddUser {
         }
         let id = user.id;
         let mut events: Vec<Event> = vec![UserAdded { user }.into()];
-        events.extend(grants(world, cx, id, &self.roles)?);
+        events.extend(grants(world, cx, Holder::User(id), &self.roles)?);
         Ok(events)
     }
 
@@ -305,7 +306,7 @@ impl Decide for ImportUser {
         let mut user = User::new(account.id, &account.name, &account.domain);
         user.take_over(account);
         let mut events: Vec<Event> = vec![UserAdded { user }.into()];
-        events.extend(grants(world, cx, account.id, &self.roles)?);
+        events.extend(grants(world, cx, Holder::User(account.id), &self.roles)?);
         Ok(events)
     }
 
@@ -399,8 +400,7 @@ impl Decide for ChangePassword {
 fn close_all(world: &World, user: UserId) -> impl Iterator<Item = Event> {
     world
         .sessions
-        .values()
-        .filter(move |s| s.user == user)
+        .by(SessionTerm::User(user))
         .map(|s| SessionClosed { session: s.id, user: s.user, end: SessionEnd::Revoked }.into())
 }
 

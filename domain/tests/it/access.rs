@@ -248,9 +248,22 @@ fn own_roles() {
 fn groups_and_their_members() {
     let mut story = Story::installed();
     let eve = user(&mut story, "eve");
-    let add = |name: &str| AddGroup { name: name.into(), of: None };
+    let add = |name: &str| AddGroup { name: name.into(), of: None, roles: Vec::new() };
     story.when(add("")).refused(NameEmpty);
     story.when(add("everyone")).refused(GroupExists);
+    let keepers = CreateRole {
+        name: "Keeper".into(),
+        description: String::new(),
+        administrative: true,
+        permits: vec![Permit::ManipulateUsers, Permit::Login],
+    };
+    let keeper = RoleId(story.does(keepers)[0].as_fold().stream().id);
+    story.does(grant(eve, keeper, Object::System));
+    let with = |roles: &[RoleId]| AddGroup { roles: roles.to_vec(), ..add("keepers") };
+    story.when_by(Actor::User(eve), with(&[SUPER_USER])).refused(NotAuthorized);
+    story.when_by(Actor::User(eve), with(&[role(&story, "UserRole")])).accepted();
+    let permission = story.world.held_on(Holder::User(eve), Object::System).next().unwrap().id;
+    story.does(RevokePermission { permission });
     let staff = GroupId(story.does(add("staff"))[0].as_fold().stream().id);
     let change = |group, belongs| ChangeMember { group, user: eve, belongs };
     story.when(change(EVERYONE, true)).refused(GroupIsEveryone);
@@ -284,7 +297,7 @@ fn users_of_another_directory() {
     };
     let refresh = |name: &str, groups: &[GroupId]| RefreshUser { account: account(name, groups) };
     story.when_by(Actor::System, refresh("joe", &[far])).refused(NotAuthorized);
-    story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())) });
+    story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())), roles: Vec::new() });
     let role = role(&story, "UserRole");
     story.does(GrantPermission { holder: Holder::Group(far), role, object: Object::System });
     story.when_by(Actor::System, refresh("joe", &[near])).refused(NotAuthorized);
@@ -293,7 +306,7 @@ fn users_of_another_directory() {
     story.when(ImportUser { account: account("joe", &[]), roles: Vec::new() }).refused(UserExists);
     story.when(ChangePassword { user: joe, password: "hash".into() }).refused(UserElsewhere);
     story.when(ChangeMember { group: far, user: joe, belongs: false }).refused(GroupElsewhere);
-    let own = GroupId(story.does(AddGroup { name: "own".into(), of: None })[0].as_fold().stream().id);
+    let own = GroupId(story.does(AddGroup { name: "own".into(), of: None, roles: Vec::new() })[0].as_fold().stream().id);
     story.does(ChangeMember { group: own, user: joe, belongs: true });
     story.when(refresh("joe", &[far])).then(&[]);
     story.does(refresh("joseph", &[]));
