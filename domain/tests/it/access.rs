@@ -260,7 +260,7 @@ fn groups_and_their_members() {
     let keeper = RoleId(story.does(keepers)[0].as_fold().stream().id);
     story.does(grant(eve, keeper, Object::System));
     let with = |roles: &[RoleId]| AddGroup { roles: roles.to_vec(), ..add("keepers") };
-    story.when_by(Actor::User(eve), with(&[SUPER_USER])).refused(NotAuthorized);
+    story.when_by(Actor::User(eve), with(&[SUPER_USER])).refused(PermissionAdminOnly);
     story.when_by(Actor::User(eve), with(&[role(&story, "UserRole")])).accepted();
     let permission = story.world.held_on(Holder::User(eve), Object::System).next().unwrap().id;
     story.does(RevokePermission { permission });
