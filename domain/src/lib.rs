@@ -30,6 +30,7 @@ pub mod permit;
 pub mod quota;
 pub mod rejection;
 pub mod schedule;
+pub mod service;
 pub mod spm;
 pub mod storage;
 pub mod storage_connection;
