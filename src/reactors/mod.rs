@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evirt_domain::fence::Patience;
+use evirt_domain::host_error::ERROR_REST_MINUTES;
 use evirt_domain::ids::{JobId, VmId};
 use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
@@ -48,6 +49,8 @@ pub struct Pace {
     pub fence_again: Duration,
     /// How long a host that was restarted has to come back.
     pub reboot_grace: Duration,
+    /// How long a host rests on which starts of VMs have failed again and again.
+    pub error_rest: Duration,
     /// How often is looked after what is due.
     pub tick: Duration,
     /// How long to wait before a driver that did not answer is asked again.
@@ -63,6 +66,7 @@ impl Default for Pace {
             spm_again: Duration::from_secs(10),
             fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
+            error_rest: Duration::from_secs(ERROR_REST_MINUTES * 60),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),
         }

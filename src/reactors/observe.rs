@@ -176,7 +176,7 @@ impl Reactor {
     async fn reconcile_all(&self) {
         let world = self.engine.world();
         let mut hosts = JoinSet::new();
-        for status in [HostStatus::Up, HostStatus::PreparingForMaintenance] {
+        for status in [HostStatus::Up, HostStatus::NonOperational, HostStatus::Error, HostStatus::PreparingForMaintenance] {
             for host in world.hosts.ids_by(HostTerm::Status(status)) {
                 let reactor = self.clone();
                 hosts.spawn(async move {

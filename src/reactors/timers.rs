@@ -10,6 +10,7 @@ use evirt_domain::fence::SkipFence;
 use evirt_domain::host::{
     FenceHost, FenceType, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack, ReportUnresponsive,
 };
+use evirt_domain::host_error::{EndHostError, has_rested};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 
 use super::Reactor;
 use super::tasks::{lacks_networks, misses_storage};
-use crate::engine::Request;
+use crate::engine::{Clock, Request, SystemClock};
 use crate::hypervisor::{Call, OperationId};
 
 /// How many ticks lie between two looks at old jobs.
@@ -72,6 +73,7 @@ impl Reactor {
             self.give_up(&about, &world, &mut memory).await;
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
+            self.end_errors(&about, &world).await;
             self.check_networks(&about, &world, &mut memory).await;
             self.check_storage(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
@@ -158,6 +160,14 @@ impl Reactor {
             if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.pace.reboot_grace {
                 let _ = self.submit(about, ReportNotBack { host: host.id }).await;
             }
+        }
+    }
+
+    /// Brings hosts back that have rested in error.
+    async fn end_errors(&self, about: &Request, world: &World) {
+        let (now, rest) = (SystemClock.now(), i64::try_from(self.pace.error_rest.as_micros()).unwrap_or(i64::MAX));
+        for host in world.hosts.by(HostTerm::Status(HostStatus::Error)).filter(|host| has_rested(host, now, rest)) {
+            let _ = self.submit(about, EndHostError { host: host.id, rest }).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Hosts as clients see them: the requests of the guide's chapter 14, and what is refused.
 
 use evirt::hypervisor::simulator::Simulator;
+use evirt::hypervisor::{CallKind, DriverError};
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::HostId;
 use evirt_domain::vm_run::VmState;
@@ -93,8 +94,8 @@ impl Lab {
         codes
     }
 
-    /// Starts a new VM on a host and waits until it is up there.
-    async fn runs(&self, name: &str, more: &str, host: HostId) {
+    /// A new VM that boots from the network; its identifier.
+    async fn vm(&self, name: &str, more: &str) -> String {
         let vm = format!(
             "<vm><name>{name}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
              <memory>536870912</memory>{more}<os><boot dev=\"network\"/></os></vm>"
@@ -103,6 +104,12 @@ impl Lab {
         let vm = attribute(&made.body, "vm", "id");
         let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
         assert_eq!(self.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
+        vm
+    }
+
+    /// Starts a new VM on a host and waits until it is up there.
+    async fn runs(&self, name: &str, more: &str, host: HostId) {
+        let vm = self.vm(name, more).await;
         let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
         done(&self.admin.post(&format!("/api/vms/{vm}/start"), there).await);
         self.up_on(host).await;
@@ -217,6 +224,7 @@ async fn a_bond_is_made_and_taken_apart() {
     for (body, status, said) in [
         (bond("bond4", one), 400, "two slaves"),
         (bond("bond7", slaves), 400, "bond7"),
+        (bond("bond4", &format!("<options><option name=\"mode\" value=\"7\"/></options>{slaves}")), 400, "7 is no mode"),
         (bond("bond4", &slaves.replace("eth2", "eth9")), 400, "eth9"),
         (bond("bond4", &slaves.replace("eth2", "eth0")), 409, "eth0"),
         (bond("bond4", slaves).replace(&storage, "6efc0cfa-0000-0000-0000-000000000000"), 404, "6efc0cfa"),
@@ -341,6 +349,11 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
     assert!(shown.contains("<status><state>non_operational</state><detail>network_unreachable</detail></status>"), "{shown}");
     lab.until("host2", |host| host.status == HostStatus::NonOperational).await;
+    let state = async || {
+        let shown = lab.admin.get(&format!("/api/networks/{red}")).await.body;
+        shown.split_once("<state>").expect("a state").1.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(state().await, "non_operational");
     let attach = format!("{}/attach", lab.nic("host1", "eth1"));
     done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
     lab.until("host1", |host| host.status == HostStatus::Up).await;
@@ -357,6 +370,10 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     let optional = "<network><required>false</required></network>".to_owned();
     assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(optional)).await.status, StatusCode::OK);
     lab.until("host2", |host| host.status == HostStatus::Up).await;
+    assert_eq!(state().await, "non_operational", "host2 lacks it still");
+    let attach = format!("{}/attach", lab.nic("host2", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    assert_eq!(state().await, "operational");
 }
 
 /// Power management as the estate has it.
@@ -411,6 +428,24 @@ async fn fencing_by_hand() {
     assert_eq!(status().await, "on");
     let codes = lab.told_of_power(from).await;
     assert_eq!(codes, [605, 41, 13, 600, 15, 605, 21, 605, 605, 20, 605]);
+}
+
+#[tokio::test]
+async fn a_host_where_starts_fail_again_and_again_is_left_out_for_a_while() {
+    let lab = Lab::new().await;
+    let (host, vm) = (lab.id("host1"), lab.vm("guest", "").await);
+    let from = lab.position().await;
+    let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
+    for n in 1..=3 {
+        lab.simulator().fail_next(CallKind::Launch, DriverError::Failed { message: "no KVM".into() });
+        done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there.as_str()).await);
+        lab.until("host1", |host| host.failed_starts == n % 3 && host.status == HostStatus::Up).await;
+    }
+    assert_eq!(lab.told(from).await, [150, 54, 150, 54, 150, 54, 500, 13]);
+    let told = lab.admin.get("/api/events?search=type%3D500").await.body;
+    assert!(told.contains("<severity>error</severity>") && told.contains(&host.to_string()), "{told}");
+    done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there).await);
+    lab.up_on(host).await;
 }
 
 #[tokio::test]
