@@ -455,6 +455,11 @@ fn opened(cx: &Context, n: u64, description: String, task: Task) -> Event {
     JobOpened { job: cx.fresh(n), description, task }.into()
 }
 
+/// The job that tells a host how it is to use its memory.
+pub(crate) fn tuning(cx: &Context, n: u64, host: HostId, name: &str) -> Event {
+    opened(cx, n, format!("Setting the memory policy of Host {name}"), Task::TuneHost { host })
+}
+
 fn on(host: HostId, permit: Permit) -> Option<(Permit, Object)> {
     Some((permit, Object::Host(host)))
 }
@@ -595,8 +600,7 @@ impl Decide for UpdateHost {
         let mut events: Vec<Event> = vec![HostUpdated { host: self.host, changes }.into()];
         events.extend(unfenced.then(|| Event::from(HostFenceUnconfigured { host: self.host })));
         if tuned {
-            let description = format!("Setting the memory policy of Host {}", wanted.name);
-            events.push(opened(cx, 0, description, Task::TuneHost { host: self.host }));
+            events.push(tuning(cx, 0, self.host, &wanted.name));
         }
         Ok(events)
     }

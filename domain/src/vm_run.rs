@@ -846,8 +846,12 @@ pub enum Observed {
     },
     /// The host is not heard of.
     Lost,
-    /// The host does not know the VM though it should run there.
+    /// The hosts do not know the VM though it should run.
     Absent,
+    /// A host does not know the VM. That it does not run says this only if it has its place there and does not leave it.
+    Gone {
+        host: HostId,
+    },
 }
 
 /// A driver's observation of a VM: what it means depends on what was asked of the VM.
@@ -906,7 +910,8 @@ impl Decide for ReportVm {
                     events.extend(start_failed_on(world, run.host, message));
                 }
             }
-            Observed::Absent if vm.state != VmState::WaitForLaunch => {
+            Observed::Gone { host } if run.host != *host || run.destination.is_some() => {}
+            Observed::Absent | Observed::Gone { .. } if vm.state != VmState::WaitForLaunch => {
                 events.extend(down(vm, run, !run.stopping, "The host does not run it any more"));
             }
             Observed::Migrated { from, to } if run.destination.is_some() => {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use evirt_domain::fence::Patience;
 use evirt_domain::host_error::ERROR_REST_MINUTES;
-use evirt_domain::ids::{JobId, VmId};
+use evirt_domain::ids::{JobId, Position, VmId};
 use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -79,6 +79,8 @@ struct Reactor {
     engine: Engine,
     sealer: Arc<Sealer>,
     pace: Pace,
+    /// Where the log ended when this engine began: word of what was under way then may have been lost.
+    began: Position,
     permits: Arc<Semaphore>,
     taken: Arc<Mutex<HashSet<JobId>>>,
     /// Who launches or destroys a machine has it alone meanwhile.
@@ -98,8 +100,10 @@ impl Drop for Reactors {
 impl Reactors {
     /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
     pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
+        let began = engine.world().position;
         let reactor = Reactor {
             engine,
+            began,
             sealer,
             pace,
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),

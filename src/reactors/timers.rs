@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::Reactor;
 use super::tasks::{lacks_networks, misses_storage};
 use crate::engine::{Clock, Request, SystemClock};
-use crate::hypervisor::{Call, OperationId};
+use crate::hypervisor::{Call, DriverError, OperationId, Refusal};
 
 /// How many ticks lie between two looks at old jobs.
 const CLEAR_EVERY: u64 = 30;
@@ -58,6 +58,12 @@ struct Memory {
     /// The hosts that are being asked whether they answer again.
     asked: HashSet<HostId>,
     asking: JoinSet<HostId>,
+}
+
+/// Whether a host may still be a pool manager, as far as it was not told otherwise.
+fn may_manage(host: &Host) -> bool {
+    use HostStatus::*;
+    matches!(host.status, Up | NonOperational | Error | PreparingForMaintenance)
 }
 
 impl Reactor {
@@ -241,12 +247,22 @@ impl Reactor {
                 continue;
             }
             let driver = self.engine.driver();
-            if let Some(former) = memory.managers.remove(&data_center.id) {
-                let call = Call::StopSpm { host: former.0, pool: data_center.id.0 };
-                let _ = driver.call(OperationId(world.position), call).await;
+            let (operation, pool) = (OperationId(world.position), data_center.id.0);
+            let start = || driver.call(operation, Call::StartSpm { host: manager.0, pool });
+            let stop = |host: HostId| driver.call(operation, Call::StopSpm { host: host.0, pool });
+            let former = memory.managers.remove(&data_center.id);
+            if let Some(former) = former {
+                let _ = stop(former).await;
             }
-            let call = Call::StartSpm { host: manager.0, pool: data_center.id.0 };
-            match driver.call(OperationId(world.position), call).await {
+            let mut started = start().await;
+            if former.is_none() && started == Err(DriverError::Refused(Refusal::SpmElsewhere)) {
+                // An engine that is no more did not get to tell the former one.
+                for host in world.hosts_in(data_center.id).filter(|host| host.id != manager && may_manage(host)) {
+                    let _ = stop(host.id).await;
+                }
+                started = start().await;
+            }
+            match started {
                 Ok(_) => {
                     memory.managers.insert(data_center.id, manager);
                 }

@@ -94,6 +94,19 @@ impl Lab {
         codes
     }
 
+    /// A data domain that is active in the data center Default; its identifier.
+    async fn storage(&self, host: HostId) -> String {
+        let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage>";
+        let domain =
+            format!("<storage_domain><name>data1</name><type>data</type><host id=\"{host}\"/>{storage}</storage_domain>");
+        let made = self.admin.post("/api/storagedomains", domain).await;
+        let domain = attribute(&made.body, "storage_domain", "id");
+        let within = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
+        let attached = self.admin.post(within, format!("<storage_domain id=\"{domain}\"/>")).await;
+        assert_eq!(attached.status, StatusCode::CREATED, "{}", attached.body);
+        domain
+    }
+
     /// A new VM that boots from the network; its identifier.
     async fn vm(&self, name: &str, more: &str) -> String {
         let vm = format!(
@@ -659,13 +672,8 @@ async fn an_interface_receives_what_the_networks_that_it_mirrors_carry() {
 async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does() {
     let lab = Lab::new().await;
     let host = lab.id("host1");
-    let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage>";
-    let domain = format!("<storage_domain><name>data1</name><type>data</type><host id=\"{host}\"/>{storage}</storage_domain>");
-    let made = lab.admin.post("/api/storagedomains", domain).await;
-    let domain = attribute(&made.body, "storage_domain", "id");
     let within = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
-    let attached = lab.admin.post(within, format!("<storage_domain id=\"{domain}\"/>")).await;
-    assert_eq!(attached.status, StatusCode::CREATED, "{}", attached.body);
+    let domain = lab.storage(host).await;
     lab.simulator().set_way("192.168.0.11", "192.168.0.10:/data1", false);
     lab.until("host1", |host| host.status == HostStatus::NonOperational && host.detail == "storage_domain_unreachable").await;
     let shown = lab.admin.get(&format!("/api/hosts/{host}")).await.body;
@@ -682,6 +690,23 @@ async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does()
 }
 
 #[tokio::test]
+async fn where_a_host_does_not_become_the_pool_manager_another_does_and_that_is_told() {
+    let lab = Lab::new().await;
+    let from = lab.position().await;
+    lab.simulator().fail_next(CallKind::StartSpm, DriverError::Failed { message: "no lease".into() });
+    lab.storage(lab.id("host1")).await;
+    while lab.told(from).await.iter().filter(|code| **code == 204).count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let told = lab.told(from).await;
+    assert_eq!(told.iter().filter(|code| [22, 204].contains(code)).collect::<Vec<_>>(), [&204, &22, &204], "{told:?}");
+    let managers = lab.admin.get("/api/events?search=type%3D204").await.body;
+    assert!(["host1", "host2"].iter().all(|host| managers.contains(&format!("Host {host} is"))), "{managers}");
+    let told = lab.admin.get("/api/events?search=type%3D22").await.body;
+    assert!(told.contains("no lease") && told.contains("<severity>error</severity>"), "{told}");
+}
+
+#[tokio::test]
 async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     let lacking = |estate: &mut evirt::hypervisor::estate::Estate| {
         for host in &mut estate.hosts {
@@ -689,6 +714,7 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
                 "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
                 "host2.example.com" => host.kvm = false,
                 "host3.example.com" => host.memory_bytes = 3 << 29,
+                "host4.example.com" => host.cpu_level.clear(),
                 _ => {}
             }
         }
@@ -711,6 +737,13 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     }
     let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
     assert!(shown.contains("<version major=\"3\" minor=\"1\"/>"), "{shown}");
+    lab.until("host3", |host| host.status == HostStatus::Up).await;
+    let silent = "<host><name>host4</name><address>192.168.0.14</address><root_password>redhat</root_password></host>";
+    assert_eq!(lab.admin.post("/api/hosts", silent).await.status, StatusCode::CREATED);
+    let why = "cpu_type_incompatible_with_cluster";
+    lab.until("host4", |host| host.status == HostStatus::NonOperational && host.detail == why).await;
+    let told = lab.admin.get("/api/events?search=type%3D516").await.body;
+    assert!(told.contains(&lab.id("host4").to_string()) && told.contains("<severity>warning</severity>"), "{told}");
     let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
-    assert_eq!(unfenced.matches("<event ").count(), 3, "{unfenced}");
+    assert_eq!(unfenced.matches("<event ").count(), 4, "{unfenced}");
 }
