@@ -16,6 +16,7 @@ pub mod event;
 pub mod external;
 pub mod fence;
 pub mod host;
+pub mod host_error;
 pub mod host_net;
 pub mod host_net_setup;
 pub mod hotplug;

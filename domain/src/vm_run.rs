@@ -12,6 +12,7 @@ use crate::data_center::DataCenterStatus;
 use crate::event::{Event, Stamp};
 use crate::fold;
 use crate::host::HostStatus;
+use crate::host_error::{count_start, start_failed_on};
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::permit::Permit;
@@ -177,6 +178,7 @@ pub struct VmRelocated {
 fold!(VmRelocated, Vm vm, |e, world, at| {
     world.placed.remove(&(e.from, e.vm));
     world.placed.insert((e.to, e.vm));
+    count_start(world, e.from, true);
     running(world, e.vm, at, VmState::WaitForLaunch, |run| {
         run.failed_hosts.push(e.from);
         run.host = e.to;
@@ -218,6 +220,7 @@ pub struct VmUp {
 fold!(VmUp, Vm vm, |e, world, at| {
     if e.started {
         touch(world, e.vm, at, |v| v.started_at = v.started_at.or(Some(at.at)));
+        count_start(world, e.host, false);
     }
     settle(world, e.vm);
     running(world, e.vm, at, VmState::Up, |run| {
@@ -257,6 +260,7 @@ pub struct VmStartFailed {
 }
 
 fold!(VmStartFailed, Vm vm, |e, world, at| {
+    count_start(world, e.host, true);
     let suspended = world.vms.get(&e.vm).and_then(|v| v.run.as_ref()).is_some_and(|r| r.before == VmState::Suspended);
     release(world, e.vm, at, if suspended { VmState::Suspended } else { VmState::Down });
 });
@@ -578,9 +582,11 @@ impl Decide for FailLaunch {
             && !run.only_there
             && let Ok(to) = schedule::place(world, cx, Act("run", "VM"), vm, Wish { host: None, except: &tried })
         {
-            return Ok(vec![VmRelocated { vm: vm.id, from: run.host, to, reason: self.reason.clone() }.into()]);
+            let relocated = VmRelocated { vm: vm.id, from: run.host, to, reason: self.reason.clone() };
+            return Ok(std::iter::once(relocated.into()).chain(start_failed_on(world, run.host, &self.reason)).collect());
         }
-        Ok(start_failed(vm, &self.reason))
+        let failed = start_failed(vm, &self.reason).into_iter();
+        Ok(failed.chain(start_failed_on(world, run.host, &self.reason)).collect())
     }
 }
 
@@ -840,8 +846,12 @@ pub enum Observed {
     },
     /// The host is not heard of.
     Lost,
-    /// The host does not know the VM though it should run there.
+    /// The hosts do not know the VM though it should run.
     Absent,
+    /// A host does not know the VM. That it does not run says this only if it has its place there and does not leave it.
+    Gone {
+        host: HostId,
+    },
 }
 
 /// A driver's observation of a VM: what it means depends on what was asked of the VM.
@@ -894,8 +904,14 @@ impl Decide for ReportVm {
                 events.push(VmSuspended { vm: id }.into());
                 events.extend(ended(run, None));
             }
-            Observed::Down { error, message } => events.extend(down(vm, run, *error, message)),
-            Observed::Absent if vm.state != VmState::WaitForLaunch => {
+            Observed::Down { error, message } => {
+                events.extend(down(vm, run, *error, message));
+                if matches!(events.first(), Some(Event::VmStartFailed(_))) {
+                    events.extend(start_failed_on(world, run.host, message));
+                }
+            }
+            Observed::Gone { host } if run.host != *host || run.destination.is_some() => {}
+            Observed::Absent | Observed::Gone { .. } if vm.state != VmState::WaitForLaunch => {
                 events.extend(down(vm, run, !run.stopping, "The host does not run it any more"));
             }
             Observed::Migrated { from, to } if run.destination.is_some() => {

@@ -122,6 +122,7 @@ pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
         storage_grace: short,
         spm_again: short,
         fence_again: short,
+        error_rest: short,
         tick: short,
         retry: short,
         ..Pace::default()

@@ -94,6 +94,22 @@ fn a_launch_is_tried_on_three_hosts_at_most() {
 }
 
 #[test]
+fn a_vm_that_has_left_a_host_is_not_missed_there() {
+    let mut estate = estate();
+    let (vm, host, other) = (estate.vm, estate.host, estate.other);
+    estate.does(StartVm { vm, host: Some(host), ..StartVm::default() });
+    estate.observe(vm, Observed::Up(Guest::default()));
+    let gone = |host| ReportVm { vm, generation: None, observed: Observed::Gone { host } };
+    estate.when(gone(host)).then(&["VmDown"]);
+    estate.when(gone(other)).then(&[]);
+    estate.does(MigrateVm { vm, host: None, force: false });
+    estate.when(gone(host)).then(&[]);
+    estate.observe(vm, Observed::Migrated { from: host, to: other });
+    estate.when(gone(host)).then(&[]);
+    estate.when(gone(other)).then(&["VmDown"]);
+}
+
+#[test]
 fn a_failed_launch_of_an_earlier_run_is_of_no_interest() {
     let mut estate = estate();
     let vm = estate.vm;
