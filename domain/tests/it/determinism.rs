@@ -163,12 +163,12 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
     let user = dice.of(&world.users, |u| u.id);
     let (coin, permit) = (dice.coin(), dice.pick(&Permit::ALL[..4]));
     match dice.below(10) {
-        0 => Box::new(AddGroup { name, of: None }),
+        0 => Box::new(AddGroup { name, of: None, roles: Vec::new() }),
         1 if coin => Box::new(RemoveGroup { group }),
         1..4 => Box::new(ChangeMember { group, user, belongs: coin }),
         4 => Box::new(CreateRole { name, description: String::new(), administrative: false, permits: vec![permit] }),
         5 if coin => Box::new(RemoveRole { role }),
-        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() } }),
+        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() }, permits: None }),
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
         7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
