@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::data_center::{SUPPORTED_VERSIONS, Version};
 use crate::event::{Event, StreamKind};
 use crate::fold;
-use crate::host::HostStatus;
+use crate::host::{HostStatus, tuning};
 use crate::ids::*;
 use crate::index::{HostTerm, NetworkTerm, TemplateTerm};
 use crate::patch::patchable;
@@ -345,7 +345,7 @@ pub struct UpdateCluster {
 }
 
 impl Decide for UpdateCluster {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("edit", "Cluster");
         let current = world.cluster(self.cluster)?;
         let mut wanted = current.config.clone();
@@ -384,7 +384,11 @@ impl Decide for UpdateCluster {
             return Err(act.no(Key::ClusterDataCenterFixed));
         }
         let joined = changes.data_center.flatten().and_then(|dc| join(world, self.cluster, Some(dc)));
-        Ok(std::iter::once(ClusterUpdated { cluster: self.cluster, changes }.into()).chain(joined).collect())
+        let tuned = changes.ballooning.is_some();
+        let up = world.hosts.by(HostTerm::Cluster(self.cluster)).filter(|host| tuned && host.status == HostStatus::Up);
+        let tunings = up.zip(0..).map(|(host, n)| tuning(cx, n, host.id, &host.config.name));
+        let updated = std::iter::once(ClusterUpdated { cluster: self.cluster, changes }.into());
+        Ok(updated.chain(joined).chain(tunings).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

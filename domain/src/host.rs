@@ -181,6 +181,12 @@ pub struct Host {
     /// When its power was last switched, in each way.
     #[serde(default)]
     pub switched: Vec<(FenceType, Micros)>,
+    /// How many starts of VMs have failed here since one last came about, or since it came up.
+    #[serde(default)]
+    pub failed_starts: u32,
+    /// Since when it is in its state, for the states that it is brought into by [`HostStatusChanged`].
+    #[serde(default)]
+    pub status_since: Micros,
     /// The root password, sealed, until the installation has put a key in its place.
     pub sealed_password: String,
 }
@@ -255,6 +261,8 @@ fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at
         networks: Vec::new(),
         tags: Vec::new(),
         switched: Vec::new(),
+        failed_starts: 0,
+        status_since: at.at,
         sealed_password: String::new(),
     }
 }
@@ -381,7 +389,11 @@ fold!(HostStatusChanged, Host host, |e, world, at| {
         if e.to == HostStatus::PreparingForMaintenance {
             h.before_maintenance = (e.from, h.detail.clone());
         }
+        if e.to == HostStatus::Up {
+            h.failed_starts = 0;
+        }
         h.status = e.to;
+        h.status_since = at.at;
         h.detail = e.detail.clone();
     });
 });
@@ -441,6 +453,11 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
 
 fn opened(cx: &Context, n: u64, description: String, task: Task) -> Event {
     JobOpened { job: cx.fresh(n), description, task }.into()
+}
+
+/// The job that tells a host how it is to use its memory.
+pub(crate) fn tuning(cx: &Context, n: u64, host: HostId, name: &str) -> Event {
+    opened(cx, n, format!("Setting the memory policy of Host {name}"), Task::TuneHost { host })
 }
 
 fn on(host: HostId, permit: Permit) -> Option<(Permit, Object)> {
@@ -583,8 +600,7 @@ impl Decide for UpdateHost {
         let mut events: Vec<Event> = vec![HostUpdated { host: self.host, changes }.into()];
         events.extend(unfenced.then(|| Event::from(HostFenceUnconfigured { host: self.host })));
         if tuned {
-            let description = format!("Setting the memory policy of Host {}", wanted.name);
-            events.push(opened(cx, 0, description, Task::TuneHost { host: self.host }));
+            events.push(tuning(cx, 0, self.host, &wanted.name));
         }
         Ok(events)
     }
@@ -732,7 +748,7 @@ impl Decide for ReportAsked {
 }
 
 /// A host that is coming up becomes the storage pool manager where its data center has none.
-fn spm_with(world: &World, host: &Host) -> Option<Event> {
+pub(crate) fn spm_with(world: &World, host: &Host) -> Option<Event> {
     let data_center = world.data_center_of(host.config.cluster)?;
     let wanted = data_center.master.is_some() && data_center.spm.is_none() && host.config.spm_priority >= 0;
     wanted.then(|| crate::data_center::SpmSelected { data_center: data_center.id, host: Some(host.id) }.into())

@@ -3,12 +3,14 @@
 //! What a host reports is its truth. A report names networks; [`interpret`] finds out which they are, and [`report`] says by events what
 //! is new. The interfaces that the API shows are worked out from there.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
 use crate::event::Event;
 use crate::fold;
-use crate::host::{Host, HostFacts, HostFactsReported};
+use crate::host::{Host, HostFacts, HostFactsReported, HostStatus};
 use crate::ids::*;
 use crate::index::{HostTerm, NetworkTerm};
 use crate::network::Network;
@@ -347,6 +349,23 @@ pub fn lack(world: &World, host: &Host) -> Option<Lack> {
         return Some(Lack::Missing(missing));
     }
     (!down.is_empty()).then_some(Lack::Down(down, nics))
+}
+
+/// Whether every host of a cluster that serves, or would if it did not lack networks, has a network.
+pub fn operational_in(world: &World, cluster: ClusterId, network: &Network) -> bool {
+    let counts = |h: &Host| match h.status {
+        HostStatus::Up => true,
+        HostStatus::NonOperational => h.detail == NETWORK_UNREACHABLE,
+        _ => false,
+    };
+    let lacks = |h: &Arc<Host>| counts(h) && !h.networks.contains(&network.id);
+    network.management || !world.hosts.by(HostTerm::Cluster(cluster)).any(lacks)
+}
+
+/// Whether a network is operational in every cluster that has it.
+pub fn operational(world: &World, network: &Network) -> bool {
+    let has = |c: &&Arc<Cluster>| c.networks.iter().any(|n| n.network == network.id);
+    world.clusters_of(network.data_center).filter(has).all(|cluster| operational_in(world, cluster.id, network))
 }
 
 /// Takes a network that is no more off the hosts that had it.

@@ -24,6 +24,9 @@ use crate::world::World;
 
 /// The names that a bond may have.
 pub const BOND_NAMES: [&str; 5] = ["bond0", "bond1", "bond2", "bond3", "bond4"];
+/// The modes that a bond may have, at their numbers.
+pub const BOND_MODES: [&str; 7] =
+    ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"];
 /// The most options of a bond.
 pub const MAX_BOND_OPTIONS: usize = 32;
 /// How long a change may cut the host off before it is taken back, in seconds, where nothing is said.
@@ -178,6 +181,10 @@ fn plain(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic())
 }
 
+fn is_mode(mode: &str) -> bool {
+    BOND_MODES.contains(&mode) || mode.parse::<usize>().is_ok_and(|n| n < BOND_MODES.len() && n.to_string() == mode)
+}
+
 fn check_layout(act: Act, world: &World, host: &Host, layout: &Layout) -> Result<(), Rejection> {
     let mut slaves = BTreeSet::new();
     for bond in &layout.bonds {
@@ -188,6 +195,10 @@ fn check_layout(act: Act, world: &World, host: &Host, layout: &Layout) -> Result
         let sound = |(name, value): &(String, String)| plain(name) && plain(value);
         if bond.options.len() > MAX_BOND_OPTIONS || !bond.options.iter().all(sound) {
             let detail = format!("the options of {} are not understood", bond.name);
+            return Err(act.no(Key::BondParametersInvalid).with("detail", detail));
+        }
+        if let Some((_, mode)) = bond.options.iter().find(|(name, mode)| name == "mode" && !is_mode(mode)) {
+            let detail = format!("{mode} is no mode; modes are 0 to {}, or {}", BOND_MODES.len() - 1, BOND_MODES.join(", "));
             return Err(act.no(Key::BondParametersInvalid).with("detail", detail));
         }
         if let Some(lost) = bond.slaves.iter().find(|s| !host.is_physical(s)) {

@@ -148,6 +148,9 @@ pub struct DomainFile {
 pub struct Attachment {
     pub data_center: DataCenterId,
     pub status: AttachmentStatus,
+    /// How it stood before it was locked for work: where that fails it stands so again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<AttachmentStatus>,
 }
 
 /// How far a domain's life is.
@@ -358,7 +361,7 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
     touch(world, e.domain, at, |d| {
         d.format = e.format;
         d.attachments.retain(|a| a.data_center != e.data_center);
-        d.attachments.push(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked });
+        d.attachments.push(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked, before: None });
     });
     if e.master {
         world.data_centers.update(&e.data_center, |dc| {
@@ -382,6 +385,7 @@ fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
     touch(world, e.domain, at, |d| {
         for attachment in d.attachments.iter_mut().filter(|a| a.data_center == e.data_center) {
             attachment.status = e.to;
+            attachment.before = Some(e.from).filter(|_| e.to == AttachmentStatus::Locked);
         }
     });
 });

@@ -12,6 +12,7 @@ use crate::data_center::DataCenterStatus;
 use crate::event::{Event, Stamp};
 use crate::fold;
 use crate::host::HostStatus;
+use crate::host_error::{count_start, start_failed_on};
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, Task};
 use crate::permit::Permit;
@@ -82,6 +83,13 @@ pub struct Run {
     pub cancelling: bool,
 }
 
+impl Run {
+    /// The hosts on which it has a place.
+    pub fn hosts(&self) -> Vec<HostId> {
+        std::iter::once(self.host).chain(self.destination).collect()
+    }
+}
+
 /// What a start may ask for this run only (the guide's section 15.5, and 000's start with overrides).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -107,9 +115,9 @@ pub struct RunOverrides {
 /// Takes the place of a VM on its host away and sets its state.
 fn release(world: &mut World, vm: VmId, at: &Stamp, state: VmState) {
     if let Some(run) = world.vms.get(&vm).and_then(|v| v.run.clone()) {
-        world.placed.remove(&(run.host, vm));
+        world.placed.leave(run.host, vm);
         if let Some(destination) = run.destination {
-            world.placed.remove(&(destination, vm));
+            world.placed.leave(destination, vm);
         }
     }
     touch(world, vm, at, |v| {
@@ -133,7 +141,7 @@ fn running(world: &mut World, vm: VmId, at: &Stamp, state: VmState, change: impl
 fn settle(world: &mut World, vm: VmId) {
     let destination = world.vms.get(&vm).and_then(|v| v.run.as_ref()).and_then(|run| run.destination);
     if let Some(destination) = destination {
-        world.placed.remove(&(destination, vm));
+        world.placed.leave(destination, vm);
         world.vms.update(&vm, |v| v.run.iter_mut().for_each(|run| run.destination = None));
     }
 }
@@ -152,7 +160,7 @@ pub struct VmStartRequested {
 }
 
 fold!(VmStartRequested, Vm vm, |e, world, at| {
-    world.placed.insert((e.host, e.vm));
+    world.place(e.host, e.vm);
     world.to_restart.remove(&e.vm);
     touch(world, e.vm, at, |v| {
         let before = std::mem::replace(&mut v.state, if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch });
@@ -175,8 +183,9 @@ pub struct VmRelocated {
 }
 
 fold!(VmRelocated, Vm vm, |e, world, at| {
-    world.placed.remove(&(e.from, e.vm));
-    world.placed.insert((e.to, e.vm));
+    world.placed.leave(e.from, e.vm);
+    world.place(e.to, e.vm);
+    count_start(world, e.from, true);
     running(world, e.vm, at, VmState::WaitForLaunch, |run| {
         run.failed_hosts.push(e.from);
         run.host = e.to;
@@ -218,6 +227,7 @@ pub struct VmUp {
 fold!(VmUp, Vm vm, |e, world, at| {
     if e.started {
         touch(world, e.vm, at, |v| v.started_at = v.started_at.or(Some(at.at)));
+        count_start(world, e.host, false);
     }
     settle(world, e.vm);
     running(world, e.vm, at, VmState::Up, |run| {
@@ -257,6 +267,7 @@ pub struct VmStartFailed {
 }
 
 fold!(VmStartFailed, Vm vm, |e, world, at| {
+    count_start(world, e.host, true);
     let suspended = world.vms.get(&e.vm).and_then(|v| v.run.as_ref()).is_some_and(|r| r.before == VmState::Suspended);
     release(world, e.vm, at, if suspended { VmState::Suspended } else { VmState::Down });
 });
@@ -357,7 +368,7 @@ pub struct VmMigrationRequested {
 }
 
 fold!(VmMigrationRequested, Vm vm, |e, world, at| {
-    world.placed.insert((e.to, e.vm));
+    world.place(e.to, e.vm);
     let before = world.vms.get(&e.vm).map_or(VmState::Up, |v| v.state);
     running(world, e.vm, at, VmState::Migrating, |run| {
         run.job = Some(e.job);
@@ -400,8 +411,8 @@ pub struct VmMigrated {
 
 fold!(VmMigrated, Vm vm, |e, world, at| {
     settle(world, e.vm);
-    world.placed.remove(&(e.from, e.vm));
-    world.placed.insert((e.to, e.vm));
+    world.placed.leave(e.from, e.vm);
+    world.place(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, |run| {
         run.host = e.to;
@@ -420,7 +431,7 @@ pub struct VmMigrationFailed {
 }
 
 fold!(VmMigrationFailed, Vm vm, |e, world, at| {
-    world.placed.remove(&(e.to, e.vm));
+    world.placed.leave(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, migrates_no_more);
 });
@@ -578,9 +589,11 @@ impl Decide for FailLaunch {
             && !run.only_there
             && let Ok(to) = schedule::place(world, cx, Act("run", "VM"), vm, Wish { host: None, except: &tried })
         {
-            return Ok(vec![VmRelocated { vm: vm.id, from: run.host, to, reason: self.reason.clone() }.into()]);
+            let relocated = VmRelocated { vm: vm.id, from: run.host, to, reason: self.reason.clone() };
+            return Ok(std::iter::once(relocated.into()).chain(start_failed_on(world, run.host, &self.reason)).collect());
         }
-        Ok(start_failed(vm, &self.reason))
+        let failed = start_failed(vm, &self.reason).into_iter();
+        Ok(failed.chain(start_failed_on(world, run.host, &self.reason)).collect())
     }
 }
 
@@ -840,8 +853,12 @@ pub enum Observed {
     },
     /// The host is not heard of.
     Lost,
-    /// The host does not know the VM though it should run there.
+    /// The hosts do not know the VM though it should run.
     Absent,
+    /// A host does not know the VM. That it does not run says this only if it has its place there and does not leave it.
+    Gone {
+        host: HostId,
+    },
 }
 
 /// A driver's observation of a VM: what it means depends on what was asked of the VM.
@@ -894,8 +911,14 @@ impl Decide for ReportVm {
                 events.push(VmSuspended { vm: id }.into());
                 events.extend(ended(run, None));
             }
-            Observed::Down { error, message } => events.extend(down(vm, run, *error, message)),
-            Observed::Absent if vm.state != VmState::WaitForLaunch => {
+            Observed::Down { error, message } => {
+                events.extend(down(vm, run, *error, message));
+                if matches!(events.first(), Some(Event::VmStartFailed(_))) {
+                    events.extend(start_failed_on(world, run.host, message));
+                }
+            }
+            Observed::Gone { host } if run.host != *host || run.destination.is_some() => {}
+            Observed::Absent | Observed::Gone { .. } if vm.state != VmState::WaitForLaunch => {
                 events.extend(down(vm, run, !run.stopping, "The host does not run it any more"));
             }
             Observed::Migrated { from, to } if run.destination.is_some() => {

@@ -19,6 +19,7 @@ use evirt_domain::host::{
     CPU_INCOMPATIBLE, FenceType, Host, HostStatus, HostStatusChanged, KVM_MISSING, LOW_MEMORY_MIB, STORAGE_UNREACHABLE,
     VERSION_INCOMPATIBLE,
 };
+use evirt_domain::host_error::ERROR_REST_MINUTES;
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
 use evirt_domain::hotplug::{Device, DeviceChange};
@@ -806,6 +807,7 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
         (_, Maintenance) => 15,
         (_, PreparingForMaintenance) => 600,
         (_, Unassigned) => 16,
+        (_, Error) => 500,
         (_, NonResponsive) => 12,
         (_, NonOperational) => 517,
         (_, InstallFailed) => 505,
@@ -825,6 +827,7 @@ fn host_status<'a>(at: Scene<'a>, e: &HostStatusChanged) -> Option<Draft<'a>> {
             let draft = at.draft(code).with("VdsSupportedVersions", known.unwrap_or_default());
             draft.with("CompatibilityVersion", wanted.unwrap_or_default())
         }
+        500 => at.draft(code).with("Time", ERROR_REST_MINUTES.to_string()),
         _ => at.draft(code),
     };
     Some(draft.host(e.host).reason(&e.detail).with("HostStatus", e.to.name()))

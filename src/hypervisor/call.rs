@@ -54,7 +54,7 @@ pub enum Call {
         /// The host.
         host: Uuid,
     },
-    /// Whether a host looks for equal pages of memory, and uses huge ones. Answers [`Reply::Done`].
+    /// Whether a host looks for equal pages of memory, uses huge ones, and takes memory back from guests. Answers [`Reply::Done`].
     SetMemoryPolicy {
         /// The host.
         host: Uuid,
@@ -62,6 +62,8 @@ pub enum Call {
         ksm: bool,
         /// Whether huge pages are used.
         huge_pages: bool,
+        /// Whether guests with a balloon give memory back where there is too little.
+        ballooning: bool,
     },
     /// Switches a host's power through one of its agents. Answers [`Reply::Power`] with the state after the action.
     Fence {
@@ -173,6 +175,10 @@ pub enum Call {
         host: Uuid,
         /// The portal.
         portal: Portal,
+        /// CHAP user, where one is given: a portal that wants CHAP of those who log in tells its targets to anyone else.
+        user: Option<String>,
+        /// CHAP password.
+        password: Option<String>,
     },
     /// Logs a host into an iSCSI target. Answers [`Reply::Done`].
     LoginTarget {

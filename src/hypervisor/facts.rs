@@ -489,8 +489,11 @@ pub struct VmSpec {
     pub generation: u64,
     /// Memory.
     pub memory_bytes: u64,
-    /// Memory that the host must keep for it; at most all of it.
+    /// Memory that the host must leave it; at most all of it.
     pub guaranteed_memory_bytes: u64,
+    /// Whether the rest may be taken back from it.
+    #[serde(default)]
+    pub balloon: bool,
     /// Sockets.
     pub sockets: u32,
     /// Cores of a socket.

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evirt_domain::fence::Patience;
-use evirt_domain::ids::{JobId, VmId};
+use evirt_domain::host_error::ERROR_REST_MINUTES;
+use evirt_domain::ids::{JobId, Position, VmId};
 use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -48,6 +49,8 @@ pub struct Pace {
     pub fence_again: Duration,
     /// How long a host that was restarted has to come back.
     pub reboot_grace: Duration,
+    /// How long a host rests on which starts of VMs have failed again and again.
+    pub error_rest: Duration,
     /// How often is looked after what is due.
     pub tick: Duration,
     /// How long to wait before a driver that did not answer is asked again.
@@ -63,6 +66,7 @@ impl Default for Pace {
             spm_again: Duration::from_secs(10),
             fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
+            error_rest: Duration::from_secs(ERROR_REST_MINUTES * 60),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),
         }
@@ -75,6 +79,8 @@ struct Reactor {
     engine: Engine,
     sealer: Arc<Sealer>,
     pace: Pace,
+    /// Where the log ended when this engine began: word of what was under way then may have been lost.
+    began: Position,
     permits: Arc<Semaphore>,
     taken: Arc<Mutex<HashSet<JobId>>>,
     /// Who launches or destroys a machine has it alone meanwhile.
@@ -94,8 +100,10 @@ impl Drop for Reactors {
 impl Reactors {
     /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
     pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
+        let began = engine.world().position;
         let reactor = Reactor {
             engine,
+            began,
             sealer,
             pace,
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),

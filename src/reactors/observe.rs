@@ -176,7 +176,7 @@ impl Reactor {
     async fn reconcile_all(&self) {
         let world = self.engine.world();
         let mut hosts = JoinSet::new();
-        for status in [HostStatus::Up, HostStatus::PreparingForMaintenance] {
+        for status in [HostStatus::Up, HostStatus::NonOperational, HostStatus::Error, HostStatus::PreparingForMaintenance] {
             for host in world.hosts.ids_by(HostTerm::Status(status)) {
                 let reactor = self.clone();
                 hosts.spawn(async move {
@@ -214,6 +214,7 @@ impl Reactor {
         };
         for report in &reports {
             match self.belongs(report) {
+                true if self.migrates(VmId(report.vm)) => self.find_migrating(VmId(report.vm)).await,
                 true => self.report(report).await,
                 false => self.destroy_orphan(report.vm).await,
             }
@@ -222,9 +223,46 @@ impl Reactor {
         for vm in before.vms_on(host).filter(|v| v.host() == Some(host)) {
             let known = reports.iter().any(|report| report.vm == vm.id.0);
             let Some(run) = vm.run.as_ref().filter(|_| !known) else { continue };
-            let command = ReportVm { vm: vm.id, generation: Some(run.generation), observed: Observed::Absent };
+            if self.migrates(vm.id) {
+                self.find_migrating(vm.id).await;
+                continue;
+            }
+            let command = ReportVm { vm: vm.id, generation: Some(run.generation), observed: Observed::Gone { host } };
             let _ = self.submit(&about, command).await;
         }
+    }
+
+    fn migrates(&self, vm: VmId) -> bool {
+        self.engine.world().vms.get(&vm).and_then(|vm| vm.run.as_ref()).is_some_and(|run| run.destination.is_some())
+    }
+
+    /// Finds out where a machine that migrates is, when word of that may have been lost. Its host is asked before its destination, so
+    /// that one which gets there meanwhile is not missed at both. While one of them does not answer nothing is known.
+    pub(super) async fn find_migrating(&self, id: VmId) {
+        let world = self.engine.world();
+        let Some(run) = world.vms.get(&id).and_then(|vm| vm.run.as_deref()) else { return };
+        let Some(to) = run.destination else { return };
+        let from = run.host;
+        // Before the host has taken it on, that it does not migrate says nothing.
+        let begun = run.job.and_then(|job| world.jobs.get(&job)).is_some_and(|job| job.steps_done > 0);
+        let there = async |host: HostId| match self.engine.driver().call(OperationId(0), Call::ListVms { host: host.0 }).await {
+            Ok(Reply::Vms(reports)) => Some(reports.into_iter().find(|r| r.vm == id.0 && r.generation == run.generation)),
+            _ => None,
+        };
+        let observed = match there(from).await {
+            Some(Some(report)) if report.migrating_to.is_some() || !begun => return,
+            Some(Some(_)) => {
+                let message = "it did not come about".to_owned();
+                Observed::MigrationFailed { cancelled: run.cancelling, message }
+            }
+            before => match (before, there(to).await) {
+                (_, Some(Some(_))) => Observed::Migrated { from, to },
+                (Some(None), Some(None)) => Observed::Absent,
+                _ => return,
+            },
+        };
+        let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
+        let _ = self.submit(&about, ReportVm { vm: id, generation: Some(run.generation), observed }).await;
     }
 }
 

@@ -258,6 +258,7 @@ pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
         generation: run.generation,
         memory_bytes: config.memory as u64,
         guaranteed_memory_bytes: config.memory_guaranteed as u64,
+        balloon: config.ballooning,
         sockets: config.sockets,
         cores_per_socket: config.cores,
         cpu_level: (!cluster.config.cpu.is_empty()).then(|| cluster.config.cpu.clone()),

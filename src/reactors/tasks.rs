@@ -256,7 +256,7 @@ impl Work<'_> {
     /// Tells a host what its configuration says of memory; one that is not connected is told when it is.
     async fn tune_host(&self, id: HostId) {
         let Some(host) = self.host(id) else { return self.end(Some("the host is gone")).await };
-        let tuned = self.ask(memory_policy(&host)).await;
+        let tuned = self.ask(memory_policy(&self.reactor.engine.world(), &host)).await;
         self.end(tuned.err().as_deref()).await;
     }
 
@@ -391,6 +391,9 @@ impl Work<'_> {
             return self.submit(ReportVm { vm: id, generation: None, observed }).await;
         }
         self.submit(FinishStep { job: self.job, done: 1 }).await;
+        if self.operation.0 <= self.reactor.began {
+            self.reactor.find_migrating(id).await;
+        }
         let called_off = self.reactor.engine.until(|world| {
             let open = world.open_jobs.contains(&self.job);
             let off = world.vms.get(&id).and_then(|v| v.run.as_ref()).is_some_and(|r| r.cancelling);
@@ -409,8 +412,9 @@ impl Work<'_> {
     }
 }
 
-fn memory_policy(host: &Host) -> Call {
-    Call::SetMemoryPolicy { host: host.id.0, ksm: host.config.ksm, huge_pages: host.config.transparent_hugepages }
+fn memory_policy(world: &World, host: &Host) -> Call {
+    let ballooning = world.clusters.get(&host.config.cluster).is_some_and(|cluster| cluster.config.ballooning);
+    Call::SetMemoryPolicy { host: host.id.0, ksm: host.config.ksm, huge_pages: host.config.transparent_hugepages, ballooning }
 }
 
 /// Whether a host is out of service for a network that it lacks, or lacked.
@@ -441,7 +445,11 @@ impl Reactor {
             Reply::Host(facts) => speak::host_facts(&facts),
             other => return Err(format!("the driver answered {other:?}")),
         };
-        self.engine.driver().call(operation, memory_policy(host)).await.map_err(|error| error.to_string())?;
+        self.engine
+            .driver()
+            .call(operation, memory_policy(&self.engine.world(), host))
+            .await
+            .map_err(|error| error.to_string())?;
         let world = self.engine.world();
         let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
         let wanted = |d: &&Arc<StorageDomain>| pool.is_some_and(|pool| d.is_active_in(pool) || !d.unreachable_from.is_empty());

@@ -10,6 +10,7 @@ use evirt_domain::fence::SkipFence;
 use evirt_domain::host::{
     FenceHost, FenceType, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack, ReportUnresponsive,
 };
+use evirt_domain::host_error::{EndHostError, has_rested};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
 use evirt_domain::ids::*;
@@ -24,8 +25,8 @@ use uuid::Uuid;
 
 use super::Reactor;
 use super::tasks::{lacks_networks, misses_storage};
-use crate::engine::Request;
-use crate::hypervisor::{Call, OperationId};
+use crate::engine::{Clock, Request, SystemClock};
+use crate::hypervisor::{Call, DriverError, OperationId, Refusal};
 
 /// How many ticks lie between two looks at old jobs.
 const CLEAR_EVERY: u64 = 30;
@@ -59,6 +60,12 @@ struct Memory {
     asking: JoinSet<HostId>,
 }
 
+/// Whether a host may still be a pool manager, as far as it was not told otherwise.
+fn may_manage(host: &Host) -> bool {
+    use HostStatus::*;
+    matches!(host.status, Up | NonOperational | Error | PreparingForMaintenance)
+}
+
 impl Reactor {
     /// Looks after what is due, again and again.
     pub(super) async fn keep_time(self) {
@@ -72,6 +79,7 @@ impl Reactor {
             self.give_up(&about, &world, &mut memory).await;
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
+            self.end_errors(&about, &world).await;
             self.check_networks(&about, &world, &mut memory).await;
             self.check_storage(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
@@ -161,6 +169,14 @@ impl Reactor {
         }
     }
 
+    /// Brings hosts back that have rested in error.
+    async fn end_errors(&self, about: &Request, world: &World) {
+        let (now, rest) = (SystemClock.now(), i64::try_from(self.pace.error_rest.as_micros()).unwrap_or(i64::MAX));
+        for host in world.hosts.by(HostTerm::Status(HostStatus::Error)).filter(|host| has_rested(host, now, rest)) {
+            let _ = self.submit(about, EndHostError { host: host.id, rest }).await;
+        }
+    }
+
     /// Takes hosts out of service that lack a network which their cluster has come to require.
     async fn check_networks(&self, about: &Request, world: &World, memory: &mut Memory) {
         memory.whole.retain(|id, _| world.hosts.has(HostTerm::Status(HostStatus::Up), id));
@@ -231,12 +247,22 @@ impl Reactor {
                 continue;
             }
             let driver = self.engine.driver();
-            if let Some(former) = memory.managers.remove(&data_center.id) {
-                let call = Call::StopSpm { host: former.0, pool: data_center.id.0 };
-                let _ = driver.call(OperationId(world.position), call).await;
+            let (operation, pool) = (OperationId(world.position), data_center.id.0);
+            let start = || driver.call(operation, Call::StartSpm { host: manager.0, pool });
+            let stop = |host: HostId| driver.call(operation, Call::StopSpm { host: host.0, pool });
+            let former = memory.managers.remove(&data_center.id);
+            if let Some(former) = former {
+                let _ = stop(former).await;
             }
-            let call = Call::StartSpm { host: manager.0, pool: data_center.id.0 };
-            match driver.call(OperationId(world.position), call).await {
+            let mut started = start().await;
+            if former.is_none() && started == Err(DriverError::Refused(Refusal::SpmElsewhere)) {
+                // An engine that is no more did not get to tell the former one.
+                for host in world.hosts_in(data_center.id).filter(|host| host.id != manager && may_manage(host)) {
+                    let _ = stop(host.id).await;
+                }
+                started = start().await;
+            }
+            match started {
                 Ok(_) => {
                     memory.managers.insert(data_center.id, manager);
                 }

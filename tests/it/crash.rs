@@ -22,15 +22,20 @@ const CLIENTS: u32 = 6;
 const LONGEST_MS: u64 = 60;
 
 /// An engine in a process of its own. Dropping it kills it.
-struct Process {
+pub struct Process {
     child: Child,
-    base: String,
+    pub base: String,
 }
 
 impl Process {
     fn start(data: &Path) -> Self {
+        Self::at_speed(data, "1000.0")
+    }
+
+    /// Starts it on an estate where time goes so much faster than in truth.
+    pub fn at_speed(data: &Path, speed: &str) -> Self {
         let estate = data.with_extension("toml");
-        std::fs::write(&estate, BUILTIN.replace("speed = 1.0", "speed = 1000.0")).unwrap();
+        std::fs::write(&estate, BUILTIN.replace("speed = 1.0", &format!("speed = {speed}"))).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_evirt"))
             .args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(data)
@@ -48,7 +53,7 @@ impl Process {
     }
 
     /// kill -9.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -156,7 +161,7 @@ impl Worker {
 }
 
 /// The first id in a document.
-fn id_of(body: &str) -> Option<String> {
+pub fn id_of(body: &str) -> Option<String> {
     Some(body.split("id=\"").nth(1)?.split('"').next()?.to_owned())
 }
 

@@ -127,6 +127,7 @@ pub async fn fast_with(options: Options, change: impl FnOnce(&mut Estate, &mut P
         storage_grace: short,
         spm_again: short,
         fence_again: short,
+        error_rest: short,
         tick: short,
         retry: short,
         ..Pace::default()

@@ -1,6 +1,7 @@
 //! Hosts as clients see them: the requests of the guide's chapter 14, and what is refused.
 
 use evirt::hypervisor::simulator::Simulator;
+use evirt::hypervisor::{CallKind, DriverError};
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::HostId;
 use evirt_domain::vm_run::VmState;
@@ -93,8 +94,21 @@ impl Lab {
         codes
     }
 
-    /// Starts a new VM on a host and waits until it is up there.
-    async fn runs(&self, name: &str, more: &str, host: HostId) {
+    /// A data domain that is active in the data center Default; its identifier.
+    async fn storage(&self, host: HostId) -> String {
+        let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage>";
+        let domain =
+            format!("<storage_domain><name>data1</name><type>data</type><host id=\"{host}\"/>{storage}</storage_domain>");
+        let made = self.admin.post("/api/storagedomains", domain).await;
+        let domain = attribute(&made.body, "storage_domain", "id");
+        let within = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
+        let attached = self.admin.post(within, format!("<storage_domain id=\"{domain}\"/>")).await;
+        assert_eq!(attached.status, StatusCode::CREATED, "{}", attached.body);
+        domain
+    }
+
+    /// A new VM that boots from the network; its identifier.
+    async fn vm(&self, name: &str, more: &str) -> String {
         let vm = format!(
             "<vm><name>{name}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
              <memory>536870912</memory>{more}<os><boot dev=\"network\"/></os></vm>"
@@ -103,6 +117,12 @@ impl Lab {
         let vm = attribute(&made.body, "vm", "id");
         let nic = "<nic><name>nic1</name><network><name>rhevm</name></network></nic>";
         assert_eq!(self.admin.post(&format!("/api/vms/{vm}/nics"), nic).await.status, StatusCode::CREATED);
+        vm
+    }
+
+    /// Starts a new VM on a host and waits until it is up there.
+    async fn runs(&self, name: &str, more: &str, host: HostId) {
+        let vm = self.vm(name, more).await;
         let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
         done(&self.admin.post(&format!("/api/vms/{vm}/start"), there).await);
         self.up_on(host).await;
@@ -217,6 +237,7 @@ async fn a_bond_is_made_and_taken_apart() {
     for (body, status, said) in [
         (bond("bond4", one), 400, "two slaves"),
         (bond("bond7", slaves), 400, "bond7"),
+        (bond("bond4", &format!("<options><option name=\"mode\" value=\"7\"/></options>{slaves}")), 400, "7 is no mode"),
         (bond("bond4", &slaves.replace("eth2", "eth9")), 400, "eth9"),
         (bond("bond4", &slaves.replace("eth2", "eth0")), 409, "eth0"),
         (bond("bond4", slaves).replace(&storage, "6efc0cfa-0000-0000-0000-000000000000"), 404, "6efc0cfa"),
@@ -341,6 +362,11 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
     assert!(shown.contains("<status><state>non_operational</state><detail>network_unreachable</detail></status>"), "{shown}");
     lab.until("host2", |host| host.status == HostStatus::NonOperational).await;
+    let state = async || {
+        let shown = lab.admin.get(&format!("/api/networks/{red}")).await.body;
+        shown.split_once("<state>").expect("a state").1.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(state().await, "non_operational");
     let attach = format!("{}/attach", lab.nic("host1", "eth1"));
     done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
     lab.until("host1", |host| host.status == HostStatus::Up).await;
@@ -357,6 +383,10 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     let optional = "<network><required>false</required></network>".to_owned();
     assert_eq!(lab.admin.ask(Method::PUT, &cluster, Some(optional)).await.status, StatusCode::OK);
     lab.until("host2", |host| host.status == HostStatus::Up).await;
+    assert_eq!(state().await, "non_operational", "host2 lacks it still");
+    let attach = format!("{}/attach", lab.nic("host2", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    assert_eq!(state().await, "operational");
 }
 
 /// Power management as the estate has it.
@@ -411,6 +441,24 @@ async fn fencing_by_hand() {
     assert_eq!(status().await, "on");
     let codes = lab.told_of_power(from).await;
     assert_eq!(codes, [605, 41, 13, 600, 15, 605, 21, 605, 605, 20, 605]);
+}
+
+#[tokio::test]
+async fn a_host_where_starts_fail_again_and_again_is_left_out_for_a_while() {
+    let lab = Lab::new().await;
+    let (host, vm) = (lab.id("host1"), lab.vm("guest", "").await);
+    let from = lab.position().await;
+    let there = format!("<action><vm><placement_policy><host id=\"{host}\"/></placement_policy></vm></action>");
+    for n in 1..=3 {
+        lab.simulator().fail_next(CallKind::Launch, DriverError::Failed { message: "no KVM".into() });
+        done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there.as_str()).await);
+        lab.until("host1", |host| host.failed_starts == n % 3 && host.status == HostStatus::Up).await;
+    }
+    assert_eq!(lab.told(from).await, [150, 54, 150, 54, 150, 54, 500, 13]);
+    let told = lab.admin.get("/api/events?search=type%3D500").await.body;
+    assert!(told.contains("<severity>error</severity>") && told.contains(&host.to_string()), "{told}");
+    done(&lab.admin.post(&format!("/api/vms/{vm}/start"), there).await);
+    lab.up_on(host).await;
 }
 
 #[tokio::test]
@@ -624,13 +672,8 @@ async fn an_interface_receives_what_the_networks_that_it_mirrors_carry() {
 async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does() {
     let lab = Lab::new().await;
     let host = lab.id("host1");
-    let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage>";
-    let domain = format!("<storage_domain><name>data1</name><type>data</type><host id=\"{host}\"/>{storage}</storage_domain>");
-    let made = lab.admin.post("/api/storagedomains", domain).await;
-    let domain = attribute(&made.body, "storage_domain", "id");
     let within = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
-    let attached = lab.admin.post(within, format!("<storage_domain id=\"{domain}\"/>")).await;
-    assert_eq!(attached.status, StatusCode::CREATED, "{}", attached.body);
+    let domain = lab.storage(host).await;
     lab.simulator().set_way("192.168.0.11", "192.168.0.10:/data1", false);
     lab.until("host1", |host| host.status == HostStatus::NonOperational && host.detail == "storage_domain_unreachable").await;
     let shown = lab.admin.get(&format!("/api/hosts/{host}")).await.body;
@@ -647,6 +690,23 @@ async fn a_host_that_alone_does_not_reach_storage_leaves_service_until_it_does()
 }
 
 #[tokio::test]
+async fn where_a_host_does_not_become_the_pool_manager_another_does_and_that_is_told() {
+    let lab = Lab::new().await;
+    let from = lab.position().await;
+    lab.simulator().fail_next(CallKind::StartSpm, DriverError::Failed { message: "no lease".into() });
+    lab.storage(lab.id("host1")).await;
+    while lab.told(from).await.iter().filter(|code| **code == 204).count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let told = lab.told(from).await;
+    assert_eq!(told.iter().filter(|code| [22, 204].contains(code)).collect::<Vec<_>>(), [&204, &22, &204], "{told:?}");
+    let managers = lab.admin.get("/api/events?search=type%3D204").await.body;
+    assert!(["host1", "host2"].iter().all(|host| managers.contains(&format!("Host {host} is"))), "{managers}");
+    let told = lab.admin.get("/api/events?search=type%3D22").await.body;
+    assert!(told.contains("no lease") && told.contains("<severity>error</severity>"), "{told}");
+}
+
+#[tokio::test]
 async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     let lacking = |estate: &mut evirt::hypervisor::estate::Estate| {
         for host in &mut estate.hosts {
@@ -654,6 +714,7 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
                 "host1.example.com" => host.levels = vec!["3.0".into(), "3.1".into()],
                 "host2.example.com" => host.kvm = false,
                 "host3.example.com" => host.memory_bytes = 3 << 29,
+                "host4.example.com" => host.cpu_level.clear(),
                 _ => {}
             }
         }
@@ -676,6 +737,13 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     }
     let shown = lab.admin.get(&format!("/api/hosts/{}", lab.id("host1"))).await.body;
     assert!(shown.contains("<version major=\"3\" minor=\"1\"/>"), "{shown}");
+    lab.until("host3", |host| host.status == HostStatus::Up).await;
+    let silent = "<host><name>host4</name><address>192.168.0.14</address><root_password>redhat</root_password></host>";
+    assert_eq!(lab.admin.post("/api/hosts", silent).await.status, StatusCode::CREATED);
+    let why = "cpu_type_incompatible_with_cluster";
+    lab.until("host4", |host| host.status == HostStatus::NonOperational && host.detail == why).await;
+    let told = lab.admin.get("/api/events?search=type%3D516").await.body;
+    assert!(told.contains(&lab.id("host4").to_string()) && told.contains("<severity>warning</severity>"), "{told}");
     let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
-    assert_eq!(unfenced.matches("<event ").count(), 3, "{unfenced}");
+    assert_eq!(unfenced.matches("<event ").count(), 4, "{unfenced}");
 }

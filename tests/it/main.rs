@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod conditions;
 mod crash;
+mod crash_work;
 mod engine;
 mod external;
 mod found;

@@ -9,6 +9,7 @@ use evirt::hypervisor::{CallKind, DriverError};
 use evirt::log::EventLog;
 use evirt::reactors::Pace;
 use evirt_domain::host::HostStatus;
+use evirt_domain::host_error::MAX_FAILED_STARTS;
 use evirt_domain::storage::AttachmentStatus;
 use evirt_domain::{Class, Key, World};
 use reqwest::{Method, StatusCode};
@@ -117,21 +118,23 @@ fn host_entry(like: &HostEntry, n: u8) -> HostEntry {
     entry
 }
 
-const MACHINES: [&str; 10] =
-    ["up", "maintenance", "silent", "down", "reboot", "lacking", "connecting", "preparing", "installing", "unassigned"];
+const MACHINES: [&str; 11] =
+    ["up", "maintenance", "silent", "down", "reboot", "lacking", "connecting", "preparing", "installing", "unassigned", "error"];
 
 #[tokio::test]
 async fn the_states_of_hosts() {
+    use Key::*;
     let lab = Lab::new(
         fast_but(|estate: &mut Estate, pace| {
             let like = estate.hosts.iter().find(|host| host.name == "host2.example.com").unwrap().clone();
-            estate.hosts.extend((0..=10).map(|n| host_entry(&like, n)));
+            estate.hosts.extend((0..=11).map(|n| host_entry(&like, n)));
             estate.durations.unreachable_ms = FOREVER_MS;
             estate.durations.boot_host_ms = FOREVER_MS;
             estate.durations.migrate_ms_per_gib = FOREVER_MS;
             pace.patience.vm_ms = FOREVER_MS;
             pace.fence_again = Duration::from_secs(3_600);
             pace.reboot_grace = Duration::from_secs(3_600);
+            pace.error_rest = Duration::from_secs(3_600);
         })
         .await,
     );
@@ -158,7 +161,7 @@ async fn the_states_of_hosts() {
     }
     lab.simulator().fail_next(CallKind::Install, DriverError::Failed { message: "no".into() });
     let broken =
-        format!("<host><name>broken</name><address>{}</address><root_password>redhat</root_password></host>", address(10));
+        format!("<host><name>broken</name><address>{}</address><root_password>redhat</root_password></host>", address(11));
     let broken = lab.post("/api/hosts", &broken).await;
     is("broken", HostStatus::InstallFailed).await;
     is("hypervisor", HostStatus::PendingApproval).await;
@@ -196,18 +199,26 @@ async fn the_states_of_hosts() {
         .await;
         is(name, status).await;
     }
-    for name in ["connecting", "preparing"] {
+    for name in ["connecting", "preparing", "error"] {
         let there = id(host(name));
         let vm = format!(
             "<vm><name>on-{name}</name><cluster><name>Default</name></cluster><template><name>Blank</name></template><os><boot dev=\"network\"/></os></vm>"
         );
         let vm = lab.post("/api/vms", &vm).await;
         lab.post(&format!("{vm}/nics"), "<nic><name>nic1</name><network><name>rhevm</name></network></nic>").await;
-        lab.post(
-            &format!("{vm}/start"),
-            &format!("<action><vm><placement_policy><host id=\"{there}\"/></placement_policy></vm></action>"),
-        )
-        .await;
+        let start = format!("<action><vm><placement_policy><host id=\"{there}\"/></placement_policy></vm></action>");
+        if name == "error" {
+            for n in 1..=MAX_FAILED_STARTS {
+                lab.simulator().fail_next(CallKind::Launch, DriverError::Failed { message: "no".into() });
+                lab.post(&format!("{vm}/start"), &start).await;
+                let failed = |world: &World| world.hosts.values().any(|h| h.config.name == name && h.failed_starts == n);
+                lab.until("a start fails", failed).await;
+            }
+            is(name, HostStatus::Error).await;
+            lab.refuses(name, &vm, &[(Method::POST, "start", &start, AllHostsFilteredOut)]).await;
+            continue;
+        }
+        lab.post(&format!("{vm}/start"), &start).await;
         let up = |world: &World| world.vms.values().any(|vm| vm.config.name == format!("on-{name}") && vm.state.name() == "up");
         lab.until(&format!("a VM on {name}"), up).await;
     }
@@ -217,7 +228,6 @@ async fn the_states_of_hosts() {
     is("preparing", HostStatus::PreparingForMaintenance).await;
     tokio::task::yield_now().await;
 
-    use Key::*;
     const ACTION: &str = "<action/>";
     let activate = |key| (Method::POST, "activate", ACTION, key);
     let deactivate = |key| (Method::POST, "deactivate", ACTION, key);
@@ -283,6 +293,9 @@ async fn the_states_of_hosts() {
         approve.clone(),
     ];
     lab.refuses("preparing_for_maintenance", host("preparing"), &preparing).await;
+    let error =
+        [remove(HostCannotRemove), fence(MANUAL, FenceManualStatus), approve.clone(), elsewhere.clone(), manager(SpmHostNotUp)];
+    lab.refuses("error", host("error"), &error).await;
     lab.refuses("install_failed", &broken, &[deactivate(HostStatusNotOperational), approve]).await;
     let pending = [
         activate(HostCannotActivate),

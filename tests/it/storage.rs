@@ -1,11 +1,17 @@
 //! Storage over HTTP: connections, domains, what lies on them, data centers and quotas, in XML and JSON.
 
+use std::path::Path;
+
+use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::{CallKind, DriverError};
+use evirt::log::EventLog;
+use evirt_domain::World;
 use evirt_domain::host::HostStatus;
+use evirt_domain::storage::AttachmentStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::engine::{Answer, Caller, Engine, fast};
+use crate::engine::{Answer, Caller, Engine, fast_but};
 
 /// An engine on an estate where the node is up in the cluster Default.
 struct Lab {
@@ -19,7 +25,12 @@ const NODE: &str = "<host><name>hypervisor</name></host>";
 
 impl Lab {
     async fn start() -> Self {
-        let engine = fast().await;
+        Self::with(|_| ()).await
+    }
+
+    /// The same, with changes to the estate.
+    async fn with(change: impl FnOnce(&mut Estate)) -> Self {
+        let engine = fast_but(|estate, _| change(estate)).await;
         let running = &engine.server().app.engine;
         let node = running.until(|world| world.hosts.values().find(|h| h.config.name == "hypervisor").map(|h| h.id)).await;
         let admin = engine.admin();
@@ -181,6 +192,138 @@ async fn an_iscsi_domain_is_reached_by_several_targets() {
         "No host",
     )
     .await;
+}
+
+/// A data center and a cluster for iSCSI with the host `san-host`; its identifier.
+async fn san(lab: &Lab) -> String {
+    let center =
+        "<data_center><name>san</name><storage_type>iscsi</storage_type><version major=\"3\" minor=\"3\"/></data_center>";
+    let center = lab.create("/api/datacenters", center).await;
+    let cluster = format!("<name>san</name><cpu id=\"Intel Nehalem Family\"/><data_center id=\"{center}\"/>");
+    lab.create("/api/clusters", &format!("<cluster>{cluster}</cluster>")).await;
+    let host = "<name>san-host</name><address>192.168.0.11</address><root_password>redhat</root_password>";
+    lab.create("/api/hosts", &format!("<host>{host}<cluster><name>san</name></cluster></host>")).await;
+    let up = |world: &World| {
+        world.hosts.values().find(|h| h.config.name == "san-host" && h.status == HostStatus::Up).map(|h| h.id.to_string())
+    };
+    let host = lab.engine.server().app.engine.until(up).await;
+    format!("{center} {host}")
+}
+
+#[tokio::test]
+async fn targets_that_want_chap_are_used_with_the_right_password_only_and_it_is_never_told() {
+    const UNIT: &str = "3600144f09dbd050000004e1900000001";
+    let lab = Lab::with(|estate| estate.iscsi[0].chap = Some(("joe".into(), "geheim".into()))).await;
+    let ids = san(&lab).await;
+    let (center, host) = ids.split_once(' ').unwrap();
+    let login = |user: &str, password: &str| format!("<username>{user}</username><password>{password}</password>");
+    let target = "<target>iqn.2013-04.com.example:target1</target>";
+    for (action, target, chap, accepted) in [
+        ("iscsidiscover", "", String::new(), true),
+        ("iscsidiscover", "", login("joe", "falsch"), false),
+        ("iscsidiscover", "", login("joe", "geheim"), true),
+        ("iscsilogin", target, String::new(), false),
+        ("iscsilogin", target, login("joe", "falsch"), false),
+        ("iscsilogin", target, login("jim", "geheim"), false),
+        ("iscsilogin", target, login("joe", "geheim"), true),
+    ] {
+        let body = format!("<action><iscsi><address>192.168.0.20</address>{target}{chap}</iscsi></action>");
+        let answer = lab.admin.post(&format!("/api/hosts/{host}/{action}"), body.as_str()).await;
+        let status = if accepted { StatusCode::OK } else { StatusCode::CONFLICT };
+        assert_eq!(answer.status, status, "{action} {body}: {answer:?}");
+        assert!(!["geheim", "falsch"].iter().any(|word| answer.body.contains(word)), "{action} {body}: {answer:?}");
+    }
+    let domain = |chap: &str| {
+        format!(
+            "<storage_domain><name>san</name><type>data</type><host id=\"{host}\"/><storage><type>iscsi</type>\
+             <logical_unit id=\"{UNIT}\"><address>192.168.0.20</address><port>3260</port>{target}{chap}</logical_unit></storage>\
+             </storage_domain>"
+        )
+    };
+    for chap in [String::new(), login("joe", "falsch")] {
+        let refused = lab.admin.post("/api/storagedomains", domain(&chap)).await;
+        assert!(refused.status == StatusCode::BAD_REQUEST && refused.body.contains("password"), "{refused:?}");
+    }
+    let made = lab.create("/api/storagedomains", &domain(&login("joe", "geheim"))).await;
+    let within = format!("/api/datacenters/{center}/storagedomains");
+    lab.create(&within, &format!("<storage_domain id=\"{made}\"/>")).await;
+    lab.ok(Method::POST, &format!("{within}/{made}/deactivate"), "<action/>").await;
+    let connections = lab.json(&format!("/api/storagedomains/{made}/storageconnections")).await;
+    let connection = format!("/api/storageconnections/{}", connections["storage_connection"][0]["id"].as_str().unwrap());
+    let password = |word: &str| format!("<storage_connection><password>{word}</password></storage_connection>");
+    lab.ok(Method::PUT, &connection, &password("falsch")).await;
+    let activate = format!("{within}/{made}/activate");
+    let refused = lab.admin.post(&activate, "<action/>").await;
+    assert!(refused.status == StatusCode::BAD_REQUEST && refused.body.contains("password"), "{refused:?}");
+    assert_eq!(lab.json(&format!("{within}/{made}")).await["status"]["state"], "maintenance");
+    lab.ok(Method::PUT, &connection, &password("geheim")).await;
+    lab.ok(Method::POST, &activate, "<action/>").await;
+    assert_eq!(lab.json(&format!("{within}/{made}")).await["status"]["state"], "active");
+    let told = lab.admin.get("/api/events").await.body;
+    assert!(!["geheim", "falsch"].iter().any(|word| told.contains(word)), "{told}");
+}
+
+#[tokio::test]
+async fn a_unit_behind_two_portals_is_used_while_one_answers() {
+    let lab = Lab::with(|estate| {
+        let mut other = estate.iscsi[0].clone();
+        other.address = "192.168.0.21".into();
+        estate.iscsi.push(other);
+    })
+    .await;
+    let ids = san(&lab).await;
+    let (center, host) = ids.split_once(' ').unwrap();
+    let target = "<port>3260</port><target>iqn.2013-04.com.example:target1</target>";
+    let unit = format!(
+        "<storage_domain><name>san</name><type>data</type><host id=\"{host}\"/><storage><type>iscsi</type>\
+         <logical_unit id=\"3600144f09dbd050000004e1900000001\"><address>192.168.0.20</address>{target}</logical_unit></storage>\
+         </storage_domain>"
+    );
+    let domain = lab.create("/api/storagedomains", &unit).await;
+    let second = format!("<storage_connection><type>iscsi</type><address>192.168.0.21</address>{target}</storage_connection>");
+    let second = lab.create("/api/storageconnections", &second).await;
+    let ways = format!("/api/storagedomains/{domain}/storageconnections");
+    lab.create(&ways, &format!("<storage_connection id=\"{second}\"/>")).await;
+    let within = format!("/api/datacenters/{center}/storagedomains");
+    lab.create(&within, &format!("<storage_domain id=\"{domain}\"/>")).await;
+    let engine = &lab.engine.server().app.engine;
+    let simulator = &lab.engine.server().simulator;
+    let is = async |status: AttachmentStatus| {
+        engine.until(|w| w.storage_domains.values().find(|d| d.id.to_string() == domain && d.is_in(status)).map(drop)).await;
+    };
+    is(AttachmentStatus::Active).await;
+    let before = lab.head();
+    simulator.unreachable_export("192.168.0.20");
+    simulator.unreachable_export("192.168.0.21");
+    is(AttachmentStatus::Inactive).await;
+    simulator.reachable_export("192.168.0.20");
+    is(AttachmentStatus::Active).await;
+    simulator.reachable_export("192.168.0.21");
+    simulator.unreachable_export("192.168.0.20");
+    lab.ok(Method::POST, &format!("{within}/{domain}/deactivate"), "<action/>").await;
+    lab.ok(Method::POST, &format!("{within}/{domain}/activate"), "<action/>").await;
+    is(AttachmentStatus::Active).await;
+    let told = lab.engine.server().app.engine.log().read(before, 1_000).await.unwrap();
+    let lost = told.iter().filter(|r| r.payload.contains("\"to\":\"inactive\"") || r.payload.contains("\"to\":\"Inactive\""));
+    assert_eq!(lost.count(), 1, "one way is enough");
+}
+
+#[tokio::test]
+async fn what_became_of_storage_while_the_engine_did_not_run_is_asked_when_it_starts() {
+    let mut lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    for (from, to, status) in
+        [("/data1", "/elsewhere", AttachmentStatus::Inactive), ("/elsewhere", "/data1", AttachmentStatus::Active)]
+    {
+        let moved = |data: &Path| {
+            let file = data.with_file_name("estate.toml");
+            let estate = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, estate.replace(&format!("path = \"{from}\""), &format!("path = \"{to}\""))).unwrap();
+        };
+        lab.engine.while_stopped(moved).await;
+        let is = |w: &World| w.storage_domains.values().find(|d| d.id.to_string() == domain && d.is_in(status)).map(drop);
+        lab.engine.server().app.engine.until(is).await;
+    }
 }
 
 #[tokio::test]

@@ -172,7 +172,7 @@ impl Decide for DeactivateStorageDomain {
         if domain.is_master(world) {
             let another = |status| {
                 let mut others = world.storage_domains.values().filter(|d| d.id != self.domain);
-                others.any(|d| d.attachments.contains(&Attachment { status, ..attachment }))
+                others.any(|d| d.attachment_in(attachment.data_center).is_some_and(|a| a.status == status))
             };
             if another(AttachmentStatus::Locked) {
                 return Err(act.no(Key::MasterWithLocked));
@@ -288,9 +288,6 @@ impl Decide for FinishStorageTask {
             (Task::AttachStorageDomain { .. }, Err(_)) => {
                 events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
             }
-            (Task::ActivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Inactive, why)),
-            (Task::DeactivateStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Active, why)),
-            (Task::DetachStorageDomain { .. }, Err(why)) => events.push(change(AttachmentStatus::Maintenance, why)),
             (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
                 events.push(change(AttachmentStatus::Active, ""));
                 // What rested while its data center was upgraded was rewritten on its way.
@@ -310,7 +307,7 @@ impl Decide for FinishStorageTask {
                 // The last one leaves as the master.
                 events.extend(sought(world, domain).filter(|_| successor(world, domain).is_some()));
             }
-            (_, Err(_)) => {}
+            (_, Err(why)) => events.push(change(attachment.before.unwrap_or(AttachmentStatus::Inactive), why)),
         }
         events.push(end);
         Ok(events)

@@ -178,7 +178,12 @@ impl Decide for CreateStorageDomain {
         let domain: StorageDomainId = cx.fresh(0);
         let (storage, connections) = settle(act, world, cx, self.host, domain, &self.storage)?;
         let data = self.class == DomainClass::Data;
-        let format = self.format.unwrap_or(if data { StorageFormat::V3 } else { StorageFormat::V1 });
+        let format = self.format.unwrap_or_else(|| {
+            let host = world.hosts.get(&self.host).filter(|_| data);
+            let data_center = host.and_then(|h| world.data_center_of(h.config.cluster));
+            let usual = if data { StorageFormat::V3 } else { StorageFormat::V1 };
+            data_center.map_or(usual, |dc| upgrade::preferred(dc.config.version, self.storage.kind()))
+        });
         if !fits(format, self.class, self.storage.kind()) {
             return Err(act.no(Key::DomainFormatUnsupported).with("format", format.name()));
         }

@@ -20,6 +20,7 @@ use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NET
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
+use evirt_domain::placement::Share;
 use evirt_domain::quota::*;
 use evirt_domain::service::{EngineStarted, EngineStopped};
 use evirt_domain::spm::{FailSpm, ForceSelectSpm};
@@ -579,9 +580,15 @@ fn check_invariants(world: &World) {
             assert!(world.disks.get(&attached.disk).is_some_and(|d| d.vms.contains(&vm.id)), "{vm:?}");
         }
     }
-    assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    assert_eq!(world.placed.iter().collect::<BTreeSet<_>>(), placed);
+    for host in world.hosts.values() {
+        let shares: Vec<Share> = world.vms_on(host.id).map(|vm| Share::of(vm)).collect();
+        let sum = world.placed.share(host.id, None);
+        let (vcpus, memory) = (shares.iter().map(|share| share.vcpus).sum(), shares.iter().map(|share| share.memory).sum());
+        assert_eq!((sum.vms as usize, sum.vcpus, sum.memory), (shares.len(), vcpus, memory));
+    }
     assert!(world.clone().is_indexed());
-    assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
+    assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(&host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
     assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);
     let on_domains: BTreeSet<_> = world.disks.values().map(|d| (d.storage_domain, d.id)).collect();

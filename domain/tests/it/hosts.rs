@@ -4,10 +4,11 @@ use evirt_domain::Key::{self, *};
 use evirt_domain::data_center::DataCenterStatus;
 use evirt_domain::host::HostStatus::{self, *};
 use evirt_domain::host::*;
+use evirt_domain::host_error::EndHostError;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::vm::{Affinity, UpdateVm, VmPatch};
-use evirt_domain::vm_run::VmState;
+use evirt_domain::vm_run::{FailLaunch, Observed, StartVm, VmState};
 use evirt_domain::{Event, Recorded};
 
 use crate::harness::*;
@@ -222,6 +223,43 @@ fn what_was_never_up_is_confirmed_as_rebooted_and_what_is_in_error_is_not() {
     }
     estate.host_is(host, Error);
     estate.when(FenceHost { host, fence: FenceType::Manual }).refused(FenceManualStatus);
+}
+
+#[test]
+fn a_host_where_starts_fail_again_and_again_rests_in_error() {
+    const REST: Micros = 60_000_000;
+    let mut estate = estate();
+    let vm = estate.vm;
+    let host = spm(&estate).expect("a manager");
+    let start = || StartVm { vm, host: Some(host), ..StartVm::default() };
+    let fails = |estate: &mut Estate| {
+        estate.does(start());
+        let job = estate.job();
+        estate.does(FailLaunch { vm, job, reason: "no KVM".into() });
+        estate.status(host)
+    };
+    assert_eq!([fails(&mut estate), fails(&mut estate)], [Up, Up]);
+    estate.does(start());
+    estate.observe(vm, Observed::Up(Default::default()));
+    estate.observe(vm, Observed::Down { error: false, message: String::new() });
+    assert_eq!(
+        [fails(&mut estate), fails(&mut estate), fails(&mut estate)],
+        [Up, Up, Error],
+        "counted from the one that came up"
+    );
+    assert!(spm(&estate).is_some_and(|other| other != host), "the manager moves");
+    estate.when(start()).refused(AllHostsFilteredOut);
+    estate.does(StartVm { vm, ..StartVm::default() });
+    assert_ne!(estate.world.vms.get(&vm).and_then(|v| v.host()), Some(host));
+    let ends = EndHostError { host, rest: REST };
+    estate.when(ends.clone()).then(&[]);
+    estate.now += REST;
+    estate.does(ends.clone());
+    assert_eq!(estate.status(host), Up);
+    estate.when(ends).then(&[]);
+    estate.observe(vm, Observed::Down { error: false, message: String::new() });
+    assert_eq!([fails(&mut estate), fails(&mut estate), fails(&mut estate)], [Up, Up, Error]);
+    estate.when(ActivateHost { host }).then(&["HostStatusChanged", "JobOpened"]);
 }
 
 #[test]

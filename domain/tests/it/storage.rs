@@ -110,6 +110,20 @@ fn formats() {
         let expected = (!fits).then_some(DomainFormatUnsupported);
         assert_eq!(story.when(create).key(), expected, "{class:?} {format:?}");
     }
+    let old = Version { major: 3, minor: 0 };
+    for (version, storage, class, format) in [
+        (CURRENT_VERSION, nfs("a"), DomainClass::Data, StorageFormat::V3),
+        (old, nfs("a"), DomainClass::Data, StorageFormat::V1),
+        (old, lun("3600", "iqn.a"), DomainClass::Data, StorageFormat::V2),
+        (CURRENT_VERSION, nfs("a"), DomainClass::Iso, StorageFormat::V1),
+    ] {
+        let mut story = story.clone();
+        let changes = DataCenterPatch { version: Some(version), ..DataCenterPatch::default() };
+        story.given(vec![DataCenterUpdated { data_center: DEFAULT_DATA_CENTER, changes }.into()]);
+        story.does(CreateStorageDomain { storage, format: None, ..create_domain(host, "a", class) });
+        let made = story.world.storage_domains.values().next().expect("a domain");
+        assert_eq!(made.format, format, "the usual format of {class:?} in {version:?}");
+    }
 }
 
 #[test]
@@ -208,7 +222,7 @@ fn the_master_hands_over() {
 }
 
 #[test]
-fn an_activation_that_fails_leaves_the_domain_inactive() {
+fn an_activation_that_fails_leaves_the_domain_as_it_was() {
     let mut estate = estate();
     let domain = estate.domain;
     estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
@@ -219,6 +233,12 @@ fn an_activation_that_fails_leaves_the_domain_inactive() {
     dark.host_is(host, HostStatus::NonOperational);
     dark.host_is(other, HostStatus::NonOperational);
     dark.when(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(NoHostInDataCenter);
+    estate.does(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
+    let job = estate.job();
+    estate.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
+    assert_eq!(is(&estate, domain), Some(Maintenance), "its connections can be mended");
+    assert_eq!(data_center(&estate).status(&estate.world), DataCenterStatus::Maintenance);
+    estate.domain_is(domain, Inactive);
     estate.does(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = estate.job();
     estate.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });

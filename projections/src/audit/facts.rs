@@ -275,6 +275,12 @@ pub const FACTS: &[Fact] = &[
     normal(450, "USER_DETACH_USER_GROUP_FROM_TAG", "Tag ${TagName} was taken off group ${DetachGroupsNames}[ by ${UserName}]."),
     normal(494, "VDS_MANUAL_FENCE_STATUS", "Host ${VdsName} was confirmed to have been restarted[ by ${UserName}]."),
     normal(498, "VDS_APPROVE", "Host ${VdsName} was approved[ by ${UserName}]."),
+    error(
+        500,
+        "VDS_FAILED_TO_RUN_VMS",
+        "Host ${VdsName} is left out for ${Time} minutes: starts of VMs have failed there again and again[: ${Reason}].",
+    )
+    .once_in(60),
     normal(501, "USER_SUSPEND_VM", "Suspending VM ${VmName} was initiated[ by ${UserName}][ (Host: ${VdsName})]."),
     error(502, "USER_FAILED_SUSPEND_VM", "VM ${VmName} could not be suspended[ for ${UserName}][: ${Reason}]."),
     normal(503, "USER_SUSPEND_VM_OK", "VM ${VmName} is suspended[ (Host: ${VdsName})]."),

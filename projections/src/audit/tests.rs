@@ -43,7 +43,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostInstallationStarted", &[509]),
     ("HostInstalled", &[504]),
     ("HostFactsReported", &[]),
-    ("HostStatusChanged", &[12, 13, 14, 15, 16, 17, 127, 141, 505, 515, 516, 517, 519, 522, 600, 602, 603]),
+    ("HostStatusChanged", &[12, 13, 14, 15, 16, 17, 127, 141, 500, 505, 515, 516, 517, 519, 522, 600, 602, 603]),
     ("HostFenced", &[20, 21, 41, 107, 118, 121, 122, 137, 494, 9001]),
     ("HostFencingStarted", &[605]),
     ("HostFenceFellBack", &[9007]),

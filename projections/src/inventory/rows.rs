@@ -220,7 +220,7 @@ impl Resource for Vm {
     fn is_found_by(world: &World, term: VmBy, id: VmId) -> bool {
         match term {
             VmBy::Term(term) => world.vms.has(term, &id),
-            VmBy::Host(host) => world.placed.contains(&(host, id)),
+            VmBy::Host(host) => world.placed.has(host, id),
             VmBy::Cluster(cluster) => world.cluster_vms.contains(&(cluster, id)),
         }
     }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use evirt_domain::cluster::*;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
-use evirt_domain::host::{Host, HostStatus};
+use evirt_domain::host_net::operational_in;
 use evirt_domain::ids::*;
-use evirt_domain::index::HostTerm;
 use evirt_domain::network::NetworkConfig;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
@@ -175,10 +174,8 @@ fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkI
     let used = cluster.networks.iter().find(|n| n.network == network)?;
     let href = format!("{}/clusters/{}", call.base, cluster.id);
     let found = world.networks.get(&network)?;
-    let lacks = |host: &Arc<Host>| host.status == HostStatus::Up && !host.networks.contains(&network);
-    let missing = !found.management && world.hosts.by(HostTerm::Cluster(cluster.id)).any(lacks);
-    let doc = networks::view(call.base, found)
-        .set_path("status.state", if missing { "non_operational" } else { "operational" })
+    let doc = networks::view(world, call.base, found)
+        .set_path("status.state", networks::state(operational_in(world, cluster.id, found)))
         .set("href", format!("{href}/networks/{network}"))
         .set("required", used.required)
         .set("display", used.display)

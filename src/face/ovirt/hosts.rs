@@ -7,7 +7,7 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
 use evirt_domain::host_net_setup::CommitHostNetworks;
-use evirt_domain::ids::{ClusterId, HostId, VmId};
+use evirt_domain::ids::{ClusterId, HostId};
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
@@ -175,7 +175,7 @@ fn power_management(power: &PowerManagement) -> Doc {
 
 /// The largest virtual machine that the host could still take, in bytes.
 fn schedulable(world: &World, cluster: &Cluster, host: &Host) -> i64 {
-    free_memory(world, cluster, host, VmId::default()).max(0)
+    free_memory(world, cluster, host, None).max(0)
 }
 
 fn summary(world: &World, host: &Host) -> Doc {
@@ -407,15 +407,11 @@ async fn approve(call: Arc<Call>) -> Handled {
 
 async fn install(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?;
-    let mut sent = call.action()?;
+    let sent = call.action()?;
     let password = root_password(&sent).map(str::to_owned);
     if host.kind == HostType::Rhel && password.is_none() {
         require(&sent, "Action", "install", &["rootPassword"])
             .map_err(|fault| call.bad(&fault).in_action(sent.clone(), call.output))?;
-    }
-    // The answer repeats the action, and must not tell the password.
-    for secret in ["root_password", "ssh"] {
-        sent.remove(secret);
     }
     let sealed_password = password.map(|password| seal(&call, &password)).transpose()?.unwrap_or_default();
     act(&call, sent, InstallHost { host: host.id, sealed_password }, |doc| doc).await
@@ -499,7 +495,12 @@ async fn iscsi_discover(call: Arc<Call>) -> Handled {
     let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
     require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| within(call.bad(&fault)))?;
     may(&call, host).map_err(within)?;
-    let question = hypervisor::Call::DiscoverTargets { host: host.0, portal: portal(&sent) };
+    let question = hypervisor::Call::DiscoverTargets {
+        host: host.0,
+        portal: portal(&sent),
+        user: given(&sent, "iscsi.username"),
+        password: given(&sent, "iscsi.password"),
+    };
     let targets: Vec<String> = match ask(&call, question).await.map_err(within)? {
         Reply::Targets(found) => found.into_iter().map(|target| target.iqn).collect(),
         _ => Vec::new(),
@@ -522,9 +523,7 @@ async fn iscsi_login(call: Arc<Call>) -> Handled {
     };
     let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), call.output);
     probe::act(&**call.engine().driver(), question).await.map_err(refused).map_err(within)?;
-    let mut login = sent.doc("iscsi").cloned().unwrap_or_default();
-    login.remove("password");
-    complete(&call, sent.set("iscsi", login))
+    complete(&call, sent)
 }
 
 /// What is measured of the host that the path names; zeros while nothing is known.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
+use evirt_domain::host_net::operational;
 use evirt_domain::network::*;
 use evirt_domain::world::NameKind;
 
@@ -20,8 +21,13 @@ routes! { ROUTES:
     "networks/{}" => GET get, PUT update, DELETE delete;
 }
 
+/// The state of a network that is operational, or not.
+pub fn state(operational: bool) -> &'static str {
+    if operational { "operational" } else { "non_operational" }
+}
+
 /// The network as the API shows it.
-pub fn view(base: &str, network: &Network) -> Doc {
+pub fn view(world: &World, base: &str, network: &Network) -> Doc {
     let href = format!("{base}/networks/{}", network.id);
     let config = &network.config;
     let usages = match config.vm_network {
@@ -40,7 +46,7 @@ pub fn view(base: &str, network: &Network) -> Doc {
         .opt_path("vlan.id", config.vlan)
         .set("stp", config.stp)
         .set("mtu", config.mtu)
-        .set_path("status.state", "operational")
+        .set_path("status.state", state(operational(world, network)))
         // A network is for displays in a cluster, never by itself.
         .set("display", false)
         .set("usages", usages)
@@ -83,11 +89,11 @@ pub fn network<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Network>, An
 
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Network>()?;
-    listed(&call, &NETWORK, found.iter().map(|network| view(call.base, network)))
+    listed(&call, &NETWORK, found.iter().map(|network| view(&call.world, call.base, network)))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &NETWORK, &view(call.base, network(&call, &call.world)?))
+    shown(&call, &NETWORK, &view(&call.world, call.base, network(&call, &call.world)?))
 }
 
 async fn add(call: Arc<Call>) -> Handled {
@@ -97,16 +103,16 @@ async fn add(call: Arc<Call>) -> Handled {
     let with_profile = sent.bool("profile_required").unwrap_or(true);
     let outcome = call.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.networks.get(&id));
-    created(&call, &NETWORK, &view(call.base, call.found(made, 0)?))
+    created(&call, &NETWORK, &view(&outcome.world, call.base, call.found(made, 0)?))
 }
 
 async fn update(call: Arc<Call>) -> Handled {
     let current = network(&call, &call.world)?;
     let sent = call.body(&NETWORK)?;
-    check_immutable(&call, &NETWORK, &view(call.base, current), &sent)?;
+    check_immutable(&call, &NETWORK, &view(&call.world, call.base, current), &sent)?;
     check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
     let outcome = call.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &NETWORK, &view(call.base, network(&call, &outcome.world)?))
+    shown(&call, &NETWORK, &view(&outcome.world, call.base, network(&call, &outcome.world)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {

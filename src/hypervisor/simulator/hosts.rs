@@ -106,9 +106,9 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    pub(super) fn set_memory_policy(&mut self, id: Uuid, ksm: bool, huge_pages: bool) -> Outcome {
+    pub(super) fn set_memory_policy(&mut self, id: Uuid, ksm: bool, huge_pages: bool, ballooning: bool) -> Outcome {
         let host = self.running_mut(id)?;
-        (host.ksm, host.huge_pages) = (ksm, huge_pages);
+        (host.ksm, host.huge_pages, host.ballooning) = (ksm, huge_pages, ballooning);
         Ok(Reply::Done)
     }
 

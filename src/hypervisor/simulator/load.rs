@@ -6,15 +6,13 @@ use uuid::Uuid;
 
 use super::host_net;
 use super::machine::Machine;
+use super::memory::{HOST_IDLE_BYTES, HOST_SWAP_BYTES};
 use super::world::{Vm, World};
 use crate::hypervisor::*;
 
 /// How long a sample is good.
 const SAMPLE_MS: u64 = 5_000;
-/// What a host uses for itself.
-const HOST_IDLE_BYTES: u64 = 1 << 30;
 const HOST_BUFFERS_BYTES: u64 = 96 << 20;
-const HOST_SWAP_BYTES: u64 = 4 << 30;
 
 impl Machine {
     pub fn vm_statistics(&self, id: Uuid, now_ms: u64) -> Option<VmStatistics> {
@@ -47,7 +45,7 @@ impl Machine {
             cpu_guest_percent: self.guest_percent(vm, now_ms),
             cpu_hypervisor_percent: rate(3.0),
             memory_installed_bytes: vm.spec.memory_bytes,
-            memory_used_bytes: (vm.spec.memory_bytes as f64 * memory_share(id)) as u64,
+            memory_used_bytes: self.used_bytes(vm.host, &vm.spec),
             uptime_s: now_ms.saturating_sub(vm.launched_ms) / 1_000,
             nics,
             disks,
@@ -66,8 +64,8 @@ impl Machine {
         let mut chance = self.chance(id, now_ms);
         let cpu_system_percent = chance.random_range(0.5..2.0);
         let cpu_user_percent = (busy / processors + chance.random_range(0.2..1.0)).min(100.0 - cpu_system_percent);
-        let guests_bytes: f64 = guests.iter().map(|vm| vm.spec.memory_bytes as f64 * memory_share(vm.spec.id)).sum();
-        let used_bytes = (HOST_IDLE_BYTES + guests_bytes as u64).min(entry.memory_bytes);
+        let taken = self.taken(id, None).ok()?;
+        let used_bytes = (HOST_IDLE_BYTES + taken.bytes).min(entry.memory_bytes);
         let free_bytes = entry.memory_bytes - used_bytes;
         // The more guests there are, the more pages may be equal.
         let ksm_cpu_percent = if host.ksm { 0.1 * guests.len() as f64 } else { 0.0 };
@@ -79,7 +77,7 @@ impl Machine {
             memory_total_bytes: entry.memory_bytes,
             memory_used_bytes: used_bytes,
             swap_total_bytes: HOST_SWAP_BYTES,
-            swap_used_bytes: 0,
+            swap_used_bytes: taken.swap_bytes.min(HOST_SWAP_BYTES),
             swap_cached_bytes: 0,
             memory_buffers_bytes: HOST_BUFFERS_BYTES.min(free_bytes),
             memory_cached_bytes: free_bytes / 4,
@@ -131,9 +129,4 @@ impl Machine {
 fn residents(world: &World, host: Uuid) -> impl Iterator<Item = &Vm> {
     let ids = world.residents.get(&host).into_iter().flatten();
     ids.filter_map(|id| world.vms.get(id)).filter(move |vm| vm.host == host)
-}
-
-/// The part of its memory that a guest uses: always the same of the same one.
-fn memory_share(vm: Uuid) -> f64 {
-    0.2 + f64::from(vm.as_bytes()[0]) / 255.0 * 0.6
 }

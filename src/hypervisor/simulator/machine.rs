@@ -252,7 +252,9 @@ impl Machine {
             Call::SetupNetworks { host, bonds, networks, rollback_s } => {
                 self.setup_networks(host, Laid { bonds, networks }, rollback_s.is_some())
             }
-            Call::SetMemoryPolicy { host, ksm, huge_pages } => self.set_memory_policy(host, ksm, huge_pages),
+            Call::SetMemoryPolicy { host, ksm, huge_pages, ballooning } => {
+                self.set_memory_policy(host, ksm, huge_pages, ballooning)
+            }
             Call::SaveNetworks { host } => self.save_networks(host),
             Call::Fence { host, proxy, agent, action } => self.fence(host, proxy, &agent, action),
             Call::StartSpm { host, pool } => self.start_spm(host, pool),
@@ -271,7 +273,9 @@ impl Machine {
             Call::FormatDomain { host, domain } => self.format_domain(host, domain),
             Call::DomainSpace { domain } => self.domain_space(domain),
             Call::ListFiles { domain } => self.files(domain).map(Reply::Files),
-            Call::DiscoverTargets { host, portal } => self.discover_targets(host, &portal),
+            Call::DiscoverTargets { host, portal, user, password } => {
+                self.discover_targets(host, &portal, user.map(|user| (user, password.unwrap_or_default())))
+            }
             Call::LoginTarget { host, portal, target, user, password } => {
                 self.login_target(host, portal, target, user.zip(password))
             }

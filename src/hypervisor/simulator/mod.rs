@@ -1,7 +1,8 @@
 //! The simulator: a driver whose hosts, storage and virtual machines are simulated over an [`Estate`].
 //!
 //! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `host_net`, `storage`, `images` and `vms` say what
-//! each call does, `load` makes up statistics, and this file gives it time, a file and the driver's interface.
+//! each call does, `memory` says what guests take
+//! of a host's memory, `load` makes up statistics, and this file gives it time, a file and the driver's interface.
 
 mod clock;
 mod host_net;
@@ -9,6 +10,7 @@ mod hosts;
 mod images;
 mod load;
 mod machine;
+mod memory;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -228,17 +228,20 @@ impl Machine {
         self.answers_to(host, &self.domain(domain)?.places)
     }
 
-    pub(super) fn discover_targets(&self, host: Uuid, portal: &Portal) -> Outcome {
+    pub(super) fn discover_targets(&self, host: Uuid, portal: &Portal, chap: Option<(String, String)>) -> Outcome {
         self.running(host)?;
         let found = self.estate.iscsi.iter().find(|entry| entry.portal() == *portal);
         let unreachable = || DriverError::Unreachable { address: portal.address.clone() };
         let entry = found.filter(|entry| !self.is_cut(Some(host), &entry.address)).ok_or_else(unreachable)?;
+        if chap.is_some() && entry.chap.is_some() && entry.chap != chap {
+            return Err(DriverError::WrongPassword { address: portal.address.clone() });
+        }
         let facts = |iqn: &String| TargetFacts { iqn: iqn.clone(), portal: portal.clone() };
         Ok(Reply::Targets(entry.targets.iter().map(|target| facts(&target.iqn)).collect()))
     }
 
     pub(super) fn login_target(&mut self, host: Uuid, portal: Portal, iqn: String, chap: Option<(String, String)>) -> Outcome {
-        let Reply::Targets(targets) = self.discover_targets(host, &portal)? else {
+        let Reply::Targets(targets) = self.discover_targets(host, &portal, None)? else {
             return Ok(Reply::Done);
         };
         let target = TargetFacts { iqn, portal };

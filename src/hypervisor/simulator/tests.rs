@@ -135,6 +135,7 @@ fn spec(id: Uuid) -> VmSpec {
         generation: 1,
         memory_bytes: GIB,
         guaranteed_memory_bytes: GIB,
+        balloon: false,
         sockets: 1,
         cores_per_socket: 1,
         cpu_level: None,
@@ -290,12 +291,47 @@ async fn a_call_goes_on_when_nobody_waits_and_a_failed_one_may_be_tried_again() 
 #[tokio::test(start_paused = true)]
 async fn a_host_has_only_so_much_memory() {
     let mut lab = Lab::ready().await;
-    let large = VmSpec { guaranteed_memory_bytes: 20 * GIB, memory_bytes: 20 * GIB, ..spec(VM) };
-    lab.does(launch(HOST1, large.clone())).await;
-    let second = VmSpec { id: Uuid::from_u128(101), ..large };
-    let error = lab.refuses(launch(HOST1, second.clone())).await;
-    assert!(matches!(error, DriverError::NoMemory { needed_bytes, .. } if needed_bytes == 20 * GIB));
-    lab.does(launch(HOST2, second)).await;
+    // These two use four fifths of their memory.
+    let large =
+        |n: u128| VmSpec { memory_bytes: 24 * GIB, guaranteed_memory_bytes: 8 * GIB, ..spec(Uuid::from_u128((0xff << 120) | n)) };
+    let policy = |ksm, ballooning| Call::SetMemoryPolicy { host: HOST1, ksm, huge_pages: false, ballooning };
+    lab.does(policy(false, false)).await;
+    lab.does(launch(HOST1, large(1))).await;
+    let error = lab.refuses(launch(HOST1, large(2))).await;
+    assert!(matches!(error, DriverError::NoMemory { needed_bytes, .. } if needed_bytes > 19 * GIB), "{error:?}");
+    lab.does(policy(true, false)).await;
+    lab.does(launch(HOST1, VmSpec { balloon: true, ..large(2) })).await;
+    let swap = |lab: &Lab| lab.simulator.host_statistics(HOST1).unwrap().swap_used_bytes;
+    let used = |lab: &Lab, n| lab.simulator.vm_statistics(large(n).id).unwrap().memory_used_bytes;
+    assert_eq!((swap(&lab), used(&lab, 1), used(&lab, 2)), (0, 24 * GIB / 5 * 4, 24 * GIB / 5 * 4), "equal pages are kept once");
+    lab.does(policy(false, true)).await;
+    assert!((8 * GIB..13 * GIB).contains(&used(&lab, 2)) && swap(&lab) == 0, "its balloon gives memory back");
+    assert_eq!(used(&lab, 1), 24 * GIB / 5 * 4, "it has no balloon");
+    lab.does(policy(false, false)).await;
+    assert!(swap(&lab) > 0, "what does not fit is swapped out");
+    lab.does(launch(HOST2, large(3))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interface_that_mirrors_a_network_receives_what_others_of_its_host_carry_there() {
+    let mut lab = Lab::ready().await;
+    let nic = |mirrored: &[&str]| NicSpec {
+        mirrored: mirrored.iter().map(|network| (*network).to_owned()).collect(),
+        ..spec(VM).nics.remove(0)
+    };
+    for (vm, host) in [(VM, HOST1), (Uuid::from_u128(101), HOST1), (Uuid::from_u128(102), HOST2)] {
+        lab.does(launch(host, spec(vm))).await;
+        lab.sees(VmState::Up).await;
+    }
+    let received = |lab: &Lab| lab.simulator.vm_statistics(VM).unwrap().nics[0].rx_bytes_per_s;
+    let mut heard = Vec::new();
+    for networks in [&[][..], &["elsewhere"], &["ovirtmgmt"]] {
+        lab.does(Call::UpdateNic { vm: VM, nic: nic(networks) }).await;
+        heard.push(received(&lab));
+    }
+    assert!(heard[0] == heard[1] && heard[2] > heard[0], "{heard:?}");
+    lab.does(Call::Destroy { vm: Uuid::from_u128(101) }).await;
+    assert_eq!(received(&lab), heard[0], "nobody else is there");
 }
 
 #[tokio::test(start_paused = true)]
@@ -446,7 +482,7 @@ async fn a_storage_domain_lies_upon_free_storage_only() {
 async fn iscsi_units_are_discovered_and_used() {
     let mut lab = Lab::ready().await;
     let portal = Portal { address: "192.168.0.20".to_owned(), port: 3260 };
-    let reply = lab.does(Call::DiscoverTargets { host: HOST1, portal: portal.clone() }).await;
+    let reply = lab.does(Call::DiscoverTargets { host: HOST1, portal: portal.clone(), user: None, password: None }).await;
     let Reply::Targets(targets) = reply else { panic!("{reply:?}") };
     assert_eq!(targets.len(), 2);
     // Fibre Channel needs no login.

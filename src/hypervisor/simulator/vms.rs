@@ -83,15 +83,6 @@ impl Machine {
         residents.filter_map(|id| self.world.vms.get(id)).map(|vm| vm.spec.guaranteed_memory_bytes).sum()
     }
 
-    fn check_room(&self, host: Uuid, spec: &VmSpec) -> Result<(), DriverError> {
-        let available_bytes = Machine::schedulable_bytes(self.entry(host)?).saturating_sub(self.committed_bytes(host));
-        let needed_bytes = spec.guaranteed_memory_bytes;
-        match needed_bytes > available_bytes {
-            true => Err(DriverError::NoMemory { needed_bytes, available_bytes }),
-            false => Ok(()),
-        }
-    }
-
     fn check_devices(&self, host: Uuid, spec: &VmSpec) -> Result<(), DriverError> {
         for disk in &spec.disks {
             self.check_disk(host, spec.id, disk)?;

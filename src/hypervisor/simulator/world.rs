@@ -87,11 +87,13 @@ pub struct Host {
     /// How often each interface's link went down; what was on its way then is an error.
     #[serde(default)]
     pub link_losses: BTreeMap<String, u64>,
-    /// Whether it looks for equal pages of memory, and uses huge ones.
+    /// Whether it looks for equal pages of memory, uses huge ones, and takes memory back from guests.
     #[serde(default)]
     pub ksm: bool,
     #[serde(default)]
     pub huge_pages: bool,
+    #[serde(default)]
+    pub ballooning: bool,
     /// Whether the next set-up of networks cuts it off.
     #[serde(default)]
     pub cut_next: bool,
@@ -225,6 +227,7 @@ impl World {
                 turned_links: BTreeSet::new(),
                 link_losses: BTreeMap::new(),
                 ksm: false,
+                ballooning: false,
                 huge_pages: false,
                 cut_next: false,
                 targets: Vec::new(),

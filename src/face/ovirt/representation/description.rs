@@ -71,6 +71,8 @@ pub mod flags {
     pub const LONG: u8 = 8;
     /// Its value may stand for the whole object in a request.
     pub const ALONE: u8 = 16;
+    /// It is taken and never told: answers that repeat what was sent leave it out.
+    pub const SECRET: u8 = 32;
 }
 
 /// No table has more fields than this: the writer keeps its bookkeeping of one object in a fixed array.
@@ -170,6 +172,11 @@ pub const fn groups(name: &'static str, of: &'static TypeDef) -> FieldDef {
 /// A field of text that may be as long as the whole document, such as what a file holds.
 pub const fn long_text(name: &'static str) -> FieldDef {
     text(name).with(flags::LONG)
+}
+
+/// A field of text that is taken and never told.
+pub const fn secret(name: &'static str) -> FieldDef {
+    text(name).with(flags::SECRET)
 }
 
 /// Marks a field as an XML attribute.

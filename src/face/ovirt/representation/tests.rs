@@ -9,7 +9,8 @@ use super::*;
 
 /// A document with every field set, down to this many levels.
 fn full(def: &'static TypeDef, levels: usize) -> Doc {
-    def.fields.iter().fold(Doc::new(), |doc, field| doc.opt(field.name, example(field, levels)))
+    let told = def.fields.iter().filter(|field| !field.is(flags::SECRET));
+    told.fold(Doc::new(), |doc, field| doc.opt(field.name, example(field, levels)))
 }
 
 fn example(field: &FieldDef, levels: usize) -> Option<Value> {
@@ -49,6 +50,17 @@ fn every_type_comes_back_as_it_went() {
             let (read_as, read) = parse_any(&body, format, &[def]).expect(def.element);
             assert_eq!((read_as.element, &read), (def.element, &doc), "{}", String::from_utf8_lossy(&body));
         }
+    }
+}
+
+#[test]
+fn secrets_are_taken_and_never_told() {
+    let body = "<action><root_password>geheim</root_password><iscsi><username>joe</username><password>geheim</password></iscsi></action>";
+    let sent = read_xml(body, &types::ACTION).unwrap();
+    assert_eq!((sent.text("root_password"), sent.doc("iscsi").unwrap().text("password")), (Some("geheim"), Some("geheim")));
+    for format in [Format::Xml, Format::Json] {
+        let told = String::from_utf8(render(&types::ACTION, &sent, format).to_vec()).unwrap();
+        assert!(told.contains("joe") && !told.contains("geheim"), "{told}");
     }
 }
 

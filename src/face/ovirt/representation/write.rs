@@ -96,6 +96,9 @@ impl<'a> Ordered<'a> {
             debug_assert!(fits(def.fields[field].kind, value), "{}.{name} cannot hold {value:?}", def.class);
             sorted &= field >= hint;
             hint = field + 1;
+            if def.fields[field].is(flags::SECRET) {
+                continue;
+            }
             ordered.pairs[ordered.len] = (field as u8, member as u8);
             ordered.len += 1;
         }

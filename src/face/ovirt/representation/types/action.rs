@@ -9,7 +9,7 @@ use super::network::{HOST_NICS, NETWORK};
 use super::storage::{ISCSI_DETAILS, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM};
 use super::{fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, boolean, group, int, member, text, texts, unsigned_int};
+use crate::face::ovirt::representation::description::{TypeDef, boolean, group, int, member, secret, text, texts, unsigned_int};
 
 /// An operation: what a client asks of it and what came of it: `<action>`.
 pub static ACTION: TypeDef = TypeDef {
@@ -21,7 +21,7 @@ pub static ACTION: TypeDef = TypeDef {
         group("grace_period", &GRACE_PERIOD),
         group("host", &HOST),
         group("network", &NETWORK),
-        text("root_password"),
+        secret("root_password"),
         group("ssh", &SSH),
         text("image"),
         member("fence_type", &FENCE_TYPE),

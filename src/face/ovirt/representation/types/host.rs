@@ -8,7 +8,7 @@ use super::monitoring::STATISTICS;
 use super::storage::ISCSI_DETAILS;
 use super::{collection, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, flags, group, groups, int, long, member, text, unsigned_short,
+    TypeDef, attribute, boolean, flags, group, groups, int, long, member, secret, text, unsigned_short,
 };
 
 /// A host: `<host>`.
@@ -30,7 +30,7 @@ pub static HOST: TypeDef = TypeDef {
         group("ksm", &KSM),
         group("transparent_hugepages", &TRANSPARENT_HUGE_PAGES),
         group("iscsi", &ISCSI_DETAILS),
-        text("root_password"),
+        secret("root_password"),
         group("ssh", &SSH),
         group("statistics", &STATISTICS),
         group("cpu", &CPU),
@@ -62,7 +62,7 @@ pub(super) static AGENT: TypeDef = TypeDef {
         attribute(text("type")),
         text("address"),
         text("username"),
-        text("password"),
+        secret("password"),
         group("options", &OPTIONS),
         boolean("concurrent"),
         int("order"),
@@ -81,7 +81,7 @@ pub(super) static POWER_MANAGEMENT: TypeDef = TypeDef {
         boolean("enabled"),
         text("address"),
         text("username"),
-        text("password"),
+        secret("password"),
         group("options", &OPTIONS),
         group("status", &STATUS),
         group("pm_proxies", &PM_PROXIES),

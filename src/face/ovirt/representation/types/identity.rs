@@ -5,7 +5,7 @@ use super::host::HOST;
 use super::storage::{DISK, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM, VM_POOL};
 use super::{collection, fields, resource};
-use crate::face::ovirt::representation::description::{TypeDef, boolean, group, groups, text};
+use crate::face::ovirt::representation::description::{TypeDef, boolean, group, groups, secret, text};
 
 /// A tag: `<tag>`.
 pub static TAG: TypeDef = TypeDef {
@@ -32,7 +32,7 @@ pub static USER: TypeDef = TypeDef {
         boolean("logged_in"),
         text("last_name"),
         text("user_name"),
-        text("password"),
+        secret("password"),
         text("email"),
         group("roles", &ROLES),
         group("groups", &GROUPS),

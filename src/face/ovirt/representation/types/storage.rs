@@ -8,7 +8,7 @@ use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
 use super::{collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, group, groups, long, long_text, member, text, unsigned_int, unsigned_short,
+    TypeDef, attribute, boolean, group, groups, long, long_text, member, secret, text, unsigned_int, unsigned_short,
 };
 
 /// Where a storage domain lives, or a device that a host sees: `<storage>`.
@@ -31,7 +31,7 @@ pub static STORAGE: TypeDef = TypeDef {
         unsigned_short("port"),
         text("target"),
         text("username"),
-        text("password"),
+        secret("password"),
         text("portal"),
         group("host", &HOST),
     ],
@@ -75,7 +75,7 @@ pub static STORAGE_CONNECTION: TypeDef = TypeDef {
         unsigned_short("port"),
         text("target"),
         text("username"),
-        text("password"),
+        secret("password"),
         text("portal"),
         group("host", &HOST),
     ],
@@ -133,7 +133,7 @@ pub(super) static ISCSI_DETAILS: TypeDef = TypeDef {
         unsigned_short("port"),
         text("target"),
         text("username"),
-        text("password"),
+        secret("password"),
         text("portal"),
         text("address"),
         text("serial"),
@@ -161,7 +161,7 @@ pub(super) static LOGICAL_UNIT: TypeDef = TypeDef {
         unsigned_short("port"),
         text("target"),
         text("username"),
-        text("password"),
+        secret("password"),
         text("portal"),
         text("address"),
         text("serial"),

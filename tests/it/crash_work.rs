@@ -1,0 +1,294 @@
+//! What a crash in the middle of long work leaves: the work is ended by the next engine, and nothing of it is done or told twice.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method};
+
+use crate::crash::{Process, id_of};
+use crate::engine::{PASSWORD, evirt};
+
+/// How fast an estate's time goes while something is to be caught under way, and otherwise.
+const SLOW: &str = "0.05";
+const FAST: &str = "1000.0";
+const CENTER: &str = "/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
+const STORAGE: &str = "<type>nfs</type><address>192.168.0.10</address>";
+
+/// Work that an engine is killed in, or that it does undisturbed where there is nothing to see of it under way. `{NAME}` in a path or a
+/// body is the identifier of the host, storage domain, network or VM of that name.
+struct Work {
+    what: &'static str,
+    method: Method,
+    path: &'static str,
+    body: String,
+    /// Where what can be read while it is under way.
+    under_way: Option<(&'static str, &'static str)>,
+    /// Where what can be read when it is done.
+    done: (&'static str, &'static str),
+    /// The events that tell of it, each as often as it has to be told.
+    told: &'static [(u32, usize)],
+}
+
+/// Somebody who asks an engine.
+#[derive(Clone)]
+struct Asker {
+    client: Client,
+    base: String,
+}
+
+impl Asker {
+    async fn try_ask(&self, method: Method, path: &str, body: String) -> Option<String> {
+        let request =
+            self.client.request(method, format!("{}/api{path}", self.base)).basic_auth("admin@internal", Some(PASSWORD));
+        request.header("content-type", "application/xml").body(body).send().await.ok()?.text().await.ok()
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.try_ask(Method::GET, path, String::new()).await.unwrap()
+    }
+
+    /// Asks until an answer has a text.
+    async fn until(&self, what: &str, path: &str, text: &str) {
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        let mut body = String::new();
+        for _ in 0..3_000 {
+            tick.tick().await;
+            body = self.get(path).await;
+            if body.contains(text) {
+                return;
+            }
+        }
+        panic!("{what}: {path} never says {text}, but {body}");
+    }
+
+    /// A text with names in braces, with identifiers instead.
+    async fn filled(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        while let Some((before, (name, after))) = filled.split_once('{').and_then(|(b, rest)| Some((b, rest.split_once('}')?))) {
+            let mut id = None;
+            for collection in ["hosts", "storagedomains", "networks", "vms"] {
+                let found = self.get(&format!("/{collection}?search=name%3D{name}")).await;
+                id = id.or(id_of(&found));
+            }
+            filled = format!("{before}{}{after}", id.unwrap_or_else(|| panic!("there is no {name}")));
+        }
+        filled
+    }
+
+    /// The identifier of the newest event.
+    async fn newest(&self) -> u64 {
+        id_of(&self.get("/events?max=1").await).map_or(0, |id| id.parse().unwrap())
+    }
+
+    /// How often each of these codes was told behind an event.
+    async fn told(&self, from: u64, codes: &[(u32, usize)]) -> Vec<(u32, usize)> {
+        let events = self.get(&format!("/events;from={from}")).await;
+        codes.iter().map(|(code, _)| (*code, events.matches(&format!("<code>{code}</code>")).count())).collect()
+    }
+}
+
+fn host(n: u8) -> String {
+    format!("<host><name>host{n}</name><address>192.168.0.1{n}</address><root_password>redhat</root_password></host>")
+}
+
+fn domain(n: u8) -> String {
+    let storage = format!("<storage>{STORAGE}<path>/data{n}</path></storage>");
+    format!("<storage_domain><name>data{n}</name><type>data</type><host><name>host1</name></host>{storage}</storage_domain>")
+}
+
+fn works() -> Vec<Work> {
+    use Method as M;
+    let work = |what, method, path, body: &str, under_way, done, told| Work {
+        what,
+        method,
+        path,
+        body: body.to_owned(),
+        under_way,
+        done,
+        told,
+    };
+    let state = |path, state| Some((path, state));
+    let power = "<host><power_management type=\"ipmilan\"><enabled>true</enabled><address>192.168.0.111</address>\
+                 <username>admin</username><password>redhat</password></power_management></host>";
+    let networks = "<action><host_nics><host_nic><name>eth0</name><network><name>rhevm</name></network></host_nic><host_nic>\
+                    <name>eth1</name><network id=\"{red}\"/></host_nic></host_nics><check_connectivity>true</check_connectivity></action>";
+    let vm = "<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template>\
+              <os><boot dev=\"network\"/></os></vm>";
+    let start = "<action><vm><placement_policy><host id=\"{host1}\"/></placement_policy></vm></action>";
+    let (one, two) = ("/hosts?search=name%3Dhost1", "/hosts?search=name%3Dhost2");
+    let (up, active, locked) = ("<state>up</state>", "<state>active</state>", "<state>locked</state>");
+    let (first, guest) = ("/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains/{data1}", "/vms?search=name%3Dguest");
+    let told: &'static [(u32, usize)] = &[];
+    vec![
+        work(
+            "installing a host",
+            M::POST,
+            "/hosts",
+            &host(1),
+            state(one, "<state>installing</state>"),
+            (one, up),
+            &[(42, 1), (504, 1), (13, 1)],
+        ),
+        work("a second host", M::POST, "/hosts", &host(2), None, (two, up), told),
+        work(
+            "making a storage domain",
+            M::POST,
+            "/storagedomains",
+            &domain(1),
+            state("/storagedomains?search=name%3Ddata1", "<name>data1</name>"),
+            ("/storagedomains?search=name%3Ddata1", "<state>unattached</state>"),
+            &[(956, 1)],
+        ),
+        work(
+            "attaching it",
+            M::POST,
+            CENTER,
+            "<storage_domain id=\"{data1}\"/>",
+            state(first, locked),
+            (first, active),
+            &[(962, 1), (966, 1), (204, 1)],
+        ),
+        work(
+            "a second domain",
+            M::POST,
+            "/storagedomains",
+            &domain(2),
+            None,
+            ("/storagedomains?search=name%3Ddata2", "<state>unattached</state>"),
+            told,
+        ),
+        work(
+            "attaching that",
+            M::POST,
+            CENTER,
+            "<storage_domain id=\"{data2}\"/>",
+            None,
+            (CENTER, "<name>data2</name>"),
+            &[(966, 1)],
+        ),
+        work(
+            "taking the master out of service",
+            M::POST,
+            "/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains/{data1}/deactivate",
+            "<action/>",
+            state(first, locked),
+            (first, "<state>maintenance</state>"),
+            &[(968, 1), (984, 1)],
+        ),
+        work(
+            "activating it",
+            M::POST,
+            "/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains/{data1}/activate",
+            "<action/>",
+            state(first, locked),
+            (first, active),
+            &[(984, 0), (966, 1)],
+        ),
+        work(
+            "a network",
+            M::POST,
+            "/networks",
+            "<network><name>red</name><data_center><name>Default</name></data_center></network>",
+            None,
+            ("/networks", "<name>red</name>"),
+            told,
+        ),
+        work(
+            "a network of the cluster",
+            M::POST,
+            "/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks",
+            "<network id=\"{red}\"><required>false</required></network>",
+            None,
+            ("/clusters/99408929-82cf-4dc7-a532-9d998063fa95/networks", "<name>red</name>"),
+            told,
+        ),
+        work(
+            "setting up networks",
+            M::POST,
+            "/hosts/{host1}/nics/setupnetworks",
+            networks,
+            state("/jobs", "<description>Setting up the networks of Host host1</description>"),
+            ("/hosts/{host1}/nics", "id=\"{red}\""),
+            &[(920, 1)],
+        ),
+        work("a VM", M::POST, "/vms", vm, None, ("/vms", "<name>guest</name>"), told),
+        work(
+            "its interface",
+            M::POST,
+            "/vms/{guest}/nics",
+            "<nic><name>nic1</name><network><name>rhevm</name></network></nic>",
+            None,
+            ("/vms/{guest}/nics", "nic1"),
+            told,
+        ),
+        work("its start", M::POST, "/vms/{guest}/start", start, None, (guest, up), &[(153, 1)]),
+        work(
+            "emptying a host",
+            M::POST,
+            "/hosts/{host1}/deactivate",
+            "<action/>",
+            state(guest, "<state>migrating</state>"),
+            (one, "<state>maintenance</state>"),
+            &[(22, 0), (600, 1), (63, 1), (15, 1)],
+        ),
+        work("the VM lives on", M::GET, "/vms", "", None, (guest, up), told),
+        work("back to service", M::POST, "/hosts/{host1}/activate", "<action/>", None, (one, up), told),
+        work("power management", M::PUT, "/hosts/{host1}", power, None, (one, "<address>192.168.0.111</address>"), told),
+        work(
+            "restarting a host",
+            M::POST,
+            "/hosts/{host1}/fence",
+            "<action><fence_type>restart</fence_type></action>",
+            state("/jobs", "<description>Fencing Host host1 (restart)</description>"),
+            (one, up),
+            &[(605, 1), (41, 1), (13, 1)],
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_work_it_ends_the_work_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    // reqwest is built without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+    let asker = |engine: &Process| Asker { client: client.clone(), base: engine.base.clone() };
+    let mut engine = Process::at_speed(&data, FAST);
+    for work in works() {
+        let mut by = asker(&engine);
+        let (path, body) = (by.filled(work.path).await, by.filled(&work.body).await);
+        let (done, what) = ((by.filled(work.done.0).await, by.filled(work.done.1).await), work.what);
+        let from = by.newest().await;
+        if let Some((seen, text)) = work.under_way {
+            let seen = by.filled(seen).await;
+            engine.kill();
+            engine = Process::at_speed(&data, SLOW);
+            by = asker(&engine);
+            let asking = tokio::spawn({
+                let (by, method) = (by.clone(), work.method.clone());
+                async move { by.try_ask(method, &path, body).await }
+            });
+            by.until(what, &seen, text).await;
+            let last: Vec<(u32, usize)> = work.told.last().into_iter().copied().collect();
+            assert_eq!(by.told(from, &last).await, [(last[0].0, 0)], "{what} was not under way");
+            engine.kill();
+            let _ = asking.await;
+            engine = Process::at_speed(&data, FAST);
+            by = asker(&engine);
+        } else {
+            let answer = by.try_ask(work.method, &path, body).await.unwrap();
+            assert!(!answer.contains("<fault>"), "{what}: {answer}");
+        }
+        for (code, _) in work.told.iter().filter(|(_, times)| *times > 0) {
+            by.until(what, &format!("/events;from={from}"), &format!("<code>{code}</code>")).await;
+        }
+        by.until(what, &done.0, &done.1).await;
+        assert_eq!(by.told(from, work.told).await, work.told, "{what}");
+    }
+    asker(&engine).until("all jobs", "/jobs?search=", "<jobs").await;
+    engine.kill();
+    for command in [["events", "verify"], ["projections", "check"]] {
+        let output = evirt(&data, &command);
+        assert!(output.status.success(), "{command:?}: {output:?}");
+    }
+}
