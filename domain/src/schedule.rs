@@ -44,7 +44,7 @@ const FILTERS: &[Filter] = &[
     }),
     ("Memory", |world, cluster, host, vm| {
         let free = free_memory(world, cluster, host, vm.id);
-        let needed = vm.config.memory_guaranteed.max(MIN_FREE_MEMORY) + GUEST_OVERHEAD;
+        let needed = promised_memory(vm);
         (needed > free).then(|| format!("it has {} MiB free, {} MiB are needed", free.max(0) >> 20, needed >> 20))
     }),
     ("CPU-Level", |_, cluster, host, _| {
@@ -64,13 +64,14 @@ const FILTERS: &[Filter] = &[
 /// The least memory that any VM counts for, in bytes.
 const MIN_FREE_MEMORY: i64 = 1 << 20;
 
+/// What a host promises to a VM that has a place there, in bytes.
+pub(crate) fn promised_memory(vm: &Vm) -> i64 {
+    vm.config.memory_guaranteed.max(MIN_FREE_MEMORY) + GUEST_OVERHEAD
+}
+
 /// What a host can still promise to VMs, in bytes, leaving one VM out of account.
 pub fn free_memory(world: &World, cluster: &Cluster, host: &Host, except: VmId) -> i64 {
-    let promised: i64 = world
-        .vms_on(host.id)
-        .filter(|v| v.id != except)
-        .map(|v| v.config.memory_guaranteed.max(MIN_FREE_MEMORY) + GUEST_OVERHEAD)
-        .sum();
+    let promised = world.placed.promised(host.id, except).memory;
     host.facts.memory / 100 * i64::from(cluster.config.overcommit_percent) - HOST_RESERVED - promised
 }
 
@@ -78,7 +79,7 @@ pub fn free_memory(world: &World, cluster: &Cluster, host: &Host, except: VmId) 
 fn weight(world: &World, cx: &Context, cluster: &Cluster, host: &Host, vm: &Vm) -> i64 {
     let load = i64::from(cx.host_load.get(&host.id).copied().unwrap_or(0));
     let spm = i64::from(world.data_center_of(cluster.id).is_some_and(|dc| dc.spm == Some(host.id)));
-    let running: i64 = world.vms_on(host.id).map(|v| i64::from(v.vcpus())).sum();
+    let running = world.placed.promised(host.id, vm.id).vcpus;
     let cores = i64::from(host.cpus(cluster.config.threads_as_cores).max(1));
     let even = (load / 10 + (running + i64::from(vm.vcpus()) + spm) * 10 / cores + 1).min(MAX_WEIGHT);
     match cluster.config.policy {
@@ -93,8 +94,8 @@ pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> 
     let cluster = world.cluster(vm.config.cluster)?;
     let candidates: Vec<&Arc<Host>> = world
         .hosts
-        .values()
-        .filter(|h| h.config.cluster == cluster.id && h.status == HostStatus::Up && !wish.except.contains(&h.id))
+        .by(HostTerm::Cluster(cluster.id))
+        .filter(|h| h.status == HostStatus::Up && !wish.except.contains(&h.id))
         .collect();
     if candidates.is_empty() {
         return Err(act.no(Key::AllHostsFilteredOut).because(vec![act.no(Key::NoHostInCluster)]));

@@ -153,7 +153,7 @@ pub struct VmStartRequested {
 }
 
 fold!(VmStartRequested, Vm vm, |e, world, at| {
-    world.placed.insert((e.host, e.vm));
+    world.place(e.host, e.vm);
     world.to_restart.remove(&e.vm);
     touch(world, e.vm, at, |v| {
         let before = std::mem::replace(&mut v.state, if e.restore { VmState::RestoringState } else { VmState::WaitForLaunch });
@@ -177,7 +177,7 @@ pub struct VmRelocated {
 
 fold!(VmRelocated, Vm vm, |e, world, at| {
     world.placed.remove(&(e.from, e.vm));
-    world.placed.insert((e.to, e.vm));
+    world.place(e.to, e.vm);
     count_start(world, e.from, true);
     running(world, e.vm, at, VmState::WaitForLaunch, |run| {
         run.failed_hosts.push(e.from);
@@ -361,7 +361,7 @@ pub struct VmMigrationRequested {
 }
 
 fold!(VmMigrationRequested, Vm vm, |e, world, at| {
-    world.placed.insert((e.to, e.vm));
+    world.place(e.to, e.vm);
     let before = world.vms.get(&e.vm).map_or(VmState::Up, |v| v.state);
     running(world, e.vm, at, VmState::Migrating, |run| {
         run.job = Some(e.job);
@@ -405,7 +405,7 @@ pub struct VmMigrated {
 fold!(VmMigrated, Vm vm, |e, world, at| {
     settle(world, e.vm);
     world.placed.remove(&(e.from, e.vm));
-    world.placed.insert((e.to, e.vm));
+    world.place(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, |run| {
         run.host = e.to;

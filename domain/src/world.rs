@@ -117,7 +117,7 @@ pub struct World {
     /// Keys under which clients created things.
     pub creations: crate::creation::Creations,
     /// VMs that have a place on a host: (host, VM). What scheduling and evacuation walk.
-    pub placed: imbl::OrdSet<(HostId, VmId)>,
+    pub placed: crate::placed::Placed,
     /// VMs of a cluster: (cluster, VM).
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
@@ -274,7 +274,7 @@ impl World {
 
     /// The VMs that have a place on a host.
     pub fn vms_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
-        self.placed.range((host, VmId(Uuid::nil()))..=(host, VmId(Uuid::max()))).filter_map(|(_, vm)| self.vms.get(vm))
+        self.placed.on(host).filter_map(|vm| self.vms.get(&vm))
     }
 
     /// The VMs of a cluster.

@@ -579,6 +579,10 @@ fn check_invariants(world: &World) {
         }
     }
     assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    for host in world.hosts.values() {
+        let vcpus: i64 = world.vms_on(host.id).map(|vm| i64::from(vm.vcpus())).sum();
+        assert_eq!(world.placed.promised(host.id, nowhere()).vcpus, vcpus, "what is promised on {}", host.config.name);
+    }
     assert!(world.clone().is_indexed());
     assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
