@@ -118,7 +118,8 @@ impl Server {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
         let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
         limit(secure.http_builder());
-        let for_each = |secure| FrontForEach(Front::new(faces.clone(), own.clone(), Transport { secure }));
+        let connections = http::limit();
+        let for_each = |secure| FrontForEach::new(Front::new(faces.clone(), own.clone(), Transport { secure }), connections);
         let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
         Ok(Self {
             http: http_address,

@@ -12,8 +12,10 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use futures_util::TryStreamExt;
+use serde::de::IgnoredAny;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 use tokio::sync::Mutex;
 
 /// How often a second the disk makes a few hundred bytes durable.
@@ -76,6 +78,19 @@ pub async fn group_commits(directory: &Path, time: Duration, group: usize) -> Re
     let rate = rows.count as f64 / started.elapsed().as_secs_f64();
     rows.connection.close().await?;
     Ok(rate)
+}
+
+/// How many events a second can be read from a log one by one, and their payloads as JSON, where nothing is made of them.
+pub async fn rows_read(log: &Path) -> Result<f64> {
+    let mut connection = SqliteConnectOptions::new().filename(log).read_only(true).connect().await?;
+    let started = Instant::now();
+    let mut count = 0;
+    let mut rows = sqlx::query("SELECT * FROM events ORDER BY position").fetch(&mut connection);
+    while let Some(row) = rows.try_next().await? {
+        serde_json::from_str::<IgnoredAny>(row.try_get("payload")?)?;
+        count += 1;
+    }
+    Ok(f64::from(count) / started.elapsed().as_secs_f64())
 }
 
 /// Serves a ready-made answer of any length, `/LENGTH`, from the HTTP stack that the engine has; for ever. What is posted to `/api/vms` is

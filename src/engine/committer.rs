@@ -24,6 +24,7 @@ use evirt_domain::ids::{Micros, Position};
 use evirt_domain::quota::told;
 use evirt_domain::rejection::Rejection;
 use evirt_domain::world::World;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -31,7 +32,7 @@ use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
 use crate::audit::AuditRecord;
-use crate::log::{AppendError, Appended, Batch, EventLog, NewRecord};
+use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unavailable};
 
 /// A command that waits for its decision, and who waits for the answer.
 pub(super) struct Submission {
@@ -212,7 +213,8 @@ impl Committer {
             expected_head: self.published.world.load().position,
         };
         let log = self.stores.log.clone();
-        let append = Box::pin(async move { log.append(batch).await });
+        let append = AssertUnwindSafe(async move { log.append(batch).await }).catch_unwind();
+        let append = Box::pin(append.map(|tried| tried.unwrap_or_else(|_| Err(broke_off()))));
         self.appending = Some(Appending { gathered, world: Arc::new(self.world.clone()), append });
     }
 
@@ -262,7 +264,7 @@ impl Committer {
     }
 
     /// Folds in what somebody else appended, and publishes it; false where there is nothing.
-    async fn catch_up(&mut self) -> Result<bool, crate::log::Unavailable> {
+    async fn catch_up(&mut self) -> Result<bool, Unavailable> {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         let events = replay::events_after(&self.stores.log, self.world.position).await?;
@@ -364,6 +366,11 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
 /// Whether events open or end jobs.
 fn touch_jobs(events: &[Recorded]) -> bool {
     events.iter().any(|event| event.stream.kind == StreamKind::Job)
+}
+
+/// What is said of an append that panicked.
+fn broke_off() -> AppendError {
+    Unavailable { cause: Cause::Other, detail: "the append broke off".into() }.into()
 }
 
 /// The end of the append that is under way; without one it never comes.

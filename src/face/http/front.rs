@@ -1,7 +1,7 @@
 //! The one layer around everything: reads bodies within limits of size and time, turns a panic into a 500, counts and times.
 
 use std::convert::Infallible;
-use std::future::{Future, Ready, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use axum::http::{Method, Request, Response, StatusCode, header};
 use dashmap::DashMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::{Counter, Histogram};
+use tokio::sync::OwnedSemaphorePermit;
 use tower::Service;
 
 /// The largest body that is read. The largest document that makes sense is a few KiB.
@@ -48,6 +49,8 @@ pub struct Front {
     own: Router,
     transport: Transport,
     figures: Arc<Figures>,
+    /// The connection's place among those that there may be.
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Handles of the figures, so that a request costs a look-up and two additions.
@@ -84,7 +87,12 @@ impl Front {
     pub fn new(faces: Arc<[Arc<dyn Face>]>, own: Router, transport: Transport) -> Self {
         crate::telemetry::figures();
         let figures = Figures { requests: DashMap::new(), seconds: metrics::histogram!("evirt_http_request_seconds") };
-        Self { faces, own, transport, figures: Arc::new(figures) }
+        Self { faces, own, transport, figures: Arc::new(figures), _place: None }
+    }
+
+    /// For a connection, which has its place as long as this lives.
+    pub(super) fn on(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(Arc::new(place)), ..self }
     }
 
     async fn answer<B>(self, request: Request<B>) -> Response<Body>
@@ -178,24 +186,6 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let front = self.clone();
         Box::pin(async move { Ok(front.answer(request).await) })
-    }
-}
-
-/// One `Front` for every connection.
-#[derive(Clone, Debug)]
-pub struct FrontForEach(pub Front);
-
-impl<Target> Service<Target> for FrontForEach {
-    type Response = Front;
-    type Error = Infallible;
-    type Future = Ready<Result<Front, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Target) -> Self::Future {
-        ready(Ok(self.0.clone()))
     }
 }
 

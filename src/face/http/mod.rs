@@ -4,6 +4,7 @@
 //! paths (`/health`, `/metrics`, `/ca.crt`) or to a face. A face asks `authenticate_request` who calls, and has the
 //! `SessionEffect` write its cookie into the answer.
 
+mod connections;
 mod front;
 mod own;
 mod session;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, header};
 use evirt_domain::ids::{SessionId, UserId};
 
-pub use front::{Answering, BODY_TIMEOUT, Face, Front, FrontForEach, MAX_BODY, Transport};
+pub use connections::{FrontForEach, MAX_OPEN_CONNECTIONS, limit};
+pub use front::{Answering, BODY_TIMEOUT, Face, Front, MAX_BODY, Transport};
 pub use own::routes;
 pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthorized, authenticate_request};
 
