@@ -273,7 +273,7 @@ impl Default for Patience {
 impl Patience {
     /// For how many milliseconds a host is waited for.
     pub fn with(&self, world: &World, host: &Host) -> u64 {
-        let vms = world.vms_on(host.id).count() as u64;
+        let vms = u64::from(world.placed.share(host.id, None).vms);
         let manages = world.data_center_of(host.config.cluster).is_some_and(|dc| dc.spm == Some(host.id));
         self.base_ms + self.vm_ms * vms + if manages { self.manager_ms } else { 0 }
     }

@@ -28,7 +28,7 @@ pub mod job;
 pub mod network;
 mod patch;
 pub mod permit;
-pub mod placed;
+pub mod placement;
 pub mod quota;
 pub mod rejection;
 pub mod schedule;

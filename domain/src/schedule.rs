@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::host::{Host, HostStatus};
 use crate::ids::*;
 use crate::index::HostTerm;
+use crate::placement::Share;
 use crate::rejection::{Key, Rejection};
 use crate::vm::{Affinity, Vm};
 use crate::vm_run::VmState;
@@ -43,8 +44,8 @@ const FILTERS: &[Filter] = &[
         (vm.vcpus() > cpus).then(|| format!("it has {cpus} CPUs, {} are needed", vm.vcpus()))
     }),
     ("Memory", |world, cluster, host, vm| {
-        let free = free_memory(world, cluster, host, vm.id);
-        let needed = promised_memory(vm);
+        let free = free_memory(world, cluster, host, Some(vm.id));
+        let needed = Share::of(vm).memory;
         (needed > free).then(|| format!("it has {} MiB free, {} MiB are needed", free.max(0) >> 20, needed >> 20))
     }),
     ("CPU-Level", |_, cluster, host, _| {
@@ -62,16 +63,11 @@ const FILTERS: &[Filter] = &[
 ];
 
 /// The least memory that any VM counts for, in bytes.
-const MIN_FREE_MEMORY: i64 = 1 << 20;
+pub(crate) const MIN_FREE_MEMORY: i64 = 1 << 20;
 
-/// What a host promises to a VM that has a place there, in bytes.
-pub(crate) fn promised_memory(vm: &Vm) -> i64 {
-    vm.config.memory_guaranteed.max(MIN_FREE_MEMORY) + GUEST_OVERHEAD
-}
-
-/// What a host can still promise to VMs, in bytes, leaving one VM out of account.
-pub fn free_memory(world: &World, cluster: &Cluster, host: &Host, except: VmId) -> i64 {
-    let promised = world.placed.promised(host.id, except).memory;
+/// What a host can still promise to VMs, in bytes, leaving one VM out of account where it is named.
+pub fn free_memory(world: &World, cluster: &Cluster, host: &Host, except: Option<VmId>) -> i64 {
+    let promised = world.placed.share(host.id, except).memory;
     host.facts.memory / 100 * i64::from(cluster.config.overcommit_percent) - HOST_RESERVED - promised
 }
 
@@ -79,7 +75,7 @@ pub fn free_memory(world: &World, cluster: &Cluster, host: &Host, except: VmId) 
 fn weight(world: &World, cx: &Context, cluster: &Cluster, host: &Host, vm: &Vm) -> i64 {
     let load = i64::from(cx.host_load.get(&host.id).copied().unwrap_or(0));
     let spm = i64::from(world.data_center_of(cluster.id).is_some_and(|dc| dc.spm == Some(host.id)));
-    let running = world.placed.promised(host.id, vm.id).vcpus;
+    let running = i64::from(world.placed.share(host.id, None).vcpus);
     let cores = i64::from(host.cpus(cluster.config.threads_as_cores).max(1));
     let even = (load / 10 + (running + i64::from(vm.vcpus()) + spm) * 10 / cores + 1).min(MAX_WEIGHT);
     match cluster.config.policy {
@@ -92,11 +88,8 @@ fn weight(world: &World, cx: &Context, cluster: &Cluster, host: &Host, vm: &Vm) 
 /// Picks the host for a VM, or says of each why not. The host that the VM is said to belong on comes before the best one.
 pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> Result<HostId, Rejection> {
     let cluster = world.cluster(vm.config.cluster)?;
-    let candidates: Vec<&Arc<Host>> = world
-        .hosts
-        .by(HostTerm::Cluster(cluster.id))
-        .filter(|h| h.status == HostStatus::Up && !wish.except.contains(&h.id))
-        .collect();
+    let usable = |h: &&Arc<Host>| h.status == HostStatus::Up && !wish.except.contains(&h.id);
+    let candidates: Vec<&Arc<Host>> = world.hosts.by(HostTerm::Cluster(cluster.id)).filter(usable).collect();
     if candidates.is_empty() {
         return Err(act.no(Key::AllHostsFilteredOut).because(vec![act.no(Key::NoHostInCluster)]));
     }

@@ -286,6 +286,10 @@ fold!(VmUpdated, Vm vm, |e, world, at| {
         }
     }
     touch(world, e.vm, at, |v| v.config.apply(&e.changes));
+    let run = world.vms.get(&e.vm).and_then(|v| v.run.as_ref());
+    for host in run.map(|run| run.hosts()).unwrap_or_default() {
+        world.place(host, e.vm);
+    }
 });
 
 /// A VM's removal began: its disks go first.
@@ -318,7 +322,7 @@ fold!(VmRemoved, Vm vm, |e, world, at| {
             world.disks.update(&attached.disk, |d| d.vms.retain(|vm| *vm != e.vm));
         }
         if let Some(run) = &old.run {
-            world.placed.remove(&(run.host, e.vm));
+            world.placed.leave(run.host, e.vm);
         }
     }
     world.close_stream(StreamKind::Vm, e.vm.0);

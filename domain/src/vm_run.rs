@@ -83,6 +83,13 @@ pub struct Run {
     pub cancelling: bool,
 }
 
+impl Run {
+    /// The hosts on which it has a place.
+    pub fn hosts(&self) -> Vec<HostId> {
+        std::iter::once(self.host).chain(self.destination).collect()
+    }
+}
+
 /// What a start may ask for this run only (the guide's section 15.5, and 000's start with overrides).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -108,9 +115,9 @@ pub struct RunOverrides {
 /// Takes the place of a VM on its host away and sets its state.
 fn release(world: &mut World, vm: VmId, at: &Stamp, state: VmState) {
     if let Some(run) = world.vms.get(&vm).and_then(|v| v.run.clone()) {
-        world.placed.remove(&(run.host, vm));
+        world.placed.leave(run.host, vm);
         if let Some(destination) = run.destination {
-            world.placed.remove(&(destination, vm));
+            world.placed.leave(destination, vm);
         }
     }
     touch(world, vm, at, |v| {
@@ -134,7 +141,7 @@ fn running(world: &mut World, vm: VmId, at: &Stamp, state: VmState, change: impl
 fn settle(world: &mut World, vm: VmId) {
     let destination = world.vms.get(&vm).and_then(|v| v.run.as_ref()).and_then(|run| run.destination);
     if let Some(destination) = destination {
-        world.placed.remove(&(destination, vm));
+        world.placed.leave(destination, vm);
         world.vms.update(&vm, |v| v.run.iter_mut().for_each(|run| run.destination = None));
     }
 }
@@ -176,7 +183,7 @@ pub struct VmRelocated {
 }
 
 fold!(VmRelocated, Vm vm, |e, world, at| {
-    world.placed.remove(&(e.from, e.vm));
+    world.placed.leave(e.from, e.vm);
     world.place(e.to, e.vm);
     count_start(world, e.from, true);
     running(world, e.vm, at, VmState::WaitForLaunch, |run| {
@@ -404,7 +411,7 @@ pub struct VmMigrated {
 
 fold!(VmMigrated, Vm vm, |e, world, at| {
     settle(world, e.vm);
-    world.placed.remove(&(e.from, e.vm));
+    world.placed.leave(e.from, e.vm);
     world.place(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, |run| {
@@ -424,7 +431,7 @@ pub struct VmMigrationFailed {
 }
 
 fold!(VmMigrationFailed, Vm vm, |e, world, at| {
-    world.placed.remove(&(e.to, e.vm));
+    world.placed.leave(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, migrates_no_more);
 });

@@ -15,6 +15,7 @@ use crate::ids::*;
 use crate::index::{ClusterTerm, HostTerm};
 use crate::job::Job;
 use crate::network::{Network, VnicProfile};
+use crate::placement::Placements;
 use crate::quota::Quota;
 use crate::rejection::{Rejection, not_found};
 use crate::storage::StorageDomain;
@@ -116,8 +117,8 @@ pub struct World {
     pub external_events: crate::external::ExternalEvents,
     /// Keys under which clients created things.
     pub creations: crate::creation::Creations,
-    /// VMs that have a place on a host: (host, VM). What scheduling and evacuation walk.
-    pub placed: crate::placed::Placed,
+    /// The places of VMs on hosts.
+    pub placed: Placements,
     /// VMs of a cluster: (cluster, VM).
     pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
     /// Disks of a storage domain: (domain, disk).
@@ -275,6 +276,13 @@ impl World {
     /// The VMs that have a place on a host.
     pub fn vms_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Vm>> {
         self.placed.on(host).filter_map(|vm| self.vms.get(&vm))
+    }
+
+    /// Gives a VM a place on a host.
+    pub(crate) fn place(&mut self, host: HostId, vm: VmId) {
+        if let Some(vm) = self.vms.get(&vm) {
+            self.placed.take(host, vm);
+        }
     }
 
     /// The VMs of a cluster.

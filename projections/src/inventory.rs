@@ -419,7 +419,7 @@ pub fn summary(world: &World) -> Summary {
         })
         .count();
     Summary {
-        vms: Count { total: world.vms.len(), active: world.placed.len().saturating_sub(migrating) },
+        vms: Count { total: world.vms.len(), active: world.placed.iter().len().saturating_sub(migrating) },
         hosts: Count { total: world.hosts.len(), active: world.hosts.ids_by(HostTerm::Status(HostStatus::Up)).count() },
         users: Count { total: world.users.len(), active: world.sessions.count_terms() },
         storage_domains: Count {

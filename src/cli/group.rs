@@ -66,7 +66,7 @@ impl Group {
     /// Does it.
     pub async fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Add(one) => submit(&one.data, |_| Ok(AddGroup { name: one.group, of: None })).await,
+            Self::Add(one) => submit(&one.data, |_| Ok(AddGroup { name: one.group, of: None, roles: Vec::new() })).await,
             Self::Remove(one) => submit(&one.data, |world| Ok(RemoveGroup { group: named(world, &one.group)? })).await,
             Self::Member(Member::Add(two)) => two.change(true).await,
             Self::Member(Member::Remove(two)) => two.change(false).await,

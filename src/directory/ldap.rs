@@ -1,12 +1,15 @@
 //! A directory of users and groups behind LDAP. A password is verified by binding with it; nothing is kept but what the log holds of
 //! users who were added or have logged in.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evirt_domain::access::Account;
 use evirt_domain::ids::{GroupId, UserId};
+use evirt_projections::search::{Expr, Operator, parse};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, ldap_escape};
 use ring::digest;
 use rustls::pki_types::CertificateDer;
@@ -23,6 +26,9 @@ pub const MAX_LDAP_CONNECTIONS: usize = 8;
 
 /// Entries that one search of a directory gives.
 pub const MAX_LDAP_ENTRIES: i32 = 1000;
+
+/// How many times groups are asked for the groups that they belong to themselves.
+pub const MAX_LDAP_NESTING: usize = 8;
 
 /// The longest search of a directory, in characters.
 pub const MAX_LDAP_SEARCH: usize = 1000;
@@ -70,21 +76,25 @@ impl std::fmt::Debug for LdapDirectory {
     }
 }
 
-/// Fields of a search for users, and the attributes that they mean.
-const USER_FIELDS: &[(&str, &[&str])] = &[
+/// Fields of a search, and the attributes that they mean.
+type Fields = &'static [(&'static str, &'static [&'static str])];
+
+/// Those of users.
+const USER_FIELDS: Fields = &[
     ("name", &["givenName", "displayName", "cn"]),
     ("firstname", &["givenName"]),
     ("lastname", &["sn"]),
     ("displayname", &["displayName", "cn"]),
     ("email", &["mail"]),
     ("department", &["departmentNumber", "department"]),
+    ("title", &["title"]),
     ("allnames", &["givenName", "displayName", "cn", "sn", LOGIN]),
     ("usrname", &[LOGIN]),
     ("username", &[LOGIN]),
     ("login", &[LOGIN]),
     ("user_name", &[LOGIN]),
 ];
-const GROUP_FIELDS: &[(&str, &[&str])] = &[("name", &["cn"]), ("grpname", &["cn"]), ("allnames", &["cn"])];
+const GROUP_FIELDS: Fields = &[("name", &["cn"]), ("groupname", &["cn"]), ("grpname", &["cn"]), ("allnames", &["cn"])];
 
 /// Stands for the attribute that holds the login name.
 const LOGIN: &str = "";
@@ -211,29 +221,55 @@ impl LdapDirectory {
         }
     }
 
-    /// The filter of a search: terms such as `name=jo*` or words, all of which have to fit.
-    fn filter(&self, search: &str, fields: &[(&str, &[&str])], kind: &str) -> Result<String, Failed> {
-        let bad = |what: &str| Failed::Search(format!("Bad search of the directory {}: {what}", self.domain));
+    /// The filter of a search: the search language's `=` and `!=` over a few fields and words, with `and`, `or` and parentheses.
+    fn filter(&self, search: &str, fields: Fields, kind: &str) -> Result<String, Failed> {
         if search.chars().count() > MAX_LDAP_SEARCH {
-            return Err(bad("it is too long"));
+            return Err(self.bad("it is too long"));
         }
-        let mut terms = String::new();
-        for word in words(search).filter(|word| !word.eq_ignore_ascii_case("and")) {
-            let (field, value) = word.split_once('=').unwrap_or(("allnames", &word));
-            let known = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
-            let (_, attributes) = known.ok_or_else(|| bad(&format!("{field:?} is no field of it")))?;
-            let value = value.strip_suffix(&format!("@{}", self.domain)).unwrap_or(value);
-            if value.is_empty() {
-                return Err(bad(&format!("{field} is compared to nothing")));
+        let query = parse(search).map_err(|why| self.bad(why))?;
+        if query.sort.is_some() || query.page.is_some() {
+            return Err(self.bad("a directory has neither an order nor pages"));
+        }
+        let terms = query.filter.map(|terms| self.terms(&terms, fields)).transpose()?;
+        Ok(format!("(&{kind}{})", terms.unwrap_or_default()))
+    }
+
+    fn bad(&self, what: impl Display) -> Failed {
+        Failed::Search(format!("Bad search of the directory {}: {what}", self.domain))
+    }
+
+    fn terms(&self, expr: &Expr, fields: Fields) -> Result<String, Failed> {
+        let all = |parts: &[Expr]| parts.iter().map(|part| self.terms(part, fields)).collect::<Result<String, _>>();
+        match expr {
+            Expr::All(parts) => Ok(format!("(&{})", all(parts)?)),
+            Expr::Any(parts) => Ok(format!("(|{})", all(parts)?)),
+            Expr::FreeText(word) => self.term("allnames", &word.text, fields),
+            Expr::Relation(term) if term.reference.is_some() => Err(self.bad(format_args!("{term} refers to something else"))),
+            Expr::Relation(term) => {
+                let equal = self.term(&term.field.text, &term.value.text, fields)?;
+                match term.operator {
+                    Operator::Equal => Ok(equal),
+                    Operator::NotEqual => Ok(format!("(!{equal})")),
+                    _ => Err(self.bad(format_args!("{term} compares by something other than = and !="))),
+                }
             }
-            let pattern = value.split('*').map(ldap_escape).collect::<Vec<_>>().join("*");
-            let one = |attribute: &&str| {
-                let attribute = if *attribute == LOGIN { &self.options.name_attribute } else { *attribute };
-                format!("({attribute}={pattern})")
-            };
-            terms.push_str(&format!("(|{})", attributes.iter().map(one).collect::<String>()));
         }
-        Ok(format!("(&{kind}{terms})"))
+    }
+
+    /// The filter for a field that is like a pattern.
+    fn term(&self, field: &str, value: &str, fields: Fields) -> Result<String, Failed> {
+        let known = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
+        let (_, attributes) = known.ok_or_else(|| self.bad(format_args!("{field:?} is no field of it")))?;
+        let value = value.strip_suffix(&format!("@{}", self.domain)).unwrap_or(value);
+        if value.is_empty() {
+            return Err(self.bad(format_args!("{field} is compared to nothing")));
+        }
+        let pattern = value.split('*').map(ldap_escape).collect::<Vec<_>>().join("*");
+        let one = |attribute: &&str| {
+            let attribute = if *attribute == LOGIN { &self.options.name_attribute } else { *attribute };
+            format!("({attribute}={pattern})")
+        };
+        Ok(format!("(|{})", attributes.iter().map(one).collect::<String>()))
     }
 
     /// Asks the server something, as the user of the settings, within the timeout.
@@ -267,7 +303,7 @@ impl LdapDirectory {
 
     async fn search(&self, ldap: &mut Ldap, filter: &str, most: i32) -> Result<Vec<SearchEntry>, ldap3::LdapError> {
         let named = [self.options.name_attribute.as_str(), self.options.id_attribute.as_str()];
-        let known = ["cn", "givenName", "displayName", "sn", "mail", "departmentNumber", "department"];
+        let known = ["cn", "givenName", "displayName", "sn", "mail", "departmentNumber", "department", "title"];
         let attributes: Vec<&str> = named.into_iter().chain(known).collect();
         ldap.with_search_options(SearchOptions::new().sizelimit(most));
         let found = ldap.search(&self.options.base, Scope::Subtree, filter, attributes).await?;
@@ -282,11 +318,28 @@ impl LdapDirectory {
         let found = self.search(ldap, &format!("(&{}{filter})", self.options.user_filter), 2).await?;
         let [entry] = found.as_slice() else { return Ok(None) };
         let Some(mut account) = self.account(entry) else { return Ok(None) };
-        let membership = self.options.membership_filter.replace("{dn}", &ldap_escape(entry.dn.as_str()));
-        let membership = membership.replace("{name}", &ldap_escape(account.name.as_str()));
-        let groups = self.search(ldap, &format!("(&{}{membership})", self.options.group_filter), MAX_LDAP_ENTRIES).await?;
-        account.groups = groups.iter().map(|group| self.group_of(group).id).collect();
+        account.groups = self.groups_with(ldap, &entry.dn, &account.name).await?;
         Ok(Some((entry.dn.clone(), account)))
+    }
+
+    /// The groups that an entry belongs to, by itself or by a group that belongs to another.
+    async fn groups_with(&self, ldap: &mut Ldap, dn: &str, name: &str) -> Result<Vec<GroupId>, ldap3::LdapError> {
+        let mut found: BTreeMap<String, GroupId> = BTreeMap::new();
+        let mut members = vec![(dn.to_owned(), name.to_owned())];
+        for _ in 0..MAX_LDAP_NESTING {
+            let of = |(dn, name): &(String, String)| {
+                let filter = self.options.membership_filter.replace("{dn}", &ldap_escape(dn.as_str()));
+                filter.replace("{name}", &ldap_escape(name.as_str()))
+            };
+            let membership: String = members.iter().map(of).collect();
+            let groups = self.search(ldap, &format!("(&{}(|{membership}))", self.options.group_filter), MAX_LDAP_ENTRIES).await?;
+            let new = groups.iter().filter(|group| found.insert(group.dn.clone(), self.group_of(group).id).is_none());
+            members = new.map(|group| (group.dn.clone(), attribute(group, "cn").unwrap_or_default().to_owned())).collect();
+            if members.is_empty() || found.len() >= MAX_LDAP_ENTRIES as usize {
+                break;
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     fn account(&self, entry: &SearchEntry) -> Option<Account> {
@@ -298,6 +351,7 @@ impl LdapDirectory {
             first_name: text(&["givenName", "displayName", "cn"]),
             last_name: text(&["sn"]),
             department: text(&["departmentNumber", "department"]),
+            title: text(&["title"]),
             email: text(&["mail"]),
             groups: Vec::new(),
         })
@@ -336,27 +390,6 @@ impl LdapDirectory {
 fn attribute<'e>(entry: &'e SearchEntry, name: &str) -> Option<&'e str> {
     let (_, values) = entry.attrs.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
     values.first().map(String::as_str)
-}
-
-/// The words of a search; quotes keep blanks together, and blanks around an equals sign do not count.
-fn words(search: &str) -> impl Iterator<Item = String> {
-    let (mut words, mut word, mut quoted, mut blank) = (Vec::new(), String::new(), false, false);
-    for c in search.chars() {
-        if c.is_whitespace() && !quoted {
-            blank = true;
-            continue;
-        }
-        if blank && c != '=' && !word.is_empty() && !word.ends_with('=') {
-            words.push(std::mem::take(&mut word));
-        }
-        blank = false;
-        match c {
-            '"' => quoted = !quoted,
-            c => word.push(c),
-        }
-    }
-    words.push(word);
-    words.into_iter().filter(|word| !word.is_empty())
 }
 
 /// The parts of a distinguished name, escapes taken off.
@@ -422,10 +455,14 @@ mod tests {
         assert_eq!(directory.login_is("*)(uid=*"), r"(uid=\2a\29\28uid=\2a)");
         let users = |search| directory.filter(search, USER_FIELDS, "(k=1)");
         assert_eq!(users("").unwrap(), "(&(k=1))");
-        assert_eq!(users("usrname = jo*@example.org and lastname=a)(b").unwrap(), r"(&(k=1)(|(uid=jo*))(|(sn=a\29\28b)))");
+        assert_eq!(users("usrname = jo*@example.org and lastname=a)(b").unwrap(), r"(&(k=1)(&(|(uid=jo*))(|(sn=a\29\28b))))");
         assert_eq!(users("lastname=\"van Dyk\"").unwrap(), "(&(k=1)(|(sn=van Dyk)))");
+        let either = "(&(k=1)(&(!(|(title=Engineer)))(|(|(sn=Doe))(|(sn=Smith)))))";
+        assert_eq!(users("title != Engineer and (lastname = Doe or lastname = Smith)").unwrap(), either);
         assert!(users("jo\\").unwrap().contains(r"(cn=jo\5c)"));
-        for bad in ["password=x", "name=", &"x".repeat(MAX_LDAP_SEARCH + 1)] {
+        for bad in
+            ["password=x", "name=", "name>a", "vms.name=a", "name=a sortby name", "(name=a", &"x".repeat(MAX_LDAP_SEARCH + 1)]
+        {
             assert!(matches!(users(bad), Err(Failed::Search(_))), "{bad}");
         }
     }

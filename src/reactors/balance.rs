@@ -125,7 +125,7 @@ impl Balance {
         let up = |host: &&Arc<Host>| host.status == HostStatus::Up;
         let mut hosts: Vec<&Arc<Host>> = world.hosts.by(HostTerm::Cluster(cluster.id)).filter(up).collect();
         hosts.sort_by_key(|host| (of(host), host.id));
-        let busy = |host: &Host| world.vms_on(host.id).next().is_some();
+        let busy = |host: &Host| world.placed.share(host.id, None).vms > 0;
         let mut moves = Vec::new();
         // From the busiest to the idlest; where power is saved, to the busiest that can still take it.
         for source in hosts.iter().rev().filter(|host| long(host, Beyond::High)) {
@@ -161,7 +161,7 @@ fn candidates(
     fits: impl Fn(u32) -> bool,
 ) -> Vec<(VmId, HostId)> {
     let cpus = |host: &Host| host.cpus(cluster.config.threads_as_cores).max(1);
-    let all: u32 = world.vms_on(source.id).map(|vm| vm.vcpus()).sum::<u32>().max(1);
+    let all = world.placed.share(source.id, None).vcpus.max(1);
     let share = |vm: &Vm| load * vm.vcpus() * cpus(source) / (all * cpus(target));
     let mut found: Vec<(u32, VmId)> = world
         .vms_on(source.id)

@@ -78,6 +78,14 @@ async fn roles_are_made_as_the_guide_makes_them() {
     is(&admin.get(&format!("{role}/permits/2")).await, 200, &["delete_vm"]);
     assert_eq!(admin.delete(&format!("{role}/permits/2")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(&format!("{role}/permits/2")).await.status, StatusCode::NOT_FOUND);
+    is(
+        &admin.put(&role, "<role><permits><permit id=\"1\"/><permit><name>connect_to_vm</name></permit></permits></role>").await,
+        200,
+        &[],
+    );
+    let permits = admin.get(&format!("{role}/permits")).await;
+    is(&permits, 200, &["create_vm", "connect_to_vm"]);
+    lacks(&permits, &["login"]);
     let json = admin.with("accept", "application/json").get(&role).await;
     is(&json, 200, &["\"name\":", "Engineering Role"]);
     is(
@@ -113,6 +121,8 @@ async fn users_groups_their_roles_and_tags() {
     assert_eq!(admin.delete(&format!("{joe}/roles/{VM_CREATOR}")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(&format!("{joe}/roles/{VM_CREATOR}")).await.status, StatusCode::NOT_FOUND);
 
+    let given = admin.post("/api/groups", format!("<group><name>given</name>{roles}</group>")).await;
+    is(&admin.get(&format!("/api/groups/{}/roles", id(&given))).await, 200, &["PowerUserRole", "UserRole"]);
     let group = admin.post("/api/groups", "<group><name>mygroup</name></group>").await;
     is(&group, 201, &["<name>mygroup</name>", "rel=\"tags\"", "rel=\"permissions\"", "rel=\"roles\""]);
     let (group, group_id) = (format!("/api/groups/{}", id(&group)), id(&group));
@@ -163,6 +173,8 @@ async fn permissions_stand_on_every_kind_of_object() {
         (format!("/api/datacenters/{DATA_CENTER}/clusters/{CLUSTER}"), "<cluster "),
         (format!("/api/vms/{vm}"), "<vm "),
         ("/api/templates/00000000-0000-0000-0000-000000000000".to_owned(), "<template "),
+        (format!("/api/hosts/{}", id(&admin.get("/api/hosts").await)), "<host "),
+        (format!("/api/storagedomains/{}", id(&admin.get("/api/storagedomains").await)), "<storage_domain "),
         ("/api/networks/00000000-0000-0000-0000-000000000009".to_owned(), ""),
         (format!("/api/vnicprofiles/{profile}"), ""),
     ] {
@@ -336,6 +348,64 @@ async fn references_to_what_is_hidden_are_answered_like_those_to_nothing() {
         assert!(admin.get(&format!("/api/networks?search={search}")).await.body.contains(&network), "{search}");
         assert!(!finds(&format!("/api/networks?search={search}")).await.contains(&network), "{search}");
     }
+}
+
+#[tokio::test]
+async fn who_may_not_change_something_is_not_told_whether_it_exists() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    let eve_id = add_user(&admin, "eve").await;
+    let joe = add_user(&admin, "joe").await;
+    let mine = id(&add_vm(&admin, "mine").await);
+    let connection =
+        "<storage_connection><type>nfs</type><address>192.168.0.10</address><path>/data1</path></storage_connection>";
+    let connection = id(&admin.post("/api/storageconnections", connection).await);
+    let event =
+        "<event><origin>x</origin><severity>normal</severity><custom_id>1</custom_id><description>d</description></event>";
+    let event = admin.post("/api/events", event).await.header("location").rsplit('/').next().unwrap().to_owned();
+    let job = id(&admin.post("/api/jobs", "<job><description>d</description></job>").await);
+    let role = id(&admin.post("/api/roles", "<role><name>r</name><permits><permit id=\"1\"/></permits></role>").await);
+    let tag = id(&admin.post("/api/tags", "<tag><name>t</name></tag>").await);
+    let permission = grant(&admin, "/api", USER_ROLE, &joe).await;
+    grant(&admin, &format!("/api/vms/{mine}"), USER_ROLE, &eve_id).await;
+    let eve = engine.caller("eve@internal", "pw").with("filter", "true");
+    is(&eve.get("/api").await, 200, &[]);
+    let before = position(&engine).await;
+    let of_user = format!("<permission><role id=\"{USER_ROLE}\"/><user id=\"@\"/></permission>");
+    let step = "<step><type>EXECUTING</type><description>d</description></step>";
+    let ended = "<action><status><state>finished</state></status></action>";
+    for (method, path, body, known) in [
+        (Method::DELETE, "/api/users/@", "", &joe),
+        (Method::POST, "/api/users/@/roles", "<role><name>UserRole</name></role>", &joe),
+        (Method::DELETE, "/api/users/@/roles/00000000-0000-0000-0001-000000000001", "", &joe),
+        (Method::POST, "/api/users/@/tags", "<tag><name>t</name></tag>", &joe),
+        (Method::POST, "/api/users/@/permissions", "<permission><role><name>UserRole</name></role></permission>", &joe),
+        (Method::DELETE, "/api/groups/@", "", &EVERYONE.to_owned()),
+        (Method::POST, "/api/groups/@/roles", "<role><name>UserRole</name></role>", &EVERYONE.to_owned()),
+        (Method::PUT, "/api/roles/@", "<role><name>x</name></role>", &role),
+        (Method::DELETE, "/api/roles/@", "", &role),
+        (Method::POST, "/api/roles/@/permits", "<permit id=\"2\"/>", &role),
+        (Method::DELETE, "/api/roles/@/permits/1", "", &role),
+        (Method::PUT, "/api/tags/@", "<tag><name>x</name></tag>", &tag),
+        (Method::DELETE, "/api/tags/@", "", &tag),
+        (Method::DELETE, "/api/permissions/@", "", &permission),
+        (Method::POST, &format!("/api/vms/{mine}/permissions"), &of_user, &joe),
+        (Method::PUT, "/api/storageconnections/@", "<storage_connection><path>/x</path></storage_connection>", &connection),
+        (Method::DELETE, "/api/storageconnections/@", "", &connection),
+        (Method::DELETE, "/api/events/@", "", &event),
+        (Method::POST, "/api/jobs/@/end", ended, &job),
+        (Method::POST, "/api/jobs/@/steps", step, &job),
+    ] {
+        let ask = async |id: &str| {
+            let body = Some(body.replace('@', id)).filter(|body| !body.is_empty());
+            let answer = eve.ask(method.clone(), &path.replace('@', id), body).await;
+            (answer.status, answer.body.replace(id, "@"))
+        };
+        let (there, absent) = (ask(known).await, ask("6efc0cfa-8495-4a96-93e5-ee490328cf48").await);
+        assert_eq!(there, absent, "{method} {path}");
+        assert!(there.0 == StatusCode::BAD_REQUEST && there.1.contains("not authorized"), "{method} {path}: {there:?}");
+    }
+    assert_eq!(position(&engine).await, before);
 }
 
 #[tokio::test]

@@ -113,6 +113,11 @@ pub async fn fast() -> Engine {
 
 /// The same with changes to the estate and to the engine's patience.
 pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
+    fast_with(Options::default(), change).await
+}
+
+/// The same, otherwise as the options say.
+pub async fn fast_with(options: Options, change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
     let data = tempfile::tempdir().unwrap();
     let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
     let short = Duration::from_millis(20);
@@ -130,10 +135,10 @@ pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
     change(&mut estate, &mut pace);
     let file = data.path().join("estate.toml");
     std::fs::write(&file, toml::to_string(&estate).unwrap()).unwrap();
-    let mut settings = settings(&data.path().join("data"), &Options::default());
+    let mut settings = settings(&data.path().join("data"), &options);
     settings.pace = pace;
     let server = Some(Server::start(settings).await.unwrap());
-    Engine { server, data, options: Options::default() }
+    Engine { server, data, options }
 }
 
 async fn serve(data: &Path, options: &Options) -> Server {

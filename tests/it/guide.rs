@@ -3,6 +3,7 @@
 //! A file is a list of examples, each of exchanges: a request line, headers, a body, `=>` with the statuses that may come,
 //! and what the answer has to hold (`tree.rs` says how), with `eventually` as soon as it does. What is read is read as JSON too.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -141,6 +142,8 @@ async fn chapter(engine: &Engine, examples: &str) {
 
 macro_rules! chapters {
     ($($test:ident: $file:literal;)*) => {
+        const CHAPTERS: &[&str] = &[$(include_str!(concat!("../data/guide/", $file))),*];
+
         $(
             #[tokio::test]
             async fn $test() {
@@ -166,4 +169,51 @@ chapters! {
     chapters_19_to_22_identity: "19-identity.txt";
     chapter_24_events: "24-events.txt";
     appendix_d_enumerated_values: "d-enumerated-values.txt";
+}
+
+/// How many examples the guide numbers in each of these chapters.
+const EXAMPLES: &[(u32, u32)] = &[
+    (2, 2),
+    (3, 19),
+    (5, 2),
+    (6, 1),
+    (8, 7),
+    (9, 12),
+    (10, 18),
+    (11, 5),
+    (12, 14),
+    (13, 7),
+    (14, 24),
+    (19, 3),
+    (20, 2),
+    (21, 6),
+    (22, 3),
+    (24, 4),
+];
+
+/// The numbers of examples that a title or a note names, as in `9.1`, `14.3, 14.4` or `12.5 to 12.10`.
+fn named(line: &str) -> Vec<(u32, u32)> {
+    let mut named: Vec<(u32, u32)> = Vec::new();
+    let mut reaches = false;
+    for word in line.split([' ', ',', ':', ';']).filter(|word| !word.is_empty()) {
+        let number = word.split_once('.').and_then(|(chapter, n)| Some((chapter.parse().ok()?, n.parse().ok()?)));
+        match (number, named.last().copied()) {
+            (Some((chapter, n)), Some((of, from))) if reaches && chapter == of => named.extend((from + 1..=n).map(|n| (of, n))),
+            (Some(number), _) => named.push(number),
+            (None, _) => {}
+        }
+        reaches = word == "to";
+    }
+    named
+}
+
+#[test]
+fn every_example_is_a_test_or_named_with_the_reason_why_not() {
+    let lines = CHAPTERS.iter().flat_map(|chapter| chapter.lines());
+    let named: BTreeSet<(u32, u32)> =
+        lines.filter(|line| line.starts_with("## ") || line.starts_with("Left out: ")).flat_map(named).collect();
+    for (chapter, count) in EXAMPLES {
+        let missing: Vec<u32> = (1..=*count).filter(|n| !named.contains(&(*chapter, *n))).collect();
+        assert!(missing.is_empty(), "of chapter {chapter} the examples {missing:?} are not named");
+    }
 }

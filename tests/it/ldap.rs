@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use evirt::config::Options;
 use evirt::directory::LdapOptions;
-use ldap3::{LdapConnAsync, Mod};
+use ldap3::{Ldap, LdapConnAsync, Mod};
 use reqwest::StatusCode;
 use tempfile::TempDir;
 
@@ -27,10 +27,14 @@ dn: cn=reader,dc=example,dc=org\nobjectClass: organizationalRole\nobjectClass: s
 dn: ou=people,dc=example,dc=org\nobjectClass: organizationalUnit\nou: people\n\n\
 dn: ou=groups,dc=example,dc=org\nobjectClass: organizationalUnit\nou: groups\n\n\
 dn: uid=joe,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: joe\ncn: Joe Doe\ngivenName: Joe\nsn: Doe\n\
-mail: joe@example.org\ndepartmentNumber: IT\nuserPassword: j0es\n\n\
+mail: joe@example.org\ndepartmentNumber: IT\ntitle: Engineer\nuserPassword: j0es\n\n\
 dn: uid=ann,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: ann\ncn: Ann\nsn: Smith\nuserPassword: 4nns\n\n\
 dn: cn=staff,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: staff\nmember: uid=joe,ou=people,dc=example,dc=org\n\
-member: cn=reader,dc=example,dc=org\n";
+member: cn=reader,dc=example,dc=org\n\n\
+dn: cn=everybody,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: everybody\n\
+member: cn=staff,ou=groups,dc=example,dc=org\nmember: cn=company,ou=groups,dc=example,dc=org\n\n\
+dn: cn=company,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: company\n\
+member: cn=everybody,ou=groups,dc=example,dc=org\n";
 
 /// A process that ends with the test.
 struct Process(Child);
@@ -43,14 +47,14 @@ impl Drop for Process {
 }
 
 /// A server of the directory.
-struct Slapd {
+pub struct Slapd {
     _process: Process,
     directory: TempDir,
     port: u16,
 }
 
 impl Slapd {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         assert!(Path::new(SLAPD).exists(), "{SLAPD} is missing: the tests need the package slapd");
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name).display().to_string();
@@ -91,7 +95,7 @@ impl Slapd {
         slapd
     }
 
-    fn options(&self, change: impl FnOnce(&mut LdapOptions)) -> Options {
+    pub fn options(&self, change: impl FnOnce(&mut LdapOptions)) -> Options {
         let mut directory = LdapOptions {
             domain: "example.org".into(),
             url: format!("ldap://localhost:{}", self.port),
@@ -105,12 +109,22 @@ impl Slapd {
         Options { directory: vec![directory], ..Options::default() }
     }
 
-    /// Changes an entry as the directory's own administrator.
-    async fn modify(&self, dn: &str, change: Mod<&str>) {
+    /// The directory as its own administrator.
+    async fn administrator(&self) -> Ldap {
         let (connection, mut ldap) = LdapConnAsync::new(&format!("ldap://localhost:{}", self.port)).await.unwrap();
         ldap3::drive!(connection);
         ldap.simple_bind(&format!("cn=root,{BASE}"), "root").await.unwrap().success().unwrap();
-        ldap.modify(dn, vec![change]).await.unwrap().success().unwrap();
+        ldap
+    }
+
+    /// Changes an entry.
+    async fn modify(&self, dn: &str, change: Mod<&str>) {
+        self.administrator().await.modify(dn, vec![change]).await.unwrap().success().unwrap();
+    }
+
+    /// Removes an entry.
+    async fn remove(&self, dn: &str) {
+        self.administrator().await.delete(dn).await.unwrap().success().unwrap();
     }
 }
 
@@ -141,6 +155,19 @@ async fn a_user_of_the_directory_logs_in_by_what_a_group_may() {
     }
     assert!(!admin.get(&format!("/api/domains/{domain}/users?search=usrname%3D%29%28uid%3D*")).await.body.contains("joe"));
     assert_eq!(admin.get(&format!("/api/domains/{domain}/users?search=password%3Dx")).await.status, StatusCode::BAD_REQUEST);
+
+    for (search, joe, ann) in [
+        ("title=Eng*", true, false),
+        ("title != Engineer", false, true),
+        ("department=IT or lastname=Smith", true, true),
+        ("name=Joe and (lastname=Doe or lastname=Smith)", true, false),
+        ("username=joe lastname=Smith", false, false),
+        ("allnames=joe*", true, false),
+    ] {
+        let search = search.replace(' ', "%20").replace('=', "%3D");
+        let found = admin.get(&format!("/api/domains/{domain}/users?search={search}")).await.body;
+        assert_eq!((found.contains("joe@"), found.contains("ann@")), (joe, ann), "{search}: {found}");
+    }
 
     assert_eq!(log_in(&engine, "joe@example.org", "j0es").await, StatusCode::UNAUTHORIZED, "nobody granted anything");
     let group = admin.post("/api/groups", "<group><name>example.org/groups/staff</name></group>").await;
@@ -190,6 +217,47 @@ async fn a_user_of_the_directory_logs_in_by_what_a_group_may() {
     assert_eq!(down.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(down.body.contains("The directory example.org cannot be asked just now"), "{down:?}");
     assert_eq!(engine.admin().get("/api").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_group_within_a_group_counts_until_the_user_is_gone() {
+    let slapd = Slapd::start().await;
+    let mut engine = Engine::start_with(slapd.options(|_| ())).await;
+    let admin = engine.admin();
+    let group = admin.post("/api/groups", "<group><name>example.org/groups/company</name></group>").await;
+    assert_eq!(group.status, StatusCode::CREATED, "{group:?}");
+    let roles = format!("{}/roles", group.header("location"));
+    assert_eq!(admin.post(&roles, "<role><name>UserRole</name></role>").await.status, StatusCode::CREATED);
+    assert_eq!(
+        log_in(&engine, "joe@example.org", "j0es").await,
+        StatusCode::OK,
+        "staff is within everybody, and that within company"
+    );
+    assert_eq!(log_in(&engine, "ann@example.org", "4nns").await, StatusCode::UNAUTHORIZED, "she is in no group");
+    let joe = admin.get("/api/users?search=login%3Djoe").await;
+    assert!(joe.body.contains("<name>example.org/groups/company</name>"), "{joe:?}");
+    slapd.remove("uid=joe,ou=people,dc=example,dc=org").await;
+    engine.restart().await;
+    assert_eq!(log_in(&engine, "joe@example.org", "j0es").await, StatusCode::UNAUTHORIZED, "the directory knows him no more");
+    let admin = engine.admin();
+    let there = async |path: String| admin.get(&path).await.status;
+    let (domain, id) = (joe.body.split("/api/domains/").nth(1).unwrap().split('"').next().unwrap(), joe.id());
+    assert_eq!(there(format!("/api/domains/{domain}/users/{id}")).await, StatusCode::NOT_FOUND);
+    assert_eq!(there(format!("/api/users/{id}")).await, StatusCode::OK, "what he was is remembered until he is removed");
+}
+
+#[tokio::test]
+async fn a_directory_that_refuses_the_engine_itself_is_no_wrong_password() {
+    let slapd = Slapd::start().await;
+    let password = slapd.directory.path().join("password");
+    fs::write(&password, "out-of-date\n").unwrap();
+    let engine = Engine::start_with(slapd.options(|_| ())).await;
+    for password in ["j0es", "wr0ng"] {
+        let refused = engine.caller("joe@example.org", password).get("/api").await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{refused:?}");
+        assert!(!refused.body.contains("out-of-date") && !refused.body.contains("cn=reader"), "{refused:?}");
+    }
+    assert_eq!(engine.admin().get("/api/domains").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

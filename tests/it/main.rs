@@ -10,6 +10,7 @@ mod crash;
 mod crash_work;
 mod engine;
 mod external;
+mod found;
 mod guide;
 mod hosts;
 mod ldap;

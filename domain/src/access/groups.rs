@@ -116,6 +116,8 @@ pub struct AddGroup {
     pub name: String,
     /// Which group of which other directory it is.
     pub of: Option<(GroupId, String)>,
+    /// Roles to grant on the system at once.
+    pub roles: Vec<RoleId>,
 }
 
 impl Decide for AddGroup {
@@ -134,7 +136,10 @@ impl Decide for AddGroup {
         if world.groups.contains(&group.id) || world.resolve(NameKind::Group, &group.name).is_some() {
             return Err(act.no(Key::GroupExists).with("name", group.name));
         }
-        Ok(vec![GroupAdded { group }.into()])
+        let holder = Holder::Group(group.id);
+        let mut events: Vec<Event> = vec![GroupAdded { group }.into()];
+        events.extend(users::grants(world, cx, holder, &self.roles)?);
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

@@ -1,5 +1,7 @@
 //! Roles: named sets of permits, built in or made by users.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -213,6 +215,8 @@ pub struct UpdateRole {
     pub role: RoleId,
     /// What is new.
     pub changes: RolePatch,
+    /// All that it is to allow, where that changes.
+    pub permits: Option<Vec<Permit>>,
 }
 
 impl Decide for UpdateRole {
@@ -225,15 +229,24 @@ impl Decide for UpdateRole {
             description: description.filter(|description| *description != current.description),
             administrative: administrative.filter(|administrative| *administrative != current.administrative),
         };
-        if changes == RolePatch::default() {
-            return Ok(Vec::new());
-        }
         if let Some(name) = &changes.name {
             check_name(act, world, Some(self.role), name)?;
         }
         check::text(act, "description", changes.description.as_deref().unwrap_or_default(), check::MAX_TEXT)?;
-        check_permits(act, changes.administrative.unwrap_or(current.administrative), &current.permits)?;
-        Ok(vec![RoleUpdated { role: self.role, changes }.into()])
+        if self.permits.as_ref().is_some_and(Vec::is_empty) {
+            return Err(act.no(Key::RoleWithoutPermits));
+        }
+        let permits = self.permits.as_ref().unwrap_or(&current.permits);
+        check_permits(act, changes.administrative.unwrap_or(current.administrative), permits)?;
+        let (role, wanted) = (self.role, permits.iter().copied().collect::<BTreeSet<Permit>>());
+        let had: BTreeSet<Permit> = current.permits.iter().copied().collect();
+        let mut events: Vec<Event> = Vec::new();
+        if changes != RolePatch::default() {
+            events.push(RoleUpdated { role, changes }.into());
+        }
+        events.extend(had.difference(&wanted).map(|permit| RolePermitRemoved { role, permit: *permit }.into()));
+        events.extend(wanted.difference(&had).map(|permit| RolePermitAdded { role, permit: *permit }.into()));
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

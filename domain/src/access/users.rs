@@ -10,6 +10,7 @@ use crate::command::Decide;
 use crate::context::{Actor, Context};
 use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
 use crate::fold;
+use crate::index::SessionTerm;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
@@ -31,6 +32,8 @@ pub struct User {
     pub last_name: String,
     /// Department.
     pub department: String,
+    /// Title, such as a position held.
+    pub title: String,
     /// E-mail address.
     pub email: String,
     /// argon2 hash in PHC form, for users of the internal directory.
@@ -54,6 +57,7 @@ impl User {
             first_name: String::new(),
             last_name: String::new(),
             department: String::new(),
+            title: String::new(),
             email: String::new(),
             password: None,
             groups: Vec::new(),
@@ -64,14 +68,15 @@ impl User {
 
     /// What is known of the user, as a directory would tell it.
     pub fn account(&self) -> Account {
-        let Self { id, name, domain, first_name, last_name, department, email, groups, .. } = self.clone();
-        Account { id, name, domain, first_name, last_name, department, email, groups }
+        let Self { id, name, domain, first_name, last_name, department, title, email, groups, .. } = self.clone();
+        Account { id, name, domain, first_name, last_name, department, title, email, groups }
     }
 
     fn take_over(&mut self, account: &Account) {
-        let Account { id: _, name, domain, first_name, last_name, department, email, groups } = account.clone();
+        let Account { id: _, name, domain, first_name, last_name, department, title, email, groups } = account.clone();
         (self.name, self.domain, self.groups) = (name, domain, groups);
-        (self.first_name, self.last_name, self.department, self.email) = (first_name, last_name, department, email);
+        (self.first_name, self.last_name, self.email) = (first_name, last_name, email);
+        (self.department, self.title) = (department, title);
     }
 
     /// `admin@internal`.
@@ -101,6 +106,7 @@ pub struct Account {
     pub first_name: String,
     pub last_name: String,
     pub department: String,
+    pub title: String,
     pub email: String,
     /// All groups that the directory has the user in, also those that are not known here.
     pub groups: Vec<GroupId>,
@@ -114,7 +120,7 @@ impl Account {
 
     fn check(&self, act: Act) -> Result<(), Rejection> {
         let sane = |text: &str| text.chars().count() <= MAX_LOGIN_NAME && !text.chars().any(char::is_control);
-        let all = [&self.name, &self.first_name, &self.last_name, &self.department, &self.email];
+        let all = [&self.name, &self.first_name, &self.last_name, &self.department, &self.title, &self.email];
         if self.name.is_empty() || !all.into_iter().all(|text| sane(text)) {
             return Err(act.no(Key::UserLoginName));
         }
@@ -250,14 +256,14 @@ pub struct AddUser {
 
 const ADD_USER: Act = Act("add", "User");
 
-/// The events that grant roles on the system to a user who is being added.
-fn grants(world: &World, cx: &Context, user: UserId, roles: &[RoleId]) -> Result<Vec<Event>, Rejection> {
+/// The events that grant roles on the system to somebody who is being added.
+pub(super) fn grants(world: &World, cx: &Context, holder: Holder, roles: &[RoleId]) -> Result<Vec<Event>, Rejection> {
     let mut roles = roles.to_vec();
     roles.sort();
     roles.dedup();
     let grant = |(n, role): (u64, RoleId)| {
         check_giver(world, cx, role)?;
-        let permission = Permission { id: cx.fresh(n), version: 0, holder: Holder::User(user), role, object: Object::System };
+        let permission = Permission { id: cx.fresh(n), version: 0, holder, role, object: Object::System };
         Ok(PermissionGranted { permission }.into())
     };
     (1..).zip(roles).map(grant).collect()
@@ -272,7 +278,7 @@ impl Decide for AddUser {
         }
         let id = user.id;
         let mut events: Vec<Event> = vec![UserAdded { user }.into()];
-        events.extend(grants(world, cx, id, &self.roles)?);
+        events.extend(grants(world, cx, Holder::User(id), &self.roles)?);
         Ok(events)
     }
 
@@ -300,7 +306,7 @@ impl Decide for ImportUser {
         let mut user = User::new(account.id, &account.name, &account.domain);
         user.take_over(account);
         let mut events: Vec<Event> = vec![UserAdded { user }.into()];
-        events.extend(grants(world, cx, account.id, &self.roles)?);
+        events.extend(grants(world, cx, Holder::User(account.id), &self.roles)?);
         Ok(events)
     }
 
@@ -394,8 +400,7 @@ impl Decide for ChangePassword {
 fn close_all(world: &World, user: UserId) -> impl Iterator<Item = Event> {
     world
         .sessions
-        .values()
-        .filter(move |s| s.user == user)
+        .by(SessionTerm::User(user))
         .map(|s| SessionClosed { session: s.id, user: s.user, end: SessionEnd::Revoked }.into())
 }
 

@@ -208,7 +208,11 @@ fn own_roles() {
     story.when(create("r", true, &[])).refused(RoleWithoutPermits);
     story.when(create("r", false, &[Permit::CreateVm, Permit::CreateHost])).refused(RolePermitType);
     let finance = RoleId(story.does(create("Finance Role", true, &[Permit::CreateVm]))[0].as_fold().stream().id);
-    let rename = |role| UpdateRole { role, changes: RolePatch { name: Some("Engineering".into()), ..RolePatch::default() } };
+    let rename = |role| UpdateRole {
+        role,
+        changes: RolePatch { name: Some("Engineering".into()), ..RolePatch::default() },
+        permits: None,
+    };
     story.when(rename(SUPER_USER)).refused(RoleBuiltIn);
     story.when(RemoveRole { role: SUPER_USER }).refused(RoleBuiltIn);
     story.when(AddPermit { role: SUPER_USER, permit: Permit::Login }).refused(RoleBuiltIn);
@@ -218,10 +222,18 @@ fn own_roles() {
     story.when(AddPermit { role: finance, permit: Permit::CreateVm }).refused(RolePermitAttached);
     story.when(RemovePermit { role: finance, permit: Permit::Login }).refused(RolePermitMissing);
     story.does(AddPermit { role: finance, permit: Permit::CreateHost });
-    let demote = UpdateRole { role: finance, changes: RolePatch { administrative: Some(false), ..RolePatch::default() } };
+    let demote =
+        UpdateRole { role: finance, changes: RolePatch { administrative: Some(false), ..RolePatch::default() }, permits: None };
     story.when(demote.clone()).refused(RolePermitType);
     story.does(RemovePermit { role: finance, permit: Permit::CreateHost });
     story.does(demote);
+    let allow = |permits: &[Permit]| UpdateRole { role: finance, changes: RolePatch::default(), permits: Some(permits.to_vec()) };
+    story.when(allow(&[])).refused(RoleWithoutPermits);
+    story.when(allow(&[Permit::CreateHost])).refused(RolePermitType);
+    story.when(allow(&[Permit::CreateVm])).then(&[]);
+    story.does(allow(&[Permit::DeleteVm, Permit::Login]));
+    story.when(RemovePermit { role: finance, permit: Permit::CreateVm }).refused(RolePermitMissing);
+    story.does(allow(&[Permit::CreateVm]));
     story.when(AddPermit { role: finance, permit: Permit::CreateHost }).refused(RolePermitType);
     let eve = user(&mut story, "eve");
     story.does(grant(eve, finance, Object::System));
@@ -236,9 +248,22 @@ fn own_roles() {
 fn groups_and_their_members() {
     let mut story = Story::installed();
     let eve = user(&mut story, "eve");
-    let add = |name: &str| AddGroup { name: name.into(), of: None };
+    let add = |name: &str| AddGroup { name: name.into(), of: None, roles: Vec::new() };
     story.when(add("")).refused(NameEmpty);
     story.when(add("everyone")).refused(GroupExists);
+    let keepers = CreateRole {
+        name: "Keeper".into(),
+        description: String::new(),
+        administrative: true,
+        permits: vec![Permit::ManipulateUsers, Permit::Login],
+    };
+    let keeper = RoleId(story.does(keepers)[0].as_fold().stream().id);
+    story.does(grant(eve, keeper, Object::System));
+    let with = |roles: &[RoleId]| AddGroup { roles: roles.to_vec(), ..add("keepers") };
+    story.when_by(Actor::User(eve), with(&[SUPER_USER])).refused(PermissionAdminOnly);
+    story.when_by(Actor::User(eve), with(&[role(&story, "UserRole")])).accepted();
+    let permission = story.world.held_on(Holder::User(eve), Object::System).next().unwrap().id;
+    story.does(RevokePermission { permission });
     let staff = GroupId(story.does(add("staff"))[0].as_fold().stream().id);
     let change = |group, belongs| ChangeMember { group, user: eve, belongs };
     story.when(change(EVERYONE, true)).refused(GroupIsEveryone);
@@ -272,7 +297,7 @@ fn users_of_another_directory() {
     };
     let refresh = |name: &str, groups: &[GroupId]| RefreshUser { account: account(name, groups) };
     story.when_by(Actor::System, refresh("joe", &[far])).refused(NotAuthorized);
-    story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())) });
+    story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())), roles: Vec::new() });
     let role = role(&story, "UserRole");
     story.does(GrantPermission { holder: Holder::Group(far), role, object: Object::System });
     story.when_by(Actor::System, refresh("joe", &[near])).refused(NotAuthorized);
@@ -281,7 +306,7 @@ fn users_of_another_directory() {
     story.when(ImportUser { account: account("joe", &[]), roles: Vec::new() }).refused(UserExists);
     story.when(ChangePassword { user: joe, password: "hash".into() }).refused(UserElsewhere);
     story.when(ChangeMember { group: far, user: joe, belongs: false }).refused(GroupElsewhere);
-    let own = GroupId(story.does(AddGroup { name: "own".into(), of: None })[0].as_fold().stream().id);
+    let own = GroupId(story.does(AddGroup { name: "own".into(), of: None, roles: Vec::new() })[0].as_fold().stream().id);
     story.does(ChangeMember { group: own, user: joe, belongs: true });
     story.when(refresh("joe", &[far])).then(&[]);
     story.does(refresh("joseph", &[]));

@@ -20,6 +20,7 @@ use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NET
 use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
+use evirt_domain::placement::Share;
 use evirt_domain::quota::*;
 use evirt_domain::spm::{FailSpm, ForceSelectSpm};
 use evirt_domain::storage::*;
@@ -163,12 +164,12 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
     let user = dice.of(&world.users, |u| u.id);
     let (coin, permit) = (dice.coin(), dice.pick(&Permit::ALL[..4]));
     match dice.below(10) {
-        0 => Box::new(AddGroup { name, of: None }),
+        0 => Box::new(AddGroup { name, of: None, roles: Vec::new() }),
         1 if coin => Box::new(RemoveGroup { group }),
         1..4 => Box::new(ChangeMember { group, user, belongs: coin }),
         4 => Box::new(CreateRole { name, description: String::new(), administrative: false, permits: vec![permit] }),
         5 if coin => Box::new(RemoveRole { role }),
-        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() } }),
+        5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() }, permits: None }),
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
         7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
@@ -578,13 +579,15 @@ fn check_invariants(world: &World) {
             assert!(world.disks.get(&attached.disk).is_some_and(|d| d.vms.contains(&vm.id)), "{vm:?}");
         }
     }
-    assert_eq!(world.placed.iter().copied().collect::<BTreeSet<_>>(), placed);
+    assert_eq!(world.placed.iter().collect::<BTreeSet<_>>(), placed);
     for host in world.hosts.values() {
-        let vcpus: i64 = world.vms_on(host.id).map(|vm| i64::from(vm.vcpus())).sum();
-        assert_eq!(world.placed.promised(host.id, nowhere()).vcpus, vcpus, "what is promised on {}", host.config.name);
+        let shares: Vec<Share> = world.vms_on(host.id).map(|vm| Share::of(vm)).collect();
+        let sum = world.placed.share(host.id, None);
+        let (vcpus, memory) = (shares.iter().map(|share| share.vcpus).sum(), shares.iter().map(|share| share.memory).sum());
+        assert_eq!((sum.vms as usize, sum.vcpus, sum.memory), (shares.len(), vcpus, memory));
     }
     assert!(world.clone().is_indexed());
-    assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(host)));
+    assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(&host)));
     let in_clusters: BTreeSet<_> = world.vms.values().map(|v| (v.config.cluster, v.id)).collect();
     assert_eq!(world.cluster_vms.iter().copied().collect::<BTreeSet<_>>(), in_clusters);
     let on_domains: BTreeSet<_> = world.disks.values().map(|d| (d.storage_domain, d.id)).collect();

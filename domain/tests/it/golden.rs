@@ -222,6 +222,7 @@ fn samples() -> Vec<Event> {
         first_name: "Eve".into(),
         last_name: "Adams".into(),
         department: "IT".into(),
+        title: "Engineer".into(),
         email: "eve@example.org".into(),
         password: Some("$argon2id$old".into()),
         groups: vec![id(7)],
@@ -236,6 +237,7 @@ fn samples() -> Vec<Event> {
         first_name: "Eve".into(),
         last_name: "Adams".into(),
         department: "IT".into(),
+        title: "Engineer".into(),
         email: "eve@example.org".into(),
         groups: vec![id(7)],
     };

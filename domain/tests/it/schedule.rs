@@ -160,6 +160,8 @@ fn promised(story: &Story, host: HostId) -> (i64, i64) {
     let world = &story.world;
     let cluster = world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
     let promised = world.vms_on(host).map(|v| v.config.memory_guaranteed + GUEST_OVERHEAD).sum();
+    let sums = world.placed.share(host, None);
+    assert_eq!((sums.memory, sums.vms as usize), (promised, world.vms_on(host).count()), "the sums are those of the VMs there");
     let memory = world.hosts.get(&host).expect("the host").facts.memory;
     (promised, memory / 100 * i64::from(cluster.config.overcommit_percent) - HOST_RESERVED)
 }

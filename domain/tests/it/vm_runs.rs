@@ -89,7 +89,7 @@ fn a_launch_is_tried_on_three_hosts_at_most() {
     estate.when(fail()).then(&["VmStartFailed", "JobEnded"]);
     estate.does(fail());
     assert_eq!(estate.state(vm), Down);
-    assert!(estate.world.placed.is_empty());
+    assert!(estate.world.placed.iter().len() == 0);
     estate.when(fail()).then(&["JobEnded"]);
 }
 
@@ -163,7 +163,7 @@ fn only_a_vm_that_goes_by_itself_goes_with_an_error() {
         estate.bring(vm, state);
         let events = estate.observe(vm, observed);
         assert_eq!(estate.state(vm), Down);
-        assert!(estate.world.placed.is_empty());
+        assert!(estate.world.placed.iter().len() == 0);
         events.into_iter().find_map(|e| if let Event::VmDown(e) = e { Some(e.error) } else { None })
     };
     let crash = || Observed::Down { error: true, message: "signal 9".into() };
@@ -247,7 +247,7 @@ fn a_migration_holds_both_places_until_it_ends() {
             estate.observe(vm, end);
             assert!(estate.world.open_jobs.is_empty());
         }
-        let on = |host| estate.world.placed.contains(&(host, vm));
+        let on = |host| estate.world.placed.has(host, vm);
         (on(host), on(other), estate.state(vm), estate.world.vms.get(&vm).and_then(|v| v.host()) == Some(other))
     };
     let failed = |cancelled| Observed::MigrationFailed { cancelled, message: "no route".into() };
@@ -267,7 +267,7 @@ fn a_vm_found_again_after_it_was_lost_in_a_migration_has_one_place() {
     estate.bring(vm, Migrating);
     estate.observe(vm, Observed::Lost);
     estate.observe(vm, Observed::Up(Guest::default()));
-    assert_eq!(estate.world.placed.len(), 1);
+    assert_eq!(estate.world.placed.iter().len(), 1);
     assert_eq!(estate.world.vms.get(&vm).and_then(|v| v.run.as_ref()).and_then(|r| r.destination), None);
 }
 
@@ -398,5 +398,5 @@ fn a_migration_that_ends_while_the_vm_is_stopped_does_not_bring_it_up() {
     estate.observe(vm, Observed::Migrated { from, to });
     assert_eq!((estate.state(vm), estate.world.vms.get(&vm).and_then(|vm| vm.host())), (stopping, Some(to)));
     estate.observe(vm, Observed::Down { error: false, message: String::new() });
-    assert_eq!((estate.state(vm), estate.world.placed.len()), (Down, 0));
+    assert_eq!((estate.state(vm), estate.world.placed.iter().len()), (Down, 0));
 }

@@ -347,4 +347,10 @@ pub const GROUPS: &[Index<Group>] = &[
             ));
         }),
     ),
+    related(Entity::Vm, |world, id, found| {
+        found.ids.extend(world.granted_on(Object::Vm(id.into())).filter_map(|permission| match permission.holder {
+            Holder::Group(group) => Some(group),
+            Holder::User(_) => None,
+        }));
+    }),
 ];

@@ -112,12 +112,23 @@ fn users_of(world: &World, vm: VmId) -> impl Iterator<Item = &Arc<User>> {
     })
 }
 
-/// The VMs on which a user holds a permission.
-fn vms_of<'w>(world: &'w World, user: &'w User) -> impl Iterator<Item = &'w Arc<Vm>> {
-    holders(world, user.id).flat_map(|holder| world.held_by(holder)).filter_map(|permission| match permission.object {
+/// The VMs on which any of these holds a permission.
+fn vms_of(world: &World, holders: impl Iterator<Item = Holder>) -> impl Iterator<Item = &Arc<Vm>> {
+    holders.flat_map(|holder| world.held_by(holder)).filter_map(|permission| match permission.object {
         Object::Vm(id) => world.vms.get(&id),
         _ => None,
     })
+}
+
+/// Shows what a user or group refers to by way of the VMs on which permissions are held.
+fn show_by_vms<'w>(view: View<'w>, vms: impl Iterator<Item = &'w Arc<Vm>>, reference: Entity, visit: Visit<'_>) {
+    let world = view.world;
+    match reference {
+        Entity::Vm => show(view, vms, visit),
+        Entity::Host => show(view, vms.filter_map(|vm| world.hosts.get(&vm.host()?)), visit),
+        Entity::Template => show(view, vms.filter_map(|vm| world.templates.get(&vm.config.template)), visit),
+        _ => false,
+    };
 }
 
 /// The VMs that run on a host; one that migrates to it does not yet.
@@ -209,7 +220,7 @@ impl Resource for Vm {
     fn is_found_by(world: &World, term: VmBy, id: VmId) -> bool {
         match term {
             VmBy::Term(term) => world.vms.has(term, &id),
-            VmBy::Host(host) => world.placed.contains(&(host, id)),
+            VmBy::Host(host) => world.placed.has(host, id),
             VmBy::Cluster(cluster) => world.cluster_vms.contains(&(cluster, id)),
         }
     }
@@ -673,6 +684,7 @@ impl Resource for User {
             "role" => roles(world, holders(world, self.id).filter(|holder| *holder != Holder::Group(EVERYONE))),
             "status" => Value::text("active"),
             "tag" => tags(world, &self.tags),
+            "title" => Value::text(&self.title),
             "type" => Value::text("user"),
             "usrname" => owned(self.principal()),
             _ => Value::Null,
@@ -680,19 +692,9 @@ impl Resource for User {
     }
 
     fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
-        let world = view.world;
         match reference {
-            Entity::Vm => {
-                show(view, vms_of(world, self), visit);
-            }
-            Entity::Host => {
-                show(view, vms_of(world, self).filter_map(|vm| world.hosts.get(&vm.host()?)), visit);
-            }
-            Entity::Template => {
-                show(view, vms_of(world, self).filter_map(|vm| world.templates.get(&vm.config.template)), visit);
-            }
             Entity::Event => show_events(view, About::User(self.id), visit),
-            _ => {}
+            _ => show_by_vms(view, vms_of(view.world, holders(view.world, self.id)), reference, visit),
         }
     }
 }
@@ -713,5 +715,7 @@ impl Resource for Group {
         }
     }
 
-    fn related(&self, _: View<'_>, _: Entity, _: Visit<'_>) {}
+    fn related(&self, view: View<'_>, reference: Entity, visit: Visit<'_>) {
+        show_by_vms(view, vms_of(view.world, std::iter::once(Holder::Group(self.id))), reference, visit);
+    }
 }

@@ -666,6 +666,15 @@ fn rank_of(members: &[Member], text: &str) -> Option<usize> {
     members.iter().position(|member| member.is_spelled(text))
 }
 
+/// The first place that a value has in an enumeration's order.
+fn least_rank(members: &[Member], value: &Value<'_>) -> Option<usize> {
+    match value {
+        Value::Text(text) => rank_of(members, text),
+        Value::Texts(texts) => texts.iter().filter_map(|text| rank_of(members, text)).min(),
+        _ => None,
+    }
+}
+
 impl SortKey {
     fn compare(&self, one: &dyn Searchable, other: &dyn Searchable) -> Ordering {
         let (one, other) = (one.field(self.name), other.field(self.name));
@@ -681,10 +690,8 @@ impl SortKey {
     }
 
     fn compare_present(&self, one: &Value<'_>, other: &Value<'_>) -> Ordering {
-        match (self.kind, one, other) {
-            (Some(FieldKind::Enum(members)), Value::Text(one), Value::Text(other)) => {
-                rank_of(members, one).cmp(&rank_of(members, other))
-            }
+        match self.kind {
+            Some(FieldKind::Enum(members)) => least_rank(members, one).cmp(&least_rank(members, other)),
             _ => one.order(other),
         }
     }

@@ -6,12 +6,14 @@ use axum::http::header;
 use evirt_domain::Decide;
 use evirt_domain::ids::JobId;
 use evirt_domain::job::{Job, JobStatus};
+use evirt_domain::world::NameKind;
+use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::representation::Doc;
 use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
 use super::representation::types::{ACTION, CREATION};
+use super::representation::{Doc, Fault};
 use super::request::{Call, jobs};
 use crate::engine::Outcome;
 
@@ -42,6 +44,23 @@ pub async fn creating(
 /// Refuses a body that changes what cannot change.
 pub fn check_immutable(call: &Call, of: &'static TypeDef, current: &Doc, sent: &Doc) -> Result<(), Answer> {
     unchanged(of, current, sent).map_err(|fault| Answer::fault(409, &fault, call.output))
+}
+
+/// Refuses a body that says otherwise of what was settled when the resource was made: texts, by their paths, that the resource has.
+pub fn check_settled(call: &Call, current: &Doc, sent: &Doc, fields: &[&str]) -> Result<(), Answer> {
+    let differs = |field: &&&str| sent.text(field).zip(current.text(field)).is_some_and(|(sent, current)| sent != current);
+    match fields.iter().find(differs) {
+        Some(field) => Err(Answer::fault(409, &Fault::immutable(field), call.output)),
+        None => Ok(()),
+    }
+}
+
+/// The same for what the resource belongs to, which the body may name by identifier or name.
+pub fn check_owner(call: &Call, sent: &Doc, member: &str, kind: NameKind, class: &str, current: Uuid) -> Result<(), Answer> {
+    match call.reference::<Uuid>(sent, member, kind, class)? {
+        Some(other) if other != current => Err(Answer::fault(409, &Fault::immutable(member), call.output)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes something: 204 without a body as the guide shows it; with an `<action>` 200 and the action, 202 where it goes on.

@@ -211,8 +211,7 @@ async fn attach(call: Arc<Call>) -> Handled {
     let sent = call.body(&STORAGE_DOMAIN)?;
     require(&sent, "StorageDomain", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
     let sent = Doc::new().set("it", sent);
-    let domain = call.reference(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
-    let domain: StorageDomainId = call.found(domain, 0)?;
+    let domain: StorageDomainId = call.needed(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
     let outcome = call.submit(AttachStorageDomain { domain, data_center }).await?;
     let world = call.settle(&outcome).await?;
     let made = call.found(world.storage_domains.get(&domain), 0)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use evirt_domain::World;
 use evirt_domain::access::{Account, Group, INTERNAL, User};
+use evirt_projections::inventory::{Page, Resource, list_where};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -105,11 +106,15 @@ fn placed_own_group(call: &Call, group: &Group) -> Doc {
     placed(call, "groups", group_view(call.base, group.id.to_string(), &group.name, INTERNAL))
 }
 
+/// A page of what is searched for among what the internal directory knows.
+fn own<T: Resource>(call: &Call, domain: impl Fn(&T) -> &str) -> Result<Vec<Arc<T>>, Answer> {
+    Ok(list_where(call.view(), &call.plan::<T>()?, Page::of(call.max()?), |item| domain(item) == INTERNAL))
+}
+
 async fn list_users(call: Arc<Call>) -> Handled {
     let Some(other) = domain(&call)? else {
-        let found = call.list::<User>()?;
-        let own = found.iter().filter(|user| user.domain == INTERNAL);
-        return listed(&call, &USER, own.map(|user| placed_user(&call, &user.account())));
+        let own = own(&call, |user: &User| &user.domain)?;
+        return listed(&call, &USER, own.iter().map(|user| placed_user(&call, &user.account())));
     };
     let found = other.users(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;
     listed(&call, &USER, found.iter().map(|account| placed_user(&call, account)))
@@ -125,9 +130,8 @@ async fn get_user(call: Arc<Call>) -> Handled {
 
 async fn list_groups(call: Arc<Call>) -> Handled {
     let Some(other) = domain(&call)? else {
-        let found = call.list::<Group>()?;
-        let own = found.iter().filter(|group| group.domain == INTERNAL);
-        return listed(&call, &GROUP, own.map(|group| placed_own_group(&call, group)));
+        let own = own(&call, |group: &Group| &group.domain)?;
+        return listed(&call, &GROUP, own.iter().map(|group| placed_own_group(&call, group)));
     };
     let found = other.groups(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;
     listed(&call, &GROUP, found.iter().map(|group| placed_group(&call, group, &other.domain)))

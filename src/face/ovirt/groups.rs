@@ -54,19 +54,16 @@ async fn add(call: Arc<Call>) -> Handled {
     let domain = domain_of(&call, &sent, &name);
     let roles = sent_roles(&call, &sent)?;
     let command = if domain == INTERNAL {
-        AddGroup { name, of: None }
+        AddGroup { name, of: None, roles }
     } else {
         let unknown = || call.bad(&Fault::failed(format!("No such group: {name} in domain {domain}")));
         let other = call.app.directory.other(&domain).ok_or_else(unknown)?;
         let found = other.group_named(&name).await.map_err(|why| failed(&call, why))?.ok_or_else(unknown)?;
-        AddGroup { name: found.name, of: Some((found.id, other.domain.clone())) }
+        AddGroup { name: found.name, of: Some((found.id, other.domain.clone())), roles }
     };
-    let mut outcome = call.submit(command).await?;
-    let id = first_id(&outcome).unwrap_or_default();
-    for role in roles {
-        outcome = call.submit(GrantPermission { holder: Holder::Group(id), role, object: Object::System }).await?;
-    }
-    created(&call, &GROUP, &view(call.base, call.found(outcome.world.groups.get(&id), 0)?))
+    let outcome = call.submit(command).await?;
+    let made = first_id(&outcome).and_then(|id| outcome.world.groups.get(&id));
+    created(&call, &GROUP, &view(call.base, call.found(made, 0)?))
 }
 
 async fn delete(call: Arc<Call>) -> Handled {

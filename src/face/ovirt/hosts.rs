@@ -7,7 +7,7 @@ use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
 use evirt_domain::host_net_setup::CommitHostNetworks;
-use evirt_domain::ids::{ClusterId, HostId, VmId};
+use evirt_domain::ids::{ClusterId, HostId};
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
@@ -175,7 +175,7 @@ fn power_management(power: &PowerManagement) -> Doc {
 
 /// The largest virtual machine that the host could still take, in bytes.
 fn schedulable(world: &World, cluster: &Cluster, host: &Host) -> i64 {
-    free_memory(world, cluster, host, VmId::default()).max(0)
+    free_memory(world, cluster, host, None).max(0)
 }
 
 fn summary(world: &World, host: &Host) -> Doc {

@@ -65,7 +65,7 @@ async fn get(call: Arc<Call>) -> Handled {
 /// The storage domain that an action names.
 fn target(call: &Call, sent: &Doc, method: &'static str) -> Result<StorageDomainId, Answer> {
     require(sent, "Action", method, &["storageDomain.id|name"]).map_err(|fault| call.bad(&fault))?;
-    call.found(call.reference(sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")?, 0)
+    call.needed(sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")
 }
 
 async fn import(call: Arc<Call>) -> Handled {

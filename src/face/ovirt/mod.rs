@@ -212,7 +212,7 @@ fn permitted(call: &Call) -> Result<(), Answer> {
     }
     call.flag("async")?;
     visible::check(call, matches!(call.method, Method::GET | Method::HEAD))?;
-    visible::check_probe(call)
+    visible::check_permit(call)
 }
 
 /// The format that the client accepts most: XML where it does not care, none where it takes neither.

@@ -8,7 +8,7 @@ use evirt_domain::network::*;
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, created, remove};
+use super::collection::{check_immutable, check_owner, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::Doc;
 use super::representation::check::require;
@@ -99,8 +99,7 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&NETWORK)?;
     require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
-    let data_center = call.reference(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
-    let data_center = call.found(data_center, 0)?;
+    let data_center = call.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);
     let outcome = call.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.networks.get(&id));
@@ -111,6 +110,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = network(&call, &call.world)?;
     let sent = call.body(&NETWORK)?;
     check_immutable(&call, &NETWORK, &view(&call.world, call.base, current), &sent)?;
+    check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
     let outcome = call.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
     shown(&call, &NETWORK, &view(&outcome.world, call.base, network(&call, &outcome.world)?))
 }

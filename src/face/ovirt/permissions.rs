@@ -10,9 +10,9 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::parts::{listed, shown};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::PERMISSION;
+use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 use super::visible::OBJECTS;
@@ -183,7 +183,7 @@ async fn add(call: Arc<Call>) -> Handled {
     if !sent.has("role.name") {
         require(&sent, "Permission", "add", &["role.id"]).map_err(bad)?;
     }
-    let role: RoleId = call.found(call.reference(&sent, "role", NameKind::Role, "Role")?, 0)?;
+    let role: RoleId = call.needed(&sent, "role", NameKind::Role, "Role")?;
     let (holder, object) = match scope {
         Scope::Of(holder) => (holder, sent_object(&call, &sent)?),
         Scope::On(object) => {
@@ -191,7 +191,8 @@ async fn add(call: Arc<Call>) -> Handled {
             let user: Option<UserId> = call.reference(&sent, "user", NameKind::User, "User")?;
             let group: Option<GroupId> = call.reference(&sent, "group", NameKind::Group, "Group")?;
             let holder = user.map(Holder::User).or(group.map(Holder::Group));
-            (call.found(holder, 0)?, object)
+            let neither = || bad(Fault::incomplete_parameters("Permission", ["user|group.id"], "add"));
+            (holder.ok_or_else(neither)?, object)
         }
     };
     let outcome = call.submit(GrantPermission { holder, role, object }).await?;

@@ -10,7 +10,7 @@ use evirt_domain::world::NameKind;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, created, remove};
+use super::collection::{check_immutable, check_owner, created, remove};
 use super::datacenters::center;
 use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::Doc;
@@ -104,6 +104,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = quota(&call, &call.world)?;
     let sent = call.body(&QUOTA)?;
     check_immutable(&call, &QUOTA, &view(&call, current), &sent)?;
+    check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
     let outcome = call.submit(UpdateQuota { quota: current.id, changes: patch(&sent) }).await?;
     shown(&call, &QUOTA, &view(&call, quota(&call, &outcome.world)?))
 }

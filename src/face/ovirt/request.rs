@@ -394,6 +394,14 @@ impl Call {
     }
 }
 
+impl Call {
+    /// What a reference that there has to be leads to; one that has neither an identifier nor a name is incomplete.
+    pub fn needed<T: From<Uuid>>(&self, sent: &Doc, path: &str, kind: NameKind, class: &str) -> Result<T, Answer> {
+        let found = self.reference(sent, path, kind, class)?;
+        found.ok_or_else(|| self.bad(&Fault::incomplete_parameters(class, ["id|name"], "add")))
+    }
+}
+
 /// The time, in microseconds since 1970.
 fn now() -> i64 {
     chrono::Utc::now().timestamp_micros()

@@ -11,9 +11,9 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{PERMIT, ROLE};
-use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 
@@ -116,7 +116,9 @@ async fn update(call: Arc<Call>) -> Handled {
         description: given(&sent, "description"),
         administrative: sent.bool("administrative"),
     };
-    let outcome = call.submit(UpdateRole { role: current.id, changes }).await?;
+    let permits = sent.docs("permits.permit").map(|permit| named(&call, permit)).collect::<Result<Vec<_>, _>>()?;
+    let permits = sent.has("permits").then_some(permits);
+    let outcome = call.submit(UpdateRole { role: current.id, changes, permits }).await?;
     shown(&call, &ROLE, &view(call.base, role(&call, &outcome.world)?))
 }
 
@@ -185,8 +187,7 @@ async fn grant(call: Arc<Call>) -> Handled {
     let holder = holder(&call)?;
     let sent = call.body(&ROLE)?;
     require(&sent, "Role", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let role = call.reference(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
-    let role: RoleId = role.ok_or_else(|| call.bad(&Fault::failed("The role has neither an id nor a name")))?;
+    let role: RoleId = call.needed(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
     let outcome = call.submit(GrantPermission { holder, role, object: Object::System }).await?;
     created(&call, &ROLE, &view(&parent(&call), call.found(outcome.world.roles.get(&role), 0)?))
 }

@@ -10,7 +10,7 @@ use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, created};
+use super::collection::{check_immutable, check_settled, created};
 use super::parts::{first_id, given, listed, shown, text};
 use super::probe;
 use super::representation::check::require;
@@ -224,7 +224,7 @@ async fn add(call: Arc<Call>) -> Handled {
     if let Some(made) = add_image_domain(&call, &sent).await? {
         return Ok(made);
     }
-    let host: HostId = call.found(call.reference(&sent, "host", NameKind::Host, "Host")?, 0)?;
+    let host: HostId = call.needed(&sent, "host", NameKind::Host, "Host")?;
     let storage = sent_storage(&call, &sent)?;
     let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
     let found = probe::reach(&**call.engine().driver(), host, &storage).await;
@@ -260,10 +260,15 @@ async fn add_image_domain(call: &Call, sent: &Doc) -> Result<Option<Answer>, Ans
     created(call, &STORAGE_DOMAIN, &view(&outcome.world, call.base, call.found(made, 0)?)).map(Some)
 }
 
+/// What stays as the domain was made.
+const SETTLED: &[&str] = &["type", "storage_format", "storage.type", "storage.address", "storage.path", "storage.vfs_type"];
+
 async fn update(call: Arc<Call>) -> Handled {
     let current = domain(&call, &call.world)?;
     let sent = call.body(&STORAGE_DOMAIN)?;
-    check_immutable(&call, &STORAGE_DOMAIN, &view(&call.world, call.base, current), &sent)?;
+    let shown_now = view(&call.world, call.base, current);
+    check_immutable(&call, &STORAGE_DOMAIN, &shown_now, &sent)?;
+    check_settled(&call, &shown_now, &sent, SETTLED)?;
     let storage = sent.doc("storage").cloned().unwrap_or_default();
     let kind = current.storage.kind;
     let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));

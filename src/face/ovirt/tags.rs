@@ -132,8 +132,7 @@ async fn attach(call: Arc<Call>) -> Handled {
     to.tags(&call.world).map_err(|rejection| refused(&call, rejection))?;
     let sent = call.body(&TAG)?;
     require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let named = call.reference(&Doc::new().set("it", sent), "it", NameKind::Tag, "Tag")?;
-    let tag: TagId = call.found(named, 0)?;
+    let tag: TagId = call.needed(&Doc::new().set("it", sent), "it", NameKind::Tag, "Tag")?;
     let outcome = call.submit(AttachTag { tag, to }).await?;
     let attached = call.found(outcome.world.tags.get(&tag), 0)?;
     created(&call, &TAG, &tagged_view(&call, member, attached))

@@ -74,8 +74,7 @@ fn sent_name(call: &Call, sent: &Doc) -> Result<(String, String), Answer> {
 pub fn sent_roles(call: &Call, sent: &Doc) -> Result<Vec<RoleId>, Answer> {
     let mut roles = Vec::new();
     for role in sent.docs("roles.role") {
-        let role = call.reference(&Doc::new().set("it", role.clone()), "it", NameKind::Role, "Role")?;
-        roles.push(call.found(role, 0)?);
+        roles.push(call.needed(&Doc::new().set("it", role.clone()), "it", NameKind::Role, "Role")?);
     }
     Ok(roles)
 }

@@ -96,6 +96,11 @@ pub fn check_body(call: &Call, of: &TypeDef, doc: &Doc) -> Result<(), Answer> {
 
 /// The first identifier in a document that is of nothing visible. What else a reference says beside its identifier counts for nothing.
 fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
+    if let (Some("quota"), Some(id)) = (member, doc.text("id")) {
+        let quota = Uuid::parse_str(id).ok().and_then(|id| call.world.quotas.get(&id.into()));
+        let seen = quota.is_some_and(|quota| call.visible().contains(&call.world, Object::DataCenter(quota.data_center)));
+        return (!seen).then_some(id);
+    }
     let make = OBJECTS.iter().find(|(_, name, _)| Some(*name) == member).map(|(.., make)| make);
     let id = make.zip(doc.text("id")).and_then(|(make, id)| Some((id, make(Uuid::parse_str(id).ok()?))));
     let seen = |object: Object| object.exists(&call.world) && call.visible().contains(&call.world, object);
@@ -109,17 +114,40 @@ fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str
     })
 }
 
-/// Collections whose changes have a host or storage asked before they are decided, and what it takes at least.
-const PROBED: &[(&str, Permit)] = &[
-    ("hosts", Permit::CreateHost),
-    ("storagedomains", Permit::CreateStorageDomain),
-    ("storageconnections", Permit::CreateStorageDomain),
+/// What a change takes at least on whatever it may be, where nobody is to be told what exists, and no host or storage to be asked, on
+/// behalf of who could not make it anyway: the beginning of the path, and the permit. The first that fits counts.
+const NEEDED: &[(&[&str], Permit)] = &[
+    (&["{}", "{}", "permissions"], Permit::ManipulatePermissions),
+    (&["events"], Permit::InjectExternalEvents),
+    (&["groups", "{}", "roles", "{}", "permits"], Permit::ManipulateRoles),
+    (&["groups", "{}", "roles"], Permit::ManipulatePermissions),
+    (&["groups"], Permit::ManipulateUsers),
+    (&["jobs"], Permit::InjectExternalTasks),
+    (&["permissions"], Permit::ManipulatePermissions),
+    (&["roles"], Permit::ManipulateRoles),
+    (&["storageconnections"], Permit::CreateStorageDomain),
+    (&["tags"], Permit::ConfigureEngine),
+    (&["users", "{}", "roles", "{}", "permits"], Permit::ManipulateRoles),
+    (&["users", "{}", "roles"], Permit::ManipulatePermissions),
+    (&["users"], Permit::ManipulateUsers),
 ];
 
-/// Refuses who could not carry the change out on anything, before anybody outside is asked on behalf of it.
-pub fn check_probe(call: &Call) -> Result<(), Answer> {
-    let creates = call.method == Method::POST && call.target.segments.len() == 1;
-    let needed = PROBED.iter().find(|(name, _)| creates && *name == call.segment(0)).map(|(_, permit)| *permit);
+/// The same for creations alone, which have a host or storage asked.
+const PROBED: &[(&str, Permit)] = &[("hosts", Permit::CreateHost), ("storagedomains", Permit::CreateStorageDomain)];
+
+/// Refuses who could not carry the change out on anything, in the same words whatever the path names.
+pub fn check_permit(call: &Call) -> Result<(), Answer> {
+    if matches!(call.method, Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let segments = &call.target.segments;
+    let begins = |path: &[&str]| {
+        let fits = |(wanted, segment): (&&str, &String)| *wanted == "{}" || *wanted == segment;
+        segments.len() >= path.len() && path.iter().zip(segments).all(fits)
+    };
+    let creates = call.method == Method::POST && segments.len() == 1;
+    let probed = || PROBED.iter().find(|(name, _)| creates && *name == segments[0]).map(|(_, permit)| *permit);
+    let needed = NEEDED.iter().find(|(path, _)| begins(path)).map(|(_, permit)| *permit).or_else(probed);
     match needed.is_none_or(|permit| allowed_somewhere(&call.world, call.caller.user, permit)) {
         true => Ok(()),
         false => Err(Answer::refusal(&Key::NotAuthorized.into(), call.output)),

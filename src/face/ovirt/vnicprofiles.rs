@@ -8,7 +8,7 @@ use evirt_domain::network::*;
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, created, remove};
+use super::collection::{check_immutable, check_owner, created, remove};
 use super::networks::network;
 use super::parts::{first_id, given, listed, shown, text};
 use super::representation::Doc;
@@ -105,8 +105,7 @@ async fn create(call: &Call, network: NetworkId, sent: &Doc) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&VNIC_PROFILE)?;
     require(&sent, "VnicProfile", "add", &["name", "network.id|name"]).map_err(|fault| call.bad(&fault))?;
-    let network = call.reference(&sent, "network", NameKind::Network, "Network")?;
-    create(&call, call.found(network, 0)?, &sent).await
+    create(&call, call.needed(&sent, "network", NameKind::Network, "Network")?, &sent).await
 }
 
 async fn add_to_network(call: Arc<Call>) -> Handled {
@@ -120,6 +119,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let current = profile(&call, &call.world)?;
     let sent = call.body(&VNIC_PROFILE)?;
     check_immutable(&call, &VNIC_PROFILE, &view(call.base, current), &sent)?;
+    check_owner(&call, &sent, "network", NameKind::Network, "Network", current.network.0)?;
     let outcome = call.submit(UpdateVnicProfile { profile: current.id, changes: patch(&sent) }).await?;
     shown(&call, &VNIC_PROFILE, &view(call.base, profile(&call, &outcome.world)?))
 }

@@ -182,7 +182,7 @@ pub(super) const ARGUMENTS: &[Arguments] = &[
     has(POST, "roles", &ROLE, &["name permits.permit.id"],
         "description administrative"),
     has(PUT, "roles/{}", &ROLE, &[],
-        "permits.permit.id description"),
+        "name description administrative permits.permit.id"),
     has(POST, "roles/{}/permits", &PERMIT, &["id|name"],
         ""),
     has(POST, "storageconnections", &STORAGE_CONNECTION, &["address type target port", "address type path", "type path vfs_type", "type path"],

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::super::description::{FieldDef, TypeDef, flags};
 use super::super::doc::Doc;
-use super::{Kind, MAX_DEPTH, ReadError, Value, carried, scalar, set_once, wrong_root, wrong_type};
+use super::{Kind, MAX_DEPTH, ReadError, Value, scalar, set_once, wrong_root, wrong_type};
 
 pub(super) fn parse(body: &str, defs: &[&'static TypeDef]) -> Result<(&'static TypeDef, Doc), ReadError> {
     let tree: Tree =
@@ -156,11 +156,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(Tree::Float(number))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
-        match text.contains(|c| !carried(c)) {
-            true => Err(E::custom("a control character")),
-            false => Ok(Tree::Text(text.to_owned())),
-        }
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {

@@ -64,6 +64,12 @@ pub enum ReadError {
         /// The path of the field.
         field: String,
     },
+    /// A text holds a character that no document can carry.
+    #[error("{field} has a control character")]
+    WrongCharacter {
+        /// The path of the field.
+        field: String,
+    },
     /// A field that there is one of came twice.
     #[error("{field} is given more than once")]
     GivenTwice {
@@ -87,7 +93,7 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotAMember { value, of, .. } => Fault::invalid_value(value, of),
-            Self::WrongType { .. } | Self::GivenTwice { .. } | Self::TooLong { .. } => {
+            Self::WrongType { .. } | Self::GivenTwice { .. } | Self::TooLong { .. } | Self::WrongCharacter { .. } => {
                 Fault::new("Invalid value", self.to_string())
             }
             Self::Malformed { .. } | Self::TooLarge { .. } | Self::TooDeep | Self::WrongRoot { .. } => {
@@ -105,6 +111,7 @@ impl ReadError {
         if let Self::WrongType { field, .. }
         | Self::GivenTwice { field }
         | Self::TooLong { field }
+        | Self::WrongCharacter { field }
         | Self::NotAMember { field, .. } = &mut self
         {
             field.insert(0, '.');
@@ -160,6 +167,9 @@ fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
         // Characters are no more than bytes, which are counted at once.
         if text.len() > MAX_FIELD_TEXT && !field.is(flags::LONG) && text.chars().count() > MAX_FIELD_TEXT {
             return Err(ReadError::TooLong { field: field.name.to_owned() });
+        }
+        if !text.chars().all(carried) {
+            return Err(ReadError::WrongCharacter { field: field.name.to_owned() });
         }
         return Ok(Some(text.into()));
     }
