@@ -15,6 +15,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use evirt_domain::access::INTERNAL;
 use evirt_domain::context::QuietTimes;
 use evirt_domain::install::Install;
+use evirt_domain::service::TellOfService;
 use hyper_util::rt::TokioTimer;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -103,6 +104,7 @@ impl Server {
             _ => None,
         };
 
+        tell(&engine, TellOfService::Start).await;
         let sealer = Arc::new(Sealer::open(&settings.data)?);
         let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.pace);
         let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
@@ -149,8 +151,16 @@ impl Server {
         }
         self.tasks.shutdown().await;
         drop(self.reactors);
+        tell(&self.app.engine, TellOfService::Stop).await;
         self.app.engine.shutdown().await;
         self.stores.close().await;
+    }
+}
+
+/// Records the engine's start or stop; a log that takes nothing more can still be read.
+async fn tell(engine: &Engine, of: TellOfService) {
+    if let Err(error) = engine.submit(&Request::system("service"), of).await {
+        tracing::warn!(?error, ?of, "this could not be recorded");
     }
 }
 

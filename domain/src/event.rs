@@ -238,6 +238,8 @@ macro_rules! event_kinds {
 
 event_kinds! {
     install::SystemInstalled 1,
+    service::EngineStarted 1,
+    service::EngineStopped 1,
     creation::CreationKeyed 1,
     data_center::DataCenterCreated 1,
     data_center::DataCenterUpdated 1,

@@ -32,6 +32,7 @@ pub mod placement;
 pub mod quota;
 pub mod rejection;
 pub mod schedule;
+pub mod service;
 pub mod spm;
 pub mod storage;
 pub mod storage_connection;

@@ -379,6 +379,8 @@ fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
     Some(match &at.recorded.event {
         // The installation is told by what it leaves behind, and facts, sizes and file lists are no news to anybody.
         Event::SystemInstalled(_) => return None,
+        Event::EngineStarted(_) => at.draft(1),
+        Event::EngineStopped(_) => at.draft(2),
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         // What one host alone does not reach is told by what becomes of the domain.

@@ -59,3 +59,13 @@ async fn a_request_keeps_its_name_in_the_events() {
     let listed = engine.evirt(&["events", "list", "--kind", "SessionOpened"]);
     assert!(String::from_utf8(listed.stdout).unwrap().trim_end().ends_with("my-request"));
 }
+
+#[tokio::test]
+async fn each_start_and_each_stop_in_good_order_is_told() {
+    let mut engine = Engine::start().await;
+    engine.restart().await;
+    for (code, times) in [(1, 2), (2, 1)] {
+        let told = engine.admin().get(&format!("/api/events?search=type%3D{code}")).await.body;
+        assert_eq!(told.matches("<event ").count(), times, "{told}");
+    }
+}

@@ -238,6 +238,7 @@ fn own_roles() {
     let eve = user(&mut story, "eve");
     story.does(grant(eve, finance, Object::System));
     story.when_by(Actor::User(eve), rename(finance)).refused(NotAuthorized);
+    story.when_by(Actor::User(eve), evirt_domain::service::TellOfService::Stop).refused(NotAuthorized);
     story.when(RemoveRole { role: finance }).refused(RoleInUse);
     story.does(RemoveUser { user: eve });
     story.does(RemoveRole { role: finance });

@@ -22,6 +22,7 @@ use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::placement::Share;
 use evirt_domain::quota::*;
+use evirt_domain::service::{EngineStarted, EngineStopped};
 use evirt_domain::spm::{FailSpm, ForceSelectSpm};
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
@@ -646,6 +647,7 @@ fn life(seed: u64) -> Story {
 fn curious_life(seed: u64, seen: &mut BTreeSet<&'static str>) -> Story {
     let mut dice = Dice(seed);
     let mut story = estate().story;
+    story.given(vec![EngineStarted { version: "0.1.0".into() }.into(), EngineStopped {}.into()]);
     seen.extend(story.log.iter().map(|recorded| recorded.event.kind()));
     let mut accepted = 0;
     for _ in 0..LIFE * 20 {

@@ -273,6 +273,8 @@ fn samples() -> Vec<Event> {
     let guest = Guest { ips: vec!["192.0.2.50".into()], fqdn: "guest.example.org".into(), display: display() };
     vec![
         SystemInstalled { version: "0.1.0".into() }.into(),
+        evirt_domain::service::EngineStarted { version: "0.1.0".into() }.into(),
+        evirt_domain::service::EngineStopped {}.into(),
         CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2 }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),

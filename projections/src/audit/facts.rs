@@ -127,7 +127,7 @@ impl Fact {
     }
 }
 
-/// Every code that an event can raise, and those that the engine raises itself, by code. Severities are those of 3.3; codes
+/// Every code that an event can raise, by code. Severities are those of 3.3; codes
 /// from 20000 on are our own, of what upstream has no command for.
 pub const FACTS: &[Fact] = &[
     normal(1, "VDC_START", "The engine has started."),

@@ -221,11 +221,13 @@ fn malformed_xml_is_refused() {
 
 #[test]
 fn malformed_json_is_refused() {
-    for body in ["", "{", "{\"name\":}", "{} {}", "{}x", "{\"name\":\"a\u{1}\"}", r#"{"name":"\u0001"}"#, "{'a':1}"] {
+    for body in ["", "{", "{\"name\":}", "{} {}", "{}x", "{\"name\":\"a\u{1}\"}", "{'a':1}"] {
         let error = read_json(body, &types::VM);
         assert!(matches!(error, Err(ReadError::Malformed { .. })), "{body}: {error:?}");
     }
     assert!(matches!(read_json("[]", &types::VM), Err(ReadError::WrongRoot { .. })));
+    let escaped = read_json(r#"{"cluster":{"name":"\u0001"}}"#, &types::VM);
+    assert!(matches!(&escaped, Err(ReadError::WrongCharacter { field }) if field == "cluster.name"), "{escaped:?}");
     let at = read_json("{\n  \"name\": x}", &types::VM);
     assert!(matches!(at, Err(ReadError::Malformed { position: 12, .. })), "{at:?}");
 }

@@ -1,0 +1,58 @@
+//! The engine's own coming and going, for those who read the log.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::command::Decide;
+use crate::context::{Actor, Context};
+use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::rejection::{Key, Rejection};
+use crate::world::World;
+
+/// An engine began to serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineStarted {
+    /// Version of evirt.
+    pub version: String,
+}
+
+/// The engine stopped serving in good order; one that was killed leaves no word.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineStopped {}
+
+impl Fold for EngineStarted {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::System, Uuid::nil())
+    }
+
+    fn fold(&self, _: &mut World, _: &Stamp) {}
+}
+
+impl Fold for EngineStopped {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::System, Uuid::nil())
+    }
+
+    fn fold(&self, _: &mut World, _: &Stamp) {}
+}
+
+/// Tells of the engine's start or stop; nobody but the engine does.
+#[derive(Clone, Copy, Debug)]
+pub enum TellOfService {
+    /// It serves from now on.
+    Start,
+    /// It serves no more.
+    Stop,
+}
+
+impl Decide for TellOfService {
+    fn decide(&self, _: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        if cx.actor != Actor::System {
+            return Err(Key::NotAuthorized.into());
+        }
+        Ok(vec![match self {
+            Self::Start => EngineStarted { version: env!("CARGO_PKG_VERSION").into() }.into(),
+            Self::Stop => EngineStopped {}.into(),
+        }])
+    }
+}
