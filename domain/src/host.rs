@@ -592,8 +592,14 @@ impl Decide for UpdateHost {
             return Err(act.no(Key::HostUpdateStatus).with("hostStatus", host.status.name()));
         }
         let still = matches!(host.status, HostStatus::Maintenance | HostStatus::InstallFailed);
-        if (changes.cluster.is_some() || changes.address.is_some()) && !still {
-            return Err(act.no(Key::HostUpdateCluster));
+        for (changed, key) in [
+            (changes.address.is_some(), Key::HostnameFixed),
+            (changes.port.is_some(), Key::HostPortFixed),
+            (changes.cluster.is_some(), Key::HostUpdateCluster),
+        ] {
+            if changed && !still {
+                return Err(act.no(key));
+            }
         }
         let tuned = host.status == HostStatus::Up && (changes.ksm.is_some() || changes.transparent_hugepages.is_some());
         let unfenced = host.config.power_management.enabled && !wanted.power_management.enabled;
@@ -806,7 +812,7 @@ pub struct DeactivateHost {
 
 impl Decide for DeactivateHost {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("maintenance", "Host");
+        let act = Act("deactivate", "Host");
         let host = world.host(self.host)?;
         use HostStatus::*;
         match host.status {

@@ -145,7 +145,15 @@ impl Lab {
             ..ConnectionConfig::of(StorageKind::Nfs)
         };
         let storage = Storage::files(server);
-        self.admin(&CreateStorageDomain { config, class: DomainClass::Data, storage, format: None, host, mount: Ok(()) });
+        self.admin(&CreateStorageDomain {
+            config,
+            class: DomainClass::Data,
+            storage,
+            format: None,
+            host,
+            overwrite: false,
+            mount: Ok(()),
+        });
         let job = self.job();
         let domain =
             self.world.exactly_named(evirt_domain::world::NameKind::StorageDomain, name).map(StorageDomainId).expect("added");

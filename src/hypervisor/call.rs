@@ -98,6 +98,8 @@ pub enum Call {
         class: DomainClass,
         /// The version of its layout.
         format: StorageFormat,
+        /// Whether what lies there is overwritten.
+        overwrite: bool,
     },
     /// Makes a storage domain a member of a data center's pool. Answers [`Reply::Done`].
     AttachDomain {

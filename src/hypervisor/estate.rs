@@ -229,6 +229,9 @@ pub struct PowerManagementEntry {
     pub user: String,
     /// The user's password.
     pub password: String,
+    /// Whether it switches a power supply and not the host, which is off when all its supplies are.
+    #[serde(default)]
+    pub supply: bool,
 }
 
 /// A server of files.

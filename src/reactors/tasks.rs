@@ -59,7 +59,7 @@ impl Work<'_> {
             Task::SetUpHostNetworks { host, setup } => self.set_up_networks(world, *host, setup).await,
             Task::SaveHostNetworks { host } => self.save_networks(*host).await,
             Task::TuneHost { host } => self.tune_host(*host).await,
-            Task::CreateStorageDomain { domain, host } => self.create_domain(world, *domain, *host).await,
+            Task::CreateStorageDomain { domain, host, overwrite } => self.create_domain(world, *domain, *host, *overwrite).await,
             Task::AttachStorageDomain { domain, data_center } => self.attach_domain(*domain, *data_center).await,
             Task::ActivateStorageDomain { domain, data_center } => {
                 let outcome = self.activate(*domain, *data_center).await;

@@ -680,7 +680,7 @@ async fn a_fault_speaks_the_dialect_that_was_asked_for() {
         (Method::PATCH, &tag, None, "", "", 405),
         (Method::POST, "/api/tags", Some(xml), "<tag", "", 400),
         (Method::POST, "/api/tags", Some(json), "{\"name\":", "", 400),
-        (Method::POST, "/api/tags", Some(json), "{\"name\":\"t\"}", "", 400),
+        (Method::POST, "/api/tags", Some(json), "{\"name\":\"t\"}", "", 409),
         (Method::POST, "/api/tags", Some(json), "{\"name\":\"x\",\"parent\":{\"tag\":{\"name\":\"none\"}}}", "", 404),
         (Method::POST, "/api/tags", Some("text/plain"), "x", "", 415),
         (Method::PUT, &tag, Some(json), "{\"name\":\"u\"}", "\"0-0\"", 412),

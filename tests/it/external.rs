@@ -34,6 +34,27 @@ async fn an_external_event_is_listed_found_and_removed() {
 }
 
 #[tokio::test]
+async fn an_external_event_names_what_it_is_about() {
+    let engine = Engine::start().await;
+    let event = |n: u8, about: &str| {
+        format!(
+            "<event><origin>nagios</origin><severity>alert</severity><custom_id>{n}</custom_id><description>It is hot</description>{about}</event>"
+        )
+    };
+    let made = engine.admin().post("/api/events", event(1, "<cluster><name>default</name></cluster>")).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    for reference in ["clusters/99408929-82cf-4dc7-a532-9d998063fa95", "datacenters/5849b030-626e-47cb-ad90-3ce782d831b3"] {
+        assert!(made.body.contains(&format!("href=\"/api/{reference}\"")), "{}", made.body);
+    }
+    let head = engine.server().app.engine.world().position;
+    for about in ["<host><name>nowhere</name></host>", "<vm id=\"00000000-0000-0000-0000-00000000dead\"/>"] {
+        let refused = engine.admin().post("/api/events", event(2, about)).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{about}: {}", refused.body);
+    }
+    assert_eq!(engine.server().app.engine.world().position, head);
+}
+
+#[tokio::test]
 async fn an_external_job_is_led_through_its_steps() {
     let engine = Engine::start().await;
     let job = engine.admin().post("/api/jobs", "<job><description>Backup</description></job>").await;

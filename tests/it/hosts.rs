@@ -1,5 +1,6 @@
 //! Hosts as clients see them: the requests of the guide's chapter 14, and what is refused.
 
+use evirt::hypervisor::estate::{Estate, PowerManagementEntry};
 use evirt::hypervisor::simulator::Simulator;
 use evirt::hypervisor::{CallKind, DriverError};
 use evirt_domain::host::{Host, HostStatus};
@@ -7,7 +8,7 @@ use evirt_domain::ids::HostId;
 use evirt_domain::vm_run::VmState;
 use reqwest::{Method, StatusCode};
 
-use crate::engine::{Answer, Caller, Engine, fast};
+use crate::engine::{Answer, Caller, Engine, fast_but};
 
 /// How long anything may take before a test fails.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -21,7 +22,12 @@ struct Lab {
 impl Lab {
     /// An engine with two hosts that are up, `host1` and `host2`.
     async fn new() -> Self {
-        let engine = fast().await;
+        Self::with(|_| ()).await
+    }
+
+    /// The same on an estate with changes.
+    async fn with(change: impl FnOnce(&mut Estate)) -> Self {
+        let engine = fast_but(|estate, _| change(estate)).await;
         let admin = engine.admin();
         let lab = Self { engine, admin };
         for n in 1..=2 {
@@ -494,6 +500,44 @@ async fn further_agents_are_used_where_the_first_fails() {
 }
 
 #[tokio::test]
+async fn agents_that_feed_a_host_together_are_switched_together() {
+    let lab = Lab::with(|estate| {
+        let host = estate.hosts.iter_mut().find(|host| host.name == "host1.example.com").unwrap();
+        let supply = |address: &str, of: &PowerManagementEntry| PowerManagementEntry {
+            address: address.into(),
+            supply: true,
+            ..of.clone()
+        };
+        let first = host.power_management.take().unwrap();
+        host.further_agents.push(supply("192.168.0.211", &first));
+        host.power_management = Some(supply("192.168.0.111", &first));
+    })
+    .await;
+    let host = format!("/api/hosts/{}", lab.id("host1"));
+    let power = |second: &str, concurrent: bool| {
+        let agent = |address: &str, order: u8| {
+            format!(
+                "<agent type=\"ipmilan\"><address>{address}</address><username>admin</username><password>redhat</password>\
+                 <concurrent>{concurrent}</concurrent><order>{order}</order></agent>"
+            )
+        };
+        let agents = format!("<agents>{}{}</agents></power_management>", agent("192.168.0.111", 1), agent(second, 2));
+        format!("<host>{}</host>", POWER.replace("</power_management>", &agents))
+    };
+    let fence = async |kind: &str| {
+        lab.admin.post(&format!("{host}/fence"), format!("<action><fence_type>{kind}</fence_type></action>")).await
+    };
+    let from = lab.position().await;
+    assert_eq!(lab.admin.put(&host, power("192.168.0.219", true)).await.status, StatusCode::OK);
+    Lab::refused(&fence("restart").await, 400, "192.168.0.219 does not answer");
+    assert_eq!(lab.host("host1").status, HostStatus::Up, "it is fed by the other supply");
+    assert_eq!(lab.admin.put(&host, power("192.168.0.211", true)).await.status, StatusCode::OK);
+    done(&fence("restart").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    assert_eq!(lab.told_of_power(from).await, [43, 605, 107, 9002, 43, 605, 41, 13]);
+}
+
+#[tokio::test]
 async fn a_silent_host_is_fenced_and_what_is_highly_available_runs_elsewhere() {
     let lab = Lab::new().await;
     let id = lab.id("host1");
@@ -555,14 +599,15 @@ async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
     let path = format!("/api/hosts/{}", lab.id("host1"));
     for (body, status, said) in [
         ("<host id=\"6efc0cfa-0000-0000-0000-000000000000\"/>", 409, "id"),
-        ("<host><address>192.168.0.13</address></host>", 409, "maintenance"),
+        ("<host><address>192.168.0.13</address></host>", 400, "address can be changed in maintenance"),
+        ("<host><port>54322</port></host>", 400, "port can be changed in maintenance"),
         ("<host><name>host2</name></host>", 400, "name is already in use"),
     ] {
         Lab::refused(&lab.admin.ask(Method::PUT, &path, Some(body.into())).await, status, said);
     }
     for (action, body, status, said) in [
         ("activate", "<action/>", 409, "up already"),
-        ("approve", "<action/>", 409, "registered itself"),
+        ("approve", "<action/>", 400, "registered itself"),
         ("install", "<action/>", 400, "Action [rootPassword] required for install"),
         ("install", "<action><root_password>redhat</root_password></action>", 409, "up status"),
         ("forceselectspm", "<action/>", 409, "no data center that has storage"),

@@ -309,6 +309,24 @@ async fn a_unit_behind_two_portals_is_used_while_one_answers() {
 }
 
 #[tokio::test]
+async fn units_with_what_nobody_knows_upon_them_are_overwritten_where_that_is_asked_for() {
+    let lab = Lab::start().await;
+    let unit = "<type>fcp</type><logical_unit id=\"3600508b400105e210000900000490001\"/>";
+    let first = lab.domain("first", "data", &format!("<storage>{unit}</storage>")).await;
+    let new = |more: &str| {
+        format!("<storage_domain><name>new</name><type>data</type>{NODE}<storage>{unit}{more}</storage></storage_domain>")
+    };
+    let overriding = new("<override_luns>true</override_luns>");
+    lab.refused(Method::POST, "/api/storagedomains", &overriding, 409, "in use by the domain first").await;
+    let forget = format!("<storage_domain>{NODE}<destroy>true</destroy></storage_domain>");
+    lab.ok(Method::DELETE, &format!("/api/storagedomains/{first}"), &forget).await;
+    lab.refused(Method::POST, "/api/storagedomains", &new(""), 409, "first lies there").await;
+    let made = lab.create("/api/storagedomains", &overriding).await;
+    let shown = lab.json(&format!("/api/storagedomains/{made}")).await;
+    assert_eq!((&shown["name"], &shown["status"]["state"]), (&"new".into(), &"unattached".into()), "{shown}");
+}
+
+#[tokio::test]
 async fn what_became_of_storage_while_the_engine_did_not_run_is_asked_when_it_starts() {
     let mut lab = Lab::start().await;
     let domain = lab.active("data1", "data", "/data1").await;

@@ -126,7 +126,7 @@ def networks(api):
     part.set_required(False)
     part.update()
     reaches("and does where it is not required", state(api.hosts, NODE), "up")
-    with refused("the management network stays", 409):
+    with refused("the management network stays", 400):
         cluster.networks.get(name="rhevm").delete()
 
 
@@ -135,7 +135,7 @@ def profiles(api):
     equal("a network comes with a profile", [p.get_name() for p in network.vnicprofiles.list()], ["display"])
     made = network.vnicprofiles.add(params.VnicProfile(name="Peanuts", description="shelled"))
     equal("mirroring is off", made.get_port_mirroring(), False)
-    with refused("a profile's name is its own", 400, "exists already"):
+    with refused("a profile's name is its own", 409, "exists already"):
         network.vnicprofiles.add(params.VnicProfile(name="Peanuts"))
     made = api.vnicprofiles.get(name="Peanuts")
     made.set_port_mirroring(True)

@@ -162,6 +162,8 @@ pub struct CreateStorageDomain {
     /// v3 for data and v1 for others where nothing is said.
     pub format: Option<StorageFormat>,
     pub host: HostId,
+    /// Whether what lies on the logical units, and is no storage domain that is known, is overwritten.
+    pub overwrite: bool,
     /// Whether the host can reach it, and if not why.
     pub mount: Result<(), String>,
 }
@@ -195,7 +197,7 @@ impl Decide for CreateStorageDomain {
             StorageDomainAdded { domain, config: self.config.clone(), class: self.class, storage, format, host: self.host };
         let mut events = vec![added.into()];
         events.extend(connections);
-        events.push(opened(cx, 1, description, Task::CreateStorageDomain { domain, host: self.host }));
+        events.push(opened(cx, 1, description, Task::CreateStorageDomain { domain, host: self.host, overwrite: self.overwrite }));
         Ok(events)
     }
 

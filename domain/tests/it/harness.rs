@@ -457,6 +457,7 @@ pub fn create_domain(host: HostId, name: &str, class: DomainClass) -> CreateStor
         storage: nfs(name),
         format: None,
         host,
+        overwrite: false,
         mount: Ok(()),
     }
 }

@@ -26,7 +26,7 @@ fn every_action_in_every_state() {
     const OK: Option<Key> = None;
     let (na, np, cr, aw) =
         (Some(HostCannotActivate), Some(HostStatusNotOperational), Some(HostCannotRemove), Some(HostApproveStatus));
-    let (ni, uc) = (Some(HostInstallStatus), Some(HostUpdateCluster));
+    let (ni, uc) = (Some(HostInstallStatus), Some(HostnameFixed));
     #[rustfmt::skip]
     let table = [
         //                        activate                 deactivate               remove approve install address name
@@ -61,6 +61,9 @@ fn every_action_in_every_state() {
             story.when(update(HostPatch { address: Some("192.0.2.77".into()), ..HostPatch::default() })),
             story.when(update(HostPatch { name: Some("omega".into()), ..HostPatch::default() })),
         ];
+        let port = story.when(update(HostPatch { port: Some(54_322), ..HostPatch::default() }));
+        let fixed = expected[5].map(|key| if key == HostnameFixed { HostPortFixed } else { key });
+        assert_eq!(port.key(), fixed, "port while {}", status.name());
         for ((action, expected), actual) in actions.iter().zip(expected).zip(actual) {
             assert_eq!(actual.key(), expected, "{action} while {}", status.name());
         }

@@ -70,11 +70,13 @@ pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageF
     }
 }
 
-/// Whether what a host finds on a storage leaves room for a new storage domain, and if not why.
-pub fn free(found: &Result<StorageFacts, String>) -> Result<(), String> {
+/// Whether what a host finds on a storage leaves room for a new storage domain, or may be overwritten, and if not why.
+pub fn free(found: &Result<StorageFacts, String>, overwrite: bool) -> Result<(), String> {
     match found {
-        Ok(StorageFacts { existing: None, .. }) => Ok(()),
-        Ok(StorageFacts { existing: Some(found), .. }) => Err(format!("the storage domain {} lies there", found.name)),
+        Ok(StorageFacts { existing: Some(found), .. }) if !overwrite => {
+            Err(format!("the storage domain {} lies there", found.name))
+        }
+        Ok(_) => Ok(()),
         Err(why) => Err(why.clone()),
     }
 }

@@ -233,8 +233,9 @@ async fn add(call: Arc<Call>) -> Handled {
         call.submit(ImportStorageDomain { config: config(&sent), class, storage, host, found }).await?
     } else {
         let format = sent.text("storage_format").and_then(StorageFormat::from_name);
-        let mount = probe::free(&found);
-        call.submit(CreateStorageDomain { config: config(&sent), class, format, host, mount, storage }).await?
+        let overwrite = storage.kind().is_block() && sent.bool("storage.override_luns") == Some(true);
+        let mount = probe::free(&found, overwrite);
+        call.submit(CreateStorageDomain { config: config(&sent), class, format, host, overwrite, mount, storage }).await?
     };
     let world = call.settle(&outcome).await?;
     let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::host_net;
 use super::machine::{Machine, exists};
 use super::world::{Host, Life, Timer};
-use crate::hypervisor::estate::HostEntry;
+use crate::hypervisor::estate::{HostEntry, PowerManagementEntry};
 use crate::hypervisor::*;
 
 /// What a host keeps for itself.
@@ -131,16 +131,34 @@ impl Machine {
         if (&known.user, &known.password) != (&agent.user, &agent.password) {
             return Err(DriverError::WrongPassword { address: agent.address.clone() });
         }
-        if matches!(action, FenceAction::Stop | FenceAction::Restart) {
+        let (stops, starts) = match action {
+            FenceAction::Stop => (true, false),
+            FenceAction::Start => (false, true),
+            FenceAction::Restart => (true, true),
+            FenceAction::Status => (false, false),
+        };
+        if stops && self.supply(&entry, &known, false) {
             self.end_life(&entry.name, Life::Off);
         }
-        if matches!(action, FenceAction::Start | FenceAction::Restart) {
+        if starts && self.supply(&entry, &known, true) {
             self.boot(&entry.name);
         }
-        Ok(Reply::Power(match self.world.hosts[&entry.name].life {
-            Life::Off => PowerState::Off,
-            Life::Running | Life::Cut | Life::Dead | Life::Booting => PowerState::On,
+        let host = &self.world.hosts[&entry.name];
+        Ok(Reply::Power(match host.life {
+            _ if host.unsupplied.contains(&known.address) => PowerState::Off,
+            Life::Off if !known.supply => PowerState::Off,
+            Life::Off | Life::Running | Life::Cut | Life::Dead | Life::Booting => PowerState::On,
         }))
+    }
+
+    /// Switches what an agent switches; whether the host has to follow.
+    fn supply(&mut self, entry: &HostEntry, agent: &PowerManagementEntry, on: bool) -> bool {
+        let Some(host) = self.world.hosts.get_mut(&entry.name).filter(|_| agent.supply) else { return true };
+        match on {
+            true => host.unsupplied.remove(&agent.address),
+            false => host.unsupplied.insert(agent.address.clone()),
+        };
+        on || entry.agents().filter(|agent| agent.supply).all(|agent| host.unsupplied.contains(&agent.address))
     }
 
     pub(super) fn start_spm(&mut self, host: Uuid, pool: Uuid) -> Outcome {

@@ -261,8 +261,8 @@ impl Machine {
             Call::StopSpm { host, pool } => self.stop_spm(host, pool),
 
             Call::CheckStorage { host, storage } => self.check_storage(host, &storage),
-            Call::CreateDomain { host, domain, name, storage, class, format } => {
-                self.create_domain(host, &storage, DomainFacts { domain, name, class, format, pool: None })
+            Call::CreateDomain { host, domain, name, storage, class, format, overwrite } => {
+                self.create_domain(host, &storage, DomainFacts { domain, name, class, format, pool: None }, overwrite)
             }
             Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
             Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),

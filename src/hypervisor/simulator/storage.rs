@@ -41,15 +41,19 @@ impl Machine {
         }))
     }
 
-    pub(super) fn create_domain(&mut self, host: Uuid, storage: &StorageSpec, facts: DomainFacts) -> Outcome {
+    pub(super) fn create_domain(&mut self, host: Uuid, storage: &StorageSpec, facts: DomainFacts, overwrite: bool) -> Outcome {
         let places = self.locate(host, storage)?;
         let id = facts.domain;
         if let Some(known) = self.world.domains.get(&id) {
             let same = known.places == places && known.facts.name == facts.name;
             return if same { Ok(Reply::Space(space(known))) } else { Err(exists("storage domain", id)) };
         }
-        if self.domain_upon(&places).is_some() {
-            return Err(DriverError::Refused(Refusal::StorageInUse));
+        while let Some(there) = self.domain_upon(&places).map(|domain| domain.facts.domain) {
+            if !overwrite {
+                return Err(DriverError::Refused(Refusal::StorageInUse));
+            }
+            self.check_unused(there, |_| true)?;
+            self.wipe(there);
         }
         let domain = Domain { facts, places, allocated_bytes: 0 };
         let reply = Reply::Space(space(&domain));
@@ -161,13 +165,18 @@ impl Machine {
             return Err(DriverError::Refused(Refusal::DomainAttached));
         }
         self.check_unused(id, |_| true)?;
+        self.wipe(id);
+        Ok(Reply::Done)
+    }
+
+    /// Takes a storage domain with all that it holds away.
+    fn wipe(&mut self, id: Uuid) {
         self.world.domains.remove(&id);
         self.world.volumes.retain(|volume, _| volume.domain != id);
         self.world.saved.retain(|_, saved| saved.domain != id);
         for host in self.world.hosts.values_mut() {
             host.domains.remove(&id);
         }
-        Ok(Reply::Done)
     }
 
     /// Whether a storage domain can be read.

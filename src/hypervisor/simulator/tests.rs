@@ -106,7 +106,15 @@ fn nfs(path: &str) -> StorageSpec {
 }
 
 fn create_domain(domain: Uuid, storage: StorageSpec, class: DomainClass) -> Call {
-    Call::CreateDomain { host: HOST1, domain, name: "a domain".to_owned(), storage, class, format: StorageFormat::V3 }
+    Call::CreateDomain {
+        host: HOST1,
+        domain,
+        name: "a domain".to_owned(),
+        storage,
+        class,
+        format: StorageFormat::V3,
+        overwrite: false,
+    }
 }
 
 fn volume(number: u128) -> VolumeRef {

@@ -94,6 +94,9 @@ pub struct Host {
     pub huge_pages: bool,
     #[serde(default)]
     pub ballooning: bool,
+    /// The agents whose power supplies are off.
+    #[serde(default)]
+    pub unsupplied: BTreeSet<String>,
     /// Whether the next set-up of networks cuts it off.
     #[serde(default)]
     pub cut_next: bool,
@@ -229,6 +232,7 @@ impl World {
                 ksm: false,
                 ballooning: false,
                 huge_pages: false,
+                unsupplied: BTreeSet::new(),
                 cut_next: false,
                 targets: Vec::new(),
                 domains: BTreeSet::new(),

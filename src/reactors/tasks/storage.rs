@@ -64,7 +64,7 @@ impl Reactor {
 }
 
 impl Work<'_> {
-    pub(super) async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId) {
+    pub(super) async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId, overwrite: bool) {
         let outcome = async {
             let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
             self.reactor.login(self.operation, world, domain, &[host.0]).await?;
@@ -77,6 +77,7 @@ impl Work<'_> {
                 storage,
                 class: speak::domain_class(domain.class),
                 format: speak::storage_format(domain.format),
+                overwrite,
             };
             let space = match self.ask(call).await? {
                 Reply::Space(space) => space,
