@@ -8,7 +8,7 @@ use crate::crash::{Process, id_of};
 use crate::engine::{PASSWORD, evirt};
 
 /// How fast an estate's time goes while something is to be caught under way, and otherwise.
-const SLOW: &str = "0.05";
+const SLOW: &str = "0.02";
 const FAST: &str = "1000.0";
 const CENTER: &str = "/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3/storagedomains";
 const STORAGE: &str = "<type>nfs</type><address>192.168.0.10</address>";
