@@ -117,6 +117,8 @@ pub async fn serve_ready_made(directory: &str, lengths: &[&str]) -> Result<()> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     let acceptor = axum_server::accept::NoDelayAcceptor::new();
-    axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().serve(routes.into_make_service()).await?;
+    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only();
+    evirt::server::limit(server.http_builder());
+    server.serve(routes.into_make_service()).await?;
     Ok(())
 }
