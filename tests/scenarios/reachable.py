@@ -24,9 +24,9 @@ from scenario import GIB, NFS, NODE, check, equal, params, reaches, state, tell
 OWN = "the engine's own schema"
 # Beyond so many there is a loop.
 MOST_RESOURCES = 5_000
-# What may have changed when the second dialect is asked for.
 # Documents that upstream's schema cannot be asked about: docs/ovirt.md has each as a knowing difference.
 OURS = {"files", "file", "cdroms", "cdrom"} | {f"{of}_quota_limit{s}" for of in ("storage", "cluster") for s in ("", "s")}
+# What may have changed when the second dialect is asked for.
 MOVING = {"datum", "time", "last_updated", "available", "used", "committed", "storage_manager.value"}
 
 
