@@ -20,110 +20,34 @@ use crate::world::World;
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Task {
-    InstallHost {
-        host: HostId,
-    },
-    ActivateHost {
-        host: HostId,
-    },
-    EvacuateHost {
-        host: HostId,
-    },
-    FenceHost {
-        host: HostId,
-        fence: FenceType,
-    },
-    SetUpHostNetworks {
-        host: HostId,
-        setup: NetworkSetup,
-    },
-    SaveHostNetworks {
-        host: HostId,
-    },
-    TuneHost {
-        host: HostId,
-    },
-    CreateStorageDomain {
-        domain: StorageDomainId,
-        host: HostId,
-        /// Whether what lies on its logical units is overwritten.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        overwrite: bool,
-    },
-    AttachStorageDomain {
-        domain: StorageDomainId,
-        data_center: DataCenterId,
-    },
-    ActivateStorageDomain {
-        domain: StorageDomainId,
-        data_center: DataCenterId,
-    },
-    DeactivateStorageDomain {
-        domain: StorageDomainId,
-        data_center: DataCenterId,
-    },
-    DetachStorageDomain {
-        domain: StorageDomainId,
-        data_center: DataCenterId,
-    },
-    ExtendStorageDomain {
-        domain: StorageDomainId,
-        host: HostId,
-        luns: Vec<crate::storage::DomainLun>,
-    },
-    RemoveStorageDomain {
-        domain: StorageDomainId,
-        host: HostId,
-        format: bool,
-    },
-    UpgradeStorage {
-        data_center: DataCenterId,
-        format: crate::storage::StorageFormat,
-    },
-    CreateDisk {
-        disk: DiskId,
-    },
-    ExtendDisk {
-        disk: DiskId,
-        size: i64,
-    },
-    RemoveDisk {
-        disk: DiskId,
-    },
-    ImportImage {
-        disk: DiskId,
-        from: crate::image::StoredImage,
-    },
-    ExportDisk {
-        disk: DiskId,
-        to: crate::image::StoredImage,
-    },
-    StartVm {
-        vm: VmId,
-    },
-    StopVm {
-        vm: VmId,
-    },
-    ShutdownVm {
-        vm: VmId,
-    },
-    RebootVm {
-        vm: VmId,
-    },
-    SuspendVm {
-        vm: VmId,
-    },
-    MigrateVm {
-        vm: VmId,
-    },
-    RemoveVm {
-        vm: VmId,
-    },
-    ChangeDevice {
-        vm: VmId,
-        device: crate::hotplug::Device,
-        change: crate::hotplug::DeviceChange,
-    },
+    InstallHost { host: HostId },
+    ActivateHost { host: HostId },
+    EvacuateHost { host: HostId },
+    FenceHost { host: HostId, fence: FenceType },
+    SetUpHostNetworks { host: HostId, setup: NetworkSetup },
+    SaveHostNetworks { host: HostId },
+    TuneHost { host: HostId },
+    CreateStorageDomain { domain: StorageDomainId, host: HostId, overwrite: bool },
+    AttachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    ActivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    DeactivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    DetachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
+    ExtendStorageDomain { domain: StorageDomainId, host: HostId, luns: Vec<crate::storage::DomainLun> },
+    RemoveStorageDomain { domain: StorageDomainId, host: HostId, format: bool },
+    UpgradeStorage { data_center: DataCenterId, format: crate::storage::StorageFormat },
+    CreateDisk { disk: DiskId },
+    ExtendDisk { disk: DiskId, size: i64 },
+    RemoveDisk { disk: DiskId },
+    ImportImage { disk: DiskId, from: crate::image::StoredImage },
+    ExportDisk { disk: DiskId, to: crate::image::StoredImage },
+    StartVm { vm: VmId },
+    StopVm { vm: VmId },
+    ShutdownVm { vm: VmId },
+    RebootVm { vm: VmId },
+    SuspendVm { vm: VmId },
+    MigrateVm { vm: VmId },
+    RemoveVm { vm: VmId },
+    ChangeDevice { vm: VmId, device: crate::hotplug::Device, change: crate::hotplug::DeviceChange },
 }
 
 impl Task {
