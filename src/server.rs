@@ -116,11 +116,11 @@ impl Server {
         let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api(app.clone()))]);
         let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
         let mut plain = axum_server::from_tcp(http)?.acceptor(NoDelayAcceptor::new()).handle(handle.clone()).http1_only();
-        limit(plain.http_builder());
+        limit_requests(plain.http_builder());
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
         let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
-        limit(secure.http_builder());
-        let connections = http::limit();
+        limit_requests(secure.http_builder());
+        let connections = http::connection_limit();
         let for_each = |secure| FrontForEach::new(Front::new(faces.clone(), own.clone(), Transport { secure }), connections);
         let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
         Ok(Self {
@@ -170,8 +170,8 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// What a request may take to arrive. Servers that the engine is compared with have the same.
-pub fn limit(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+/// How long a request may take to arrive. Servers that the engine is compared with have the same.
+pub fn limit_requests(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
 }
 

@@ -118,7 +118,7 @@ pub async fn serve_ready_made(directory: &str, lengths: &[&str]) -> Result<()> {
     println!("{}", listener.local_addr()?);
     let acceptor = axum_server::accept::NoDelayAcceptor::new();
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only();
-    evirt::server::limit(server.http_builder());
+    evirt::server::limit_requests(server.http_builder());
     server.serve(routes.into_make_service()).await?;
     Ok(())
 }

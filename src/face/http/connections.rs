@@ -21,7 +21,7 @@ const LISTENERS: u64 = 2;
 const RESERVED_DESCRIPTORS: u64 = 256;
 
 /// How many connections each listener may have, by what the system lets this process open, which is raised as far as that is allowed.
-pub fn limit() -> usize {
+pub fn connection_limit() -> usize {
     let wanted = LISTENERS * MAX_OPEN_CONNECTIONS as u64 + RESERVED_DESCRIPTORS;
     let descriptors = rlimit::increase_nofile_limit(wanted).unwrap_or(RESERVED_DESCRIPTORS * 2);
     let each = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / LISTENERS;

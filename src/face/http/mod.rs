@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, header};
 use evirt_domain::ids::{SessionId, UserId};
 
-pub use connections::{FrontForEach, MAX_OPEN_CONNECTIONS, limit};
+pub use connections::{FrontForEach, MAX_OPEN_CONNECTIONS, connection_limit};
 pub use front::{Answering, BODY_TIMEOUT, Face, Front, MAX_BODY, Transport};
 pub use own::routes;
 pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthorized, authenticate_request};

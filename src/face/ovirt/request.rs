@@ -392,9 +392,7 @@ impl Call {
             None => Err(self.missing(format!("{class}: name={name}"))),
         }
     }
-}
 
-impl Call {
     /// What a reference that there has to be leads to; one that has neither an identifier nor a name is incomplete.
     pub fn needed<T: From<Uuid>>(&self, sent: &Doc, path: &str, kind: NameKind, class: &str) -> Result<T, Answer> {
         let found = self.reference(sent, path, kind, class)?;
