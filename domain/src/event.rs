@@ -272,6 +272,7 @@ event_kinds! {
     fence::HostFenceSkipped 1,
     host::HostFenceUnconfigured 1,
     host::HostMemoryLow 1,
+    host::HostNxMissed 1,
     fence::HostFenced 1,
     host::HostRemoved 1,
     host_net::HostBondSet 1,

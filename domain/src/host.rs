@@ -97,6 +97,9 @@ pub struct HostFacts {
     /// Whether it has nothing that machines could run with.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_kvm: bool,
+    /// Whether its CPU lacks the flag `nx`, which all CPUs of clusters have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_nx: bool,
     pub nics: Vec<NicFacts>,
     /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -226,6 +229,14 @@ pub struct HostMemoryLow {
 }
 
 fold!(HostMemoryLow, Host host, |_e, _world, _at| {});
+
+/// A host's CPU lacks the flag `nx`: it serves no cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostNxMissed {
+    pub host: HostId,
+}
+
+fold!(HostNxMissed, Host host, |_e, _world, _at| {});
 
 /// Below this a host has little memory left, in mebibytes.
 pub const LOW_MEMORY_MIB: u64 = 1_024;
@@ -692,7 +703,7 @@ impl Decide for ReportConnected {
                 events.extend(news);
                 if waiting {
                     let cluster = world.cluster(host.config.cluster)?;
-                    let fits = crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
+                    let fits = !facts.no_nx && crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
                     if fits && cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
                         let cpu = Some(facts.cpu_family.clone());
                         let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
@@ -714,6 +725,7 @@ impl Decide for ReportConnected {
                         }
                         Some(why) if host.status == NonOperational && host.detail == *why => {}
                         Some(why) => {
+                            events.extend(facts.no_nx.then(|| Event::from(HostNxMissed { host: host.id })));
                             events.push(status(host, NonOperational, why));
                             events.extend(spm_without(world, host));
                         }

@@ -126,6 +126,7 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
             .collect(),
         levels: facts.levels.iter().filter_map(|level| Version::parse(level)).collect(),
         no_kvm: !facts.kvm,
+        no_nx: !facts.cpu.nx,
         iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
         nics: facts
             .nics

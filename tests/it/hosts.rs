@@ -792,3 +792,24 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
     assert_eq!(unfenced.matches("<event ").count(), 4, "{unfenced}");
 }
+
+#[tokio::test]
+async fn a_host_whose_cpu_lacks_nx_serves_no_cluster() {
+    let lab = Lab::with(|estate| {
+        let host = estate.hosts.iter_mut().find(|host| host.name == "host3.example.com").expect("host3");
+        host.nx = false;
+    })
+    .await;
+    let body = "<host><name>host3</name><address>192.168.0.13</address><root_password>redhat</root_password></host>";
+    assert_eq!(lab.admin.post("/api/hosts", body).await.status, StatusCode::CREATED);
+    lab.until("host3", |host| host.status == HostStatus::NonOperational).await;
+    let id = lab.id("host3").to_string();
+    let shown = lab.admin.get(&format!("/api/hosts/{id}")).await.body;
+    let why = "<state>non_operational</state><detail>cpu_type_incompatible_with_cluster</detail>";
+    assert!(shown.contains(why), "{shown}");
+    for code in [601, 515] {
+        let told = lab.admin.get(&format!("/api/events?search=type%3D{code}")).await.body;
+        assert!(told.matches("<event ").count() == 1 && told.contains(&id), "{told}");
+        assert!(told.contains("<severity>warning</severity>"), "{told}");
+    }
+}

@@ -417,7 +417,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             true => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
             false => Box::new(ReportSilent { host, detail: "no heartbeat".into(), patience: Patience::default() }),
         },
-        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
+        65 => {
+            let facts = HostFacts { no_nx: coin, ..wired() };
+            Box::new(ReportConnected { host, job: None, outcome: dice.outcome(facts) })
+        }
         109..=112 => {
             let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
             let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };

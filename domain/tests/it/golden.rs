@@ -317,6 +317,7 @@ fn samples() -> Vec<Event> {
         HostFenceSkipped { host: id(3), no_proxy: true }.into(),
         HostFenceUnconfigured { host: id(3) }.into(),
         HostMemoryLow { host: id(3), free_mib: 512 }.into(),
+        HostNxMissed { host: id(3) }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
         HostBondSet {

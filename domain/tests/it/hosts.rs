@@ -152,6 +152,32 @@ fn a_cpu_below_the_clusters_is_not_operational() {
 }
 
 #[test]
+fn a_cpu_without_nx_serves_no_cluster() {
+    let mut story = Story::installed();
+    story.does(add(host_config("alpha")));
+    let (host, job) = (HostId(story.log[story.log.len() - 2].stream.id), story.job());
+    story.does(ReportInstalled { host, job, outcome: Ok(()) });
+    let lacking = HostFacts { no_nx: true, ..facts(16, 8) };
+    let connected = |job, facts| ReportConnected { host, job, outcome: Ok(facts) };
+    let told = story.when(connected(Some(job), lacking.clone())).then(&[
+        "HostFactsReported",
+        "HostNxMissed",
+        "HostStatusChanged",
+        "JobEnded",
+    ]);
+    assert!(matches!(&told[2], Event::HostStatusChanged(e) if e.to == NonOperational && e.detail == CPU_INCOMPATIBLE));
+    story.does(connected(Some(job), lacking.clone()));
+    assert_eq!(story.world.clusters.get(&DEFAULT_CLUSTER).map(|c| c.config.cpu.as_str()), Some(""), "it decides nothing");
+    story.when(connected(None, lacking.clone())).then(&[]);
+    // It is told again when it is activated, and no more once the flag is switched on.
+    story.does(ActivateHost { host });
+    let job = story.job();
+    story.when(connected(Some(job), lacking)).then(&["HostNxMissed", "HostStatusChanged", "JobEnded"]);
+    story.does(connected(Some(job), facts(16, 8)));
+    assert_eq!(story.status(host), Up);
+}
+
+#[test]
 fn maintenance_moves_the_manager_first_and_waits_for_the_vms() {
     let mut estate = estate();
     let (vm, other) = (estate.vm, estate.other);

@@ -315,6 +315,12 @@ pub const FACTS: &[Fact] = &[
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
     warning(
+        601,
+        "CPU_FLAGS_NX_IS_MISSING",
+        "The CPU of host ${VdsName} lacks the flag nx. The firmware of the host can switch it on: execute disable (XD) for Intel, no \
+         execute (NX) for AMD. It takes effect when the host is powered off and on again.",
+    ),
+    warning(
         602,
         "USER_VDS_MAINTENANCE_MIGRATION_FAILED",
         "Host ${VdsName} could not be put into maintenance[ for ${UserName}]: these VMs did not leave it: ${failedVms}.",

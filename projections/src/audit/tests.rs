@@ -40,6 +40,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostUpdated", &[43]),
     ("HostFenceUnconfigured", &[9000]),
     ("HostMemoryLow", &[531]),
+    ("HostNxMissed", &[601]),
     ("HostInstallationStarted", &[509]),
     ("HostInstalled", &[504]),
     ("HostFactsReported", &[]),
