@@ -681,6 +681,25 @@ impl Decide for ReportInstalled {
     }
 }
 
+/// The engine has reached a host and prepares it now: it learns what the host has, and brings its storage there.
+#[derive(Clone, Debug)]
+pub struct ReportReached {
+    pub host: HostId,
+}
+
+impl Decide for ReportReached {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let awaited = world.hosts.get(&self.host).filter(|h| is_awaited(h));
+        Ok(awaited.map(|host| status(host, HostStatus::Initializing, "")).into_iter().collect())
+    }
+}
+
+/// Whether a host is to come into service as soon as it is reached. One that was not heard of for a while and comes back is up again
+/// without a word, or stays out of service for the reason that it had.
+pub fn is_awaited(host: &Host) -> bool {
+    matches!(host.status, HostStatus::Unassigned | HostStatus::Reboot)
+}
+
 /// The engine is connected to a host, which reported what it has, or could not connect.
 #[derive(Clone, Debug)]
 pub struct ReportConnected {

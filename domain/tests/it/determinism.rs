@@ -449,6 +449,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             6 => Box::new(ReportLowMemory { host, free_mib: 512 }),
             5 => Box::new(ReportDomainDelay { domain, host, delay_ms: 9_000 }),
             4 => Box::new(FailSpm { data_center, host, reason: "no lease".into() }),
+            _ if coin => Box::new(ReportReached { host }),
             _ => Box::new(ReportNotBack { host }),
         },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),

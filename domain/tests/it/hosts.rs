@@ -152,6 +152,35 @@ fn a_cpu_below_the_clusters_is_not_operational() {
 }
 
 #[test]
+fn a_host_that_is_reached_is_prepared_before_it_is_up() {
+    for before in HostStatus::ALL.iter().copied() {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, before);
+        let reached = story.when(ReportReached { host });
+        if !matches!(before, Unassigned | Reboot) {
+            reached.then(&[]);
+            continue;
+        }
+        reached.then(&["HostStatusChanged"]);
+        story.does(ReportReached { host });
+        assert_eq!(story.status(host), Initializing, "{}", before.name());
+        story.when(ReportReached { host }).then(&[]);
+        let connected = |outcome| ReportConnected { host, job: None, outcome };
+        let mut lost = story.clone();
+        lost.does(connected(Err("it does not answer".into())));
+        assert_eq!(lost.status(host), NonResponsive);
+        let mut silent = story.clone();
+        silent.does(ReportSilent { host, detail: "no heartbeat".into(), patience: Patience::default() });
+        assert_eq!(silent.status(host), NonResponsive, "it does not serve yet, so it is not waited for");
+        story.does(connected(Ok(facts(16, 8))));
+        assert_eq!(story.status(host), Up);
+    }
+    let mut story = Story::installed();
+    story.when(ReportReached { host: nowhere() }).then(&[]);
+}
+
+#[test]
 fn a_cpu_without_nx_serves_no_cluster() {
     let mut story = Story::installed();
     story.does(add(host_config("alpha")));
