@@ -273,6 +273,7 @@ event_kinds! {
     host::HostFenceUnconfigured 1,
     host::HostMemoryLow 1,
     host::HostNxMissed 1,
+    host::HostRefreshed 1,
     fence::HostFenced 1,
     host::HostRemoved 1,
     host_net::HostBondSet 1,

@@ -784,6 +784,41 @@ impl Decide for ReportAsked {
     }
 }
 
+/// A host was asked anew what it has, since somebody wished it, and did not say where that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRefreshed {
+    pub host: HostId,
+    pub failure: Option<String>,
+}
+
+fold!(HostRefreshed, Host host, |_e, _world, _at| {});
+
+/// Takes in what a host says of itself that was asked since somebody wished it.
+#[derive(Clone, Debug)]
+pub struct RefreshHost {
+    pub host: HostId,
+    pub outcome: Result<HostFacts, String>,
+}
+
+impl Decide for RefreshHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let host = world.host(self.host)?;
+        if !matches!(host.status, HostStatus::Up | HostStatus::Maintenance) {
+            return Err(Act("refresh", "Host Capabilities").no(Key::HostStatusIllegal).with("hostStatus", "up or maintenance"));
+        }
+        let mut events = match &self.outcome {
+            Ok(_) => ReportConnected { host: self.host, job: None, outcome: self.outcome.clone() }.decide(world, cx)?,
+            Err(_) => Vec::new(),
+        };
+        events.push(HostRefreshed { host: self.host, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
+    }
+}
+
 /// A host that is coming up becomes the storage pool manager where its data center has none.
 pub(crate) fn spm_with(world: &World, host: &Host) -> Option<Event> {
     let data_center = world.data_center_of(host.config.cluster)?;

@@ -318,6 +318,7 @@ fn samples() -> Vec<Event> {
         HostFenceUnconfigured { host: id(3) }.into(),
         HostMemoryLow { host: id(3), free_mib: 512 }.into(),
         HostNxMissed { host: id(3) }.into(),
+        HostRefreshed { host: id(3), failure: Some(reason()) }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
         HostBondSet {

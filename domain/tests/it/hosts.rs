@@ -550,3 +550,23 @@ fn the_manager_is_the_fittest_host_that_is_up() {
     let manages = |r: &Recorded| matches!(&r.event, Event::SpmSelected(e) if e.host == Some(third));
     assert!(estate.log.iter().any(manages));
 }
+
+#[test]
+fn a_host_is_asked_anew_while_it_is_up_or_in_maintenance() {
+    for state in HostStatus::ALL.iter().copied() {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, state);
+        let refresh = |outcome| RefreshHost { host, outcome };
+        let grown = facts(32, 8);
+        if !matches!(state, Up | Maintenance) {
+            story.when(refresh(Ok(grown))).refused(HostStatusIllegal);
+            continue;
+        }
+        story.when(refresh(Err("it does not say".into()))).then(&["HostRefreshed"]);
+        story.when(refresh(Ok(facts(16, 8)))).then(&["HostRefreshed"]);
+        story.when(refresh(Ok(grown.clone()))).then(&["HostFactsReported", "HostRefreshed"]);
+        story.does(refresh(Ok(grown)));
+        assert_eq!(story.status(host), state, "it stays as it is");
+    }
+}

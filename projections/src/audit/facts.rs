@@ -332,6 +332,8 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(60),
     normal(605, "PROXY_HOST_SELECTION", "Host ${Proxy} was chosen as proxy to ${Command} host ${VdsName}."),
+    normal(606, "HOST_REFRESHED_CAPABILITIES", "The capabilities of host ${VdsName} were asked anew[ by ${UserName}]."),
+    error(607, "HOST_REFRESH_CAPABILITIES_FAILED", "The capabilities of host ${VdsName} could not be asked anew[: ${Reason}]."),
     normal(609, "HOST_INTERFACE_STATE_UP", "The link of interface ${InterfaceName} of host ${VdsName} came up."),
     warning(610, "HOST_INTERFACE_STATE_DOWN", "The link of interface ${InterfaceName} of host ${VdsName} went down."),
     normal(809, "USER_ADD_VDS_GROUP", "Cluster ${VdsGroupName} was created[ by ${UserName}]."),

@@ -100,6 +100,10 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             let draft = at.draft(531).by(Actor::System).host(e.host).with("AvailableMemory", e.free_mib.to_string());
             draft.with("Threshold", LOW_MEMORY_MIB.to_string())
         }
+        Event::HostRefreshed(e) => match &e.failure {
+            None => at.draft(606).host(e.host),
+            Some(why) => at.draft(607).host(e.host).reason(why),
+        },
         Event::HostNxMissed(e) => at.draft(601).by(Actor::System).host(e.host),
         Event::HostFenceUnconfigured(e) => at.draft(9000).by(Actor::System).host(e.host),
         Event::HostInstallationStarted(e) => at.draft(509).host(e.host),

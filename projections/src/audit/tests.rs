@@ -41,6 +41,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("HostFenceUnconfigured", &[9000]),
     ("HostMemoryLow", &[531]),
     ("HostNxMissed", &[601]),
+    ("HostRefreshed", &[606, 607]),
     ("HostInstallationStarted", &[509]),
     ("HostInstalled", &[504]),
     ("HostFactsReported", &[]),
