@@ -111,6 +111,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
+        tasks.spawn(app.directory.follow(app.engine.clone()));
         let handle = Handle::new();
         let own = http::routes(app.clone(), tls.ca_pem);
         let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api(app.clone()))]);

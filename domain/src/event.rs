@@ -365,6 +365,8 @@ event_kinds! {
     access::UserRefreshed 1,
     access::UserLocked 1,
     access::UserUnlocked 1,
+    access::UserDeactivated 1,
+    access::UserReactivated 1,
     access::GroupAdded 1,
     access::GroupRemoved 1,
     access::GroupMemberAdded 1,

@@ -173,6 +173,7 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
         5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() }, permits: None }),
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
+        7 if role != SUPER_USER => Box::new(DeactivateUser { user }),
         7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
         8 => Box::new(RefreshUser { account: Account { id: user, name, domain: "example.org".into(), ..Account::default() } }),
         _ => Box::new(ImportUser {

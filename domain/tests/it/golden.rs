@@ -482,6 +482,8 @@ fn samples() -> Vec<Event> {
         UserRefreshed { account }.into(),
         UserLocked { user: id(6), until: 1_388_534_400_000_000 }.into(),
         UserUnlocked { user: id(6) }.into(),
+        UserDeactivated { user: id(6) }.into(),
+        UserReactivated { user: id(6) }.into(),
         GroupAdded { group: Group { tags: vec![id(8)], ..Group::new(id(7), "staff", INTERNAL) } }.into(),
         GroupRemoved { group: id(7), name: "staff".into() }.into(),
         GroupMemberAdded { group: id(7), user: id(6) }.into(),

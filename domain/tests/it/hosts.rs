@@ -176,8 +176,7 @@ fn a_host_that_is_reached_is_prepared_before_it_is_up() {
         story.does(connected(Ok(facts(16, 8))));
         assert_eq!(story.status(host), Up);
     }
-    let mut story = Story::installed();
-    story.when(ReportReached { host: nowhere() }).then(&[]);
+    Story::installed().when(ReportReached { host: nowhere() }).then(&[]);
 }
 
 #[test]

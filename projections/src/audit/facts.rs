@@ -722,4 +722,6 @@ pub const FACTS: &[Fact] = &[
     normal(20_001, "GROUP_MEMBER_ADDED", "User ${MemberName} was put into group ${GroupName}[ by ${UserName}]."),
     normal(20_002, "GROUP_MEMBER_REMOVED", "User ${MemberName} was taken out of group ${GroupName}[ by ${UserName}]."),
     normal(20_003, "USER_UNLOCKED", "User ${UnlockedUserName} may log in again[ by ${UserName}]."),
+    warning(20_004, "USER_INACTIVE", "User ${DirectoryUserName} is inactive: the directory has no such user any more."),
+    normal(20_005, "USER_ACTIVE", "User ${DirectoryUserName} is active again: the directory has such a user again."),
 ];

@@ -142,6 +142,8 @@ const TOLD: &[(&str, &[u32])] = &[
     ("UserRefreshed", &[]),
     ("UserLocked", &[160]),
     ("UserUnlocked", &[20_003]),
+    ("UserDeactivated", &[20_004]),
+    ("UserReactivated", &[20_005]),
     ("GroupAdded", &[149]),
     ("GroupRemoved", &[408]),
     ("GroupMemberAdded", &[20_001]),
