@@ -72,6 +72,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Starts a server, and installs it where the data directory is fresh.
     pub async fn start(settings: Settings) -> Result<Self> {
+        let connections = http::connection_limit()?;
         // The log holds password hashes, and keys lie beside it: a directory that is made here is nobody else's to read.
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data);
         made.with_context(|| format!("making {}", settings.data.display()))?;
@@ -111,6 +112,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
+        tasks.spawn(app.directory.follow(app.engine.clone()));
         let handle = Handle::new();
         let own = http::routes(app.clone(), tls.ca_pem);
         let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api(app.clone()))]);
@@ -120,7 +122,6 @@ impl Server {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
         let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
         limit_requests(secure.http_builder());
-        let connections = http::connection_limit();
         let for_each = |secure| FrontForEach::new(Front::new(faces.clone(), own.clone(), Transport { secure }), connections);
         let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
         Ok(Self {

@@ -301,6 +301,65 @@ impl AddDisk {
     }
 }
 
+/// A disk that lies on a storage domain, as it is found there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundDisk {
+    pub id: DiskId,
+    pub image: uuid::Uuid,
+    /// Provisioned, in bytes.
+    pub size: i64,
+    /// In bytes.
+    pub actual_size: i64,
+    pub format: DiskFormat,
+    pub sparse: bool,
+}
+
+/// Takes a disk on that lies on a storage domain and is not known.
+#[derive(Clone, Debug)]
+pub struct RegisterDisk {
+    pub storage_domain: StorageDomainId,
+    pub found: FoundDisk,
+    /// What is said of it beside its size; an empty alias becomes `RegisteredDisk_{id}`.
+    pub config: DiskConfig,
+}
+
+impl Decide for RegisterDisk {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let act = Act("import", "VM Disk");
+        let (domain, found) = (world.storage_domain(self.storage_domain)?, &self.found);
+        if domain.class != DomainClass::Data {
+            return Err(act.no(Key::DomainTypeIllegal).with("class", domain.class.name()));
+        }
+        if !domain.attachment().is_some_and(|attachment| attachment.status == AttachmentStatus::Active) {
+            return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
+        }
+        if world.disks.contains(&found.id) {
+            return Err(Key::StateMoved.into());
+        }
+        let mut config = DiskConfig { size: found.size, ..self.config.clone() };
+        if config.alias.is_empty() {
+            config.alias = format!("RegisteredDisk_{}", found.id);
+        }
+        check_config(act, &config, found.format)?;
+        let strained = quota::consume_storage(act, world, cx, config.quota, domain, config.size)?;
+        let added = DiskAdded {
+            disk: found.id,
+            config,
+            format: found.format,
+            sparse: found.sparse,
+            storage_domain: domain.id,
+            image: found.image,
+            from: None,
+        };
+        let there = DiskCreated { disk: found.id, actual_size: found.actual_size };
+        Ok([added.into(), there.into()].into_iter().chain(strained).collect())
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        Some((Permit::ConfigureVmStorage, Object::StorageDomain(self.storage_domain)))
+    }
+}
+
 /// Whether a domain has room for so many bytes more.
 pub(crate) fn check_room(act: Act, domain: &StorageDomain, needed: i64) -> Result<(), Rejection> {
     match domain.available - needed < CRITICAL_SPACE {

@@ -97,6 +97,9 @@ pub struct HostFacts {
     /// Whether it has nothing that machines could run with.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_kvm: bool,
+    /// Whether its CPU lacks the flag `nx`, which all CPUs of clusters have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_nx: bool,
     pub nics: Vec<NicFacts>,
     /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -226,6 +229,14 @@ pub struct HostMemoryLow {
 }
 
 fold!(HostMemoryLow, Host host, |_e, _world, _at| {});
+
+/// A host's CPU lacks the flag `nx`: it serves no cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostNxMissed {
+    pub host: HostId,
+}
+
+fold!(HostNxMissed, Host host, |_e, _world, _at| {});
 
 /// Below this a host has little memory left, in mebibytes.
 pub const LOW_MEMORY_MIB: u64 = 1_024;
@@ -670,6 +681,25 @@ impl Decide for ReportInstalled {
     }
 }
 
+/// The engine has reached a host and prepares it now: it learns what the host has, and brings its storage there.
+#[derive(Clone, Debug)]
+pub struct ReportReached {
+    pub host: HostId,
+}
+
+impl Decide for ReportReached {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let awaited = world.hosts.get(&self.host).filter(|h| is_awaited(h));
+        Ok(awaited.map(|host| status(host, HostStatus::Initializing, "")).into_iter().collect())
+    }
+}
+
+/// Whether a host is to come into service as soon as it is reached. One that was not heard of for a while and comes back is up again
+/// without a word, or stays out of service for the reason that it had.
+pub fn is_awaited(host: &Host) -> bool {
+    matches!(host.status, HostStatus::Unassigned | HostStatus::Reboot)
+}
+
 /// The engine is connected to a host, which reported what it has, or could not connect.
 #[derive(Clone, Debug)]
 pub struct ReportConnected {
@@ -692,7 +722,7 @@ impl Decide for ReportConnected {
                 events.extend(news);
                 if waiting {
                     let cluster = world.cluster(host.config.cluster)?;
-                    let fits = crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
+                    let fits = !facts.no_nx && crate::cluster::cpu_fits(&facts.cpu_family, &cluster.config.cpu);
                     if fits && cluster.config.cpu.is_empty() && !facts.cpu_family.is_empty() {
                         let cpu = Some(facts.cpu_family.clone());
                         let changes = crate::cluster::ClusterPatch { cpu, ..Default::default() };
@@ -714,6 +744,7 @@ impl Decide for ReportConnected {
                         }
                         Some(why) if host.status == NonOperational && host.detail == *why => {}
                         Some(why) => {
+                            events.extend(facts.no_nx.then(|| Event::from(HostNxMissed { host: host.id })));
                             events.push(status(host, NonOperational, why));
                             events.extend(spm_without(world, host));
                         }
@@ -750,6 +781,41 @@ impl Decide for ReportAsked {
             Some(host) if host.version != self.version => Err(Key::StateMoved.into()),
             _ => ReportConnected { host: self.host, job: None, outcome: self.outcome.clone() }.decide(world, cx),
         }
+    }
+}
+
+/// A host was asked anew what it has, since somebody wished it, and did not say where that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRefreshed {
+    pub host: HostId,
+    pub failure: Option<String>,
+}
+
+fold!(HostRefreshed, Host host, |_e, _world, _at| {});
+
+/// Takes in what a host says of itself that was asked since somebody wished it.
+#[derive(Clone, Debug)]
+pub struct RefreshHost {
+    pub host: HostId,
+    pub outcome: Result<HostFacts, String>,
+}
+
+impl Decide for RefreshHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let host = world.host(self.host)?;
+        if !matches!(host.status, HostStatus::Up | HostStatus::Maintenance) {
+            return Err(Act("refresh", "Host Capabilities").no(Key::HostStatusIllegal).with("hostStatus", "up or maintenance"));
+        }
+        let mut events = match &self.outcome {
+            Ok(_) => ReportConnected { host: self.host, job: None, outcome: self.outcome.clone() }.decide(world, cx)?,
+            Err(_) => Vec::new(),
+        };
+        events.push(HostRefreshed { host: self.host, failure: self.outcome.clone().err() }.into());
+        Ok(events)
+    }
+
+    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+        on(self.host, Permit::ManiputlateHost)
     }
 }
 

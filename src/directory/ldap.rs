@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use evirt_domain::access::Account;
+use evirt_domain::access::{Account, User};
 use evirt_domain::ids::{GroupId, UserId};
 use evirt_projections::search::{Expr, Operator, parse};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, ldap_escape};
@@ -35,6 +35,9 @@ pub const MAX_LDAP_SEARCH: usize = 1000;
 
 /// How long a directory may take to answer, in seconds, unless the settings say otherwise.
 pub const DEFAULT_LDAP_TIMEOUT_SECONDS: u32 = 10;
+
+/// How often a directory is asked for the users that are known of it, in seconds, unless the settings say otherwise.
+pub const DEFAULT_LDAP_REFRESH_SECONDS: u32 = 3_600;
 
 /// Result codes of a bind that say the password is not good enough: wrong, expired, locked.
 const REFUSED_BINDS: [u32; 6] = [19, 32, 48, 49, 50, 53];
@@ -173,6 +176,33 @@ impl LdapDirectory {
     pub async fn user(&self, id: UserId) -> Result<Option<Account>, Failed> {
         let found = self.ask(async |ldap| self.one_user(ldap, &self.id_is(id.0)).await).await;
         found.map(|found| found.map(|(_, account)| account)).map_err(Failed::Unavailable)
+    }
+
+    /// How often it is asked for the users that are known of it; none for never.
+    pub fn refresh(&self) -> Option<Duration> {
+        (self.options.refresh_seconds > 0).then(|| Duration::from_secs(self.options.refresh_seconds.into()))
+    }
+
+    /// What it tells now of a user whom it told of before; none where it says that it has nobody of that identifier any more. An entry that
+    /// was removed and made anew is somebody else.
+    pub async fn still_knows(&self, user: &User) -> Result<Option<Account>, Failed> {
+        // Where entries have no identifier of their own, one is found by its name alone.
+        let filter = format!("(&{}(|{}{}))", self.options.user_filter, self.id_is(user.id.0), self.login_is(&user.name));
+        let found = self.ask(async |ldap| {
+            let entries = self.search(ldap, &filter, MAX_LDAP_ENTRIES).await?;
+            let Some(entry) = entries.iter().find(|entry| self.entry_id(entry) == user.id.0) else {
+                return Ok((entries.len(), None));
+            };
+            let Some(mut account) = self.account(entry) else { return Ok((entries.len(), None)) };
+            account.groups = self.groups_with(ldap, &entry.dn, &account.name).await?;
+            Ok((entries.len(), Some(account)))
+        });
+        match found.await.map_err(Failed::Unavailable)? {
+            (cut, None) if cut >= MAX_LDAP_ENTRIES as usize => {
+                Err(Failed::Unavailable(format!("The directory {} has too many users of one name.", self.domain)))
+            }
+            (_, account) => Ok(account),
+        }
     }
 
     /// The users that a search finds, without their groups.

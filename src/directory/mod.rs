@@ -5,6 +5,7 @@ mod internal;
 pub mod ldap;
 mod options;
 pub mod passwords;
+mod refresh;
 mod verified;
 
 use std::collections::HashMap;
@@ -69,14 +70,14 @@ pub struct Directory {
     passwords: Passwords,
     verified: VerifiedCache,
     guard: Guard,
-    others: Vec<LdapDirectory>,
+    others: Arc<[LdapDirectory]>,
     refused: Mutex<HashMap<String, Instant>>,
 }
 
 impl Directory {
     /// The internal directory beside others.
     pub fn new(limits: Limits, others: Vec<LdapDirectory>) -> Self {
-        Self { guard: Guard::new(limits), others, ..Self::default() }
+        Self { guard: Guard::new(limits), others: others.into(), ..Self::default() }
     }
 
     /// The directories beside the internal one.
@@ -87,6 +88,11 @@ impl Directory {
     /// The directory of a domain, unless it is the internal one.
     pub fn other(&self, domain: &str) -> Option<&LdapDirectory> {
         self.others.iter().find(|other| other.domain.eq_ignore_ascii_case(domain))
+    }
+
+    /// Asks the other directories from time to time for the users that are known of them, for as long as it is awaited.
+    pub fn follow(&self, engine: Engine) -> impl Future<Output = ()> + use<> {
+        refresh::follow(engine, self.others.clone())
     }
 
     /// Whether somebody is who they say. `typed` is `user@domain` or `domain\user`.
@@ -160,8 +166,20 @@ impl Directory {
         password: &str,
         correlation_id: &Arc<str>,
     ) -> Result<(UserId, Option<Arc<str>>), Refused> {
-        let account = other.verify(name, password).await?;
-        let (user, request) = (account.id, Request::system(correlation_id.clone()));
+        let request = Request::system(correlation_id.clone());
+        let verified = other.verify(name, password).await;
+        // Who is known of it, and not by it, may be gone from there: under that name, or with somebody else of that name.
+        let known = internal::user(&engine.world(), &format!("{name}@{}", other.domain)).cloned();
+        let doubtful = match &verified {
+            Ok(account) => known.filter(|user| user.id != account.id),
+            Err(Refused::Credentials) => known.filter(|user| !user.inactive),
+            Err(_) => None,
+        };
+        if let Some(user) = doubtful {
+            refresh::check(engine, &request, other, &user).await;
+        }
+        let account = verified?;
+        let user = account.id;
         match engine.submit(&request, RefreshUser { account }).await {
             Ok(_) => Ok((user, Some(ELSEWHERE.clone()))),
             Err(rejection) if rejection.class() == Class::Unavailable => Err(Refused::Unavailable(rejection.to_string())),
@@ -175,7 +193,7 @@ impl Directory {
     }
 
     fn remembered(&self, world: &World, principal: &str, tag: &Tag) -> Option<UserId> {
-        let user = internal::user(world, principal)?;
+        let user = internal::user(world, principal).filter(|user| !user.inactive)?;
         let hash = match (&user.password, user.domain.as_str()) {
             (Some(hash), _) => hash,
             (None, INTERNAL) => return None,

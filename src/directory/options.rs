@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::ldap::DEFAULT_LDAP_TIMEOUT_SECONDS;
+use super::ldap::{DEFAULT_LDAP_REFRESH_SECONDS, DEFAULT_LDAP_TIMEOUT_SECONDS};
 
 /// A directory behind LDAP: one `[[directory]]` of the file. The defaults are for OpenLDAP.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -38,6 +38,8 @@ pub struct LdapOptions {
     pub id_attribute: String,
     /// How long the server may take to answer.
     pub timeout_seconds: u32,
+    /// How often it is asked for the users that are known of it; 0 for never.
+    pub refresh_seconds: u32,
 }
 
 impl Default for LdapOptions {
@@ -57,6 +59,7 @@ impl Default for LdapOptions {
             name_attribute: "uid".into(),
             id_attribute: "entryUUID".into(),
             timeout_seconds: DEFAULT_LDAP_TIMEOUT_SECONDS,
+            refresh_seconds: DEFAULT_LDAP_REFRESH_SECONDS,
         }
     }
 }

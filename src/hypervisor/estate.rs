@@ -160,6 +160,9 @@ pub struct HostEntry {
     /// The highest cluster CPU that it can serve.
     #[serde(default = "default_cpu_level")]
     pub cpu_level: String,
+    /// Whether its processor keeps data from being executed (`nx`), which its firmware can switch off.
+    #[serde(default = "yes")]
+    pub nx: bool,
     /// The compatibility versions that it knows, such as `3.3`; empty for all.
     #[serde(default)]
     pub levels: Vec<String>,

@@ -115,6 +115,13 @@ pub struct CpuFacts {
     pub speed_mhz: f64,
     /// The highest cluster CPU that the host can serve, for example `Intel Nehalem Family`.
     pub level: String,
+    /// Whether its flags have `nx`, without which it serves no cluster CPU.
+    #[serde(default = "has_nx")]
+    pub nx: bool,
+}
+
+fn has_nx() -> bool {
+    true
 }
 
 /// A network interface of a host.

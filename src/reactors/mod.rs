@@ -28,7 +28,7 @@ use crate::log::Sealer;
 #[cfg(test)]
 pub use balance::Balance;
 pub use fence::{Switched, switch};
-pub use speak::{domain_files, found_domain, host_facts, image, image_service, storage_spec};
+pub use speak::{domain_files, found_disks, found_domain, host_facts, image, image_service, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
 /// hundred guests that are slow to shut down would keep everything else from being done.

@@ -156,6 +156,13 @@ impl Reactor {
     /// A host that is heard of again: connect to it, and see what it runs.
     pub(super) async fn welcome(&self, id: HostId) {
         let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+        let world = self.engine.world();
+        // That it was reached changes it, so what it says of itself is asked behind that.
+        if let Some(host) = world.hosts.get(&id).filter(|h| h.status == HostStatus::Reboot)
+            && self.reach(OperationId(world.position), host).await.is_err()
+        {
+            return;
+        }
         for _ in 0..MAX_ASKED {
             let world = self.engine.world();
             let Some(host) = world.hosts.get(&id) else { return };

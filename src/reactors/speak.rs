@@ -1,11 +1,11 @@
 //! Between the domain's language and the driver's.
 
 use evirt_domain::data_center::Version;
-use evirt_domain::disk::{Disk, DiskFormat, DiskInterface};
+use evirt_domain::disk::{Disk, DiskFormat, DiskInterface, FoundDisk};
 use evirt_domain::host::{
     Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
 };
-use evirt_domain::ids::{StorageDomainId, VmId};
+use evirt_domain::ids::{DiskId, StorageDomainId, VmId};
 use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, Storage, StorageFormat, StorageKind};
 use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
@@ -93,6 +93,24 @@ pub fn found_domain(facts: &driver::StorageFacts) -> Option<FoundDomain> {
     })
 }
 
+/// The disks that volumes make up, as the domain knows them. One of several volumes has snapshots, and is none that could be taken on.
+pub fn found_disks(volumes: &[driver::VolumeFacts]) -> Vec<FoundDisk> {
+    let alone = |facts: &&driver::VolumeFacts| volumes.iter().filter(|v| v.volume.disk == facts.volume.disk).count() == 1;
+    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let found = |facts: &driver::VolumeFacts| FoundDisk {
+        id: DiskId(facts.volume.disk),
+        image: facts.volume.volume,
+        size: bytes(facts.size_bytes),
+        actual_size: bytes(facts.actual_bytes),
+        format: match facts.format {
+            driver::VolumeFormat::Cow => DiskFormat::Cow,
+            driver::VolumeFormat::Raw => DiskFormat::Raw,
+        },
+        sparse: facts.sparse,
+    };
+    volumes.iter().filter(alone).map(found).collect()
+}
+
 /// What a host reported, as the domain keeps it.
 pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
     let text = |ip: Option<std::net::IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
@@ -126,6 +144,7 @@ pub fn host_facts(facts: &driver::HostFacts) -> HostFacts {
             .collect(),
         levels: facts.levels.iter().filter_map(|level| Version::parse(level)).collect(),
         no_kvm: !facts.kvm,
+        no_nx: !facts.cpu.nx,
         iscsi_initiator: facts.iscsi_initiator.clone().unwrap_or_default(),
         nics: facts
             .nics

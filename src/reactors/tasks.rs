@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{
-    FenceType, FinishEvacuation, FinishFence, Host, HostStatus, ReportConnected, ReportInstalled, STORAGE_UNREACHABLE,
+    FenceType, FinishEvacuation, FinishFence, Host, HostFacts, HostStatus, ReportConnected, ReportInstalled, ReportReached,
+    STORAGE_UNREACHABLE, is_awaited,
 };
 use evirt_domain::host_net::NETWORK_UNREACHABLE;
 use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
@@ -438,13 +439,23 @@ fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
 }
 
 impl Reactor {
-    /// Connects to a host, makes the storage of its data center usable there, tells which of it the host does not reach, and learns what it has.
-    pub(super) async fn connect(&self, operation: OperationId, host: &Host) -> Result<evirt_domain::host::HostFacts, String> {
+    /// Reaches a host and learns what it has; one that is to come into service is being prepared from then on.
+    pub(super) async fn reach(&self, operation: OperationId, host: &Host) -> Result<HostFacts, String> {
         let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
         let facts = match self.engine.driver().call(operation, call).await.map_err(|error| error.to_string())? {
             Reply::Host(facts) => speak::host_facts(&facts),
             other => return Err(format!("the driver answered {other:?}")),
         };
+        if is_awaited(host) {
+            let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
+            let _ = self.submit(&about, ReportReached { host: host.id }).await;
+        }
+        Ok(facts)
+    }
+
+    /// Connects to a host, makes the storage of its data center usable there, tells which of it the host does not reach, and learns what it has.
+    pub(super) async fn connect(&self, operation: OperationId, host: &Host) -> Result<HostFacts, String> {
+        let facts = self.reach(operation, host).await?;
         self.engine
             .driver()
             .call(operation, memory_policy(&self.engine.world(), host))

@@ -209,15 +209,22 @@ impl Reactor {
     }
 
     /// Asks hosts that were not heard of or are being restarted whether they answer again, and connects to those that lack no network any more, one question
-    /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself.
+    /// at a time for each: one that could not be connected to for a reason that has passed says nothing of itself. Nor does one that an
+    /// engine which is no more had begun to prepare, where no job prepares it.
     fn ask_again(&self, world: &World, memory: &mut Memory) {
         while let Some(Ok(host)) = memory.asking.try_join_next() {
             memory.asked.remove(&host);
         }
         let due = |h: &Host| {
-            h.status != HostStatus::NonOperational || (lacks_networks(h) && lack(world, h).is_none()) || misses_storage(h)
+            let prepares = |task: &Task| matches!(task, Task::InstallHost { .. } | Task::ActivateHost { .. });
+            match h.status {
+                HostStatus::NonOperational => (lacks_networks(h) && lack(world, h).is_none()) || misses_storage(h),
+                HostStatus::Initializing => open_job(world, Object::Host(h.id), prepares).is_none(),
+                _ => true,
+            }
         };
-        let out = [HostStatus::Connecting, HostStatus::NonResponsive, HostStatus::Reboot, HostStatus::NonOperational];
+        use HostStatus::*;
+        let out = [Connecting, NonResponsive, Reboot, Initializing, NonOperational];
         let out = out.into_iter().flat_map(|status| world.hosts.by(HostTerm::Status(status)));
         for host in out.filter(|h| due(h)) {
             if memory.asked.insert(host.id) {

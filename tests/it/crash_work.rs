@@ -243,7 +243,15 @@ fn works() -> Vec<Work> {
             &[(22, 0), (600, 1), (63, 1), (15, 1)],
         ),
         work("the VM lives on", M::GET, "/vms", "", None, (guest, up), told),
-        work("back to service", M::POST, "/hosts/{host1}/activate", "<action/>", None, (one, up), told),
+        work(
+            "back to service",
+            M::POST,
+            "/hosts/{host1}/activate",
+            "<action/>",
+            state(one, "<state>initializing</state>"),
+            (one, up),
+            &[(16, 1), (13, 1)],
+        ),
         work("power management", M::PUT, "/hosts/{host1}", power, None, (one, "<address>192.168.0.111</address>"), told),
         work(
             "restarting a host",

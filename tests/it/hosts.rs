@@ -792,3 +792,64 @@ async fn hosts_that_lack_what_their_cluster_needs_say_so() {
     let unfenced = lab.admin.get("/api/events?search=type%3D9000").await.body;
     assert_eq!(unfenced.matches("<event ").count(), 4, "{unfenced}");
 }
+
+#[tokio::test]
+async fn a_host_whose_cpu_lacks_nx_serves_no_cluster() {
+    let lab = Lab::with(|estate| {
+        let host = estate.hosts.iter_mut().find(|host| host.name == "host3.example.com").expect("host3");
+        host.nx = false;
+    })
+    .await;
+    let body = "<host><name>host3</name><address>192.168.0.13</address><root_password>redhat</root_password></host>";
+    assert_eq!(lab.admin.post("/api/hosts", body).await.status, StatusCode::CREATED);
+    lab.until("host3", |host| host.status == HostStatus::NonOperational).await;
+    let id = lab.id("host3").to_string();
+    let shown = lab.admin.get(&format!("/api/hosts/{id}")).await.body;
+    let why = "<state>non_operational</state><detail>cpu_type_incompatible_with_cluster</detail>";
+    assert!(shown.contains(why), "{shown}");
+    for code in [601, 515] {
+        let told = lab.admin.get(&format!("/api/events?search=type%3D{code}")).await.body;
+        assert!(told.matches("<event ").count() == 1 && told.contains(&id), "{told}");
+        assert!(told.contains("<severity>warning</severity>"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_asked_anew_where_a_client_forces_it() {
+    let lab = Lab::new().await;
+    let path = format!("/api/hosts/{}", lab.id("host1"));
+    let before = lab.position().await;
+    assert_eq!(lab.admin.get(&format!("{path};force=false")).await.status, StatusCode::OK);
+    assert_eq!(lab.position().await, before, "it was not asked for");
+    let shown = lab.admin.get(&format!("{path};force")).await;
+    assert!(shown.status == StatusCode::OK && shown.body.contains("<state>up</state>"), "{shown:?}");
+    assert_eq!(lab.told(before).await, [606]);
+    // A change that looks at it first does not ask it.
+    let before = lab.position().await;
+    let changed =
+        lab.engine.admin().with("if-match", "*").put(&format!("{path};force"), "<host><comment>c</comment></host>").await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+    assert_eq!(lab.told(before).await, [43]);
+
+    let before = lab.position().await;
+    lab.simulator().fail_next(CallKind::Connect, DriverError::Failed { message: "no answer".into() });
+    let failed = lab.admin.get(&format!("{path};force")).await;
+    assert!(failed.status == StatusCode::BAD_REQUEST && failed.body.contains("no answer"), "{failed:?}");
+    assert_eq!(lab.told(before).await, [607]);
+    assert_eq!(lab.host("host1").status, HostStatus::Up);
+    lab.admin.post(&format!("{path}/deactivate"), "<action/>").await;
+    lab.until("host1", |host| host.status == HostStatus::Maintenance).await;
+    assert_eq!(lab.admin.get(&format!("{path};force")).await.status, StatusCode::OK);
+    // It is let go again: what is asked of hosts that are connected is refused.
+    let removed = lab.admin.delete(&path).await;
+    assert!(removed.status.is_success(), "{removed:?}");
+
+    let silent = format!("/api/hosts/{}", lab.id("host2"));
+    lab.simulator().kill_host("192.168.0.12");
+    lab.until("host2", |host| host.status == HostStatus::NonResponsive).await;
+    let before = lab.position().await;
+    let refused = lab.admin.get(&format!("{silent};force")).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("up or maintenance"), "{refused:?}");
+    assert!(!lab.told(before).await.iter().any(|code| [606, 607].contains(code)));
+    assert_eq!(lab.admin.get(&format!("{silent};force=maybe")).await.status, StatusCode::BAD_REQUEST);
+}

@@ -1,5 +1,6 @@
 //! Users and groups of another directory, against a real OpenLDAP server, which each test starts on a port and in a directory of its own.
 
+use std::collections::HashSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -244,6 +245,110 @@ async fn a_group_within_a_group_counts_until_the_user_is_gone() {
     let (domain, id) = (joe.body.split("/api/domains/").nth(1).unwrap().split('"').next().unwrap(), joe.id());
     assert_eq!(there(format!("/api/domains/{domain}/users/{id}")).await, StatusCode::NOT_FOUND);
     assert_eq!(there(format!("/api/users/{id}")).await, StatusCode::OK, "what he was is remembered until he is removed");
+}
+
+const JOE: &str = "uid=joe,ou=people,dc=example,dc=org";
+const IMPORT_JOE: &str = "<user><user_name>joe@example.org</user_name><roles><role><name>UserRole</name></role></roles></user>";
+
+/// What a search for users finds of joe: in neither state, active, or inactive.
+async fn states(engine: &Engine) -> (bool, bool) {
+    let found = async |status: &str| {
+        let path = format!("/api/users?search=usrname%3Djoe*%20and%20status%3D{status}");
+        engine.admin().get(&path).await.body.contains("joe@example.org")
+    };
+    (found("active").await, found("inactive").await)
+}
+
+/// How often it was told that joe is gone, and that he is back.
+async fn told(engine: &Engine) -> (usize, usize) {
+    let count = async |code: u32| {
+        let told = engine.admin().get(&format!("/api/events?search=type%3D{code}")).await.body;
+        told.matches("User joe@example.org is ").count()
+    };
+    (count(20_004).await, count(20_005).await)
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_directory_is_found_out_at_the_login() {
+    let slapd = Slapd::start().await;
+    // He is to be somebody's again later, so what he is known by has to be the entry's name.
+    let mut engine = Engine::start_with(slapd.options(|options| options.id_attribute = "description".into())).await;
+    assert_eq!(engine.admin().post("/api/users", IMPORT_JOE).await.status, StatusCode::CREATED);
+    let kept = engine.caller("joe@example.org", "j0es").with("prefer", "persistent-auth").with("filter", "true");
+    let session = kept.get("/api/vms").await;
+    assert_eq!(session.status, StatusCode::OK);
+    for password in ["wr0ng", "j0es"] {
+        log_in(&engine, "joe@example.org", password).await;
+    }
+    assert_eq!((states(&engine).await, told(&engine).await), ((true, false), (0, 0)), "a wrong password is no removal");
+
+    slapd.remove(JOE).await;
+    assert_eq!(log_in(&engine, "joe@example.org", "wr0ng").await, StatusCode::UNAUTHORIZED);
+    assert_eq!((states(&engine).await, told(&engine).await), ((false, true), (1, 0)));
+    // Neither his session nor credentials that were right a moment ago let him in.
+    assert_eq!(log_in(&engine, "joe@example.org", "j0es").await, StatusCode::UNAUTHORIZED);
+    let by_session = engine.anonymous().with("cookie", &session.cookie()).with("prefer", "persistent-auth");
+    assert_eq!(by_session.with("filter", "true").get("/api/vms").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(told(&engine).await, (1, 0), "it is told once");
+
+    engine.restart().await;
+    assert_eq!(states(&engine).await, (false, true));
+    let entry: Vec<(&str, HashSet<&str>)> = vec![
+        ("objectClass", ["inetOrgPerson"].into()),
+        ("cn", ["Joe Doe"].into()),
+        ("sn", ["Doe"].into()),
+        ("userPassword", ["j0es"].into()),
+    ];
+    slapd.administrator().await.add(JOE, entry).await.unwrap().success().unwrap();
+    assert_eq!(log_in(&engine, "joe@example.org", "j0es").await, StatusCode::OK);
+    assert_eq!((states(&engine).await, told(&engine).await), ((true, false), (1, 1)));
+    drop(slapd);
+    assert_eq!(log_in(&engine, "joe@example.org", "wr0ng").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!((states(&engine).await, told(&engine).await), ((true, false), (1, 1)), "a directory that is silent says nothing");
+}
+
+#[tokio::test]
+async fn who_was_made_anew_in_the_directory_is_somebody_else() {
+    let slapd = Slapd::start().await;
+    let mut engine = Engine::start_with(slapd.options(|_| ())).await;
+    assert_eq!(engine.admin().post("/api/users", IMPORT_JOE).await.status, StatusCode::CREATED);
+    slapd.remove(JOE).await;
+    let entry: Vec<(&str, HashSet<&str>)> = vec![
+        ("objectClass", ["inetOrgPerson"].into()),
+        ("cn", ["Joe Other"].into()),
+        ("sn", ["Other"].into()),
+        ("userPassword", ["0thers"].into()),
+    ];
+    slapd.administrator().await.add(JOE, entry).await.unwrap().success().unwrap();
+    assert_eq!(log_in(&engine, "joe@example.org", "0thers").await, StatusCode::UNAUTHORIZED, "he inherits nothing");
+    assert_eq!((states(&engine).await, told(&engine).await), ((false, true), (1, 0)));
+    engine.restart().await;
+    assert_eq!(states(&engine).await, (false, true));
+}
+
+#[tokio::test]
+async fn who_is_gone_from_the_directory_is_found_out_in_time() {
+    let slapd = Slapd::start().await;
+    let often = |options: &mut LdapOptions| options.refresh_seconds = 1;
+    let engine = Engine::start_with(slapd.options(often)).await;
+    assert_eq!(engine.admin().post("/api/users", IMPORT_JOE).await.status, StatusCode::CREATED);
+    let of = |is_so: fn(&evirt_domain::access::User) -> bool| {
+        let engine = &engine;
+        async move {
+            let so = engine
+                .server()
+                .app
+                .engine
+                .until(|world| world.users.values().any(|user| user.name == "joe" && is_so(user)).then_some(()));
+            tokio::time::timeout(PATIENCE, so).await.expect("joe never comes to it");
+        }
+    };
+    // What else it tells is taken over, too.
+    slapd.modify(JOE, Mod::Replace("title", ["Doctor"].into())).await;
+    of(|joe| joe.title == "Doctor" && !joe.inactive).await;
+    slapd.remove(JOE).await;
+    of(|joe| joe.inactive).await;
+    assert_eq!(told(&engine).await, (1, 0));
 }
 
 #[tokio::test]

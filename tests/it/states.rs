@@ -310,6 +310,76 @@ async fn the_states_of_hosts() {
     lab.refuses("the default cluster", CLUSTER, &[(Method::DELETE, "", "", ClusterIsDefault)]).await;
 }
 
+/// From the time that a host is reached until its storage is there it is being prepared: after an activation, and after a restart.
+#[tokio::test]
+async fn a_host_that_is_being_prepared() {
+    use Key::*;
+    let mut lab = lab_with_host(|_, pace| pace.reboot_grace = Duration::from_secs(3_600)).await;
+    let is = async |lab: &Lab, host: &str, status: HostStatus| {
+        let so = |world: &World| world.hosts.values().any(|h| h.config.name == host && h.status == status);
+        lab.until(&format!("{host} {status:?}"), so).await;
+    };
+    let mut others = Vec::new();
+    for (name, n) in [("activated", 2), ("restarted", 3)] {
+        let power = POWER.replace("192.168.0.112", &format!("192.168.0.11{n}"));
+        let host = format!(
+            "<host><name>{name}</name><address>192.168.0.1{n}</address><root_password>redhat</root_password>{power}</host>"
+        );
+        others.push(lab.post("/api/hosts", &host).await);
+        is(&lab, name, HostStatus::Up).await;
+    }
+    let data = lab.post("/api/storagedomains", &domain("data", "data", "/data1")).await;
+    lab.post(&format!("{DATA_CENTER}/storagedomains"), &format!("<storage_domain id=\"{}\"/>", id(&data))).await;
+    lab.until("the domain is active", |world| {
+        world.storage_domains.values().any(|domain| domain.is_in(AttachmentStatus::Active))
+    })
+    .await;
+    let [activated, restarted] = &others[..] else { panic!("{others:?}") };
+    lab.post(&format!("{activated}/deactivate"), "<action/>").await;
+    is(&lab, "activated", HostStatus::Maintenance).await;
+    lab.simulator().slow_export("storage.example.com:/data1", FOREVER_MS);
+    lab.post(&format!("{activated}/activate"), "<action><async>true</async></action>").await;
+    lab.post(&format!("{restarted}/fence"), "<action><async>true</async><fence_type>restart</fence_type></action>").await;
+
+    const ACTION: &str = "<action/>";
+    let busy = [
+        (Method::POST, "activate", ACTION, HostCannotActivate),
+        (Method::POST, "deactivate", ACTION, HostStatusNotOperational),
+        (Method::DELETE, "", "", HostCannotRemove),
+        (Method::POST, "install", "<action><root_password>redhat</root_password></action>", HostInstallStatus),
+        (Method::POST, "fence", "<action><fence_type>manual</fence_type></action>", FenceManualStatus),
+        (Method::POST, "approve", ACTION, HostApproveType),
+        (Method::POST, "forceselectspm", ACTION, SpmHostNotUp),
+    ];
+    for (name, host) in [("activated", activated), ("restarted", restarted)] {
+        is(&lab, name, HostStatus::Initializing).await;
+        let shown = lab.admin.get(host).await.body;
+        assert!(shown.contains("<status><state>initializing</state></status>"), "{shown}");
+        lab.refuses(&format!("initializing, {name}"), host, &busy).await;
+    }
+    let found = lab.admin.get("/api/hosts?search=status%3Dinitializing").await.body;
+    assert_eq!(found.matches("<host ").count(), 2, "{found}");
+    let up = lab.admin.get("/api/hosts?search=status%3Dup").await.body;
+    assert_eq!(up.matches("<host ").count(), 1, "{up}");
+
+    // No job goes on with the one that was restarted: the next engine finds it so, and the storage in time.
+    let begun = lab.world().position;
+    lab.engine
+        .while_stopped(|data| {
+            let file = data.join("simulator.json");
+            let mut estate: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            estate["slow_storage"] = serde_json::json!({});
+            std::fs::write(&file, estate.to_string()).unwrap();
+        })
+        .await;
+    lab = Lab::new(lab.engine);
+    is(&lab, "restarted", HostStatus::Up).await;
+    let told = lab.engine.server().app.engine.log().read(begun, 1_000).await.unwrap();
+    let kinds: Vec<&str> = told.iter().map(|record| &*record.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "HostStatusChanged").count(), 1, "{kinds:?}");
+    is(&lab, "activated", HostStatus::Initializing).await;
+}
+
 fn domain(name: &str, kind: &str, path: &str) -> String {
     format!(
         "<storage_domain><name>{name}</name><type>{kind}</type><host><name>host</name></host>\

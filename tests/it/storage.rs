@@ -814,3 +814,55 @@ async fn a_domain_lies_on_fibre_channel() {
     assert_eq!((&disk["sparse"], &disk["actual_size"]), (&false.into(), &1_073_741_824.into()));
     assert!(lab.json(&format!("/api/storagedomains/{domain}/storageconnections")).await["storage_connection"].is_null());
 }
+
+/// Disks that lie on a domain and that nobody knows are listed apart, and taken on by their identifiers. Virtual machines and templates of
+/// that kind would be in collections of their own, which do not exist yet.
+#[tokio::test]
+async fn what_lies_on_a_domain_unregistered_is_listed_and_taken_on() {
+    use evirt::hypervisor::{Call, Hypervisor, OperationId, VolumeFormat, VolumeRef};
+    let lab = Lab::start().await;
+    let (data, iso) = (lab.active("data", "data", "/data1").await, lab.active("iso", "iso", "/iso1").await);
+    let known = "<disk><alias>known</alias><provisioned_size>1073741824</provisioned_size><interface>virtio</interface>\
+                 <format>cow</format></disk>";
+    let known = lab.create(&format!("/api/storagedomains/{data}/disks"), known).await;
+    let uuid = |text: &str| text.parse::<uuid::Uuid>().unwrap();
+    let stray = "11111111-2222-3333-4444-555555555555";
+    let volume = VolumeRef { domain: uuid(&data), disk: uuid(stray), volume: uuid::Uuid::from_u128(7) };
+    let layer = VolumeRef { disk: uuid::Uuid::from_u128(8), ..volume };
+    let upper = VolumeRef { volume: uuid::Uuid::from_u128(9), ..layer };
+    let sparse = (2 << 30, VolumeFormat::Cow, true);
+    for (n, (volume, parent)) in [(volume, None), (layer, None), (upper, Some(layer.volume))].into_iter().enumerate() {
+        let (size_bytes, format, sparse) = sparse;
+        let made = Call::CreateVolume { volume, parent, size_bytes, format, sparse };
+        lab.engine.server().simulator.call(OperationId(1 << 60 | n as u64), made).await.unwrap();
+    }
+
+    let below = format!("/api/storagedomains/{data}/disks");
+    let attached = format!("/api/datacenters/{DEFAULT}/storagedomains/{data}/disks");
+    for path in [&below, &attached] {
+        let registered = lab.admin.get(path).await.body;
+        assert!(registered.contains(&known) && !registered.contains(stray), "{registered}");
+        let found = lab.admin.get(&format!("{path};unregistered")).await.body;
+        assert_eq!(found.matches("<disk ").count(), 1, "one with snapshots is not for us to take on: {found}");
+        assert!(found.contains(&format!("href=\"{path}/{stray}\"")) && found.contains("<size>2147483648</size>"), "{found}");
+        let one = lab.admin.get(&format!("{path}/{stray};unregistered=true")).await;
+        assert!(one.status == StatusCode::OK && one.body.contains("<format>cow</format>"), "{one:?}");
+        assert_eq!(lab.admin.get(&format!("{path}/{known};unregistered")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(lab.admin.get(&format!("{path}/{stray}")).await.status, StatusCode::NOT_FOUND);
+    }
+    let wanted = format!("{below};unregistered");
+    lab.refused(Method::POST, &wanted, "<disk><alias>a</alias></disk>", 400, "id").await;
+    lab.refused(Method::POST, &wanted, &format!("<disk id=\"{known}\"/>"), 404, &known).await;
+    lab.refused(Method::POST, &wanted, &format!("<disk id=\"{stray}\"><alias>a/b</alias></disk>"), 400, "characters").await;
+    lab.refused(Method::GET, &format!("{below};unregistered=perhaps"), "", 400, "unregistered").await;
+    assert_eq!(lab.admin.get(&format!("/api/storagedomains/{iso}/disks;unregistered")).await.status, StatusCode::OK);
+
+    let taken = lab.admin.post(&wanted, format!("<disk id=\"{stray}\"><alias>stray</alias></disk>")).await;
+    assert!(taken.status == StatusCode::CREATED && taken.body.contains("<alias>stray</alias>"), "{taken:?}");
+    assert_eq!(taken.header("location"), format!("{below}/{stray}"));
+    let shown = lab.admin.get(&format!("/api/disks/{stray}")).await.body;
+    assert!(shown.contains("<state>ok</state>") && shown.contains("<provisioned_size>2147483648<"), "{shown}");
+    assert!(!lab.admin.get(&wanted).await.body.contains(stray), "it is known now");
+    // It is a disk like any other.
+    lab.ok(Method::DELETE, &format!("/api/disks/{stray}"), "").await;
+}

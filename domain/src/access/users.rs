@@ -44,6 +44,9 @@ pub struct User {
     pub tags: Vec<TagId>,
     /// Until when nobody can log in as this user, after too many wrong passwords.
     pub locked_until: Option<Micros>,
+    /// Whether the directory that knew the user knows the user no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inactive: bool,
 }
 
 impl User {
@@ -63,6 +66,7 @@ impl User {
             groups: Vec::new(),
             tags: Vec::new(),
             locked_until: None,
+            inactive: false,
         }
     }
 
@@ -194,6 +198,28 @@ fold!(UserUnlocked, User user, |e, world, at| {
     world.users.update(&e.user, |user| { user.locked_until = None; user.version = at.version; });
 });
 
+/// The directory that knew a user knows the user no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserDeactivated {
+    /// Who.
+    pub user: UserId,
+}
+
+fold!(UserDeactivated, User user, |e, world, at| {
+    world.users.update(&e.user, |user| { user.inactive = true; user.version = at.version; });
+});
+
+/// The directory knows a user again whom it did not know for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserReactivated {
+    /// Who.
+    pub user: UserId,
+}
+
+fold!(UserReactivated, User user, |e, world, at| {
+    world.users.update(&e.user, |user| { user.inactive = false; user.version = at.version; });
+});
+
 /// A user of the internal directory has a new password.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserPasswordChanged {
@@ -315,7 +341,8 @@ impl Decide for ImportUser {
     }
 }
 
-/// Takes over what a directory tells of somebody who just logged in there. Who is not known yet is added, if a group lets in.
+/// Takes over what a directory tells of somebody who just logged in there. Who is not known yet is added, if a group lets in; who was not
+/// known there any more is again.
 #[derive(Clone, Debug)]
 pub struct RefreshUser {
     /// What it tells.
@@ -345,7 +372,25 @@ impl Decide for RefreshUser {
         account.groups.dedup();
         let mut known = user.account();
         known.groups.sort();
-        Ok(if account == known { Vec::new() } else { vec![UserRefreshed { account }.into()] })
+        let back = user.inactive.then(|| UserReactivated { user: user.id }.into());
+        let news = (account != known).then(|| UserRefreshed { account }.into());
+        Ok(back.into_iter().chain(news).collect())
+    }
+}
+
+/// Records that the directory which knew a user has nobody of that identifier any more: it says so itself, and was not just silent. The
+/// user's sessions end; permissions stay, for the case that the user comes back.
+#[derive(Clone, Debug)]
+pub struct DeactivateUser {
+    /// Who.
+    pub user: UserId,
+}
+
+impl Decide for DeactivateUser {
+    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let known = world.users.get(&self.user).filter(|user| user.domain != INTERNAL && !user.inactive);
+        let gone = known.map(|user| UserDeactivated { user: user.id }.into());
+        Ok(gone.into_iter().flat_map(|gone| std::iter::once(gone).chain(close_all(world, self.user))).collect())
     }
 }
 

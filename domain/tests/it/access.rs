@@ -358,6 +358,29 @@ fn a_locked_user_stays_so_for_a_while() {
 }
 
 #[test]
+fn a_user_whom_the_directory_has_no_more_is_inactive_until_it_has_the_user_again() {
+    let mut story = Story::installed();
+    let joe = UserId(uuid::Uuid::from_u128(3));
+    let account = Account { id: joe, name: "joe".into(), domain: "example.org".into(), ..Account::default() };
+    story.does(ImportUser { account: account.clone(), roles: vec![role(&story, "UserRole")] });
+    story.does(OpenSession { user: joe, token_hash: "hash".into(), ttl_minutes: 30 });
+    story.when(DeactivateUser { user: joe }).then(&["UserDeactivated", "SessionClosed"]);
+    story.does(DeactivateUser { user: joe });
+    let inactive = |story: &Story| story.world.users.get(&joe).is_some_and(|user| user.inactive);
+    assert!(inactive(&story) && story.world.sessions.is_empty());
+    assert_eq!(story.world.held_by(Holder::User(joe)).count(), 1, "what the user may is kept");
+    story.when(DeactivateUser { user: joe }).then(&[]);
+    story.when(DeactivateUser { user: nowhere() }).then(&[]);
+    story.when(DeactivateUser { user: ADMIN }).then(&[]);
+    let titled = RefreshUser { account: Account { title: "Engineer".into(), ..account.clone() } };
+    story.when(titled).then(&["UserReactivated", "UserRefreshed"]);
+    story.when(RefreshUser { account: account.clone() }).then(&["UserReactivated"]);
+    story.does(RefreshUser { account: account.clone() });
+    assert!(!inactive(&story));
+    story.when(RefreshUser { account }).then(&[]);
+}
+
+#[test]
 fn what_reaches_two_objects_needs_a_permit_on_each() {
     use evirt_domain::command::Expecting;
     use evirt_domain::creation::Keyed;

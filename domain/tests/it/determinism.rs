@@ -173,6 +173,7 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
         5 => Box::new(UpdateRole { role, changes: RolePatch { name: Some(name), ..RolePatch::default() }, permits: None }),
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
+        7 if role != SUPER_USER => Box::new(DeactivateUser { user }),
         7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
         8 => Box::new(RefreshUser { account: Account { id: user, name, domain: "example.org".into(), ..Account::default() } }),
         _ => Box::new(ImportUser {
@@ -417,7 +418,10 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             true => Box::new(ReportUnresponsive { host, detail: "no heartbeat".into() }),
             false => Box::new(ReportSilent { host, detail: "no heartbeat".into(), patience: Patience::default() }),
         },
-        65 => Box::new(ReportConnected { host, job: None, outcome: dice.outcome(wired()) }),
+        65 => {
+            let facts = HostFacts { no_nx: coin, ..wired() };
+            Box::new(ReportConnected { host, job: None, outcome: dice.outcome(facts) })
+        }
         109..=112 => {
             let nics = world.hosts.get(&host).map(|h| h.nics.clone()).unwrap_or_default();
             let nic = if nics.is_empty() { nowhere() } else { dice.pick(&nics).id };
@@ -442,10 +446,12 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             0 => Box::new(FenceHost { host, fence: dice.pick(&[FenceType::Restart, FenceType::Stop, FenceType::Start]) }),
             1 => Box::new(ReportFenceFellBack { host, fence: FenceType::Stop }),
             2 => Box::new(SkipFence { host }),
-            3 => Box::new(ForceSelectSpm { host }),
+            3 if coin => Box::new(ForceSelectSpm { host }),
+            3 => Box::new(RefreshHost { host, outcome: Ok(wired()) }),
             6 => Box::new(ReportLowMemory { host, free_mib: 512 }),
             5 => Box::new(ReportDomainDelay { domain, host, delay_ms: 9_000 }),
             4 => Box::new(FailSpm { data_center, host, reason: "no lease".into() }),
+            _ if coin => Box::new(ReportReached { host }),
             _ => Box::new(ReportNotBack { host }),
         },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),

@@ -169,3 +169,36 @@ fn removal() {
     estate.does(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     assert_eq!(estate.world.data_centers.get(&DEFAULT_DATA_CENTER).and_then(|dc| dc.master), Some(domain));
 }
+
+#[test]
+fn a_disk_that_lies_on_a_domain_is_taken_on() {
+    let estate = estate();
+    let found = FoundDisk {
+        id: DiskId(uuid::Uuid::from_u128(77)),
+        image: uuid::Uuid::from_u128(78),
+        size: 2 * GIB,
+        actual_size: GIB,
+        format: DiskFormat::Cow,
+        sparse: true,
+    };
+    let config = |alias: &str| DiskConfig { alias: alias.into(), size: 0, ..disk_config("other") };
+    let register = |found: &FoundDisk, alias: &str| RegisterDisk {
+        storage_domain: estate.domain,
+        found: found.clone(),
+        config: config(alias),
+    };
+    let mut story = estate.clone();
+    story.when(register(&found, "a/b")).refused(NameSpecialCharacters);
+    story.when(register(&FoundDisk { size: 0, ..found.clone() }, "small")).refused(OutOfRange);
+    let shared = RegisterDisk { config: DiskConfig { shareable: true, ..config("shared") }, ..register(&found, "") };
+    story.when(shared).refused(DiskShareableCow);
+    story.when(register(&found, "")).then(&["DiskAdded", "DiskCreated"]);
+    story.does(register(&found, ""));
+    let disk = story.world.disks.get(&found.id).expect("taken on").clone();
+    assert_eq!(disk.config.alias, format!("RegisteredDisk_{}", found.id));
+    assert_eq!((disk.config.size, disk.actual_size, disk.status), (2 * GIB, GIB, DiskStatus::Ok));
+    story.when(register(&found, "again")).refused(StateMoved);
+    let mut resting = estate.clone();
+    resting.domain_is(estate.domain, AttachmentStatus::Maintenance);
+    resting.when(register(&found, "resting")).refused(DomainNotActive);
+}

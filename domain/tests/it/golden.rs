@@ -317,6 +317,8 @@ fn samples() -> Vec<Event> {
         HostFenceSkipped { host: id(3), no_proxy: true }.into(),
         HostFenceUnconfigured { host: id(3) }.into(),
         HostMemoryLow { host: id(3), free_mib: 512 }.into(),
+        HostNxMissed { host: id(3) }.into(),
+        HostRefreshed { host: id(3), failure: Some(reason()) }.into(),
         HostFenced { host: id(3), fence: FenceType::Restart, failure: Some(reason()) }.into(),
         HostRemoved { host: id(3), name: name() }.into(),
         HostBondSet {
@@ -480,6 +482,8 @@ fn samples() -> Vec<Event> {
         UserRefreshed { account }.into(),
         UserLocked { user: id(6), until: 1_388_534_400_000_000 }.into(),
         UserUnlocked { user: id(6) }.into(),
+        UserDeactivated { user: id(6) }.into(),
+        UserReactivated { user: id(6) }.into(),
         GroupAdded { group: Group { tags: vec![id(8)], ..Group::new(id(7), "staff", INTERNAL) } }.into(),
         GroupRemoved { group: id(7), name: "staff".into() }.into(),
         GroupMemberAdded { group: id(7), user: id(6) }.into(),

@@ -152,6 +152,60 @@ fn a_cpu_below_the_clusters_is_not_operational() {
 }
 
 #[test]
+fn a_host_that_is_reached_is_prepared_before_it_is_up() {
+    for before in HostStatus::ALL.iter().copied() {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, before);
+        let reached = story.when(ReportReached { host });
+        if !matches!(before, Unassigned | Reboot) {
+            reached.then(&[]);
+            continue;
+        }
+        reached.then(&["HostStatusChanged"]);
+        story.does(ReportReached { host });
+        assert_eq!(story.status(host), Initializing, "{}", before.name());
+        story.when(ReportReached { host }).then(&[]);
+        let connected = |outcome| ReportConnected { host, job: None, outcome };
+        let mut lost = story.clone();
+        lost.does(connected(Err("it does not answer".into())));
+        assert_eq!(lost.status(host), NonResponsive);
+        let mut silent = story.clone();
+        silent.does(ReportSilent { host, detail: "no heartbeat".into(), patience: Patience::default() });
+        assert_eq!(silent.status(host), NonResponsive, "it does not serve yet, so it is not waited for");
+        story.does(connected(Ok(facts(16, 8))));
+        assert_eq!(story.status(host), Up);
+    }
+    Story::installed().when(ReportReached { host: nowhere() }).then(&[]);
+}
+
+#[test]
+fn a_cpu_without_nx_serves_no_cluster() {
+    let mut story = Story::installed();
+    story.does(add(host_config("alpha")));
+    let (host, job) = (HostId(story.log[story.log.len() - 2].stream.id), story.job());
+    story.does(ReportInstalled { host, job, outcome: Ok(()) });
+    let lacking = HostFacts { no_nx: true, ..facts(16, 8) };
+    let connected = |job, facts| ReportConnected { host, job, outcome: Ok(facts) };
+    let told = story.when(connected(Some(job), lacking.clone())).then(&[
+        "HostFactsReported",
+        "HostNxMissed",
+        "HostStatusChanged",
+        "JobEnded",
+    ]);
+    assert!(matches!(&told[2], Event::HostStatusChanged(e) if e.to == NonOperational && e.detail == CPU_INCOMPATIBLE));
+    story.does(connected(Some(job), lacking.clone()));
+    assert_eq!(story.world.clusters.get(&DEFAULT_CLUSTER).map(|c| c.config.cpu.as_str()), Some(""), "it decides nothing");
+    story.when(connected(None, lacking.clone())).then(&[]);
+    // It is told again when it is activated, and no more once the flag is switched on.
+    story.does(ActivateHost { host });
+    let job = story.job();
+    story.when(connected(Some(job), lacking)).then(&["HostNxMissed", "HostStatusChanged", "JobEnded"]);
+    story.does(connected(Some(job), facts(16, 8)));
+    assert_eq!(story.status(host), Up);
+}
+
+#[test]
 fn maintenance_moves_the_manager_first_and_waits_for_the_vms() {
     let mut estate = estate();
     let (vm, other) = (estate.vm, estate.other);
@@ -494,4 +548,24 @@ fn the_manager_is_the_fittest_host_that_is_up() {
     assert_eq!(spm(&estate), Some(third));
     let manages = |r: &Recorded| matches!(&r.event, Event::SpmSelected(e) if e.host == Some(third));
     assert!(estate.log.iter().any(manages));
+}
+
+#[test]
+fn a_host_is_asked_anew_while_it_is_up_or_in_maintenance() {
+    for state in HostStatus::ALL.iter().copied() {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, state);
+        let refresh = |outcome| RefreshHost { host, outcome };
+        let grown = facts(32, 8);
+        if !matches!(state, Up | Maintenance) {
+            story.when(refresh(Ok(grown))).refused(HostStatusIllegal);
+            continue;
+        }
+        story.when(refresh(Err("it does not say".into()))).then(&["HostRefreshed"]);
+        story.when(refresh(Ok(facts(16, 8)))).then(&["HostRefreshed"]);
+        story.when(refresh(Ok(grown.clone()))).then(&["HostFactsReported", "HostRefreshed"]);
+        story.does(refresh(Ok(grown)));
+        assert_eq!(story.status(host), state, "it stays as it is");
+    }
 }

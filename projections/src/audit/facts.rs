@@ -315,6 +315,12 @@ pub const FACTS: &[Fact] = &[
     normal(555, "USER_MOVE_TAG", "Tag ${TagName} was moved below ${NewParentTagName}[ by ${UserName}]."),
     normal(600, "USER_VDS_MAINTENANCE", "Host ${VdsName} is being put into maintenance[ by ${UserName}]."),
     warning(
+        601,
+        "CPU_FLAGS_NX_IS_MISSING",
+        "The CPU of host ${VdsName} lacks the flag nx. The firmware of the host can switch it on: execute disable (XD) for Intel, no \
+         execute (NX) for AMD. It takes effect when the host is powered off and on again.",
+    ),
+    warning(
         602,
         "USER_VDS_MAINTENANCE_MIGRATION_FAILED",
         "Host ${VdsName} could not be put into maintenance[ for ${UserName}]: these VMs did not leave it: ${failedVms}.",
@@ -326,6 +332,8 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(60),
     normal(605, "PROXY_HOST_SELECTION", "Host ${Proxy} was chosen as proxy to ${Command} host ${VdsName}."),
+    normal(606, "HOST_REFRESHED_CAPABILITIES", "The capabilities of host ${VdsName} were asked anew[ by ${UserName}]."),
+    error(607, "HOST_REFRESH_CAPABILITIES_FAILED", "The capabilities of host ${VdsName} could not be asked anew[: ${Reason}]."),
     normal(609, "HOST_INTERFACE_STATE_UP", "The link of interface ${InterfaceName} of host ${VdsName} came up."),
     warning(610, "HOST_INTERFACE_STATE_DOWN", "The link of interface ${InterfaceName} of host ${VdsName} went down."),
     normal(809, "USER_ADD_VDS_GROUP", "Cluster ${VdsGroupName} was created[ by ${UserName}]."),
@@ -714,4 +722,6 @@ pub const FACTS: &[Fact] = &[
     normal(20_001, "GROUP_MEMBER_ADDED", "User ${MemberName} was put into group ${GroupName}[ by ${UserName}]."),
     normal(20_002, "GROUP_MEMBER_REMOVED", "User ${MemberName} was taken out of group ${GroupName}[ by ${UserName}]."),
     normal(20_003, "USER_UNLOCKED", "User ${UnlockedUserName} may log in again[ by ${UserName}]."),
+    warning(20_004, "USER_INACTIVE", "User ${DirectoryUserName} is inactive: the directory has no such user any more."),
+    normal(20_005, "USER_ACTIVE", "User ${DirectoryUserName} is active again: the directory has such a user again."),
 ];

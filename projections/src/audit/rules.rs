@@ -100,6 +100,11 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             let draft = at.draft(531).by(Actor::System).host(e.host).with("AvailableMemory", e.free_mib.to_string());
             draft.with("Threshold", LOW_MEMORY_MIB.to_string())
         }
+        Event::HostRefreshed(e) => match &e.failure {
+            None => at.draft(606).host(e.host),
+            Some(why) => at.draft(607).host(e.host).reason(why),
+        },
+        Event::HostNxMissed(e) => at.draft(601).by(Actor::System).host(e.host),
         Event::HostFenceUnconfigured(e) => at.draft(9000).by(Actor::System).host(e.host),
         Event::HostInstallationStarted(e) => at.draft(509).host(e.host),
         Event::HostInstalled(e) => at.draft(504).host(e.host),
@@ -367,10 +372,9 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // What a directory tells of a user is that directory's news.
         Event::UserRefreshed(_) => return None,
         Event::UserLocked(e) => at.draft(160).by(Actor::User(e.user)),
-        Event::UserUnlocked(e) => {
-            let name = at.user(e.user).map(|user| user.principal()).unwrap_or_default();
-            at.draft(20_003).with("UnlockedUserName", name)
-        }
+        Event::UserUnlocked(e) => at.draft(20_003).with("UnlockedUserName", principal(at, e.user)),
+        Event::UserDeactivated(e) => at.draft(20_004).by(Actor::System).with("DirectoryUserName", principal(at, e.user)),
+        Event::UserReactivated(e) => at.draft(20_005).by(Actor::System).with("DirectoryUserName", principal(at, e.user)),
         Event::PermissionGranted(e) => {
             let code = if e.permission.object == Object::System { 866 } else { 850 };
             at.draft(code).permission(&e.permission)
@@ -675,6 +679,11 @@ fn extends(disk: DiskId) -> impl Fn(&Task) -> bool {
 /// The code for a disk of a VM, or that for a floating one.
 fn disk_code(at: Scene<'_>, disk: DiskId, of_vm: u32, floating: u32) -> u32 {
     if at.disk(disk).is_some_and(|disk| !disk.vms.is_empty()) { of_vm } else { floating }
+}
+
+/// The login name of a user, with the domain.
+fn principal(at: Scene<'_>, user: UserId) -> String {
+    at.user(user).map(|user| user.principal()).unwrap_or_default()
 }
 
 fn nic<'a>(draft: Draft<'a>, config: &evirt_domain::vm::NicConfig) -> Draft<'a> {

@@ -682,7 +682,7 @@ impl Resource for User {
             "name" => Value::text(self.called()),
             "login" => Value::text(&self.name),
             "role" => roles(world, holders(world, self.id).filter(|holder| *holder != Holder::Group(EVERYONE))),
-            "status" => Value::text("active"),
+            "status" => Value::text(if self.inactive { "inactive" } else { "active" }),
             "tag" => tags(world, &self.tags),
             "title" => Value::text(&self.title),
             "type" => Value::text("user"),

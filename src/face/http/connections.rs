@@ -20,12 +20,42 @@ const LISTENERS: u64 = 2;
 /// How many file descriptors are kept for everything else: the stores, drivers, directories, the runtime.
 const RESERVED_DESCRIPTORS: u64 = 256;
 
+/// How many connections a listener has to be able to serve: with fewer, a browser or two would keep everybody else out.
+pub const MIN_OPEN_CONNECTIONS: usize = 32;
+
+/// The system lets this process open too few files to serve anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this process may open {allowed} files at once, and needs {needed} to serve: raise the hard limit (ulimit -Hn, LimitNOFILE=)"
+)]
+pub struct TooFewDescriptors {
+    allowed: u64,
+    needed: u64,
+}
+
 /// How many connections each listener may have, by what the system lets this process open, which is raised as far as that is allowed.
-pub fn connection_limit() -> usize {
+pub fn connection_limit() -> Result<usize, TooFewDescriptors> {
     let wanted = LISTENERS * MAX_OPEN_CONNECTIONS as u64 + RESERVED_DESCRIPTORS;
     let descriptors = rlimit::increase_nofile_limit(wanted).unwrap_or(RESERVED_DESCRIPTORS * 2);
-    let each = descriptors.saturating_sub(RESERVED_DESCRIPTORS) / LISTENERS;
-    usize::try_from(each).unwrap_or(MAX_OPEN_CONNECTIONS).clamp(1, MAX_OPEN_CONNECTIONS)
+    let each = connections_by(descriptors)?;
+    if each < MAX_OPEN_CONNECTIONS {
+        tracing::warn!(
+            files = descriptors,
+            connections = each,
+            "few files may be open at once, so each listener serves fewer connections"
+        );
+    }
+    Ok(each)
+}
+
+/// How many connections each listener may have where so many file descriptors are allowed.
+fn connections_by(descriptors: u64) -> Result<usize, TooFewDescriptors> {
+    let needed = LISTENERS * MIN_OPEN_CONNECTIONS as u64 + RESERVED_DESCRIPTORS;
+    if descriptors < needed {
+        return Err(TooFewDescriptors { allowed: descriptors, needed });
+    }
+    let each = (descriptors - RESERVED_DESCRIPTORS) / LISTENERS;
+    Ok(usize::try_from(each).unwrap_or(MAX_OPEN_CONNECTIONS).min(MAX_OPEN_CONNECTIONS))
 }
 
 /// One `Front` for every connection, as long as there are not too many.
@@ -74,6 +104,27 @@ mod tests {
 
     use super::super::Transport;
     use super::*;
+
+    #[test]
+    fn connections_are_as_many_as_files_allow_and_too_few_are_an_error() {
+        let needed = 256 + 2 * 32;
+        for (descriptors, connections) in [
+            (needed, Some(MIN_OPEN_CONNECTIONS)),
+            (needed + 1, Some(MIN_OPEN_CONNECTIONS)),
+            (1_024, Some(384)),
+            (256 + 2 * 1_024, Some(MAX_OPEN_CONNECTIONS)),
+            (1 << 20, Some(MAX_OPEN_CONNECTIONS)),
+            (u64::MAX, Some(MAX_OPEN_CONNECTIONS)),
+            (needed - 1, None),
+            (256, None),
+            (0, None),
+        ] {
+            let expected = connections.ok_or(TooFewDescriptors { allowed: descriptors, needed });
+            assert_eq!(connections_by(descriptors), expected, "{descriptors}");
+        }
+        let said = connections_by(256).unwrap_err().to_string();
+        assert!(said.contains("256 files") && said.contains(&needed.to_string()), "{said}");
+    }
 
     #[tokio::test]
     async fn who_comes_when_there_are_too_many_is_hung_up_on_until_one_leaves() {

@@ -10,8 +10,9 @@ use evirt_domain::world::NameKind;
 use evirt_projections::inventory::{Page, list_where};
 
 use super::answer::{Answer, Handled};
-use super::collection::{creating, creation_status, remove};
+use super::collection::{created, creating, creation_status, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
+use super::probe;
 use super::representation::check::require;
 use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
@@ -174,8 +175,49 @@ fn view_below(call: &Call, n: usize, world: &World, disk: &Disk) -> Doc {
     at(placeless(world, call.base, disk), format!("{}/{above}/{}", call.base, disk.id))
 }
 
+/// The disks that lie on a storage domain and are not known. Who is only shown some objects is shown none of them: they are nobody's.
+async fn unregistered(call: &Call, domain: StorageDomainId) -> Result<Vec<FoundDisk>, Answer> {
+    let found = probe::disks(&**call.engine().driver(), domain).await;
+    let mut found = found.map_err(|why| call.bad(&Fault::operation_failed([why])))?;
+    found.retain(|disk| call.visible().is_everything() && !call.world.disks.contains(&disk.id));
+    Ok(found)
+}
+
+/// A disk that is not known, as the API shows it below what the path's first `n` segments name.
+fn view_found(call: &Call, n: usize, domain: StorageDomainId, disk: &FoundDisk) -> Doc {
+    let above = call.target.segments[..n].join("/");
+    let place = Doc::new().set("id", domain.to_string()).set("href", format!("{}/storagedomains/{domain}", call.base));
+    Doc::new()
+        .set("id", disk.id.to_string())
+        .set("href", format!("{}/{above}/{}", call.base, disk.id))
+        .set("image_id", disk.image.to_string())
+        .set("storage_domains", Doc::new().set("storage_domain", vec![place]))
+        .set("size", disk.size)
+        .set("provisioned_size", disk.size)
+        .set("actual_size", disk.actual_size)
+        .set_path("status.state", DiskStatus::Ok.name())
+        .set("format", disk.format.name())
+        .set("sparse", disk.sparse)
+}
+
+/// Takes a disk on that lies on the storage domain: the body names it by its identifier.
+async fn register(call: &Call, sent: &Doc, domain: StorageDomainId, n: usize) -> Handled {
+    require(sent, "Disk", "add", &["id"]).map_err(|fault| call.bad(&fault))?;
+    let id = sent.text("id").unwrap_or_default();
+    let found = unregistered(call, domain).await?.into_iter().find(|disk| disk.id.to_string() == id);
+    let found = found.ok_or_else(|| call.missing(format!("Disk: id={id}")))?;
+    let id = found.id;
+    let outcome = call.submit(RegisterDisk { storage_domain: domain, found, config: config(call, sent)? }).await?;
+    let made = call.found(outcome.world.disks.get(&id), 0)?;
+    created(call, &DISK, &view_below(call, n, &outcome.world, made))
+}
+
 async fn list_on_domain(call: Arc<Call>) -> Handled {
     let (domain, n) = on_domain(&call)?;
+    if call.flag("unregistered")? {
+        let found = unregistered(&call, domain.id).await?;
+        return listed(&call, &DISK, found.iter().map(|disk| view_found(&call, n, domain.id, disk)));
+    }
     let found =
         list_where(call.view(), &call.plan::<Disk>()?, Page::of(call.max()?), |disk: &Disk| disk.storage_domain == domain.id);
     listed(&call, &DISK, found.iter().map(|disk| view_below(&call, n, &call.world, disk)))
@@ -189,6 +231,11 @@ pub fn disk_on_domain(call: &Call) -> Result<(Arc<Disk>, usize), Answer> {
 }
 
 async fn get_on_domain(call: Arc<Call>) -> Handled {
+    if call.flag("unregistered")? {
+        let ((domain, n), id) = (on_domain(&call)?, call.segment(call.target.segments.len() - 1));
+        let found = unregistered(&call, domain.id).await?.into_iter().find(|disk| disk.id.to_string() == id);
+        return shown(&call, &DISK, &view_found(&call, n, domain.id, &call.found(found, n)?));
+    }
     let (disk, n) = disk_on_domain(&call)?;
     shown(&call, &DISK, &view_below(&call, n, &call.world, &disk))
 }
@@ -196,6 +243,9 @@ async fn get_on_domain(call: Arc<Call>) -> Handled {
 async fn add_on_domain(call: Arc<Call>) -> Handled {
     let (domain, n) = on_domain(&call)?;
     let sent = call.body(&DISK)?;
+    if call.flag("unregistered")? {
+        return register(&call, &sent, domain.id, n).await;
+    }
     make(&call, &sent, Some(domain.id), |world, _, disk| view_below(&call, n, world, disk)).await
 }
 

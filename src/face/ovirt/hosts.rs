@@ -363,7 +363,22 @@ async fn list(call: Arc<Call>) -> Handled {
 }
 
 async fn get(call: Arc<Call>) -> Handled {
+    if call.flag("force")? {
+        return refresh(&call).await;
+    }
     shown(&call, &HOST, &view(&call.world, call.base, host(&call, &call.world)?))
+}
+
+/// Shows the host as it says that it is now: it is asked before, and that is recorded.
+async fn refresh(call: &Call) -> Handled {
+    let host = host(call, &call.world)?;
+    let outcome = probe::anew(&**call.engine().driver(), host).await;
+    let failure = outcome.clone().err();
+    let outcome = call.submit(RefreshHost { host: host.id, outcome }).await?;
+    match failure {
+        Some(why) => Err(call.bad(&Fault::operation_failed([why]))),
+        None => shown(call, &HOST, &view(&outcome.world, call.base, self::host(call, &outcome.world)?)),
+    }
 }
 
 async fn add(call: Arc<Call>) -> Handled {

@@ -1,7 +1,8 @@
 //! What hosts and storage say when they are asked before a command: a decision is given it and asks nobody.
 
-use evirt_domain::host::{HostFacts, ProbeFailure};
-use evirt_domain::ids::HostId;
+use evirt_domain::disk::FoundDisk;
+use evirt_domain::host::{Host, HostFacts, HostStatus, ProbeFailure};
+use evirt_domain::ids::{HostId, StorageDomainId};
 use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
@@ -38,6 +39,31 @@ pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -
         Ok(reply) => Err(ProbeFailure::Unreachable(strange(&reply))),
         Err(DriverError::WrongPassword { .. }) => Err(ProbeFailure::WrongPassword),
         Err(error) => Err(ProbeFailure::Unreachable(error.to_string())),
+    }
+}
+
+/// Asks a host what it has now. One in maintenance is connected to for that alone; others that do not serve are not asked.
+pub async fn anew(driver: &dyn Hypervisor, host: &Host) -> Result<HostFacts, String> {
+    if !matches!(host.status, HostStatus::Up | HostStatus::Maintenance) {
+        return Err("the host does not serve".to_owned());
+    }
+    let answer = act(driver, Call::Connect { host: host.id.0, address: host.config.address.clone() }).await;
+    if host.status == HostStatus::Maintenance && answer.is_ok() {
+        let _ = act(driver, Call::Disconnect { host: host.id.0 }).await;
+    }
+    match answer {
+        Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks for the disks that lie on a storage domain, each of one volume.
+pub async fn disks(driver: &dyn Hypervisor, domain: StorageDomainId) -> Result<Vec<FoundDisk>, String> {
+    match ask(driver, Call::ListVolumes { domain: domain.0 }).await {
+        Ok(Reply::Volumes(volumes)) => Ok(reactors::found_disks(&volumes)),
+        Ok(reply) => Err(strange(&reply)),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -265,12 +265,13 @@ impl Call {
         self.look_in(self.world.clone(), segments, output).await
     }
 
-    /// What the caller's GET of a path would be answered in a World.
+    /// What the caller's GET of a path would be answered in a World. It changes nothing, so that nobody is asked anew by it.
     pub async fn look_in(&self, world: Arc<World>, segments: Vec<String>, output: Format) -> Handled {
         let missing = self.missing(segments.join("/"));
         let handler = route::find(&segments).and_then(|route| route.handler(&Method::GET));
         let Some(handler) = handler else { return Err(missing) };
-        let target = Target { segments, matrix: self.target.matrix.clone(), query: Vec::new() };
+        let matrix = self.target.matrix.iter().filter(|(name, _)| name != "force").cloned().collect();
+        let target = Target { segments, matrix, query: Vec::new() };
         let call = Call {
             app: self.app.clone(),
             caller: self.caller.clone(),

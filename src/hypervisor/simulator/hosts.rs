@@ -301,6 +301,7 @@ impl Machine {
                 model: entry.cpu_model.clone(),
                 speed_mhz: entry.cpu_mhz,
                 level: entry.cpu_level.clone(),
+                nx: entry.nx,
             },
             memory_bytes: entry.memory_bytes,
             max_scheduling_memory_bytes: Machine::schedulable_bytes(entry).saturating_sub(committed_bytes),

@@ -597,6 +597,17 @@ async fn day(seed: u64) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_tells_whether_its_cpu_has_nx() {
+    let text = |nx: &str| format!("[[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1\n{nx}");
+    for (nx, has) in [("", true), ("nx = true", true), ("nx = false", false)] {
+        let mut lab = Lab::over(Estate::parse(&text(nx)).unwrap(), None);
+        let probe = Call::Probe { address: "10.0.0.1".to_owned(), root_password: Some("redhat".to_owned()) };
+        let reply = lab.does(probe).await;
+        assert!(matches!(&reply, Reply::Host(facts) if facts.cpu.nx == has), "{nx}: {reply:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_seed_gives_the_same_day() {
     let first = day(7).await;
     assert!(first.len() > 10);

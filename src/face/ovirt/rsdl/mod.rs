@@ -161,6 +161,14 @@ const SEARCHED: &[&str] = &[
     "clusters/{}/glustervolumes",
 ];
 
+/// Paths below which there may be disks that lie on a storage domain and are not known, with the methods that reach them.
+const UNREGISTERED: &[(&str, &[Method])] = &[
+    ("storagedomains/{}/disks", &[Method::GET, Method::POST]),
+    ("storagedomains/{}/disks/{}", &[Method::GET]),
+    ("datacenters/{}/storagedomains/{}/disks", &[Method::GET, Method::POST]),
+    ("datacenters/{}/storagedomains/{}/disks/{}", &[Method::GET]),
+];
+
 const ASYNC: Parameter = ("async", "matrix", "xs:boolean", "true|false");
 
 /// The URL parameters of an operation.
@@ -184,6 +192,12 @@ fn parameters(route: &Route, method: &Method) -> Vec<Parameter> {
     }
     if route.path.ends_with("cdroms/{}") {
         found.push(current);
+    }
+    if route.path == "hosts/{}" && *method == Method::GET {
+        found.push(("force", "matrix", "xs:boolean", "true|false"));
+    }
+    if UNREGISTERED.iter().any(|(path, methods)| *path == route.path && methods.contains(method)) {
+        found.push(("unregistered", "matrix", "xs:boolean", "true|false"));
     }
     found
 }
