@@ -330,7 +330,7 @@ impl Decide for RegisterDisk {
         if domain.class != DomainClass::Data {
             return Err(act.no(Key::DomainTypeIllegal).with("class", domain.class.name()));
         }
-        if !domain.attachment().is_some_and(|attachment| attachment.status == AttachmentStatus::Active) {
+        if domain.attachment().is_none_or(|attachment| attachment.status != AttachmentStatus::Active) {
             return Err(act.no(Key::DomainNotActive).with("name", &domain.config.name));
         }
         if world.disks.contains(&found.id) {
