@@ -3,6 +3,7 @@
 use crate::access::{Object, allowed};
 use crate::context::{Actor, Context};
 use crate::event::{Event, Stream};
+use crate::monitored;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -25,7 +26,7 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// Decides a command: first whether the caller may, then the command itself.
+/// Decides a command: first whether the caller may, then the command itself, and then what follows for whoever leads the jobs that it ends.
 pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<Event>, Rejection> {
     if let Actor::User(user) = cx.actor {
         let mut needed = command.permit(world).into_iter().chain(command.further_permits(world));
@@ -33,7 +34,9 @@ pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<E
             return Err(Key::NotAuthorized.into());
         }
     }
-    command.decide(world, cx)
+    let mut events = command.decide(world, cx)?;
+    events.extend(monitored::ends(world, &events));
+    Ok(events)
 }
 
 /// A command on the condition that streams are at the versions that its caller saw: decided with it, so that nothing can come between.

@@ -311,6 +311,9 @@ pub struct ExternalStep {
     pub started_at: Micros,
     /// When it ended.
     pub ended_at: Option<Micros>,
+    /// The engine's own job that is carried out as this step.
+    #[serde(default)]
+    pub carries: Option<JobId>,
 }
 
 impl ExternalStep {
@@ -386,9 +389,16 @@ pub struct ExternalStepAdded {
     pub kind: String,
     /// What it does, in words.
     pub description: String,
+    /// The engine's own job that is carried out as this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<JobId>,
 }
 
 fold!(ExternalStepAdded, Job job, |e, world, at| {
+    world.external_steps.insert(e.step, e.job);
+    if let Some(own) = e.carries {
+        world.jobs.update(&own, |own| own.carried_as = Some((e.job, e.step)));
+    }
     world.external_jobs.update(&e.job, |job| {
         let number = job.steps.iter().filter(|step| step.parent == e.parent).count() as u32;
         job.steps.push(ExternalStep {
@@ -400,6 +410,7 @@ fold!(ExternalStepAdded, Job job, |e, world, at| {
             status: WorkStatus::Started,
             started_at: at.at,
             ended_at: None,
+            carries: e.carries,
         });
         job.updated_at = at.at;
         job.version = at.version;
@@ -462,7 +473,9 @@ impl Fold for ExternalJobsCleared {
 
     fn fold(&self, world: &mut World, _: &Stamp) {
         for job in &self.jobs {
-            world.external_jobs.remove(job);
+            for step in world.external_jobs.remove(job).iter().flat_map(|job| &job.steps) {
+                world.external_steps.remove(&step.id);
+            }
             world.close_stream(StreamKind::Job, job.0);
         }
     }
@@ -482,7 +495,18 @@ fn open(world: &World, act: Act, id: JobId) -> Result<&Arc<ExternalJob>, Rejecti
     if job.status == WorkStatus::Started { Ok(job) } else { Err(act.no(Key::JobEnded)) }
 }
 
-const TASKS: Option<(Permit, Object)> = Some((Permit::InjectExternalTasks, Object::System));
+/// Refuses steps that a job cannot take: it has ended, has too many, or what they are to be part of is not there any more.
+pub(crate) fn has_room(world: &World, act: Act, id: JobId, parent: Option<Uuid>, more: usize) -> Result<(), Rejection> {
+    let job = open(world, act, id)?;
+    if job.steps.len() + more > MAX_EXTERNAL_STEPS {
+        return Err(act.no(Key::TooMany).with("limit", MAX_EXTERNAL_STEPS));
+    }
+    let is_open = |id| job.step(id).is_some_and(|step| step.status == WorkStatus::Started);
+    if parent.is_some_and(|parent| !is_open(parent)) { Err(act.no(Key::StepWithoutParent)) } else { Ok(()) }
+}
+
+/// What who tells of external work has to hold.
+pub(crate) const INJECT: (Permit, Object) = (Permit::InjectExternalTasks, Object::System);
 
 fn described(act: Act, description: &str) -> Result<(), Rejection> {
     if description.trim().is_empty() {
@@ -512,7 +536,7 @@ impl Decide for AddExternalJob {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        TASKS
+        Some(INJECT)
     }
 }
 
@@ -532,21 +556,15 @@ pub struct AddExternalStep {
 impl Decide for AddExternalStep {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("add", "External Step");
-        let job = open(world, act, self.job)?;
+        has_room(world, act, self.job, self.parent, 1)?;
         described(act, &self.description)?;
-        if job.steps.len() >= MAX_EXTERNAL_STEPS {
-            return Err(act.no(Key::TooMany).with("limit", MAX_EXTERNAL_STEPS));
-        }
-        let is_open = |id| job.step(id).is_some_and(|step| step.status == WorkStatus::Started);
-        if self.parent.is_some_and(|parent| !is_open(parent)) {
-            return Err(act.no(Key::StepWithoutParent));
-        }
         let (kind, description) = (self.kind.clone(), self.description.clone());
-        Ok(vec![ExternalStepAdded { job: self.job, step: cx.fresh(0), parent: self.parent, kind, description }.into()])
+        let (step, parent) = (cx.fresh(0), self.parent);
+        Ok(vec![ExternalStepAdded { job: self.job, step, parent, kind, description, carries: None }.into()])
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        TASKS
+        Some(INJECT)
     }
 }
 
@@ -573,7 +591,7 @@ impl Decide for EndExternalStep {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        TASKS
+        Some(INJECT)
     }
 }
 
@@ -596,7 +614,7 @@ impl Decide for EndExternalJob {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        TASKS
+        Some(INJECT)
     }
 }
 
@@ -616,6 +634,6 @@ impl Decide for ClearExternalJob {
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        TASKS
+        Some(INJECT)
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Every command works out the whole layout that is wanted, checks it by the same rules, and opens a job that lays it on the host.
 
+mod layout;
+mod report;
+
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +13,24 @@ use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
-use crate::data_center::Version;
 use crate::event::Event;
-use crate::host::{Host, HostFacts, HostStatus, status};
+use crate::host::{Host, HostStatus};
 use crate::host_net::*;
 use crate::ids::*;
-use crate::job::{JobEnded, JobOpened, Task, open_job};
-use crate::network::Network;
+use crate::job::{JobOpened, Task, open_job};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
 
-/// The names that a bond may have.
-pub const BOND_NAMES: [&str; 5] = ["bond0", "bond1", "bond2", "bond3", "bond4"];
-/// The modes that a bond may have, at their numbers.
-pub const BOND_MODES: [&str; 7] =
-    ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"];
-/// The most options of a bond.
-pub const MAX_BOND_OPTIONS: usize = 32;
+pub use layout::*;
+pub use report::*;
+
+use layout::{check_layout, users};
+
 /// How long a change may cut the host off before it is taken back, in seconds, where nothing is said.
 pub const DEFAULT_CONNECTIVITY_TIMEOUT_S: u32 = 120;
 /// The longest such time that may be asked for, in seconds.
 pub const MAX_CONNECTIVITY_TIMEOUT_S: u32 = 3600;
-/// From this compatibility version on every network of a host may have a gateway, not the management network alone.
-const GATEWAYS_SINCE: Version = Version { major: 3, minor: 3 };
 
 /// What kind of change a job makes, by which its failure is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,148 +170,6 @@ fn lay(
     let task = Task::SetUpHostNetworks { host: host.id, setup: NetworkSetup { change, layout, rollback_s } };
     let description = format!("Setting up the networks of Host {}", host.config.name);
     Ok(vec![JobOpened { job: cx.fresh(0), description, task }.into()])
-}
-
-/// Whether a name, a value or the like can be put on an interface's command line.
-fn plain(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn is_mode(mode: &str) -> bool {
-    BOND_MODES.contains(&mode) || mode.parse::<usize>().is_ok_and(|n| n < BOND_MODES.len() && n.to_string() == mode)
-}
-
-fn check_layout(act: Act, world: &World, host: &Host, layout: &Layout) -> Result<(), Rejection> {
-    let mut slaves = BTreeSet::new();
-    for bond in &layout.bonds {
-        if !BOND_NAMES.contains(&&*bond.name) {
-            let detail = format!("{} is not one of {}", bond.name, BOND_NAMES.join(", "));
-            return Err(act.no(Key::BondParametersInvalid).with("detail", detail));
-        }
-        let sound = |(name, value): &(String, String)| plain(name) && plain(value);
-        if bond.options.len() > MAX_BOND_OPTIONS || !bond.options.iter().all(sound) {
-            let detail = format!("the options of {} are not understood", bond.name);
-            return Err(act.no(Key::BondParametersInvalid).with("detail", detail));
-        }
-        if let Some((_, mode)) = bond.options.iter().find(|(name, mode)| name == "mode" && !is_mode(mode)) {
-            let detail = format!("{mode} is no mode; modes are 0 to {}, or {}", BOND_MODES.len() - 1, BOND_MODES.join(", "));
-            return Err(act.no(Key::BondParametersInvalid).with("detail", detail));
-        }
-        if let Some(lost) = bond.slaves.iter().find(|s| !host.is_physical(s)) {
-            return Err(act.no(Key::InterfacesDontExist).with("interfaces", lost));
-        }
-        if let Some(twice) = bond.slaves.iter().find(|s| !slaves.insert(*s)) {
-            return Err(act.no(Key::InterfacesSpecifiedTwice).with("interfaces", twice));
-        }
-        if bond.slaves.len() < 2 {
-            return Err(act.no(Key::BondSlaveCount).with("bonds", &bond.name));
-        }
-    }
-    let cluster = world.cluster(host.config.cluster)?;
-    let mut networks = BTreeSet::new();
-    for attachment in &layout.attachments {
-        let network = world.network(attachment.network)?;
-        let name = &network.config.name;
-        if !host.is_physical(&attachment.nic) && layout.bond(&attachment.nic).is_none() {
-            return Err(act.no(Key::InterfacesDontExist).with("interfaces", &attachment.nic));
-        }
-        if slaves.contains(&attachment.nic) {
-            return Err(act.no(Key::InterfacesSpecifiedTwice).with("interfaces", &attachment.nic));
-        }
-        if !networks.insert(attachment.network) {
-            return Err(act.no(Key::NetworksAttachedTwice).with("networks", name));
-        }
-        let old = host.layout.attachment(attachment.network);
-        if old == Some(attachment) {
-            continue;
-        }
-        if !cluster.networks.iter().any(|n| n.network == attachment.network) {
-            return Err(act.no(Key::NetworksNotInCluster).with("networks", name));
-        }
-        check_address(act, cluster.config.version, host, network, &attachment.address)?;
-    }
-    for nic in layout.attachments.iter().map(|a| &a.nic).collect::<BTreeSet<_>>() {
-        check_sharing(act, world, layout, nic)?;
-    }
-    let lost: Vec<&HostNetwork> = host.layout.attachments.iter().filter(|a| !networks.contains(&a.network)).collect();
-    for attachment in lost {
-        let Some(network) = world.networks.get(&attachment.network) else { continue };
-        if network.management {
-            return Err(act.no(Key::HostNeedsManagement).with("networkName", &network.config.name));
-        }
-        let users = users(world, host.id, network.id);
-        if !users.is_empty() {
-            return Err(act.no(Key::NetworkUsedByVms).with("networks", &network.config.name).with("vms", users.join(", ")));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses where networks upon one interface exclude each other.
-fn check_sharing(act: Act, world: &World, layout: &Layout, nic: &str) -> Result<(), Rejection> {
-    let (tagged, untagged): (Vec<&HostNetwork>, Vec<&HostNetwork>) = layout.upon(nic).partition(|a| a.vlan.is_some());
-    let bridged = untagged.iter().any(|a| a.bridged);
-    if untagged.len() > 1 || (bridged && !tagged.is_empty()) {
-        return Err(act.no(Key::InterfacesNotExclusive).with("interfaces", nic));
-    }
-    let mtu = |a: &HostNetwork| if a.mtu == 0 { DEFAULT_MTU } else { a.mtu };
-    // VLAN devices cannot have larger packets than what carries them.
-    if let Some(untagged) = untagged.first()
-        && let Some(other) = tagged.iter().find(|a| mtu(a) != mtu(untagged))
-    {
-        let said = [*untagged, *other].map(|a| {
-            let name = world.networks.get(&a.network).map_or("", |n| &n.config.name);
-            format!("{name} ({})", mtu(a))
-        });
-        return Err(act.no(Key::NetworkMtuDiffers).with("networks", said.join(", ")));
-    }
-    Ok(())
-}
-
-fn check_address(act: Act, version: Version, host: &Host, network: &Network, address: &Address) -> Result<(), Rejection> {
-    let old = host.layout.attachment(network.id).map(|a| &a.address);
-    let reached = host.config.address.parse::<IpAddr>().ok();
-    let is_reached_by = |a: &Address| reached.is_some() && a.ip.parse::<IpAddr>().ok() == reached;
-    // The host is known by this address, and its certificate names it.
-    if old.is_some_and(is_reached_by) && address.protocol == BootProtocol::Static && !is_reached_by(address) {
-        return Err(act.no(Key::HostAddressFixed).with("networks", &network.config.name));
-    }
-    if address.protocol != BootProtocol::Static {
-        return Ok(());
-    }
-    if address.ip.is_empty() || address.netmask.is_empty() {
-        let field = if address.ip.is_empty() { "ip.address" } else { "ip.netmask" };
-        return Err(act.no(Key::AddressMandatory).with("field", field));
-    }
-    check_ip(act, &address.ip, &address.netmask, &address.gateway)?;
-    if !address.gateway.is_empty() && !network.management && version < GATEWAYS_SINCE {
-        return Err(act.no(Key::GatewayIllegal).with("network", &network.config.name));
-    }
-    Ok(())
-}
-
-/// Checks whichever parts of an address are given.
-pub(crate) fn check_ip(act: Act, ip: &str, netmask: &str, gateway: &str) -> Result<(), Rejection> {
-    let unicast =
-        |text: &str| text.parse::<Ipv4Addr>().is_ok_and(|ip| !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast());
-    if !ip.is_empty() && !unicast(ip) {
-        return Err(act.no(Key::AddressBadFormat).with("address", ip));
-    }
-    let contiguous = |ip: Ipv4Addr| u32::from(ip).leading_ones() == u32::from(ip).count_ones() && !ip.is_unspecified();
-    if !netmask.is_empty() && !netmask.parse::<Ipv4Addr>().is_ok_and(contiguous) {
-        return Err(act.no(Key::NetmaskBadFormat).with("netmask", netmask));
-    }
-    if !gateway.is_empty() && !unicast(gateway) {
-        return Err(act.no(Key::GatewayBadFormat).with("gateway", gateway));
-    }
-    Ok(())
-}
-
-/// The VMs on a host that use a network.
-fn users(world: &World, host: HostId, network: NetworkId) -> Vec<String> {
-    let of_it = |p: VnicProfileId| world.vnic_profiles.get(&p).is_some_and(|p| p.network == network);
-    let uses = |vm: &crate::vm::Vm| vm.nics.iter().any(|nic| nic.config.plugged && nic.config.profile.is_some_and(of_it));
-    world.vms_on(host).filter(|vm| uses(vm)).map(|vm| vm.config.name.clone()).collect()
 }
 
 /// Demands that a network is one of the host's cluster.
@@ -684,88 +538,5 @@ impl Decide for CommitHostNetworks {
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
         permit(self.host)
-    }
-}
-
-/// Ends a change: what the host reports after it is taken in; where it failed, the host is as it was.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct FinishNetworkSetup {
-    pub host: HostId,
-    pub job: JobId,
-    pub outcome: Result<HostFacts, String>,
-}
-
-impl Decide for FinishNetworkSetup {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events = Vec::new();
-        if let (Some(host), Ok(facts)) = (world.hosts.get(&self.host), &self.outcome) {
-            let (after, news) = report(world, host, facts);
-            events.extend(news);
-            if host.status == HostStatus::Up && lack(world, &after).is_some() {
-                events.push(status(host, HostStatus::NonOperational, NETWORK_UNREACHABLE));
-                events.extend(crate::host::spm_without(world, host));
-            }
-        }
-        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
-        Ok(events)
-    }
-}
-
-/// Ends the saving of a host's networks.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct FinishNetworkSave {
-    pub host: HostId,
-    pub job: JobId,
-    pub outcome: Result<(), String>,
-}
-
-impl Decide for FinishNetworkSave {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events: Vec<Event> = Vec::new();
-        if self.outcome.is_ok() && world.hosts.contains(&self.host) {
-            events.push(HostNetworksCommitted { host: self.host }.into());
-        }
-        events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
-        Ok(events)
-    }
-}
-
-/// The link of a host's interface is up or down.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct ReportLink {
-    pub host: HostId,
-    pub nic: String,
-    pub up: bool,
-}
-
-impl Decide for ReportLink {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let Some(host) = world.hosts.get(&self.host) else { return Ok(Vec::new()) };
-        if !host.facts.nics.iter().any(|n| n.name == self.nic && n.down == self.up) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![HostLinkChanged { host: self.host, nic: self.nic.clone(), up: self.up }.into()])
-    }
-}
-
-/// Takes a host that is up out of service where it lacks a network that its cluster requires.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct CheckHostNetworks {
-    pub host: HostId,
-}
-
-impl Decide for CheckHostNetworks {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let Some(host) = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Up) else { return Ok(Vec::new()) };
-        if lack(world, host).is_none() {
-            return Ok(Vec::new());
-        }
-        let mut events = vec![status(host, HostStatus::NonOperational, NETWORK_UNREACHABLE)];
-        events.extend(crate::host::spm_without(world, host));
-        Ok(events)
     }
 }

@@ -164,6 +164,9 @@ pub struct Job {
     pub ended_at: Option<Micros>,
     /// The request that opened it.
     pub correlation_id: Arc<str>,
+    /// The external job and the step of that which it is carried out as.
+    #[serde(default)]
+    pub carried_as: Option<(JobId, Uuid)>,
 }
 
 /// How long a finished job is kept, in microseconds.
@@ -211,6 +214,7 @@ impl Fold for JobOpened {
                 step_times: Vec::new(),
                 ended_at: None,
                 correlation_id: at.correlation_id.clone(),
+                carried_as: None,
             },
         );
     }

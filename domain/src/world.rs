@@ -113,6 +113,9 @@ pub struct World {
     pub jobs: Table<JobId, Job>,
     /// Jobs of systems outside.
     pub external_jobs: Table<JobId, crate::external::ExternalJob>,
+    /// The external jobs that steps are of.
+    #[serde(default)]
+    pub external_steps: imbl::OrdMap<Uuid, JobId>,
     /// Events that systems outside reported.
     pub external_events: crate::external::ExternalEvents,
     /// Keys under which clients created things.

@@ -28,6 +28,21 @@ CREATE TABLE audit_log (
     quota          BLOB
 ) STRICT;
 
+-- Names that something had and has no more. What an entry is about had the one of these that it lost first behind the entry; where there is
+-- none it has the name that it has now.
+CREATE TABLE former_name (
+    reference INTEGER NOT NULL, -- the kind: 0 user, 1 vm, 2 host, 3 template, 4 cluster, 5 data center, 6 storage domain, 7 quota
+    object    BLOB    NOT NULL,
+    until     INTEGER NOT NULL, -- the first position whose entry does not have it any more
+    position  INTEGER NOT NULL, -- of the event that took it away
+    name      TEXT    NOT NULL,
+    folded    TEXT    NOT NULL, -- in lower case
+    PRIMARY KEY (reference, object, until)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX former_name_folded   ON former_name (reference, folded, object);
+CREATE INDEX former_name_position ON former_name (position);
+
 CREATE INDEX audit_log_recorded_at    ON audit_log (recorded_at);
 CREATE INDEX audit_log_code           ON audit_log (code);
 CREATE INDEX audit_log_severity       ON audit_log (severity) WHERE severity > 0;

@@ -1,10 +1,12 @@
 //! The audit log: which event raises which entry, about what, in which words.
 //!
 //! [`facts`] says what each code means, `rules` which event raises which code, `draft` fills in the words; [`entry`] is all of it. An event
-//! raises one entry at the most, so that the event's position in the log is the entry's number.
+//! raises one entry at the most, so that the event's position in the log is the entry's number. [`former_name`] tells what nothing is called
+//! any more.
 
 mod draft;
 pub mod facts;
+mod former;
 mod rules;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ use self::draft::Scene;
 use self::rules::draft;
 
 pub use facts::{FACTS, Fact, Severity, fact};
+pub use former::{FormerName, Reference, former_name};
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -14,12 +14,38 @@ use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
 use evirt_domain::vm_run::{Observed, ReportVm, StartVm};
 use evirt_domain::{Actor, Context, Decide, Event, Recorded, World, decide};
 
-use crate::audit::{AuditEntry, entry};
+use uuid::Uuid;
+
+use crate::audit::{AuditEntry, FormerName, entry, former_name};
 
 /// The time of the first event, in microseconds: Wednesday 2013-10-23 15:00:00 UTC.
 pub const START: Micros = 1_382_540_400_000_000;
 /// The administrator.
 pub const BY_ADMIN: Actor = Actor::User(ADMIN);
+
+/// The name that an event takes away. Nothing else may have lost one.
+fn lost_name(before: &World, after: &World, recorded: &Recorded) -> Option<FormerName> {
+    let lost = former_name(before, after, recorded);
+    let (mut had, has) = (names(before), names(after));
+    had.retain(|name| !has.contains(name));
+    let told: Vec<_> = lost.iter().map(|lost| (lost.id, lost.name.clone())).collect();
+    assert_eq!(had, told, "{recorded:?}");
+    lost
+}
+
+/// What entries may be about, with its names.
+fn names(world: &World) -> Vec<(Uuid, String)> {
+    let mut names = Vec::new();
+    names.extend(world.users.values().map(|user| (user.id.0, user.principal())));
+    names.extend(world.vms.values().map(|vm| (vm.id.0, vm.config.name.clone())));
+    names.extend(world.hosts.values().map(|host| (host.id.0, host.config.name.clone())));
+    names.extend(world.templates.values().map(|template| (template.id.0, template.config.name.clone())));
+    names.extend(world.clusters.values().map(|cluster| (cluster.id.0, cluster.config.name.clone())));
+    names.extend(world.data_centers.values().map(|data_center| (data_center.id.0, data_center.config.name.clone())));
+    names.extend(world.storage_domains.values().map(|domain| (domain.id.0, domain.config.name.clone())));
+    names.extend(world.quotas.values().map(|quota| (quota.id.0, quota.config.name.clone())));
+    names
+}
 
 /// A World with the log that led to it and what the audit log tells of that.
 #[derive(Default)]
@@ -27,6 +53,8 @@ pub struct Lab {
     pub world: World,
     pub log: Vec<Recorded>,
     pub entries: Vec<(Position, AuditEntry)>,
+    /// The names that nothing has any more.
+    pub former: Vec<FormerName>,
 }
 
 impl Lab {
@@ -79,6 +107,7 @@ impl Lab {
         };
         let before = self.world.clone();
         self.world.evolve(&recorded);
+        self.former.extend(lost_name(&before, &self.world, &recorded));
         self.entries.extend(entry(&before, &self.world, &recorded).map(|told| (recorded.position, told)));
         self.log.push(recorded);
     }

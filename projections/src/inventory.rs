@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::search::{Direction, Entity, Env, Pattern, Plan, Searchable, Value};
 use crate::visible::Visible;
 
-pub use events::{AuditRecord, AuditRowView, NO_CUSTOM_ID, OWN_ORIGIN};
+pub use events::{AuditRecord, AuditRowView, NAMES_IN_EVENTS, NO_CUSTOM_ID, OWN_ORIGIN};
 pub use seek::{Find, Follow, Found, Index};
 
 /// How many rows a page has where nothing is said.

@@ -1,21 +1,7 @@
 //! The questions that can be asked of the audit log.
 
-use evirt_projections::audit::Severity;
+use evirt_projections::audit::{Reference, Severity};
 use uuid::Uuid;
-
-/// A kind of thing that entries refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Reference {
-    User,
-    Vm,
-    Host,
-    Template,
-    Cluster,
-    DataCenter,
-    StorageDomain,
-    Quota,
-}
 
 /// What entries are wanted; every one of these is an index seek.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +34,8 @@ pub struct AuditQuery {
     pub limit: u64,
     /// How many to leave out at the beginning.
     pub offset: u64,
+    /// Whether the names are wanted that what entries are about had and has no more. Costs a look-up for each reference of an entry.
+    pub former: bool,
 }
 
 impl AuditQuery {

@@ -4,6 +4,9 @@
 //! its events are durable, before its commands are answered; a writer gathers them for a moment and writes them together, so that nobody's
 //! command waits for eleven indexes. Who reads has the rest written first and so sees every entry that was offered before. What a crash
 //! leaves unwritten is computed from the log at the next start.
+//!
+//! What is removed or renamed leaves its name behind, with the position up to which it had it. So an entry needs no names of its own: what
+//! it is about has the name that it left first behind the entry, or the one that it has now. Nothing is written where a name is given.
 
 mod entry;
 mod store;
@@ -18,12 +21,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use self::store::Store;
 use crate::log::{EventLog, SqliteLog, Unavailable};
 
-pub use entry::{AuditFilter, AuditQuery, Reference};
-pub use evirt_projections::audit::{References, Severity};
+pub use entry::{AuditFilter, AuditQuery};
+pub use evirt_projections::audit::{FormerName, Reference, References, Severity};
 pub use evirt_projections::inventory::AuditRecord;
 pub use store::FILE_NAME;
 
@@ -53,14 +57,41 @@ pub struct AuditLog {
     written: watch::Sender<Written>,
 }
 
+/// What events come to in the audit log, in their order.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What it says of them.
+    pub entries: Vec<AuditRecord>,
+    /// The names that they took away.
+    pub former: Vec<FormerName>,
+}
+
+impl Told {
+    fn len(&self) -> usize {
+        self.entries.len() + self.former.len()
+    }
+
+    /// The position of the last of it.
+    fn last(&self) -> Option<u64> {
+        let (entry, former) = (self.entries.last().map(|entry| entry.id), self.former.last().map(|former| former.position));
+        entry.max(former)
+    }
+
+    /// Adds what comes behind it.
+    pub fn extend(&mut self, more: Told) {
+        self.entries.extend(more.entries);
+        self.former.extend(more.former);
+    }
+}
+
 /// What was offered and is not being written yet.
 #[derive(Debug, Default)]
 struct Waiting {
-    entries: Vec<AuditRecord>,
+    told: Told,
     /// Up to where it was offered.
     position: u64,
-    /// The last entry that was offered.
-    last_entry: u64,
+    /// The last of what was offered that is told of.
+    last: u64,
 }
 
 /// How far the store is.
@@ -91,7 +122,7 @@ impl AuditLog {
     fn with(store: Store, position: u64) -> Self {
         Self {
             store,
-            waiting: Mutex::new(Waiting { entries: Vec::new(), position, last_entry: position }),
+            waiting: Mutex::new(Waiting { told: Told::default(), position, last: position }),
             backlog: AtomicUsize::new(0),
             offered: Notify::new(),
             hurry: Notify::new(),
@@ -104,14 +135,14 @@ impl AuditLog {
         self.written.borrow().position
     }
 
-    /// Takes the entries of the events up to a position, to be written soon. It does not wait; see [`AuditLog::room`].
-    pub fn offer(&self, entries: Vec<AuditRecord>, position: u64) {
-        let backlog = self.backlog.fetch_add(entries.len(), Ordering::Relaxed) + entries.len();
+    /// Takes what is told of the events up to a position, to be written soon. It does not wait; see [`AuditLog::room`].
+    pub fn offer(&self, told: Told, position: u64) {
+        let backlog = self.backlog.fetch_add(told.len(), Ordering::Relaxed) + told.len();
         {
             let mut waiting = self.waiting();
             waiting.position = position;
-            waiting.last_entry = entries.last().map_or(waiting.last_entry, |entry| entry.id);
-            waiting.entries.extend(entries);
+            waiting.last = told.last().unwrap_or(waiting.last);
+            waiting.told.extend(told);
         }
         self.offered.notify_one();
         if backlog >= MAX_GATHERED {
@@ -146,23 +177,28 @@ impl AuditLog {
     }
 
     async fn write_waiting(&self) -> Result<(), Unavailable> {
-        let (entries, position) = {
+        let (Told { entries, former }, position) = {
             let mut waiting = self.waiting();
-            (take(&mut waiting.entries), waiting.position)
+            (take(&mut waiting.told), waiting.position)
         };
-        for (n, portion) in entries.chunks(MAX_GATHERED).enumerate() {
-            let last = portion.last().map_or(position, |entry| entry.id);
-            if let Err(error) = self.store.append(portion, last).await {
+        let (mut told, mut left) = (0, 0);
+        while told < entries.len() || left < former.len() || self.position() < position {
+            let portion = &entries[told..entries.len().min(told + MAX_GATHERED)];
+            // Each portion has the names that were taken away up to its last entry, and the last one all that are left.
+            let is_last = told + portion.len() == entries.len();
+            let last = portion.last().filter(|_| !is_last).map_or(position, |entry| entry.id);
+            let names = &former[left..];
+            let names = &names[..names.partition_point(|former| is_last || former.position <= last)];
+            if let Err(error) = self.store.append(portion, names, last).await {
                 // They go before those that were offered meanwhile.
-                self.waiting().entries.splice(0..0, entries.into_iter().skip(n * MAX_GATHERED));
+                let mut waiting = self.waiting();
+                waiting.told.entries.splice(0..0, entries.into_iter().skip(told));
+                waiting.told.former.splice(0..0, former.into_iter().skip(left));
                 return Err(error);
             }
-            self.backlog.fetch_sub(portion.len(), Ordering::Relaxed);
+            (told, left) = (told + portion.len(), left + names.len());
+            self.backlog.fetch_sub(portion.len() + names.len(), Ordering::Relaxed);
             self.written.send_replace(Written { position: last, trouble: None });
-        }
-        if self.position() < position {
-            self.store.append(&[], position).await?;
-            self.written.send_replace(Written { position, trouble: None });
         }
         Ok(())
     }
@@ -200,14 +236,26 @@ impl AuditLog {
         self.store.count(&query).await
     }
 
+    /// What had a name, in any case, and has it no more; no more of them than asked for, and in no order.
+    pub async fn formerly_called(&self, reference: Reference, name: &str, most: u64) -> Result<Vec<Uuid>, Unavailable> {
+        self.catch_up().await?;
+        self.store.formerly_called(reference, &name.to_lowercase(), most).await
+    }
+
+    /// The names that events behind a position and up to another took away, in the order of the events.
+    pub async fn former_names(&self, after: u64, until: u64) -> Result<Vec<FormerName>, Unavailable> {
+        self.catch_up().await?;
+        self.store.former_names(after, until).await
+    }
+
     /// Closes all connections and moves what is in the write-ahead log into the file.
     pub async fn close(&self) {
         self.store.close().await;
     }
 
-    /// Waits until every entry that was offered can be read.
+    /// Waits until everything that was offered can be read.
     async fn catch_up(&self) -> Result<(), Unavailable> {
-        let last = self.waiting().last_entry;
+        let last = self.waiting().last;
         if self.position() >= last { Ok(()) } else { self.reach(last).await }
     }
 

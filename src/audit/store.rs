@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{AuditFilter, AuditQuery, AuditRecord, Reference, References, Severity};
+use super::{AuditFilter, AuditQuery, AuditRecord, FormerName, Reference, References, Severity};
 use evirt_domain::ids::*;
 
 use crate::log::Unavailable;
@@ -26,7 +26,7 @@ use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, u
 pub const FILE_NAME: &str = "audit.db";
 
 /// The version of the tables that this program reads and writes; a file of another is made anew.
-const FORMAT_VERSION: i64 = 2;
+const FORMAT_VERSION: i64 = 3;
 
 const SCHEMA: &str = include_str!("../../migrations/audit/schema.sql");
 
@@ -39,8 +39,27 @@ const CHECKPOINT_PAGES: u32 = 4000;
 const COLUMNS: &str = "position, recorded_at, correlation_id, code, severity, message, origin, custom_id, flood_rate, \
                        user, vm, host, template, cluster, data_center, storage_domain, quota";
 
+/// The columns of an entry's references, in the order of `Reference::ALL`, and where the names behind them begin in a row.
+const REFERENCES: [&str; 8] = ["user", "vm", "host", "template", "cluster", "data_center", "storage_domain", "quota"];
+const FIRST_FORMER: usize = 17;
+
+/// Columns with the names that what an entry is about had and has no more: of each the one that it lost first behind the entry.
+static FORMER: LazyLock<String> = LazyLock::new(|| {
+    let column = |(n, column): (usize, &str)| {
+        format!(
+            ", (SELECT name FROM former_name WHERE reference = {n} AND object = page.{column} \
+             AND until > page.position ORDER BY until LIMIT 1)"
+        )
+    };
+    REFERENCES.into_iter().enumerate().map(column).collect()
+});
+
 // A transaction whose commit reported a failure may be durable after all; then the same entries come once more.
 static INSERT: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT OR REPLACE", "audit_log", COLUMNS));
+
+const FORMER_COLUMNS: &str = "reference, object, until, position, name, folded";
+
+static INSERT_FORMER: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT OR REPLACE", "former_name", FORMER_COLUMNS));
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -98,8 +117,8 @@ impl Store {
         Ok(Some((store, position)))
     }
 
-    /// Writes entries, and that it is computed up to a position.
-    pub async fn append(&self, entries: &[AuditRecord], position: u64) -> Result<(), Unavailable> {
+    /// Writes entries and former names, and that it is computed up to a position.
+    pub async fn append(&self, entries: &[AuditRecord], former: &[FormerName], position: u64) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let result = async {
             let connection = connected(&mut writer, &self.options).await?;
@@ -108,6 +127,11 @@ impl Store {
             for (rows, sql) in in_portions(entries.len(), &INSERT) {
                 let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
                 remaining.by_ref().take(rows).fold(query, bind_entry).execute(&mut *transaction).await?;
+            }
+            let mut remaining = former.iter();
+            for (rows, sql) in in_portions(former.len(), &INSERT_FORMER) {
+                let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+                remaining.by_ref().take(rows).fold(query, bind_former).execute(&mut *transaction).await?;
             }
             sqlx::query("UPDATE reached SET position = ?").bind(stored(position)).execute(&mut *transaction).await?;
             transaction.commit().await
@@ -123,7 +147,7 @@ impl Store {
     pub async fn clear(&self) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
-        let sql = "BEGIN IMMEDIATE; DELETE FROM audit_log; UPDATE reached SET position = 0; COMMIT";
+        let sql = "BEGIN IMMEDIATE; DELETE FROM audit_log; DELETE FROM former_name; UPDATE reached SET position = 0; COMMIT";
         let cleared = sqlx::raw_sql(sql).execute(connection).await.map_err(unavailable);
         if cleared.is_err() {
             give_up(&mut writer).await;
@@ -153,6 +177,22 @@ impl Store {
         rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// What had a name, in lower case, and has it no more.
+    pub async fn formerly_called(&self, reference: Reference, folded: &str, most: u64) -> Result<Vec<Uuid>, Unavailable> {
+        let query = sqlx::query(FORMERLY_CALLED).bind(reference as u8).bind(folded).bind(stored(most));
+        let rows = query.fetch_all(&self.readers).await.map_err(unavailable)?;
+        rows.iter().map(|row| uuid(row.try_get(0)?)).collect::<Result<_, _>>().map_err(unavailable)
+    }
+
+    /// The names that events behind a position and up to another took away, in their order.
+    pub async fn former_names(&self, after: u64, until: u64) -> Result<Vec<FormerName>, Unavailable> {
+        let sql = "SELECT reference, object, until, position, name FROM former_name WHERE position > ? AND position <= ? \
+                   ORDER BY position";
+        let query = sqlx::query(sql).bind(stored(after)).bind(stored(until));
+        let rows = query.fetch_all(&self.readers).await.map_err(unavailable)?;
+        rows.iter().map(former_of).collect::<Result<_, _>>().map_err(unavailable)
+    }
+
     pub async fn count(&self, query: &AuditQuery) -> Result<u64, Unavailable> {
         let sql = format!("SELECT count(*) FROM audit_log WHERE {}", conditions(query));
         let query = bind_conditions(sqlx::query(AssertSqlSafe(sql)), query);
@@ -172,6 +212,8 @@ impl Store {
         bound.fetch_all(&self.readers).await.unwrap().iter().map(|row| row.get::<String, _>(3)).collect()
     }
 }
+
+const FORMERLY_CALLED: &str = "SELECT DISTINCT object FROM former_name WHERE reference = ? AND folded = ? LIMIT ?";
 
 const SELECT_REACHED: &str = "SELECT installation, position FROM reached WHERE id = 1";
 
@@ -245,11 +287,40 @@ fn bind_entry<'q>(query: Query<'q, Sqlite, SqliteArguments>, entry: &'q AuditRec
         .bind(blob(of.quota.map(|id| id.0)))
 }
 
+fn bind_former<'q>(query: Query<'q, Sqlite, SqliteArguments>, former: &'q FormerName) -> Query<'q, Sqlite, SqliteArguments> {
+    query
+        .bind(former.reference as u8)
+        .bind(former.id.as_bytes().to_vec())
+        .bind(stored(former.until))
+        .bind(stored(former.position))
+        .bind(former.name.as_str())
+        .bind(former.name.to_lowercase())
+}
+
+fn uuid(bytes: &[u8]) -> Result<Uuid, sqlx::Error> {
+    Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn former_of(row: &SqliteRow) -> Result<FormerName, sqlx::Error> {
+    let number: u8 = row.try_get(0)?;
+    let reference = Reference::ALL.get(usize::from(number)).copied();
+    Ok(FormerName {
+        reference: reference.ok_or_else(|| sqlx::Error::Decode(format!("there is no reference {number}").into()))?,
+        id: uuid(row.try_get(1)?)?,
+        until: row.try_get(2)?,
+        position: row.try_get(3)?,
+        name: row.try_get(4)?,
+    })
+}
+
 fn entry_of(row: &SqliteRow) -> Result<AuditRecord, sqlx::Error> {
-    let id = |column: usize| -> Result<Option<Uuid>, sqlx::Error> {
-        let bytes: Option<&[u8]> = row.try_get(column)?;
-        bytes.map(|bytes| Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
-    };
+    let id = |column: usize| row.try_get::<Option<&[u8]>, _>(column)?.map(uuid).transpose();
+    let mut former = Vec::new();
+    if row.len() > FIRST_FORMER {
+        for (n, reference) in Reference::ALL.into_iter().enumerate() {
+            former.extend(row.try_get::<Option<String>, _>(FIRST_FORMER + n)?.map(|name| (reference, name)));
+        }
+    }
     Ok(AuditRecord {
         id: row.try_get(0)?,
         recorded_at: row.try_get(1)?,
@@ -270,6 +341,7 @@ fn entry_of(row: &SqliteRow) -> Result<AuditRecord, sqlx::Error> {
             storage_domain: id(15)?.map(StorageDomainId),
             quota: id(16)?.map(QuotaId),
         },
+        former,
     })
 }
 
@@ -300,7 +372,13 @@ fn conditions(query: &AuditQuery) -> String {
 fn sql(query: &AuditQuery) -> String {
     let order = if query.oldest_first { "ASC" } else { "DESC" };
     let conditions = conditions(query);
-    format!("SELECT {COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?")
+    let page = format!("SELECT {COLUMNS} FROM audit_log WHERE {conditions} ORDER BY position {order} LIMIT ? OFFSET ?");
+    if !query.former {
+        return page;
+    }
+    // Names are looked up for what is on the page alone, and not for all that has to be sorted for it.
+    let former = FORMER.as_str();
+    format!("WITH page AS MATERIALIZED ({page}) SELECT {COLUMNS}{former} FROM page ORDER BY position {order}")
 }
 
 fn bind_conditions<'q>(query: Query<'q, Sqlite, SqliteArguments>, audit: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {

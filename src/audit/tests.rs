@@ -39,7 +39,7 @@ impl Site {
     /// One that was offered an entry for every second event.
     async fn told() -> Self {
         let site = Self::new().await;
-        site.audit.offer((1..=50).map(|n| entry(n * 2)).collect(), 100);
+        site.audit.offer(told((1..=50).map(|n| entry(n * 2))), 100);
         site
     }
 
@@ -65,6 +65,15 @@ async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>
     let audit = Arc::new(AuditLog::open(data.path(), log).await.unwrap());
     let writing = audit.clone();
     (audit, tokio::spawn(async move { writing.write().await }))
+}
+
+fn told(entries: impl IntoIterator<Item = AuditRecord>) -> Told {
+    Told { entries: entries.into_iter().collect(), ..Told::default() }
+}
+
+/// A name of the VM of every tenth entry, which an event took away.
+fn former(position: u64, name: &str) -> FormerName {
+    FormerName { position, reference: Reference::Vm, id: Uuid::from_u128(0), name: name.to_owned(), until: position }
 }
 
 fn entry(id: u64) -> AuditRecord {
@@ -128,7 +137,7 @@ async fn an_entry_is_what_was_offered() {
         flood_rate: Some(30),
         ..entry(1)
     };
-    site.audit.offer(vec![entry.clone()], 2);
+    site.audit.offer(told([entry.clone()]), 2);
     assert_eq!(site.audit.entry(1).await, Ok(Some(entry)));
     assert_eq!(site.audit.entry(2).await, Ok(None));
 }
@@ -152,31 +161,72 @@ async fn what_is_damaged_gone_or_of_another_log_begins_anew() {
     let damaged = |path: &Path| fs::write(path, [0xa5; 8192]).unwrap();
     let gone = |path: &Path| fs::remove_file(path).unwrap();
     for ruin in [damaged, gone] {
-        site.audit.offer(vec![entry(2)], 100);
+        site.audit.offer(told([entry(2)]), 100);
         site.audit.make_durable().await.unwrap();
         site.again(ruin).await;
         assert_eq!((site.audit.position(), site.ids(AuditQuery::newest(3)).await), (0, vec![]));
     }
     for position in [100, 101] {
-        site.audit.offer(vec![entry(2)], position);
+        site.audit.offer(told([entry(2)]), position);
         site.audit.make_durable().await.unwrap();
         site.again(|_| ()).await;
         assert_eq!(site.audit.position(), if position > 100 { 0 } else { 100 });
     }
-    site.audit.offer(vec![entry(2)], 100);
+    site.audit.offer(told([entry(2)]), 100);
     site.audit.make_durable().await.unwrap();
-    site.execute("UPDATE reached SET installation = x'00'").await;
-    site.again(|_| ()).await;
-    assert_eq!(site.audit.position(), 0);
+    for of_another in ["UPDATE reached SET installation = x'00'", "PRAGMA user_version = 2"] {
+        site.audit.offer(told([entry(2)]), 100);
+        site.audit.make_durable().await.unwrap();
+        site.execute(of_another).await;
+        site.again(|_| ()).await;
+        assert_eq!((site.audit.position(), site.ids(AuditQuery::newest(3)).await), (0, vec![]), "{of_another}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_told_with_the_name_that_was_lost_first_behind_it() {
+    let mut site = Site::told().await;
+    let names = vec![former(30, "old"), former(35, "Older"), former(90, "old")];
+    site.audit.offer(Told { former: names.clone(), ..Told::default() }, 100);
+    let vm = AuditFilter::Concerning(Reference::Vm, Uuid::from_u128(0));
+    let query = AuditQuery { former: true, filter: vm, oldest_first: true, ..AuditQuery::newest(100) };
+    for _ in 0..2 {
+        let found = site.audit.find(query).await.unwrap();
+        let told: Vec<(u64, Option<&str>)> =
+            found.iter().map(|entry| (entry.id, entry.former.first().map(|(_, name)| name.as_str()))).collect();
+        assert_eq!(told[..4], [(10, Some("old")), (20, Some("old")), (30, Some("Older")), (40, Some("old"))]);
+        assert_eq!(told[7..], [(80, Some("old")), (90, None), (100, None)]);
+        assert!(found.iter().flat_map(|entry| &entry.former).all(|(of, _)| *of == Reference::Vm));
+        let called = |name, most| site.audit.formerly_called(Reference::Vm, name, most);
+        assert_eq!(called("OLD", 9).await, Ok(vec![Uuid::from_u128(0)]), "each is told once, whatever the case");
+        assert_eq!((called("older", 0).await, called("ol", 9).await), (Ok(vec![]), Ok(vec![])));
+        assert_eq!(site.audit.formerly_called(Reference::Host, "old", 9).await, Ok(vec![]));
+        assert_eq!(site.audit.former_names(0, 90).await, Ok(names.clone()));
+        assert_eq!(site.audit.former_names(30, 89).await, Ok(names[1..2].to_vec()));
+        site.again(|_| ()).await;
+    }
+    site.audit.clear().await.unwrap();
+    assert_eq!(site.audit.former_names(0, 100).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn names_are_written_with_the_entries_before_them() {
+    let site = Site::new().await;
+    let many = MAX_GATHERED as u64;
+    let names = vec![former(5, "a"), former(many + 5, "b"), former(many + 50, "c")];
+    site.audit.offer(Told { former: names.clone(), ..told((1..=many + 10).map(entry)) }, many + 100);
+    assert_eq!(site.audit.former_names(0, u64::MAX >> 1).await, Ok(names));
+    let audit = &site.audit;
+    assert_eq!((audit.position(), audit.backlog.load(Ordering::Relaxed)), (many + 100, 0));
 }
 
 #[tokio::test]
 async fn trouble_is_told_to_who_reads_and_lasts_no_longer_than_it_does() {
     let site = Site::new().await;
     site.execute("CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'the disk is full'); END").await;
-    site.audit.offer(vec![entry(2)], 2);
+    site.audit.offer(told([entry(2)]), 2);
     assert!(site.audit.find(AuditQuery::newest(3)).await.unwrap_err().detail.contains("the disk is full"));
-    site.audit.offer(vec![entry(4)], 4);
+    site.audit.offer(told([entry(4)]), 4);
     site.execute("DROP TRIGGER full").await;
     site.audit.written.subscribe().wait_for(|written| written.trouble.is_none()).await.unwrap();
     assert_eq!(site.ids(AuditQuery::newest(3)).await, [4, 2]);
@@ -186,7 +236,7 @@ async fn trouble_is_told_to_who_reads_and_lasts_no_longer_than_it_does() {
 async fn there_is_room_for_so_many_and_again_when_they_are_written() {
     let site = Site::new().await;
     let many = MAX_WAITING as u64 + 10;
-    site.audit.offer((1..=many).map(entry).collect(), many);
+    site.audit.offer(told((1..=many).map(entry)), many);
     site.audit.room().await.unwrap();
     assert!(site.audit.backlog.load(Ordering::Relaxed) < MAX_WAITING);
     assert_eq!(site.audit.count(AuditQuery::default()).await, Ok(many));
@@ -214,5 +264,8 @@ async fn every_question_to_the_audit_log_seeks_in_an_index() {
     ] {
         let plan = site.audit.store.explain(&query).await;
         assert!(plan.contains("SEARCH") && plan.contains(index), "{query:?}: {plan}");
+        let plan = site.audit.store.explain(&AuditQuery { former: true, ..query }).await;
+        let names = plan.matches("SEARCH former_name USING PRIMARY KEY (reference=? AND object=? AND until>?)").count();
+        assert!(plan.contains(index) && names == 8 && !plan.contains("SCAN former_name"), "{query:?}: {plan}");
     }
 }

@@ -11,9 +11,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, progress, table};
 use super::{Data, FAILURE, idle_engine};
-use crate::audit::{AuditLog, AuditQuery, AuditRecord};
+use crate::audit::{AuditLog, AuditQuery, AuditRecord, FormerName, Told};
 use crate::engine::Stores;
-use crate::engine::refold::{Computed, Refold, newest_snapshot};
+use crate::engine::refold::{Computed, ComputedEntry, Refold, newest_snapshot};
 use crate::log::{EventLog, snapshot};
 
 /// How many entries of the audit log are read in one go.
@@ -135,11 +135,11 @@ async fn rebuild_audit(stores: &Stores) -> Result<()> {
     let bar = progress(head, "audit");
     let (mut refold, mut written) = (Refold::default(), 0);
     loop {
-        let Some(entries) = refold.advance(log, head).await? else { break };
+        let Some(Computed { entries, former }) = refold.advance(log, head).await? else { break };
         let entries: Vec<_> = entries.into_iter().filter(|computed| !computed.left_out).map(|computed| computed.entry).collect();
         written += entries.len();
         audit.room().await?;
-        audit.offer(entries, refold.world().position);
+        audit.offer(Told { entries, former }, refold.world().position);
         bar.set_position(refold.world().position);
     }
     audit.make_durable().await?;
@@ -156,7 +156,7 @@ impl Check {
         let mut kept = newest_snapshot(&self.data.data, &log).await;
         let bar = progress(head, "checking");
         let audit = AuditLog::open_read_only(&self.data.data).await?;
-        let mut stored = audit.as_ref().map(|audit| Stored { audit, read: 0, page: VecDeque::new() });
+        let mut stored = audit.as_ref().map(|audit| Stored { audit, read: 0, page: VecDeque::new(), named: 0 });
         // An engine that runs may be about to write what is behind.
         let told = audit.as_ref().map_or(0, |audit| audit.position().min(head));
         let mut refold = Refold::default();
@@ -164,10 +164,13 @@ impl Check {
         // The snapshot is compared on the way, at its own position.
         for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
             while let Some(mut computed) = refold.advance(&log, until).await? {
-                computed.retain(|computed| computed.entry.id <= told);
-                entries += computed.iter().filter(|computed| !computed.left_out).count();
+                computed.entries.retain(|computed| computed.entry.id <= told);
+                computed.former.retain(|former| former.position <= told);
+                entries += computed.entries.iter().filter(|computed| !computed.left_out).count();
                 if let Some(stored) = &mut stored {
-                    differences.extend(stored.compare(computed, refold.world().position.min(told)).await?);
+                    let until = refold.world().position.min(told);
+                    differences.extend(stored.compare_names(&computed.former, until).await?);
+                    differences.extend(stored.compare(computed.entries, until).await?);
                 }
                 bar.set_position(refold.world().position);
             }
@@ -196,11 +199,13 @@ struct Stored<'a> {
     /// The last id that was read.
     read: u64,
     page: VecDeque<AuditRecord>,
+    /// Up to where names were compared.
+    named: u64,
 }
 
 impl Stored<'_> {
     /// The first difference between what was computed for some positions, up to `until`, and what is kept.
-    async fn compare(&mut self, computed: Vec<Computed>, until: u64) -> Result<Option<String>> {
+    async fn compare(&mut self, computed: Vec<ComputedEntry>, until: u64) -> Result<Option<String>> {
         let mut difference = None;
         let mut differs = |id| {
             difference.get_or_insert_with(|| format!("audit: the entry at position {id} is not what the event leads to"));
@@ -227,6 +232,16 @@ impl Stored<'_> {
             kept = self.next(until).await?;
         }
         Ok(difference)
+    }
+
+    /// The first difference between the names that events up to a position took away and those that are kept.
+    async fn compare_names(&mut self, computed: &[FormerName], until: u64) -> Result<Option<String>> {
+        let kept = self.audit.former_names(self.named, until).await?;
+        self.named = self.named.max(until);
+        let same = kept.iter().zip(computed).take_while(|(kept, computed)| kept == computed).count();
+        let different = [kept.get(same), computed.get(same)].into_iter().flatten().map(|former| former.position).min();
+        Ok(different
+            .map(|position| format!("audit: the name that ends at position {position} is not the one that the event takes away")))
     }
 
     async fn next(&mut self, until: u64) -> Result<Option<AuditRecord>> {

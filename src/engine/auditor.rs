@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use evirt_domain::event::Recorded;
 use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
-use evirt_projections::audit::{self as facts, FloodKey};
+use evirt_projections::audit::{self as facts, FloodKey, FormerName};
 
-use crate::audit::{AuditLog, AuditQuery, AuditRecord};
+use crate::audit::{AuditLog, AuditQuery, AuditRecord, Told};
 use crate::log::Unavailable;
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
@@ -37,6 +37,12 @@ impl Auditor {
         Ok(Self { told })
     }
 
+    /// Notes what the audit log is told of an event.
+    pub fn tell(&mut self, before: &World, after: &World, recorded: &Recorded, told: &mut Told) {
+        told.entries.extend(self.entry(before, after, recorded));
+        told.former.extend(former(before, after, recorded));
+    }
+
     /// The entry of the audit log for an event, where it has one.
     pub fn entry(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRecord> {
         let entry = facts::entry(before, after, recorded)?;
@@ -57,6 +63,11 @@ impl Auditor {
     pub fn forget(&mut self) {
         self.told.clear();
     }
+}
+
+/// The name that an event takes away, where it does.
+pub(super) fn former(before: &World, after: &World, recorded: &Recorded) -> Option<FormerName> {
+    facts::former_name(before, after, recorded)
 }
 
 fn too_soon(key: &FloodKey, last: Micros, now: Micros) -> bool {

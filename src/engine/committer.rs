@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
-use crate::audit::AuditRecord;
+use crate::audit::Told;
 use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unavailable};
 
 /// A command that waits for its decision, and who waits for the answer.
@@ -60,8 +60,8 @@ struct Gathered {
     commands: Vec<Decided>,
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
-    /// What the audit log says of them.
-    entries: Vec<AuditRecord>,
+    /// What the audit log is told of them.
+    told: Told,
 }
 
 /// A batch on its way to the disk.
@@ -172,7 +172,7 @@ impl Committer {
                     self.world = applied.world;
                     self.gathered.events.extend(applied.events);
                     self.gathered.records.extend(applied.records);
-                    self.gathered.entries.extend(applied.entries);
+                    self.gathered.told.extend(applied.told);
                 }
                 match refusal {
                     None => Decision::Accepted(count),
@@ -223,8 +223,8 @@ impl Committer {
         let Some(Appending { gathered, world, .. }) = self.appending.take() else { return };
         match result {
             Ok(_) => {
-                let Gathered { commands, events, entries, .. } = gathered;
-                self.stores.audit.offer(entries, world.position);
+                let Gathered { commands, events, told, .. } = gathered;
+                self.stores.audit.offer(told, world.position);
                 let before = self.publish(&world);
                 let jobs = touch_jobs(&events);
                 self.answer(commands, events, &world);
@@ -268,13 +268,13 @@ impl Committer {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         let events = replay::events_after(&self.stores.log, self.world.position).await?;
-        let mut entries = Vec::new();
+        let mut told = Told::default();
         for event in &events {
-            entries.extend(evolve_and_tell(&mut self.world, &mut self.auditor, event));
+            evolve_and_tell(&mut self.world, &mut self.auditor, event, &mut told);
             self.last_recorded_at = self.last_recorded_at.max(event.recorded_at);
         }
         if !events.is_empty() {
-            self.stores.audit.offer(entries, self.world.position);
+            self.stores.audit.offer(told, self.world.position);
             let world = Arc::new(self.world.clone());
             let before = self.publish(&world);
             self.follow_up(&before, &world, touch_jobs(&events));
@@ -336,14 +336,15 @@ struct Applied {
     world: World,
     events: Vec<Recorded>,
     records: Vec<NewRecord>,
-    entries: Vec<AuditRecord>,
+    told: Told,
 }
 
 /// Puts events in their envelopes and folds them in, one by one.
 fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
     let count = events.len();
-    let (events_of, records, entries) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
-    let mut applied = Applied { world: world.clone(), events: events_of, records, entries };
+    let told = Told { entries: Vec::with_capacity(count), ..Told::default() };
+    let (events_of, records) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut applied = Applied { world: world.clone(), events: events_of, records, told };
     for event in events {
         let stream = event.as_fold().stream();
         let recorded = Recorded {
@@ -356,7 +357,7 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
             causation,
             event,
         };
-        applied.entries.extend(evolve_and_tell(&mut applied.world, auditor, &recorded));
+        evolve_and_tell(&mut applied.world, auditor, &recorded, &mut applied.told);
         applied.records.push(codec::record(&recorded));
         applied.events.push(recorded);
     }

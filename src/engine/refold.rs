@@ -7,11 +7,11 @@ use evirt_domain::ids::Position;
 use evirt_domain::world::World;
 use evirt_projections::audit as facts;
 
-use super::auditor::Auditor;
+use super::auditor::{Auditor, former};
 use super::codec::Decoder;
 use super::replay::replay;
 use super::snapshot;
-use crate::audit::AuditRecord;
+use crate::audit::{AuditRecord, FormerName};
 use crate::log::{EventLog, SqliteLog};
 
 /// How many records are read at once.
@@ -25,9 +25,18 @@ pub struct Refold {
     auditor: Auditor,
 }
 
+/// What some events come to in the audit log, computed again.
+#[derive(Debug, Default)]
+pub struct Computed {
+    /// What it says of them.
+    pub entries: Vec<ComputedEntry>,
+    /// The names that they took away.
+    pub former: Vec<FormerName>,
+}
+
 /// What the audit log says of an event, computed again.
 #[derive(Debug)]
-pub struct Computed {
+pub struct ComputedEntry {
     /// The entry.
     pub entry: AuditRecord,
     /// Whether it repeats an earlier one too soon and is left out.
@@ -43,8 +52,8 @@ impl Refold {
         &self.world
     }
 
-    /// Folds some more events, up to a position at most; gives what the audit log says of them. None where the position is reached.
-    pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Vec<Computed>>> {
+    /// Folds some more events, up to a position at most; gives what the audit log is told of them. None where the position is reached.
+    pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Computed>> {
         let after = self.world.position;
         let most = usize::try_from(until.saturating_sub(after).min(CHUNK))?;
         if most == 0 {
@@ -56,7 +65,7 @@ impl Refold {
             "the record at position {} is missing",
             after + 1
         );
-        let mut entries = Vec::new();
+        let mut computed = Computed::default();
         for record in chunk.records() {
             let recorded = self.decoder.event(&record.link)?;
             let before = self.world.clone();
@@ -65,10 +74,11 @@ impl Refold {
             let left_out = told.is_none();
             if let Some(entry) = told.or_else(|| Auditor::default().entry(&before, &self.world, &recorded)) {
                 let repeatable = facts::entry(&before, &self.world, &recorded).is_some_and(|entry| entry.flood_key.is_some());
-                entries.push(Computed { entry, left_out, repeatable });
+                computed.entries.push(ComputedEntry { entry, left_out, repeatable });
             }
+            computed.former.extend(former(&before, &self.world, &recorded));
         }
-        Ok(Some(entries))
+        Ok(Some(computed))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::auditor::Auditor;
 use super::codec::Decoder;
-use crate::audit::{AuditLog, AuditRecord};
+use crate::audit::{AuditLog, Told};
 use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
 
 /// How many chunks of events may wait to be folded.
@@ -68,10 +68,11 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
             fold_known(&mut world)
         }
         for events in std::iter::once(new).chain(std::iter::from_fn(|| decoded.blocking_recv())) {
-            let entries = events.iter().filter_map(|event| evolve_and_tell(&mut world, &mut auditor, event)).collect();
+            let mut told = Told::default();
+            events.iter().for_each(|event| evolve_and_tell(&mut world, &mut auditor, event, &mut told));
             if let Some(audit) = &audit {
                 room.block_on(audit.room())?;
-                audit.offer(entries, world.position);
+                audit.offer(told, world.position);
             }
         }
         Ok((world, auditor))
@@ -85,11 +86,11 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
     Ok(Replayed { world, auditor, last_recorded_at: last })
 }
 
-/// Folds an event in; gives what the audit log says of it.
-pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded) -> Option<AuditRecord> {
+/// Folds an event in, and notes what the audit log is told of it.
+pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded, told: &mut Told) {
     let before = world.clone();
     world.evolve(event);
-    auditor.entry(&before, world, event)
+    auditor.tell(&before, world, event, told);
 }
 
 /// The events behind a position, for catching up while the engine runs.

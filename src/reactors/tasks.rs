@@ -466,14 +466,34 @@ impl Reactor {
         let wanted = |d: &&Arc<StorageDomain>| pool.is_some_and(|pool| d.is_active_in(pool) || !d.unreachable_from.is_empty());
         let domains = pool.into_iter().flat_map(|pool| world.storage_domains.by(StorageDomainTerm::DataCenter(pool)));
         for domain in domains.filter(wanted) {
-            let outcome = self.activate_domain(operation, &world, domain, vec![host.id.0]).await;
-            let reachable = matches!(&outcome, Ok((_, failed)) if failed.is_empty());
-            if !reachable {
-                tracing::warn!(host = %host.config.name, domain = %domain.config.name, ?outcome, "not usable here");
-            }
-            self.tell_reach(domain, host.id, reachable).await;
+            self.connect_storage(operation, &world, host, domain).await;
         }
         Ok(facts)
+    }
+
+    /// Makes a domain usable on a host, and tells whether the host reaches it.
+    async fn connect_storage(&self, operation: OperationId, world: &World, host: &Host, domain: &StorageDomain) {
+        let outcome = self.activate_domain(operation, world, domain, vec![host.id.0]).await;
+        let reachable = matches!(&outcome, Ok((_, failed)) if failed.is_empty());
+        if !reachable {
+            tracing::info!(host = %host.config.name, domain = %domain.config.name, ?outcome, "not usable here");
+        }
+        self.tell_reach(domain, host.id, reachable).await;
+    }
+
+    /// Connects a host that is up to the storage domains once more that it does not reach: one that has never been connected to them since
+    /// it booted, or since they were lost, does not hear when they answer again.
+    pub(super) async fn seek_storage(&self, id: HostId) {
+        let world = self.engine.world();
+        let Some(host) = world.hosts.get(&id).filter(|host| host.status == HostStatus::Up) else { return };
+        let Some(pool) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return };
+        let serves = |domain: &&Arc<StorageDomain>| {
+            let status = domain.attachment_in(pool).map(|attachment| attachment.status);
+            matches!(status, Some(AttachmentStatus::Active | AttachmentStatus::Inactive))
+        };
+        for domain in world.storage_domains.by(StorageDomainTerm::MissedBy(id)).filter(serves) {
+            self.connect_storage(OperationId(world.position), &world, host, domain).await;
+        }
     }
 
     /// Tells whether a host reaches a domain, where that is news.

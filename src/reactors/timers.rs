@@ -58,6 +58,9 @@ struct Memory {
     /// The hosts that are being asked whether they answer again.
     asked: HashSet<HostId>,
     asking: JoinSet<HostId>,
+    /// The hosts that are being connected to storage that they do not reach.
+    seeking: HashSet<HostId>,
+    sought: JoinSet<HostId>,
 }
 
 /// Whether a host may still be a pool manager, as far as it was not told otherwise.
@@ -193,7 +196,8 @@ impl Reactor {
         }
     }
 
-    /// Takes hosts out of service that have not reached a data domain for as long as is waited for that.
+    /// Lets hosts look again for storage that they do not reach, and takes those out of service that have not reached a data domain for as
+    /// long as is waited for that.
     async fn check_storage(&self, about: &Request, world: &World, memory: &mut Memory) {
         let up = |host: &HostId| world.hosts.get(host).filter(|h| h.status == HostStatus::Up).is_some();
         let missed: HashSet<(HostId, StorageDomainId)> = (world.storage_domains.values())
@@ -201,6 +205,19 @@ impl Reactor {
             .filter(|(host, _)| up(host))
             .collect();
         memory.missed.retain(|pair, _| missed.contains(pair));
+        while let Some(Ok(host)) = memory.sought.try_join_next() {
+            memory.seeking.remove(&host);
+        }
+        for (id, _) in &missed {
+            if memory.seeking.insert(*id) {
+                let (reactor, id) = (self.clone(), *id);
+                memory.sought.spawn(async move {
+                    tokio::time::sleep(reactor.pace.retry).await;
+                    reactor.seek_storage(id).await;
+                    id
+                });
+            }
+        }
         for pair in missed {
             if memory.missed.entry(pair).or_insert_with(Instant::now).elapsed() >= self.pace.storage_grace {
                 let _ = self.submit(about, CheckHostStorage { host: pair.0 }).await;

@@ -15,7 +15,7 @@ async fn host(admin: &Caller) -> String {
 }
 
 /// Asks again until the answer holds a text.
-async fn until(caller: &Caller, path: &str, text: &str) -> String {
+pub async fn until(caller: &Caller, path: &str, text: &str) -> String {
     for _ in 0..2_000 {
         let body = caller.get(path).await.body;
         if body.contains(text) {

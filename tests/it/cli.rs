@@ -82,27 +82,38 @@ async fn projections_are_checked_and_rebuilt() {
     engine.admin().get("/api/clusters").await;
     succeeds(&engine.evirt(&["projections", "check"]));
     assert_eq!(engine.evirt(&["projections", "rebuild"]).status.code(), Some(ENGINE_RUNS));
-    let mut falsified = None;
+    let mut audit = None;
     engine
         .while_stopped(|data| {
             let listed = succeeds(&evirt(data, &["projections", "list"]));
             assert!(listed.contains("snapshot at position"), "{listed}");
-            falsified = Some(data.join("audit.db"));
+            audit = Some(data.join("audit.db"));
         })
         .await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(falsified.unwrap());
-    let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::query("UPDATE audit_log SET message = 'User eve logged in.' WHERE code = 30").execute(&mut store).await.unwrap();
-    drop(store);
-    engine
-        .while_stopped(|data| {
-            let found = evirt(data, &["projections", "check"]);
-            assert_eq!(found.status.code(), Some(FOUND), "{found:?}");
-            assert!(text(&found.stdout).starts_with("audit: the entry at position"), "{found:?}");
-            succeeds(&evirt(data, &["projections", "rebuild"]));
-            succeeds(&evirt(data, &["projections", "check"]));
-        })
-        .await;
+    let renamed =
+        engine.admin().put("/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95", "<cluster><name>first</name></cluster>").await;
+    assert_eq!(renamed.status, StatusCode::OK, "{renamed:?}");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(audit.unwrap());
+    for (falsified, expected) in [
+        ("UPDATE audit_log SET message = 'User eve logged in.' WHERE code = 30", "audit: the entry at position"),
+        ("UPDATE former_name SET name = 'eve'", "audit: the name that ends at position"),
+        ("DELETE FROM former_name", "audit: the name that ends at position"),
+    ] {
+        // What was offered is written before it is read.
+        assert_eq!(engine.admin().get("/api/events").await.status, StatusCode::OK);
+        let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        assert!(sqlx::query(falsified).execute(&mut store).await.unwrap().rows_affected() > 0, "{falsified}");
+        drop(store);
+        engine
+            .while_stopped(|data| {
+                let found = evirt(data, &["projections", "check"]);
+                assert_eq!(found.status.code(), Some(FOUND), "{found:?}");
+                assert!(text(&found.stdout).starts_with(expected), "{found:?}");
+                succeeds(&evirt(data, &["projections", "rebuild"]));
+                succeeds(&evirt(data, &["projections", "check"]));
+            })
+            .await;
+    }
     assert_eq!(engine.admin().get("/api/clusters").await.status, StatusCode::OK);
 }
 

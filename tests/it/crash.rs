@@ -34,8 +34,13 @@ impl Process {
 
     /// Starts it on an estate where time goes so much faster than in truth.
     pub fn at_speed(data: &Path, speed: &str) -> Self {
+        Self::over(data, &BUILTIN.replace("speed = 1.0", &format!("speed = {speed}")))
+    }
+
+    /// Starts it over an estate.
+    pub fn over(data: &Path, text: &str) -> Self {
         let estate = data.with_extension("toml");
-        std::fs::write(&estate, BUILTIN.replace("speed = 1.0", &format!("speed = {speed}"))).unwrap();
+        std::fs::write(&estate, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_evirt"))
             .args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(data)

@@ -1,7 +1,12 @@
 //! What a crash in the middle of long work leaves: the work is ended by the next engine, and nothing of it is done or told twice.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use evirt::hypervisor::estate::BUILTIN;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use reqwest::{Client, Method};
 
 use crate::crash::{Process, id_of};
@@ -311,4 +316,172 @@ async fn killed_in_the_middle_of_work_it_ends_the_work_once() {
         let output = evirt(&data, &command);
         assert!(output.status.success(), "{command:?}: {output:?}");
     }
+}
+
+/// How often storage is lost and comes back, and how often the engine is killed in each of these rounds.
+const ROUNDS: u32 = 8;
+const KILLS: u32 = 3;
+/// The longest that the engine lives in a round, in milliseconds, and how much faster than in truth the estate's time goes meanwhile: slow
+/// enough for a kill to come between any two of its calls.
+const LONGEST_MS: u64 = 250;
+const WATCHED: f64 = 20.0;
+/// Within which time of the estate storage is lost and comes back.
+const WITHIN_MS: u64 = 15_000;
+/// The exports that data domains are on: data1 is on the first.
+const EXPORTS: [&str; 3] = ["/data1", "/data2", "/data3"];
+
+/// The estate of a test, with a third export for data, whose storage and hosts fail as planned.
+struct Failing {
+    faults: String,
+    /// Which exports answer when all that is planned has happened.
+    answering: [bool; 3],
+}
+
+impl Failing {
+    fn estate(&self, speed: f64) -> String {
+        let third = "[[nfs.export]]\npath = \"/data3\"\nsize_bytes = 536870912000\n\n[[nfs.export]]\npath = \"/export1\"";
+        let estate = BUILTIN.replace("[[nfs.export]]\npath = \"/export1\"", third);
+        format!("{}\n{}", estate.replace("speed = 1.0", &format!("speed = {speed:?}")), self.faults)
+    }
+
+    fn plan(&mut self, at_ms: u64, kind: &str, target: &str) {
+        self.faults += &format!("[[fault]]\nat_ms = {at_ms}\nkind = \"{kind}\"\ntarget = \"{target}\"\n");
+    }
+
+    /// Plans that some exports change behind a moment, some of them more than once, and that now and then a host dies and comes back.
+    fn plan_round(&mut self, now_ms: u64, chance: &mut StdRng) {
+        for (path, answers) in EXPORTS.into_iter().zip(&mut self.answering.clone()) {
+            let mut moments: Vec<u64> =
+                (0..chance.random_range(0..4)).map(|_| now_ms + chance.random_range(0..WITHIN_MS)).collect();
+            moments.sort_unstable();
+            for at_ms in moments {
+                *answers = !*answers;
+                let kind = if *answers { "storage_returns" } else { "storage_unreachable" };
+                self.plan(at_ms, kind, &format!("192.168.0.10:{path}"));
+            }
+            let place = EXPORTS.iter().position(|export| *export == path).unwrap();
+            self.answering[place] = *answers;
+        }
+        if chance.random_bool(0.3) {
+            let host = format!("192.168.0.1{}", chance.random_range(1..=2));
+            let dies = now_ms + chance.random_range(0..WITHIN_MS);
+            self.plan(dies, "host_dies", &host);
+            self.plan(dies + chance.random_range(0..WITHIN_MS), "host_returns", &host);
+        }
+    }
+}
+
+/// The estate's time, as far as its state tells.
+fn estate_ms(data: &Path) -> u64 {
+    let state = std::fs::read(data.join("simulator.json")).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&state).unwrap()["now_ms"].as_u64().unwrap()
+}
+
+impl Asker {
+    /// What the data center's storage domains and the data center come to, until it is what the storage that answers makes of them; tells
+    /// the statuses and who is the master otherwise.
+    async fn comes_to(&self, answering: [bool; 3], what: &str) {
+        let any = answering.contains(&true);
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        let mut seen = String::new();
+        for _ in 0..6_000 {
+            tick.tick().await;
+            let (domains, center) = (self.get(CENTER).await, self.get("/datacenters?search=name%3DDefault").await);
+            let hosts = self.get("/hosts").await;
+            let domain =
+                |n: usize| domains.split("<storage_domain ").find(|d| d.contains(&format!("<name>data{}</name>", n + 1)));
+            let is = |n: usize, text: &str| domain(n).is_some_and(|domain| domain.contains(text));
+            let masters: Vec<usize> = (0..3).filter(|n| is(*n, "<master>true</master>")).collect();
+            assert_eq!(masters.len(), 1, "{what}: {domains}");
+            let states = (0..3).all(|n| is(n, if answering[n] { "<state>active</state>" } else { "<state>inactive</state>" }));
+            let led = !any || answering[masters[0]];
+            let up = center.contains(if any { "<state>up</state>" } else { "<state>problematic</state>" });
+            let serving = hosts.matches("<state>up</state>").count() == 2;
+            if states && led && up && serving && !self.get("/jobs").await.contains("STARTED") {
+                return;
+            }
+            let said =
+                |body: &str| body.split("<state>").skip(1).map(|s| s.split('<').next().unwrap().to_owned()).collect::<Vec<_>>();
+            seen = format!("{:?}, led by {masters:?}, {:?}, {:?}", said(&domains), said(&center), said(&hosts));
+        }
+        panic!("{what}: with {answering:?} it stays at {seen}");
+    }
+}
+
+/// The master is lost through its storage, at any moment of it the engine is killed, and it comes to what the storage is.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_masters_are_lost_it_comes_to_what_the_storage_is() {
+    let seed = std::env::var("EVIRT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("seed {seed}");
+    let mut chance = StdRng::seed_from_u64(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    // reqwest is built without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+    let mut failing = Failing { faults: String::new(), answering: [true; 3] };
+    let start = |failing: &Failing, speed| {
+        let engine = Process::over(&data, &failing.estate(speed));
+        let by = Asker { client: client.clone(), base: engine.base.clone() };
+        (engine, by)
+    };
+    let (mut engine, by) = start(&failing, 1_000.0);
+    for n in [1, 2] {
+        by.try_ask(Method::POST, "/hosts", host(n)).await.unwrap();
+        by.until("a host", &format!("/hosts?search=name%3Dhost{n}"), "<state>up</state>").await;
+    }
+    for n in [1, 2, 3] {
+        let path = format!("/storagedomains?search=name%3Ddata{n}");
+        by.try_ask(Method::POST, "/storagedomains", domain(n)).await.unwrap();
+        by.until("a domain", &path, "<state>unattached</state>").await;
+        let body = by.filled(&format!("<storage_domain id=\"{{data{n}}}\"/>")).await;
+        by.try_ask(Method::POST, CENTER, body).await.unwrap();
+        by.all_ended().await;
+    }
+    by.comes_to(failing.answering, "at first").await;
+    for round in 0..ROUNDS {
+        let what = format!("seed {seed}, round {round}");
+        engine.kill();
+        failing.plan_round(estate_ms(&data), &mut chance);
+        for _ in 0..KILLS {
+            (engine, _) = start(&failing, WATCHED);
+            // A moment is what is wanted here, and no condition.
+            tokio::time::sleep(Duration::from_millis(chance.random_range(0..LONGEST_MS))).await;
+            engine.kill();
+        }
+        let by;
+        (engine, by) = start(&failing, 1_000.0);
+        by.comes_to(failing.answering, &what).await;
+        by.all_ended().await;
+    }
+    engine.kill();
+    for command in [["events", "verify"], ["projections", "check"]] {
+        let output = evirt(&data, &command);
+        assert!(output.status.success(), "seed {seed}: {command:?}: {output:?}");
+    }
+    nothing_twice(&data, seed);
+}
+
+/// No change was written down twice: each begins where the last one of the same ended.
+fn nothing_twice(data: &Path, seed: u64) {
+    let exported = String::from_utf8(evirt(data, &["events", "export"]).stdout).unwrap();
+    let (mut statuses, mut reached, mut masters) = (BTreeMap::new(), BTreeMap::new(), 0);
+    for line in exported.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (kind, payload) = (event["kind"].as_str().unwrap(), &event["payload"]);
+        let text = |name: &str| payload[name].to_string();
+        match kind {
+            "StorageDomainStatusChanged" => {
+                let before = statuses.insert(text("domain"), text("to"));
+                assert!(before.is_none_or(|before| before == text("from")) && text("from") != text("to"), "seed {seed}: {line}");
+            }
+            "StorageDomainReachChanged" => {
+                let before = reached.insert((text("domain"), text("host")), text("reachable"));
+                assert_ne!(before.unwrap_or("true".into()), text("reachable"), "seed {seed}: {line}");
+            }
+            "MasterSought" => masters += 1,
+            _ => {}
+        }
+    }
+    assert!(masters > 0, "seed {seed}: no master was lost");
 }

@@ -2,7 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::engine::Engine;
+use crate::asynchronous::until;
+use crate::engine::{Engine, fast};
 
 /// What stands in the first element of a name.
 fn text<'a>(body: &'a str, element: &str) -> &'a str {
@@ -80,6 +81,57 @@ async fn an_external_job_is_led_through_its_steps() {
     assert_eq!(engine.admin().post(&format!("{job}/clear"), "<action/>").await.status, StatusCode::OK);
     assert_eq!(engine.admin().get(&job).await.status, StatusCode::NOT_FOUND);
     assert!(engine.admin().get("/api/events").await.body.contains("<code>11000</code>"));
+}
+
+#[tokio::test]
+async fn commands_are_steps_of_an_external_job() {
+    let engine = fast().await;
+    let admin = engine.admin();
+    let job = admin.post("/api/jobs", "<job><description>Upgrade</description></job>").await;
+    let (job, id) = (job.header("location").to_owned(), job.id());
+    let outer =
+        admin.post(&format!("{job}/steps"), "<step><type>executing</type><description>Prepare</description></step>").await;
+
+    // What takes time is a step with steps of its own, in the place of a job of its own.
+    let host = "<host><name>alpha</name><address>192.168.0.11</address><root_password>redhat</root_password></host>";
+    let added = admin.post(&format!("/api/hosts;StepId={}", outer.id()), host).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
+    let host = added.header("location").to_owned();
+    until(&admin, &host, "<state>up</state>").await;
+    let steps = until(&admin, &format!("{job}/steps"), "<description>connect</description>").await;
+    assert_eq!(steps.matches("<step ").count(), 4, "{steps}");
+    assert_eq!(steps.matches(&format!("<job href=\"{job}\"")).count(), 4, "{steps}");
+    assert_eq!(steps.matches(&format!("<parent_step href=\"{job}/steps/{}\"", outer.id())).count(), 1, "{steps}");
+    let inner = steps.split("<description>connect").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap();
+    assert!(admin.get(inner).await.body.contains("<parent_step"), "{inner}");
+    assert_eq!(admin.get("/api/jobs").await.body.matches("<job ").count(), 1, "its job is a part of the other");
+
+    // What is done at once is a step that is done; a document changes as much as an action does.
+    let cluster = "/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95";
+    let path = format!("{cluster};JobId={id}");
+    assert_eq!(admin.put(&path, "<cluster><description>new</description></cluster>").await.status, StatusCode::OK);
+    let steps = admin.get(&format!("{job}/steps")).await.body;
+    let update = format!("<description>update {}</description>", cluster.trim_start_matches("/api/"));
+    assert!(steps.contains(&update), "{steps}");
+
+    // What cannot be a step is not done.
+    let head = engine.server().app.engine.world().position;
+    let nowhere = "00000000-0000-0000-0000-00000000dead";
+    for (parameters, status, why) in [
+        ("JobId=one".to_owned(), StatusCode::BAD_REQUEST, "JobId: one is no identifier"),
+        ("StepId=".to_owned(), StatusCode::BAD_REQUEST, "StepId:  is no identifier"),
+        (format!("JobId={nowhere}"), StatusCode::NOT_FOUND, "Job"),
+        (format!("StepId={nowhere}"), StatusCode::NOT_FOUND, "no such step"),
+        (format!("JobId={nowhere};StepId={}", outer.id()), StatusCode::NOT_FOUND, "no such step"),
+    ] {
+        let refused = admin.put(&format!("{cluster};{parameters}"), "<cluster><description>x</description></cluster>").await;
+        assert!(refused.status == status && refused.body.contains(why), "{parameters}: {} {}", refused.status, refused.body);
+    }
+    assert_eq!(engine.server().app.engine.world().position, head);
+    let end = "<action><status><state>finished</state></status></action>";
+    assert_eq!(admin.post(&format!("{job}/end"), end).await.status, StatusCode::OK);
+    let refused = admin.post(&format!("{host}/deactivate;JobId={id}"), "<action/>").await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("<action>"), "{}", refused.body);
 }
 
 #[tokio::test]

@@ -345,6 +345,26 @@ async fn what_became_of_storage_while_the_engine_did_not_run_is_asked_when_it_st
 }
 
 #[tokio::test]
+async fn a_host_that_boots_without_its_storage_finds_it_when_it_is_back() {
+    let lab = Lab::start().await;
+    let domain = lab.active("data1", "data", "/data1").await;
+    let (engine, simulator) = (&lab.engine.server().app.engine, &lab.engine.server().simulator);
+    let host = engine.world().hosts.values().next().unwrap().clone();
+    let is_active =
+        |w: &World| w.storage_domains.values().any(|d| d.id.to_string() == domain && d.is_in(AttachmentStatus::Active));
+    engine.until(|w| is_active(w).then_some(())).await;
+    simulator.unreachable_export("192.168.0.10");
+    engine.until(|w| (!is_active(w)).then_some(())).await;
+    simulator.kill_host(&host.config.address);
+    engine.until(|w| (w.hosts.get(&host.id)?.status != HostStatus::Up).then_some(())).await;
+    simulator.revive_host(&host.config.address);
+    engine.until(|w| (w.hosts.get(&host.id)?.status == HostStatus::Up).then_some(())).await;
+    assert!(!is_active(&engine.world()));
+    simulator.reachable_export("192.168.0.10");
+    engine.until(|w| is_active(w).then_some(())).await;
+}
+
+#[tokio::test]
 async fn what_lies_on_storage_is_imported() {
     let lab = Lab::start().await;
     let export = lab.domain("export1", "export", &nfs("/export1")).await;

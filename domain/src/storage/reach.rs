@@ -20,14 +20,27 @@ pub fn missed_by<'a>(world: &'a World, host: &Host) -> Option<&'a Arc<StorageDom
     world.storage_domains.by(StorageDomainTerm::MissedBy(host.id)).find(matters)
 }
 
-/// What a host that comes up brings back: the domains that are inactive as nobody reached them, and that it reaches.
+/// What a host that comes up brings back: the domains that are inactive as nobody reached them, and that it reaches. One of them takes the
+/// master's part where the master is not among them and cannot go on.
 pub(crate) fn regained(world: &World, host: &Host) -> Vec<Event> {
     let Some(data_center) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return Vec::new() };
     let domains = world.storage_domains.by(StorageDomainTerm::DataCenter(data_center));
     let reached = domains.filter(|d| !d.unreachable_from.is_empty() && !d.unreachable_from.contains(&host.id));
     let inactive = reached.filter_map(|d| Some((d.id, d.attachment_in(data_center)?)));
-    let inactive = inactive.filter(|(_, attachment)| attachment.status == AttachmentStatus::Inactive);
-    inactive.map(|(domain, attachment)| change(domain, attachment, AttachmentStatus::Active, "")).collect()
+    let back: Vec<_> = inactive.filter(|(_, attachment)| attachment.status == AttachmentStatus::Inactive).collect();
+    let changes = back.iter().map(|(domain, attachment)| change(*domain, *attachment, AttachmentStatus::Active, ""));
+    let master = world.data_centers.get(&data_center).and_then(|dc| dc.master);
+    let is_back = back.iter().any(|(domain, _)| Some(*domain) == master);
+    let domains = back.iter().filter_map(|(domain, _)| world.storage_domains.get(domain));
+    changes.chain(domains.filter(|_| !is_back).find_map(|domain| taken_over(world, domain, data_center))).collect()
+}
+
+/// The event by which a domain that is active again takes the master's part, where the master is not active and nothing could follow it.
+fn taken_over(world: &World, domain: &StorageDomain, data_center: DataCenterId) -> Option<Event> {
+    let master = world.data_centers.get(&data_center)?.master.filter(|master| *master != domain.id)?;
+    let stuck = world.storage_domains.get(&master)?.attachment_in(data_center)?.status == AttachmentStatus::Inactive;
+    let found = Some(domain.id).filter(|_| stuck && domain.class == DomainClass::Data)?;
+    Some(MasterSought { data_center, found: Some(found) }.into())
 }
 
 /// Takes a host that is up out of service where it alone does not reach a data domain.
@@ -51,7 +64,7 @@ impl Decide for CheckHostStorage {
 /// A host does not reach a storage domain any more, or reaches it again, as a driver observed it.
 ///
 /// A domain that no host of its data center reaches becomes inactive, and another takes the master's part where it was the master; it is
-/// active again as soon as one host reaches it.
+/// active again as soon as one host reaches it, and takes the master's part itself where nothing could when the master was lost.
 #[derive(Clone, Debug)]
 pub struct ReportDomainReach {
     pub domain: StorageDomainId,
@@ -67,20 +80,21 @@ impl Decide for ReportDomainReach {
         if domain.unreachable_from.contains(&self.host) != self.reachable {
             return Ok(Vec::new());
         }
-        let reached = |with: bool| {
-            let up = world.hosts_in(attachment.data_center).filter(|h| h.status == HostStatus::Up);
-            up.map(|h| h.id).any(|id| if id == self.host { with } else { !domain.unreachable_from.contains(&id) })
-        };
-        let (before, after) = (reached(!self.reachable), reached(self.reachable));
+        // What it was before says nothing: hosts that reached it may be up no more.
+        let mut up = world.hosts_in(attachment.data_center).filter(|h| h.status == HostStatus::Up).map(|h| h.id);
+        let reached = up.any(|id| if id == self.host { self.reachable } else { !domain.unreachable_from.contains(&id) });
         let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events =
             vec![StorageDomainReachChanged { domain: self.domain, host: self.host, reachable: self.reachable }.into()];
         match attachment.status {
-            AttachmentStatus::Active if before && !after => {
+            AttachmentStatus::Active if !reached => {
                 events.push(change(AttachmentStatus::Inactive, "no host of the data center reaches it"));
                 events.extend(sought(world, domain));
             }
-            AttachmentStatus::Inactive if !before && after => events.push(change(AttachmentStatus::Active, "")),
+            AttachmentStatus::Inactive if reached => {
+                events.push(change(AttachmentStatus::Active, ""));
+                events.extend(taken_over(world, domain, attachment.data_center));
+            }
             _ => {}
         }
         Ok(events)

@@ -2,8 +2,11 @@
 
 use evirt_domain::Key;
 use evirt_domain::external::*;
+use evirt_domain::host::DeactivateHost;
 use evirt_domain::ids::*;
-use evirt_domain::job::{ClearJobs, JobOpened, KEEP_FINISHED, Task};
+use evirt_domain::job::{ClearJobs, EndJob, JobOpened, KEEP_FINISHED, Task};
+use evirt_domain::monitored::{Monitored, Whole};
+use evirt_domain::tag::{CreateTag, TagConfig};
 use uuid::Uuid;
 
 use crate::harness::*;
@@ -109,4 +112,60 @@ fn an_event_is_reported_by_who_may_report_on_all_that_it_is_about() {
     for objects in [[vm, host], [host, vm]] {
         estate.when(about(&objects)).refused(Key::NotAuthorized);
     }
+}
+
+fn tag() -> CreateTag {
+    CreateTag { config: TagConfig { name: "one".into(), description: String::new(), parent: None } }
+}
+
+fn monitored<C: std::fmt::Debug>(command: C, job: Option<JobId>, step: Option<Uuid>) -> Monitored<C> {
+    Monitored { command, whole: Some(Whole { job, step, description: "update clusters".into() }) }
+}
+
+#[test]
+fn a_command_is_a_step_of_an_external_job_and_ends_with_the_job_that_it_opened() {
+    let (mut story, job) = begun();
+    story.does(step(job, None));
+    let outer = newest(&story, job);
+    let of = |story: &Story, id| story.world.external_jobs.get(&job).unwrap().step(id).unwrap().clone();
+
+    // What is done at once is a step that is done.
+    story.does(monitored(tag(), Some(job), None));
+    let done = of(&story, newest(&story, job));
+    assert_eq!((done.parent, done.status, done.description.as_str()), (None, WorkStatus::Finished, "update clusters"));
+
+    // What takes time is a step, here within another that alone says which job it is, until its job ends.
+    let host = story.host("one");
+    story.does(monitored(DeactivateHost { host }, None, Some(outer)));
+    let step = of(&story, newest(&story, job));
+    let own = step.carries.unwrap();
+    assert_eq!((step.parent, step.status), (Some(outer), WorkStatus::Started));
+    assert_eq!(step.description, story.world.job(own).unwrap().description);
+    story.when(EndJob { job: own, failure: Some("no".into()) }).then(&["JobEnded", "ExternalStepEnded"]);
+    story.does(EndJob { job: own, failure: Some("no".into()) });
+    assert_eq!(of(&story, step.id).status, WorkStatus::Failed);
+}
+
+#[test]
+fn a_command_is_no_step_of_what_has_ended_or_is_not_there() {
+    let (mut story, job) = begun();
+    story.does(step(job, None));
+    let of_job = newest(&story, job);
+    let mut other = story.clone();
+    story.does(AddExternalJob { description: "Restore".into(), auto_cleared: true });
+    let elsewhere = story.world.external_jobs.values().map(|job| job.id).find(|id| *id != job).unwrap();
+    story.when(monitored(tag(), Some(nowhere()), None)).refused(Key::EntityNotFound);
+    story.when(monitored(tag(), None, Some(nowhere()))).refused(Key::StepUnknown);
+    story.when(monitored(tag(), Some(elsewhere), Some(of_job))).refused(Key::StepUnknown);
+    story.does(EndExternalStep { job, step: of_job, status: WorkStatus::Finished });
+    story.when(monitored(tag(), None, Some(of_job))).refused(Key::StepWithoutParent);
+    story.does(EndExternalJob { job, status: WorkStatus::Finished, force: false });
+    story.when(monitored(tag(), Some(job), None)).refused(Key::JobEnded);
+
+    // What ends while a command's work goes on ends without it.
+    let host = other.host("one");
+    other.does(monitored(DeactivateHost { host }, Some(job), None));
+    let own = other.world.external_jobs.get(&job).unwrap().steps.last().unwrap().carries.unwrap();
+    other.does(ClearExternalJob { job });
+    other.when(EndJob { job: own, failure: None }).then(&["JobEnded"]);
 }

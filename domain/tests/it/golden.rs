@@ -530,6 +530,7 @@ fn samples() -> Vec<Event> {
             parent: Some(id(24)),
             kind: "executing".into(),
             description: "Copying".into(),
+            carries: None,
         }
         .into(),
         ExternalStepEnded { job: id(22), step: id(23), status: WorkStatus::Finished }.into(),

@@ -366,6 +366,20 @@ fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
     estate.does(report(second, host, false));
     estate.does(report(second, other, false));
     assert_eq!(data_center(&estate).status(&estate.world), DataCenterStatus::Problematic);
+    // Nothing could follow the last master: what comes back first does.
+    let mut first = estate.story.clone();
+    first.when(report(master, host, true)).then(&kinds);
+    first.does(report(master, host, true));
+    assert_eq!((data_center(&first).master, data_center(&first).status(&first.world)), (Some(master), DataCenterStatus::Up));
+    first.when(report(second, host, true)).then(&kinds[..2]);
+    let mut away = estate.story.clone();
+    away.host_is(host, HostStatus::NonResponsive);
+    away.when(report(master, host, true)).then(&kinds[..1]);
+    away.does(report(master, host, true));
+    let back = evirt_domain::host::ReportConnected { host, job: None, outcome: Ok(facts(8, 4)) };
+    away.when(back.clone()).then(&["HostFactsReported", "HostStatusChanged", kinds[1], kinds[2]]);
+    away.does(report(second, host, true));
+    away.when(back).then(&["HostFactsReported", "HostStatusChanged", kinds[1], kinds[1]]);
     estate.does(report(second, other, true));
     assert_eq!((is(&estate, second), data_center(&estate).status(&estate.world)), (Some(Active), DataCenterStatus::Up));
     estate.does(report(master, host, true));

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Resource, Row, View};
-use crate::audit::{AuditEntry, References, Severity};
+use crate::audit::{AuditEntry, Reference, References, Severity};
 use crate::search::{Entity, Searchable, Value};
 
 /// The origin of the entries that the engine itself wrote.
 pub const OWN_ORIGIN: &str = "oVirt";
+/// The fields of entries that are names of what they are about.
+pub const NAMES_IN_EVENTS: &[&str] =
+    &["event_datacenter", "event_host", "event_storage", "event_template", "event_vm", "usrname"];
 /// What is said in place of the number of an entry that no system outside numbered.
 pub const NO_CUSTOM_ID: i64 = -1;
 
@@ -41,6 +44,9 @@ pub struct AuditRecord {
     pub custom_id: Option<i64>,
     /// After how many seconds that system may report it again.
     pub flood_rate: Option<i64>,
+    /// What that it is about was called then and is not any more, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<(Reference, String)>,
 }
 
 impl AuditRecord {
@@ -58,20 +64,22 @@ impl AuditRecord {
             origin,
             custom_id: entry.custom_id,
             flood_rate: entry.flood_rate,
+            former: Vec::new(),
         }
+    }
+
+    /// What something that it is about was called then, where it is not called so any more.
+    fn former(&self, reference: Reference) -> Option<&str> {
+        self.former.iter().find(|(of, _)| *of == reference).map(|(_, name)| name.as_str())
     }
 }
 
-/// An entry as a search sees it. The names of what it is about are those of now; of what is gone there is none.
+/// An entry as a search sees it. The names of what it is about are those that it had then.
 pub struct AuditRowView<'a> {
     /// The entry.
     pub record: &'a AuditRecord,
     /// What it is looked at in.
     pub view: View<'a>,
-}
-
-fn name<'a, T>(found: Option<&'a Arc<T>>, of: impl Fn(&'a T) -> &'a str) -> Value<'a> {
-    found.map_or(Value::Null, |found| Value::text(of(found)))
 }
 
 fn id<'a>(id: Option<Uuid>) -> Value<'a> {
@@ -80,29 +88,24 @@ fn id<'a>(id: Option<Uuid>) -> Value<'a> {
 
 impl Searchable for AuditRowView<'_> {
     fn field(&self, field: &'static str) -> Value<'_> {
-        let (record, about, world) = (self.record, self.record.about, self.view.world);
+        let (record, about) = (self.record, self.record.about);
         match field {
             "audit_log_id" => Value::Int(record.id as i64),
             "correlation_id" => Value::text(&record.correlation_id),
             "custom_event_id" => Value::Int(record.custom_id.unwrap_or(NO_CUSTOM_ID)),
             "deleted" => Value::Bool(false),
-            "event_datacenter" => name(about.data_center.and_then(|id| world.data_centers.get(&id)), |found| &found.config.name),
-            "event_host" => name(about.host.and_then(|id| world.hosts.get(&id)), |found| &found.config.name),
-            "event_storage" => {
-                name(about.storage_domain.and_then(|id| world.storage_domains.get(&id)), |found| &found.config.name)
-            }
-            "event_template" => name(about.template.and_then(|id| world.templates.get(&id)), |found| &found.config.name),
-            "event_vm" => name(about.vm.and_then(|id| world.vms.get(&id)), |found| &found.config.name),
+            "event_datacenter" => self.name(Reference::DataCenter),
+            "event_host" => self.name(Reference::Host),
+            "event_storage" => self.name(Reference::StorageDomain),
+            "event_template" => self.name(Reference::Template),
+            "event_vm" => self.name(Reference::Vm),
             "message" => Value::text(&record.message),
             "origin" => Value::text(&record.origin),
             "severity" => Value::text(record.severity.name()),
             "time" => Value::Micros(record.recorded_at),
             "type" => Value::Int(record.code.into()),
             "usrid" => id(about.user.map(|id| id.0)),
-            "usrname" => about.user.and_then(|id| world.users.get(&id)).map_or(Value::Null, |user| {
-                // With or without the domain.
-                Value::Texts(vec![user.name.as_str().into(), user.principal().into()])
-            }),
+            "usrname" => self.name(Reference::User),
             "_event_datacenter_id" => id(about.data_center.map(|id| id.0)),
             "_event_host_id" => id(about.host.map(|id| id.0)),
             "_event_quota_id" => id(about.quota.map(|id| id.0)),
@@ -116,27 +119,92 @@ impl Searchable for AuditRowView<'_> {
     fn related(&self, reference: Entity, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
         let (about, world) = (self.record.about, self.view.world);
         match reference {
-            Entity::Vm => self.show(about.vm.and_then(|id| world.vms.get(&id)), visit),
-            Entity::Template => self.show(about.template.and_then(|id| world.templates.get(&id)), visit),
-            Entity::Host => self.show(about.host.and_then(|id| world.hosts.get(&id)), visit),
-            Entity::User => self.show(about.user.and_then(|id| world.users.get(&id)), visit),
+            Entity::Vm => self.show(Reference::Vm, about.vm.and_then(|id| world.vms.get(&id)), visit),
+            Entity::Template => self.show(Reference::Template, about.template.and_then(|id| world.templates.get(&id)), visit),
+            Entity::Host => self.show(Reference::Host, about.host.and_then(|id| world.hosts.get(&id)), visit),
+            Entity::User => self.show(Reference::User, about.user.and_then(|id| world.users.get(&id)), visit),
             Entity::Quota => {
-                if let Some(quota) = about.quota.and_then(|id| world.quotas.get(&id)) {
-                    visit(&QuotaRow { quota, world });
-                }
+                let row = about.quota.and_then(|id| world.quotas.get(&id)).map(|quota| QuotaRow { quota, world });
+                self.show_row(Reference::Quota, row.as_ref().map(|row| row as &dyn Searchable), visit);
             }
-            Entity::Cluster => self.show(about.cluster.and_then(|id| world.clusters.get(&id)), visit),
+            Entity::Cluster => self.show(Reference::Cluster, about.cluster.and_then(|id| world.clusters.get(&id)), visit),
             _ => {}
         }
     }
 }
 
-impl AuditRowView<'_> {
-    fn show<T: Resource>(&self, found: Option<&Arc<T>>, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
-        if let Some(found) = found {
-            visit(&Row::new(self.view, &**found));
+impl<'a> AuditRowView<'a> {
+    fn show<T: Resource>(&self, kind: Reference, found: Option<&Arc<T>>, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
+        let row = found.map(|found| Row::new(self.view, &**found));
+        self.show_row(kind, row.as_ref().map(|row| row as &dyn Searchable), visit);
+    }
+
+    /// Shows something as it is now, and under the name that it had then.
+    fn show_row(&self, kind: Reference, now: Option<&dyn Searchable>, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
+        if now.is_some_and(&mut *visit) {
+            return;
+        }
+        if let Some(name) = self.record.former(kind) {
+            visit(&FormerRow { kind, name, now });
         }
     }
+
+    /// What something that the entry is about was called then; of a user both names.
+    fn name(&self, reference: Reference) -> Value<'a> {
+        let (about, world) = (self.record.about, self.view.world);
+        if let Some(former) = self.record.former(reference) {
+            return match reference {
+                Reference::User => Value::Texts(vec![login(former).into(), former.into()]),
+                _ => Value::text(former),
+            };
+        }
+        let name = match reference {
+            Reference::User => {
+                return about.user.and_then(|id| world.users.get(&id)).map_or(Value::Null, |user| {
+                    // With or without the domain.
+                    Value::Texts(vec![user.name.as_str().into(), user.principal().into()])
+                });
+            }
+            Reference::Vm => about.vm.and_then(|id| world.vms.get(&id)).map(|found| &found.config.name),
+            Reference::Host => about.host.and_then(|id| world.hosts.get(&id)).map(|found| &found.config.name),
+            Reference::Template => about.template.and_then(|id| world.templates.get(&id)).map(|found| &found.config.name),
+            Reference::Cluster => about.cluster.and_then(|id| world.clusters.get(&id)).map(|found| &found.config.name),
+            Reference::DataCenter => about.data_center.and_then(|id| world.data_centers.get(&id)).map(|found| &found.config.name),
+            Reference::StorageDomain => {
+                about.storage_domain.and_then(|id| world.storage_domains.get(&id)).map(|found| &found.config.name)
+            }
+            Reference::Quota => about.quota.and_then(|id| world.quotas.get(&id)).map(|found| &found.config.name),
+        };
+        name.map_or(Value::Null, |name| Value::text(name))
+    }
+}
+
+/// A principal without its directory.
+fn login(principal: &str) -> &str {
+    principal.rsplit_once('@').map_or(principal, |(login, _)| login)
+}
+
+/// What is gone or called otherwise now, under the name that it had, as a search for events sees it.
+struct FormerRow<'a> {
+    kind: Reference,
+    name: &'a str,
+    /// What it is now; of what is gone nothing but its name is known.
+    now: Option<&'a dyn Searchable>,
+}
+
+impl Searchable for FormerRow<'_> {
+    fn field(&self, field: &'static str) -> Value<'_> {
+        match (self.kind, field) {
+            (Reference::User, "usrname") => Value::text(self.name),
+            (Reference::User, "login") => Value::text(login(self.name)),
+            (Reference::Vm | Reference::Host | Reference::Template | Reference::Cluster | Reference::Quota, "name") => {
+                Value::text(self.name)
+            }
+            _ => self.now.map_or(Value::Unknown, |now| now.field(field)),
+        }
+    }
+
+    fn related(&self, _: Entity, _: &mut dyn FnMut(&dyn Searchable) -> bool) {}
 }
 
 /// A quota as a search for events sees it.
@@ -162,7 +230,7 @@ impl Searchable for QuotaRow<'_> {
             "gracestoragepercentage" => Value::Int(config.storage_hard_percent.into()),
             "gracevdsgrouppercentage" => Value::Int(config.cluster_hard_percent.into()),
             "name" => Value::text(&config.name),
-            "storagepoolname" => name(data_center, |found| &found.config.name),
+            "storagepoolname" => data_center.map_or(Value::Null, |found| Value::text(&found.config.name)),
             "thresholdstoragepercentage" => Value::Int(config.storage_soft_percent.into()),
             "thresholdvdsgrouppercentage" => Value::Int(config.cluster_soft_percent.into()),
             _ => Value::Null,

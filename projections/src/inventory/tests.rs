@@ -8,6 +8,7 @@ use evirt_domain::vm_run::{MigrateVm, Observed, SuspendVm};
 use proptest::prelude::*;
 
 use super::*;
+use crate::audit::{Reference, References};
 use crate::fixture::{BY_ADMIN, Lab, START};
 use crate::search::compile;
 
@@ -253,6 +254,37 @@ fn events_are_found() {
         let rows = records.iter().filter(|record| plan.matches(&AuditRowView { record, view }));
         assert_eq!(rows.map(|record| record.message.as_str()).collect::<Vec<_>>(), expected, "{text}");
     }
+    // What was renamed is found under both names, and what is gone under the one that it had; nothing else is known of that.
+    let created = records.iter().find(|record| record.message == "VM alpha was created by admin.").expect("alpha was created");
+    let renamed = AuditRecord { former: vec![(Reference::Vm, "omega".into())], ..created.clone() };
+    let about = References { vm: Some(VmId(Uuid::from_u128(7))), user: Some(UserId(Uuid::from_u128(7))), ..created.about };
+    let former = vec![(Reference::Vm, "omega".into()), (Reference::User, "joe@example.org".into())];
+    let gone = AuditRecord { about, former, ..created.clone() };
+    for (text, expected) in [
+        ("event_vm = omega", [false, true, true]),
+        ("event_vm = alpha", [true, false, false]),
+        ("event_vm != alpha", [false, true, true]),
+        ("omega", [false, true, true]),
+        ("vms.name = omega", [false, true, true]),
+        ("vms.name = alpha", [true, true, false]),
+        ("vms = omega", [false, true, true]),
+        ("vms.comment = null", [true, true, false]),
+        ("vms.comment != null", [false, false, false]),
+        ("vms.status = down", [true, true, false]),
+        ("vms.status != up", [true, true, false]),
+        ("usrname = admin", [true, true, false]),
+        ("usrname = joe", [false, false, true]),
+        ("usrname = joe@example.org", [false, false, true]),
+        ("users.usrname = joe@example.org", [false, false, true]),
+        ("users.usrname = joe", [false, false, false]),
+        ("users.lastname = null", [true, true, false]),
+    ] {
+        let plan = plan(view, Entity::Event, text);
+        let found = [created, &renamed, &gone].map(|record| plan.matches(&AuditRowView { record, view }));
+        assert_eq!(found, expected, "{text}");
+    }
+    let json = serde_json::to_string(&gone).expect("it can be written");
+    assert_eq!(serde_json::from_str::<AuditRecord>(&json).expect("it can be read"), gone);
     let newest = plan(view, Entity::Event, "");
     let (first, last) = (&records[0], &records[records.len() - 1]);
     let order = newest.compare(&AuditRowView { record: last, view }, &AuditRowView { record: first, view });

@@ -24,6 +24,8 @@ const FORBIDDEN_IN_TEXT: [char; 7] = ['<', '>', '&', '^', '#', '!', '\''];
 pub enum Value<'a> {
     /// Nothing.
     Null,
+    /// Whether there is one is not known: no condition holds for it, and not its opposite.
+    Unknown,
     /// A text, or the spelling of an enumeration's member in the API or in the query language.
     Text(Cow<'a, str>),
     /// A whole number.
@@ -50,7 +52,7 @@ impl<'a> Value<'a> {
 
     fn is_absent(&self) -> bool {
         match self {
-            Value::Null => true,
+            Value::Null | Value::Unknown => true,
             Value::Text(text) => text.is_empty(),
             Value::Texts(texts) => texts.iter().all(|text| text.is_empty()),
             _ => false,
@@ -60,7 +62,7 @@ impl<'a> Value<'a> {
     /// Whether any text of the value passes the test; numbers count by their digits.
     fn any_text(&self, mut test: impl FnMut(&str) -> bool) -> bool {
         match self {
-            Value::Null => false,
+            Value::Null | Value::Unknown => false,
             Value::Text(text) => test(text),
             Value::Texts(texts) => texts.iter().any(|text| test(text)),
             Value::Uuid(id) => test(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
@@ -275,6 +277,11 @@ impl Plan {
     /// The page wanted, from 1.
     pub fn page(&self) -> u32 {
         self.page
+    }
+
+    /// Whether it asks for any of some fields of its rows or sorts by one, a free text included, or asks for anything that they refer to.
+    pub fn asks(&self, fields: &[&str]) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.asks(fields)) || self.sort.iter().any(|key| fields.contains(&key.name))
     }
 
     /// Which of the sorted matches are on the page wanted.
@@ -524,6 +531,14 @@ impl Node {
         }
     }
 
+    fn asks(&self, fields: &[&str]) -> bool {
+        match self {
+            Node::All(parts) | Node::Any(parts) => parts.iter().any(|part| part.asks(fields)),
+            Node::Test(test) => test.asks(fields),
+            Node::Related(..) => true,
+        }
+    }
+
     fn collect_conditions<'p>(&'p self, entity: Entity, found: &mut Vec<Condition<'p>>) {
         match self {
             Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| part.collect_conditions(entity, found)),
@@ -557,6 +572,11 @@ impl Condition<'_> {
         self.0.passes(row)
     }
 
+    /// Whether it asks for any of some fields, as a free text does for all that have texts.
+    pub fn asks(&self, fields: &[&str]) -> bool {
+        self.0.asks(fields)
+    }
+
     /// What every row that satisfies it has, as far as an index of those rows could answer it.
     pub fn hint(&self) -> Option<Hint> {
         self.0.hint(None)
@@ -580,6 +600,13 @@ impl Test {
                 let mut columns = entity.fields().iter().filter(|field| field.free_text);
                 columns.any(|field| row.field(field.name).any_text(|text| pattern.matches(text))) != *negated
             }
+        }
+    }
+
+    fn asks(&self, fields: &[&str]) -> bool {
+        match self {
+            Test::Field { name, .. } => fields.contains(name),
+            Test::FreeText { .. } => true,
         }
     }
 
@@ -617,7 +644,7 @@ impl Test {
 impl Check {
     fn passes(&self, value: &Value<'_>) -> bool {
         if let Check::Absent { negated } = self {
-            return value.is_absent() != *negated;
+            return *value != Value::Unknown && value.is_absent() != *negated;
         }
         if value.is_absent() {
             return false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::World;
 use evirt_domain::external::{EventSeverity, RemoveExternalEvent, Report, ReportExternalEvent};
 use evirt_domain::world::NameKind;
-use evirt_projections::inventory::{AuditRowView, NO_CUSTOM_ID, Page, View};
+use evirt_projections::inventory::{AuditRowView, NAMES_IN_EVENTS, NO_CUSTOM_ID, Page, View};
 use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
 use uuid::Uuid;
 
@@ -29,6 +29,8 @@ routes! { ROUTES:
 
 /// How many entries are read from the log at a time where each has to be looked at.
 const BATCH: u64 = 1_000;
+/// How many things that have or had one name are looked for one by one; of more all of the log is looked through.
+const MAX_NAMED: usize = 64;
 /// After how many seconds an entry may be repeated, as the API shows it where nothing else is known.
 const FLOOD_RATE: i64 = 30;
 
@@ -86,7 +88,7 @@ pub async fn find(
         Some(Direction::Asc) => true,
         Some(Direction::Desc) => false,
         None => {
-            let mut found = walk(log, world, plan, from, false, usize::MAX).await?;
+            let mut found = look_through(log, world, plan, from, false, usize::MAX).await?;
             // Nothing in a search of entries depends on the time of the look.
             let view = View::new(world, 0);
             found.sort_by(|one, other| plan.compare(&AuditRowView { record: one, view }, &AuditRowView { record: other, view }));
@@ -103,7 +105,7 @@ pub async fn find(
         };
         return log.find(query).await;
     }
-    let mut found = walk(log, world, plan, from, oldest_first, page.end).await?;
+    let mut found = look_through(log, world, plan, from, oldest_first, page.end).await?;
     found.drain(..page.start.min(found.len()));
     Ok(found)
 }
@@ -114,8 +116,8 @@ fn log_order(plan: &Plan) -> Option<Direction> {
     matches!(name, "time" | "audit_log_id").then_some(direction)
 }
 
-/// The first entries that match, no more than are wanted.
-async fn walk(
+/// The first entries that match, no more than are wanted, in the order of the log.
+async fn look_through(
     log: &AuditLog,
     world: &World,
     plan: &Plan,
@@ -123,13 +125,26 @@ async fn walk(
     oldest_first: bool,
     wanted: usize,
 ) -> Result<Vec<AuditRecord>, Unavailable> {
-    let mut query = AuditQuery {
-        after: from,
-        oldest_first,
-        filter: filter(world, &plan.index_hint()),
-        limit: BATCH,
-        ..AuditQuery::default()
-    };
+    let former = plan.asks(NAMES_IN_EVENTS);
+    let mut found = Vec::new();
+    for filter in filters(log, world, &plan.index_hint()).await? {
+        let query = AuditQuery { after: from, oldest_first, filter, limit: BATCH, former, ..AuditQuery::default() };
+        // What one filter lets through no other does.
+        found.extend(walk(log, world, plan, query, wanted).await?);
+        found.sort_by_key(|entry| if oldest_first { entry.id } else { u64::MAX - entry.id });
+        found.truncate(wanted);
+    }
+    Ok(found)
+}
+
+/// The first entries of a query that match, no more than are wanted.
+async fn walk(
+    log: &AuditLog,
+    world: &World,
+    plan: &Plan,
+    mut query: AuditQuery,
+    wanted: usize,
+) -> Result<Vec<AuditRecord>, Unavailable> {
     let mut found = Vec::new();
     loop {
         let batch = log.find(query).await?;
@@ -148,28 +163,35 @@ async fn walk(
         if !more {
             return Ok(found);
         }
-        match oldest_first {
+        match query.oldest_first {
             true => query.after = last,
             false => query.before = last,
         }
     }
 }
 
-/// The one of a search's hints that the log has an index for.
-pub fn filter(world: &World, hints: &[Hint]) -> AuditFilter {
-    hints
-        .iter()
-        .find_map(|hint| match (hint.reference, hint.field, &hint.seek) {
+/// Filters of which each match passes one, and no entry passes two: the first of a search's hints that the log has an index for.
+pub async fn filters(log: &AuditLog, world: &World, hints: &[Hint]) -> Result<Vec<AuditFilter>, Unavailable> {
+    for hint in hints {
+        let filter = match (hint.reference, hint.field, &hint.seek) {
             (None, "type", Seek::Int(code)) => u32::try_from(*code).ok().map(AuditFilter::Code),
             (None, "time", Seek::Within(from, until)) => Some(AuditFilter::Between(*from, *until)),
             (None, "severity", Seek::Texts(names)) => at_least(names).map(AuditFilter::AtLeast),
-            (None, field, Seek::Texts(texts)) => match texts.as_slice() {
-                [text] => concerning(world, field, text),
+            (reference, field, Seek::Texts(texts)) => match (texts.as_slice(), identified(reference, field)) {
+                ([id], Some(kind)) => Uuid::parse_str(id).ok().map(|id| AuditFilter::Concerning(kind, id)),
+                ([name], None) => match named(log, world, reference, field, name).await? {
+                    Some(filters) => return Ok(filters),
+                    None => None,
+                },
                 _ => None,
             },
             _ => None,
-        })
-        .unwrap_or_default()
+        };
+        if let Some(filter) = filter {
+            return Ok(vec![filter]);
+        }
+    }
+    Ok(vec![AuditFilter::All])
 }
 
 /// The least of some severities, where it is beyond the usual.
@@ -183,29 +205,46 @@ fn at_least(names: &[String]) -> Option<Severity> {
     names.iter().map(of).min().filter(|least| *least > Severity::Normal)
 }
 
-/// The filter for entries that concern what a field's value stands for, where that is one thing.
-fn concerning(world: &World, field: &str, text: &str) -> Option<AuditFilter> {
-    let (reference, kind) = match field {
-        "_event_vm_id" | "event_vm" => (Reference::Vm, NameKind::Vm),
-        "_event_host_id" | "event_host" => (Reference::Host, NameKind::Host),
-        "_event_template_id" | "event_template" => (Reference::Template, NameKind::Template),
-        "_event_storage_id" | "event_storage" => (Reference::StorageDomain, NameKind::StorageDomain),
-        "_event_quota_id" => return Some(AuditFilter::Concerning(Reference::Quota, Uuid::parse_str(text).ok()?)),
-        "_event_datacenter_id" | "event_datacenter" => (Reference::DataCenter, NameKind::DataCenter),
+/// What a field of an entry identifies.
+fn identified(reference: Option<Entity>, field: &str) -> Option<Reference> {
+    Some(match (reference, field) {
+        (None, "_event_vm_id") => Reference::Vm,
+        (None, "_event_host_id") => Reference::Host,
+        (None, "_event_template_id") => Reference::Template,
+        (None, "_event_storage_id") => Reference::StorageDomain,
+        (None, "_event_quota_id") => Reference::Quota,
+        (None, "_event_datacenter_id") => Reference::DataCenter,
         _ => return None,
-    };
-    if field.starts_with('_') {
-        let id = Uuid::parse_str(text).ok()?;
-        return Some(AuditFilter::Concerning(reference, id));
-    }
-    let mut named = world.named(kind, text);
-    match (named.next(), named.next()) {
-        (Some(one), None) => Some(AuditFilter::Concerning(reference, one.id)),
-        _ => None,
-    }
+    })
 }
 
-fn unavailable(call: &Call, error: &Unavailable) -> Answer {
+/// Filters for the entries that concern what a field of theirs, or of what they refer to, names: all that is or was called so. None where
+/// the field is no such name, or where there is too much of that name.
+async fn named(
+    log: &AuditLog,
+    world: &World,
+    reference: Option<Entity>,
+    field: &str,
+    name: &str,
+) -> Result<Option<Vec<AuditFilter>>, Unavailable> {
+    let (kind, names) = match (reference, field) {
+        (None, "event_vm") | (Some(Entity::Vm), "name") => (Reference::Vm, NameKind::Vm),
+        (None, "event_host") | (Some(Entity::Host), "name") => (Reference::Host, NameKind::Host),
+        (None, "event_template") | (Some(Entity::Template), "name") => (Reference::Template, NameKind::Template),
+        (Some(Entity::Cluster), "name") => (Reference::Cluster, NameKind::Cluster),
+        (None, "event_storage") => (Reference::StorageDomain, NameKind::StorageDomain),
+        (None, "event_datacenter") => (Reference::DataCenter, NameKind::DataCenter),
+        _ => return Ok(None),
+    };
+    let mut ids: Vec<Uuid> = world.named(names, name).take(MAX_NAMED + 1).map(|named| named.id).collect();
+    ids.extend(log.formerly_called(kind, name, MAX_NAMED as u64 + 1).await?);
+    ids.sort_unstable();
+    ids.dedup();
+    Ok((ids.len() <= MAX_NAMED).then(|| ids.into_iter().map(|id| AuditFilter::Concerning(kind, id)).collect()))
+}
+
+/// The answer that the audit log cannot be read.
+pub fn unavailable(call: &Call, error: &Unavailable) -> Answer {
     Answer::fault(503, &Fault::failed(error.to_string()), call.output)
 }
 

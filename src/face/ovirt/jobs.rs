@@ -53,10 +53,10 @@ impl Work<'_> {
         }
     }
 
-    fn steps(&self, base: &str) -> Vec<Doc> {
+    fn steps(&self, world: &World, base: &str) -> Vec<Doc> {
         match self {
             Self::Own(job) => (0..job.task.steps().len()).filter_map(|n| step_view(base, job, n)).collect(),
-            Self::External(job) => job.steps.iter().map(|step| external_step_view(base, job, step)).collect(),
+            Self::External(job) => job.steps.iter().flat_map(|step| with_own_steps(world, base, job, step)).collect(),
         }
     }
 }
@@ -172,15 +172,32 @@ fn external_step_view(base: &str, job: &ExternalJob, step: &ExternalStep) -> Doc
     doc.reference("job", job.id.to_string(), job_href)
 }
 
+/// A step of an external job, and within it the steps of the engine's own job that is carried out as that step.
+fn with_own_steps(world: &World, base: &str, whole: &ExternalJob, step: &ExternalStep) -> Vec<Doc> {
+    let whole_href = format!("{base}/jobs/{}", whole.id);
+    let own = step.carries.and_then(|own| world.jobs.get(&own));
+    let within = own.into_iter().flat_map(|own| (0..own.task.steps().len()).filter_map(|n| step_view(base, own, n)));
+    let within =
+        within.map(|part| {
+            let id = part.text("id").unwrap_or_default().to_owned();
+            part.set("href", format!("{whole_href}/steps/{id}"))
+                .reference("job", whole.id.to_string(), whole_href.clone())
+                .reference("parent_step", step.id.to_string(), format!("{whole_href}/steps/{}", step.id))
+        });
+    let within: Vec<Doc> = within.collect();
+    std::iter::once(external_step_view(base, whole, step)).chain(within).collect()
+}
+
 fn job<'a>(call: &Call, world: &'a World) -> Result<Work<'a>, Answer> {
     let id = call.id(1)?;
     let own = world.jobs.get(&id).map(Work::Own);
     call.found(own.or_else(|| world.external_jobs.get(&id).map(Work::External)), 1)
 }
 
-/// The newest first, as upstream lists them.
+/// The newest first, as upstream lists them. What is carried out as a step of an external job is not beside it.
 async fn list(call: Arc<Call>) -> Handled {
-    let own = call.world.jobs.values().map(Work::Own);
+    let is_part = |job: &Job| job.carried_as.is_some_and(|(whole, _)| call.world.external_jobs.contains(&whole));
+    let own = call.world.jobs.values().filter(|job| !is_part(job)).map(Work::Own);
     let mut found: Vec<Work> = own.chain(call.world.external_jobs.values().map(Work::External)).collect();
     found.sort_unstable_by_key(|job| std::cmp::Reverse(job.started()));
     listed(&call, &JOB, found.into_iter().map(|job| job.view(call.base)))
@@ -191,13 +208,13 @@ async fn get(call: Arc<Call>) -> Handled {
 }
 
 async fn list_steps(call: Arc<Call>) -> Handled {
-    listed(&call, &STEP, job(&call, &call.world)?.steps(call.base))
+    listed(&call, &STEP, job(&call, &call.world)?.steps(&call.world, call.base))
 }
 
 /// The step that the path names.
 fn step(call: &Call, world: &World) -> Result<Doc, Answer> {
     let id = call.id::<Uuid>(3)?.to_string();
-    let steps = job(call, world)?.steps(call.base);
+    let steps = job(call, world)?.steps(world, call.base);
     call.found(steps.into_iter().find(|step| step.text("id") == Some(id.as_str())), 3)
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use evirt_domain::World;
 use evirt_domain::ids::{HostId, VmId};
-use evirt_projections::inventory::{self, About, AuditRecord, AuditRowView, Events, HostLive, Live, View, VmLive};
+use evirt_projections::inventory::{
+    self, About, AuditRecord, AuditRowView, Events, HostLive, Live, NAMES_IN_EVENTS, View, VmLive,
+};
 use evirt_projections::search::{Condition, Entity};
 use uuid::Uuid;
 
@@ -137,7 +139,10 @@ pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
     for condition in plan.conditions_on(Entity::Event) {
         let filters: Vec<AuditFilter> = match &few {
             Some(few) => few.iter().map(|id| AuditFilter::Concerning(kind.reference, *id)).collect(),
-            None => vec![super::events::filter(&call.world, condition.hint().as_slice())],
+            None => {
+                let filters = super::events::filters(call.engine().audit(), &call.world, condition.hint().as_slice()).await;
+                filters.map_err(|error| super::events::unavailable(call, &error))?
+            }
         };
         let mut found = BTreeSet::new();
         for filter in filters {
@@ -160,10 +165,10 @@ async fn look_for(
     found: &mut BTreeSet<Uuid>,
     told: &mut Told,
 ) -> Result<(), Answer> {
-    let mut query = AuditQuery { filter, limit: BATCH, ..AuditQuery::default() };
+    let mut query = AuditQuery { filter, limit: BATCH, former: condition.asks(NAMES_IN_EVENTS), ..AuditQuery::default() };
     while found.len() < wanted {
         let entries = call.engine().audit().find(query).await;
-        let entries = entries.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
+        let entries = entries.map_err(|error| super::events::unavailable(call, &error))?;
         let view = View::new(&call.world, 0);
         for entry in &entries {
             let Some(id) = (kind.of)(&entry.about).filter(|id| !found.contains(id)) else { continue };

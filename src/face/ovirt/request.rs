@@ -11,6 +11,7 @@ use evirt_domain::context::Actor;
 use evirt_domain::creation::Keyed;
 use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
+use evirt_domain::monitored::{Monitored, Whole};
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, Event, Key};
 use evirt_projections::inventory::{self, Events, Page, Resource, View};
@@ -336,12 +337,34 @@ impl Call {
         self.action().unwrap_or_default()
     }
 
+    /// The external job, or the step of it, that the request is to be a part of: `;JobId=` and `;StepId=`.
+    fn whole(&self) -> Result<Option<Whole>, Answer> {
+        let id = |name: &str| {
+            let text = self.parameter(&name.to_lowercase());
+            let id = text.map(|text| Uuid::parse_str(text).map_err(|_| format!("{name}: {text} is no identifier")));
+            id.transpose().map_err(|detail| self.bad(&Fault::failed(detail)))
+        };
+        let (job, step) = (id("JobId")?.map(JobId), id("StepId")?);
+        if job.is_none() && step.is_none() {
+            return Ok(None);
+        }
+        let verb = route::find(&self.target.segments).map_or("", |route| route.relation(&self.method));
+        let mut of = self.target.segments.as_slice();
+        if let [before @ .., last] = of
+            && last == verb
+        {
+            of = before;
+        }
+        Ok(Some(Whole { job, step, description: format!("{verb} {}", of.join("/")) }))
+    }
+
     /// Submits a command as the caller, the first of a request on the request's conditions. By the user-level API the caller owns
     /// what it creates.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         let request =
             Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
         let command = Owned { command, owned: self.caller.filter };
+        let command = Monitored { command, whole: self.whole()? };
         let Condition { versions, key } = self.conditions.take();
         let command = Expecting { command, versions };
         let Some((key, digest)) = key else {

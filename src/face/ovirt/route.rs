@@ -82,6 +82,17 @@ impl Route {
         self.methods.iter().all(|(method, _)| *method == Method::POST)
     }
 
+    /// What a method does here, in a word.
+    pub fn relation(&self, method: &Method) -> &'static str {
+        match *method {
+            Method::POST if self.is_action() => self.path.rsplit('/').next().unwrap_or_default(),
+            Method::POST => "add",
+            Method::PUT => "update",
+            Method::DELETE => "delete",
+            _ => "get",
+        }
+    }
+
     /// The value of the Allow header.
     pub fn allow(&self) -> String {
         let mut names: Vec<&str> = self.methods.iter().map(|(m, _)| m.as_str()).collect();

@@ -555,6 +555,27 @@ async fn planned_faults_happen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fault_that_is_added_to_an_estate_happens_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.json");
+    drop(Lab::over(Estate::builtin(), Some(file.clone())).furnish().await);
+    let text =
+        |at_ms: u64| format!("{}\n[[fault]]\nat_ms = {at_ms}\nkind = \"host_dies\"\ntarget = \"{ADDRESS}\"", estate::BUILTIN);
+    // The time of the first is over: it happens at once.
+    for at_ms in [1, 600_000] {
+        let estate = Estate::parse(&text(at_ms)).unwrap();
+        let mut lab = Lab::over(estate.clone(), Some(file.clone()));
+        while lab.next_observation().await != (Observation::HostUnresponsive { host: HOST1 }) {}
+        assert_eq!(lab.simulator.now_ms() >= 600_000, at_ms > 1);
+        assert!(lab.simulator.revive_host(ADDRESS));
+        while lab.next_observation().await != (Observation::HostUp { host: HOST1 }) {}
+        drop(lab);
+        let mut lab = Lab::over(estate, Some(file.clone()));
+        lab.does(Call::Connect { host: HOST1, address: ADDRESS.to_owned() }).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_can_run_fast() {
     let started = Instant::now();
     let estate = Estate { speed: 1_000.0, ..Estate::builtin() };

@@ -48,6 +48,9 @@ pub struct World {
     #[serde(with = "pairs")]
     pub timers: BTreeMap<(u64, u64), Timer>,
     pub next_timer: u64,
+    /// The estate's faults that were planned; none where nobody has remembered.
+    #[serde(default)]
+    pub planned: Option<Vec<Fault>>,
     pub done: VecDeque<(StepKey, Reply)>,
 
     // Indexes, computed when the world is read.
@@ -207,10 +210,7 @@ pub enum Turn {
 impl World {
     /// A world in which nothing has happened yet.
     pub fn new(estate: &Estate) -> World {
-        let mut world = World::default();
-        for fault in &estate.faults {
-            world.schedule_at(fault.at_ms, Timer::Fault(fault.clone()));
-        }
+        let mut world = World { planned: Some(Vec::new()), ..World::default() };
         world.fit(estate);
         world
     }
@@ -237,6 +237,12 @@ impl World {
                 targets: Vec::new(),
                 domains: BTreeSet::new(),
             });
+        }
+        let planned = self.planned.replace(estate.faults.clone());
+        let new = |fault: &&Fault| planned.as_ref().is_some_and(|planned| !planned.contains(fault));
+        for fault in estate.faults.iter().filter(new) {
+            // What was to happen already happens at once.
+            self.schedule_at(fault.at_ms, Timer::Fault(fault.clone()));
         }
         self.hosts.retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
         self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();

@@ -58,9 +58,19 @@ const GENERAL: &[(&str, &str)] = &[
     ("Version", "3"),
 ];
 
+/// What makes any request that changes something a part of an external job.
+const PARTS: &[Parameter] = &[
+    ("JobId", "matrix", "xs:string", "the id of an external job"),
+    ("StepId", "matrix", "xs:string", "the id of a step of one"),
+];
+
 fn general(base: &str) -> Doc {
     let headers = GENERAL.iter().map(|(name, value)| header(name, value, false)).collect::<Vec<_>>();
-    let request = Doc::new().set("http_method", "GET").set("headers", Doc::new().set("header", headers));
+    let parameters: Vec<Doc> = PARTS.iter().copied().map(url_parameter).collect();
+    let request = Doc::new()
+        .set("http_method", "GET")
+        .set("headers", Doc::new().set("header", headers))
+        .set("url", Doc::new().set("parameters_set", vec![Doc::new().set("parameter", parameters)]));
     Doc::new()
         .set("href", format!("{base}/*"))
         .set("rel", "*")
@@ -85,7 +95,7 @@ fn operation(base: &str, route: &Route, method: &Method) -> Doc {
     }
     Doc::new()
         .set("href", format!("{base}/{}", address(route.path)))
-        .set("rel", relation(route, method))
+        .set("rel", route.relation(method))
         .set("request", request)
         .opt("response", response(route, method).map(|kind| Doc::new().set("type", kind)))
 }
@@ -99,16 +109,6 @@ fn address(path: &str) -> String {
         before = part;
     }
     parts.join("/")
-}
-
-fn relation(route: &Route, method: &Method) -> &'static str {
-    match *method {
-        Method::POST if route.is_action() => route.path.rsplit('/').next().unwrap_or_default(),
-        Method::POST => "add",
-        Method::PUT => "update",
-        Method::DELETE => "delete",
-        _ => "get",
-    }
 }
 
 fn header(name: &'static str, value: &'static str, required: bool) -> Doc {

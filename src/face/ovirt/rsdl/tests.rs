@@ -20,7 +20,7 @@ fn every_parameter_and_header_that_upstream_lists_is_described() {
         let [method, path, rel, wanted, named] = parts[..] else { panic!("{line}") };
         let Some((route, method)) = found(method, path) else { continue };
         described += 1;
-        assert_eq!(relation(route, &method), rel, "{line}");
+        assert_eq!(route.relation(&method), rel, "{line}");
         let parameters: BTreeSet<String> = parameters(route, &method)
             .iter()
             .map(|(name, context, kind, _)| format!("{name}:{context}:{}", kind.trim_start_matches("xs:")))
