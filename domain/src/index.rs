@@ -32,10 +32,30 @@ pub trait Indexed {
 
     /// What it is found by now. Its table asks before and after every change, so it has to cost next to nothing; a term may come twice.
     fn terms(&self) -> Terms<Self::Term>;
+
+    /// What it counts for now, each once. Asked like the terms.
+    fn tallies(&self) -> Tallies {
+        Tallies::new()
+    }
 }
 
+/// What aggregates are counted by, so that it is known without a walk how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tally {
+    /// VMs that are up, with a place on a host.
+    Up(HostId),
+    /// VMs that migrate from a host or to it.
+    Migrating(HostId),
+}
+
+/// What an aggregate counts for.
+pub type Tallies = SmallVec<[Tally; 2]>;
+
 macro_rules! found_by {
-    ($($(#[$doc:meta])* $aggregate:ident $term:ident { $($variant:ident($of:ty)),* $(,)? } |$self:ident| $terms:expr;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $aggregate:ident $term:ident { $($variant:ident($of:ty)),* $(,)? } $(counts $tallies:expr;)? |$self:ident| $terms:expr;
+    )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[allow(missing_docs)]
@@ -49,12 +69,27 @@ macro_rules! found_by {
                 let $self = self;
                 $terms
             }
+
+            $(fn tallies(&self) -> Tallies {
+                let counted: fn(&Self) -> Tallies = $tallies;
+                counted(self)
+            })?
         }
     )*};
 }
 
+/// On which hosts a VM counts, and for what.
+fn places(vm: &Vm) -> Tallies {
+    let hosts = || vm.run.iter().flat_map(|run| [Some(run.host), run.destination.filter(|to| *to != run.host)]).flatten();
+    match vm.state {
+        VmState::Up => hosts().map(Tally::Up).collect(),
+        VmState::Migrating => hosts().map(Tally::Migrating).collect(),
+        _ => Tallies::new(),
+    }
+}
+
 found_by! {
-    /// What VMs are found by; pinned means that it may run on that host alone.
+    /// What VMs are found by; pinned means that it may run on that host alone, and inserted that a CD is in use, in that cluster.
     Vm VmTerm {
         State(VmState),
         Tag(TagId),
@@ -63,13 +98,15 @@ found_by! {
         Mirrored(NetworkId),
         Quota(QuotaId),
         Pinned(HostId),
-    } |vm| {
+        Inserted(ClusterId),
+    } counts places; |vm| {
         let mut terms = smallvec![State(vm.state), Template(vm.config.template)];
         terms.extend(vm.tags.iter().copied().map(Tag));
         terms.extend(vm.nics.iter().filter_map(|nic| nic.profile).map(Profile));
         terms.extend(vm.nics.iter().flat_map(|nic| &nic.port_mirroring).copied().map(Mirrored));
         terms.extend(vm.config.quota.map(Quota));
         terms.extend(vm.config.pinned_host.map(Pinned));
+        terms.extend(vm.cd_in_use().map(|_| Inserted(vm.config.cluster)));
         terms
     };
     /// What hosts are found by.

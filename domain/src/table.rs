@@ -8,7 +8,7 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::index::Indexed;
+use crate::index::{Indexed, Tallies, Tally, Terms};
 
 /// Aggregates of one type by id, and by what they are found by, structurally shared between copies.
 ///
@@ -19,8 +19,30 @@ pub struct Table<K: Ord, V: Indexed> {
     index: Option<Index<K, V>>,
 }
 
-/// Whom a term finds.
-type Index<K, V> = OrdSet<(<V as Indexed>::Term, K)>;
+/// Whom a term finds, and how many count for what.
+struct Index<K, V: Indexed> {
+    found: OrdSet<(V::Term, K)>,
+    /// Never zero.
+    counted: OrdMap<Tally, usize>,
+}
+
+impl<K: Clone, V: Indexed> Clone for Index<K, V> {
+    fn clone(&self) -> Self {
+        Self { found: self.found.clone(), counted: self.counted.clone() }
+    }
+}
+
+impl<K, V: Indexed> Default for Index<K, V> {
+    fn default() -> Self {
+        Self { found: OrdSet::new(), counted: OrdMap::new() }
+    }
+}
+
+impl<K: Ord, V: Indexed> PartialEq for Index<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.found == other.found && self.counted == other.counted
+    }
+}
 
 impl<K: Ord + Clone, V: Indexed> Clone for Table<K, V> {
     fn clone(&self) -> Self {
@@ -30,7 +52,7 @@ impl<K: Ord + Clone, V: Indexed> Clone for Table<K, V> {
 
 impl<K: Ord + Clone, V: Indexed> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: OrdMap::new(), index: Some(OrdSet::new()) }
+        Self { rows: OrdMap::new(), index: Some(Index::default()) }
     }
 }
 
@@ -65,20 +87,53 @@ fn index<K: Ord + Clone, V: Indexed>(rows: &OrdMap<K, Arc<V>>) -> Index<K, V> {
         rows.iter().flat_map(|(id, value)| value.terms().into_iter().map(|term| (term, id.clone()))).collect();
     // In their order they go into a few nodes at a time.
     found.sort_unstable();
-    found.into_iter().collect()
+    let mut index = Index { found: found.into_iter().collect(), ..Index::default() };
+    rows.values().for_each(|value| index.recount(&[], &value.tallies()));
+    index
 }
 
-/// Changes an index where an aggregate is found by other terms than before.
-fn reindex<K: Ord + Clone, T: Ord + Copy>(index: &mut OrdSet<(T, K)>, id: &K, before: &[T], after: &[T]) {
-    if before == after {
-        return;
+impl<K: Ord + Clone, V: Indexed> Index<K, V> {
+    /// An aggregate is found by other terms, and counts for something else, than before.
+    fn change(&mut self, id: &K, before: &Place<V>, after: &Place<V>) {
+        self.refind(id, &before.0, &after.0);
+        self.recount(&before.1, &after.1);
     }
-    for term in before.iter().filter(|term| !after.contains(term)) {
-        index.remove(&(*term, id.clone()));
+
+    fn refind(&mut self, id: &K, before: &[V::Term], after: &[V::Term]) {
+        if before == after {
+            return;
+        }
+        for term in before.iter().filter(|term| !after.contains(term)) {
+            self.found.remove(&(*term, id.clone()));
+        }
+        for term in after.iter().filter(|term| !before.contains(term)) {
+            self.found.insert((*term, id.clone()));
+        }
     }
-    for term in after.iter().filter(|term| !before.contains(term)) {
-        index.insert((*term, id.clone()));
+
+    fn recount(&mut self, before: &[Tally], after: &[Tally]) {
+        if before == after {
+            return;
+        }
+        for tally in before.iter().filter(|tally| !after.contains(tally)) {
+            let left = self.counted.get(tally).map_or(0, |count| count.saturating_sub(1));
+            if left == 0 {
+                self.counted.remove(tally)
+            } else {
+                self.counted.insert(*tally, left)
+            };
+        }
+        for tally in after.iter().filter(|tally| !before.contains(tally)) {
+            *self.counted.entry(*tally).or_default() += 1;
+        }
     }
+}
+
+/// By what an aggregate is found, and for what it counts.
+type Place<V> = (Terms<<V as Indexed>::Term>, Tallies);
+
+fn place<V: Indexed>(value: &V) -> Place<V> {
+    (value.terms(), value.tallies())
 }
 
 impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
@@ -110,7 +165,7 @@ impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
     /// Whether one is found by a term.
     pub fn has(&self, term: V::Term, id: &K) -> bool {
         match &self.index {
-            Some(index) => index.contains(&(term, id.clone())),
+            Some(index) => index.found.contains(&(term, id.clone())),
             None => self.rows.get(id).is_some_and(|value| value.terms().contains(&term)),
         }
     }
@@ -120,17 +175,25 @@ impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
             self.rows.insert(id, Arc::new(value));
             return;
         };
-        let after = value.terms();
-        let before = self.rows.insert(id.clone(), Arc::new(value)).map(|old| old.terms()).unwrap_or_default();
-        reindex(index, &id, &before, &after);
+        let after = place(&value);
+        let before = self.rows.insert(id.clone(), Arc::new(value)).map(|old| place(&*old)).unwrap_or_default();
+        index.change(&id, &before, &after);
     }
 
     pub(crate) fn remove(&mut self, id: &K) -> Option<Arc<V>> {
         let old = self.rows.remove(id)?;
         if let Some(index) = &mut self.index {
-            reindex(index, id, &old.terms(), &[]);
+            index.change(id, &place(&*old), &Place::<V>::default());
         }
         Some(old)
+    }
+
+    /// How many count for something.
+    pub fn count(&self, tally: Tally) -> usize {
+        match &self.index {
+            Some(index) => index.counted.get(&tally).copied().unwrap_or_default(),
+            None => self.rows.values().filter(|value| value.tallies().contains(&tally)).count(),
+        }
     }
 
     /// Changes an aggregate where it exists.
@@ -138,9 +201,9 @@ impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
         let Some(value) = self.rows.get_mut(id) else { return };
         let value = Arc::make_mut(value);
         let Some(index) = &mut self.index else { return change(value) };
-        let before = value.terms();
+        let before = place(value);
         change(value);
-        reindex(index, id, &before, &value.terms());
+        index.change(id, &before, &place(value));
     }
 }
 
@@ -148,7 +211,7 @@ impl<K: Ord + Copy + From<Uuid>, V: Indexed + Clone> Table<K, V> {
     /// Who is found by a term, by id.
     pub fn ids_by(&self, term: V::Term) -> impl Iterator<Item = K> + use<'_, K, V> {
         let of_term = (term, K::from(Uuid::nil()))..=(term, K::from(Uuid::max()));
-        let indexed = self.index.iter().flat_map(move |index| index.range(of_term.clone())).map(|(_, id)| *id);
+        let indexed = self.index.iter().flat_map(move |index| index.found.range(of_term.clone())).map(|(_, id)| *id);
         let all = self.index.is_none().then_some(&self.rows).into_iter().flatten();
         indexed.chain(all.filter(move |(_, value)| value.terms().contains(&term)).map(|(id, _)| *id))
     }
@@ -158,8 +221,8 @@ impl<K: Ord + Copy + From<Uuid>, V: Indexed + Clone> Table<K, V> {
         let Some(index) = &self.index else {
             return self.rows.values().flat_map(|value| value.terms()).collect::<BTreeSet<_>>().len();
         };
-        let first = index.get_min().map(|(term, _)| *term);
-        let next = |term: &V::Term| index.get_next(&(*term, K::from(Uuid::max()))).map(|(next, _)| *next);
+        let first = index.found.get_min().map(|(term, _)| *term);
+        let next = |term: &V::Term| index.found.get_next(&(*term, K::from(Uuid::max()))).map(|(next, _)| *next);
         std::iter::successors(first, next).count()
     }
 

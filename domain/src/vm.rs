@@ -237,6 +237,12 @@ impl Vm {
         self.run.as_ref().map(|r| r.host)
     }
 
+    /// The file that lies in the drive of what runs, or of what is to go on where it stopped; none while it is down.
+    pub fn cd_in_use(&self) -> Option<&str> {
+        let file = self.run.as_ref().map_or(&self.cdrom, |run| &run.cdrom);
+        (!self.is_down() && !file.is_empty()).then_some(file)
+    }
+
     /// Virtual CPUs.
     pub fn vcpus(&self) -> u32 {
         self.config.sockets * self.config.cores

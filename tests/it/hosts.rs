@@ -853,3 +853,32 @@ async fn a_host_is_asked_anew_where_a_client_forces_it() {
     assert!(!lab.told(before).await.iter().any(|code| [606, 607].contains(code)));
     assert_eq!(lab.admin.get(&format!("{silent};force=maybe")).await.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn hosts_say_how_many_vms_they_have() {
+    let lab = Lab::with(|estate| estate.durations.migrate_ms_per_gib = 1_000_000_000).await;
+    let (one, two) = (lab.id("host1"), lab.id("host2"));
+    let summaries = async || {
+        let mut found = Vec::new();
+        for host in [one, two] {
+            let shown = lab.admin.get(&format!("/api/hosts/{host}")).await.body;
+            let (_, summary) = shown.split_once("<summary>").unwrap_or_else(|| panic!("{shown}"));
+            found.push(summary.split_once("</summary>").unwrap().0.to_owned());
+        }
+        found
+    };
+    let counts = |active: u32, migrating: u32, total: u32| {
+        format!("<active>{active}</active><migrating>{migrating}</migrating><total>{total}</total>")
+    };
+    assert_eq!(summaries().await, [counts(0, 0, 0), counts(0, 0, 0)]);
+    lab.runs("guest", "", one).await;
+    assert_eq!(summaries().await, [counts(1, 0, 1), counts(0, 0, 0)]);
+    let vm = attribute(&lab.admin.get("/api/vms?search=name%3Dguest").await.body, "vm", "id");
+    let migrate = format!("<action><async>true</async><host id=\"{two}\"/></action>");
+    assert!(lab.admin.post(&format!("/api/vms/{vm}/migrate"), migrate).await.status.is_success());
+    assert_eq!(summaries().await, [counts(0, 1, 1), counts(0, 1, 1)], "it has a place on both");
+    assert!(lab.admin.post(&format!("/api/vms/{vm}/stop"), "<action/>").await.status.is_success());
+    let gone = lab.engine.server().app.engine.until(|world| world.vms_on(one).next().is_none().then_some(()));
+    tokio::time::timeout(PATIENCE, gone).await.expect("it never stops");
+    assert_eq!(summaries().await, [counts(0, 0, 0), counts(0, 0, 0)]);
+}

@@ -8,6 +8,7 @@ use crate::data_center::DataCenter;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
+use crate::index::VmTerm;
 use crate::job::{JobEnded, Task};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection, not_found};
@@ -181,18 +182,16 @@ impl Decide for DeactivateStorageDomain {
                 return Err(act.no(Key::MasterWithOthers));
             }
         }
-        let uses = |vm: &crate::vm::Vm| !vm.is_down() && !vm.run.as_ref().map_or(&vm.cdrom, |run| &run.cdrom).is_empty();
         let busy = world
             .disks_on(self.domain)
             .flat_map(|d| d.vms.iter().map(move |vm| (vm, d)))
             .filter_map(|(vm, d)| Some((world.vms.get(vm)?, d)))
             .any(|(vm, d)| !vm.is_down() && vm.disks.iter().any(|a| a.disk == d.id && a.active));
+        // A data center has one ISO domain, so that whatever CD is in use there is of that one.
         let iso_busy = domain.class == DomainClass::Iso
             && world
-                .clusters
-                .values()
-                .filter(|c| c.config.data_center == Some(attachment.data_center))
-                .any(|c| world.vms_in(c.id).any(|vm| uses(vm)));
+                .clusters_of(attachment.data_center)
+                .any(|cluster| world.vms.ids_by(VmTerm::Inserted(cluster.id)).next().is_some());
         if busy || iso_busy {
             return Err(act.no(Key::DomainHasActiveVms));
         }

@@ -15,7 +15,7 @@ use evirt_domain::host_net_setup::*;
 use evirt_domain::hotplug::FinishDeviceChange;
 use evirt_domain::ids::*;
 use evirt_domain::image::*;
-use evirt_domain::index::Indexed;
+use evirt_domain::index::{Indexed, Tally, VmTerm};
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::*;
 use evirt_domain::network::*;
@@ -592,6 +592,13 @@ fn check_invariants(world: &World) {
         let sum = world.placed.share(host.id, None);
         let (vcpus, memory) = (shares.iter().map(|share| share.vcpus).sum(), shares.iter().map(|share| share.memory).sum());
         assert_eq!((sum.vms as usize, sum.vcpus, sum.memory), (shares.len(), vcpus, memory));
+        for (tally, state) in [(Tally::Up(host.id), VmState::Up), (Tally::Migrating(host.id), VmState::Migrating)] {
+            assert_eq!(world.vms.count(tally), world.vms_on(host.id).filter(|vm| vm.state == state).count(), "{tally:?}");
+        }
+    }
+    for cluster in world.clusters.values() {
+        let in_use: BTreeSet<_> = world.vms_in(cluster.id).filter(|vm| vm.cd_in_use().is_some()).map(|vm| vm.id).collect();
+        assert_eq!(world.vms.ids_by(VmTerm::Inserted(cluster.id)).collect::<BTreeSet<_>>(), in_use);
     }
     assert!(world.clone().is_indexed());
     assert!(world.placed.iter().all(|(host, _)| world.hosts.contains(&host)));

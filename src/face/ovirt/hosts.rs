@@ -8,12 +8,12 @@ use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
 use evirt_domain::host_net_setup::CommitHostNetworks;
 use evirt_domain::ids::{ClusterId, HostId};
+use evirt_domain::index::Tally;
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::permit::Permit;
 use evirt_domain::rejection::Key;
 use evirt_domain::schedule::free_memory;
 use evirt_domain::spm::ForceSelectSpm;
-use evirt_domain::vm_run::VmState;
 use evirt_domain::world::NameKind;
 use evirt_domain::{World, access};
 use uuid::Uuid;
@@ -179,16 +179,11 @@ fn schedulable(world: &World, cluster: &Cluster, host: &Host) -> i64 {
 }
 
 fn summary(world: &World, host: &Host) -> Doc {
-    let (mut active, mut migrating, mut total) = (0, 0, 0);
-    for vm in world.vms_on(host.id) {
-        total += 1;
-        match vm.state {
-            VmState::Migrating => migrating += 1,
-            VmState::Up => active += 1,
-            _ => {}
-        }
-    }
-    Doc::new().set("active", active).set("migrating", migrating).set("total", total)
+    let count = |tally| i64::try_from(world.vms.count(tally)).unwrap_or(i64::MAX);
+    Doc::new()
+        .set("active", count(Tally::Up(host.id)))
+        .set("migrating", count(Tally::Migrating(host.id)))
+        .set("total", i64::from(world.placed.share(host.id, None).vms))
 }
 
 /// What is measured of a host.
