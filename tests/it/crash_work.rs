@@ -373,8 +373,10 @@ impl Failing {
 
 /// The estate's time, as far as its state tells.
 fn estate_ms(data: &Path) -> u64 {
-    let state = std::fs::read(data.join("simulator.json")).unwrap();
-    serde_json::from_slice::<serde_json::Value>(&state).unwrap()["now_ms"].as_u64().unwrap()
+    let state = std::fs::read_to_string(data.join("simulator.json")).unwrap();
+    // The last line may have been broken off.
+    let mut lines = state.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.next().unwrap()["now_ms"].as_u64().unwrap()
 }
 
 impl Asker {

@@ -77,7 +77,7 @@ impl Machine {
             let before = host.id.replace(id);
             host.installed = true;
             if let Some(before) = before.filter(|before| *before != id) {
-                if self.world.residents.get(&before).is_some_and(|vms| !vms.is_empty()) {
+                if self.world.crowds.get(&before).is_some_and(|crowd| !crowd.vms.is_empty()) {
                     host.id = Some(before);
                     return Err(DriverError::Refused(Refusal::HostInUse));
                 }
@@ -90,13 +90,13 @@ impl Machine {
 
     pub(super) fn disconnect(&mut self, id: Uuid) -> Outcome {
         let entry = self.entry(id)?.clone();
-        if self.world.residents.get(&id).is_some_and(|vms| !vms.is_empty()) {
+        if self.world.crowds.get(&id).is_some_and(|crowd| !crowd.vms.is_empty()) {
             return Err(DriverError::Refused(Refusal::HostInUse));
         }
         self.world.host_names.remove(&id);
-        self.world.residents.remove(&id);
+        self.world.crowds.remove(&id);
         self.world.spms.retain(|_, spm| *spm != id);
-        self.world.down.retain(|report| report.host != id);
+        self.world.down.retain(|_, report| report.host != id);
         if let Some(host) = self.world.hosts.get_mut(&entry.name) {
             host.id = None;
             host.domains.clear();

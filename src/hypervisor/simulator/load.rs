@@ -127,6 +127,6 @@ impl Machine {
 }
 
 fn residents(world: &World, host: Uuid) -> impl Iterator<Item = &Vm> {
-    let ids = world.residents.get(&host).into_iter().flatten();
+    let ids = world.crowds.get(&host).into_iter().flat_map(|crowd| &crowd.vms);
     ids.filter_map(|id| world.vms.get(id)).filter(move |vm| vm.host == host)
 }

@@ -18,6 +18,10 @@ pub struct Machine {
     pub(super) world: World,
     keeps_state: bool,
     changed: bool,
+    /// How large the world was when it was last written as a whole; none where the next record has to be the whole.
+    world_bytes: Option<usize>,
+    /// How much was added since.
+    added_bytes: usize,
     /// By number of the timer of the call.
     waiters: BTreeMap<u64, Vec<Waiter>>,
     failures: Vec<(CallKind, DriverError)>,
@@ -25,9 +29,20 @@ pub struct Machine {
     observations: Vec<Observation>,
 }
 
+/// How much may have been added to the state file, at the least, before it is written anew.
+const MAX_ADDED_BYTES: usize = 1 << 20;
+
+/// What is to be written to the state file, as lines of JSON.
+pub enum Record {
+    /// All of the world, in place of what is there.
+    World(Vec<u8>),
+    /// What has become otherwise, behind what is there.
+    Changes(Vec<u8>),
+}
+
 /// What has happened since the last batch: first keep the state, then answer, then tell.
 pub struct Batch {
-    pub state: Option<Vec<u8>>,
+    pub state: Option<Record>,
     pub answers: Vec<(Waiter, Outcome)>,
     pub observations: Vec<Observation>,
 }
@@ -45,6 +60,8 @@ impl Machine {
             world,
             keeps_state,
             changed: true,
+            world_bytes: None,
+            added_bytes: 0,
             waiters: BTreeMap::new(),
             failures: Vec::new(),
             answers: Vec::new(),
@@ -75,10 +92,7 @@ impl Machine {
 
     /// Does all that is due by now, each at its own time.
     pub fn advance(&mut self, now_ms: u64) {
-        while let Some(entry) = self.world.timers.first_entry()
-            && entry.key().0 <= now_ms
-        {
-            let ((due_ms, number), timer) = entry.remove_entry();
+        while let Some(((due_ms, number), timer)) = self.world.timers.pop_first_if(|(due_ms, _)| *due_ms <= now_ms) {
             self.world.now_ms = self.world.now_ms.max(due_ms);
             self.happen(number, timer);
         }
@@ -90,13 +104,40 @@ impl Machine {
     }
 
     pub fn take_batch(&mut self) -> Batch {
-        let changed = std::mem::take(&mut self.changed) && self.keeps_state;
+        let changed = std::mem::take(&mut self.changed);
         Batch {
-            // The world is plain data with text for keys: it can always be written.
-            state: changed.then(|| serde_json::to_vec(&self.world).unwrap_or_default()),
+            state: changed.then(|| self.record()).flatten(),
             answers: std::mem::take(&mut self.answers),
             observations: std::mem::take(&mut self.observations),
         }
+    }
+
+    /// What has changed, where that is kept; the whole where so much was added that it costs no more.
+    fn record(&mut self) -> Option<Record> {
+        let changes = self.world.take_changes();
+        if !self.keeps_state {
+            return None;
+        }
+        // Both are plain data: they can always be written.
+        let line = |written: serde_json::Result<Vec<u8>>| {
+            let mut line = written.unwrap_or_default();
+            line.push(b'\n');
+            line
+        };
+        if self.world_bytes.is_some_and(|world_bytes| self.added_bytes <= world_bytes.max(MAX_ADDED_BYTES)) {
+            let line = line(serde_json::to_vec(&changes));
+            self.added_bytes += line.len();
+            return Some(Record::Changes(line));
+        }
+        let line = line(serde_json::to_vec(&self.world));
+        (self.world_bytes, self.added_bytes) = (Some(line.len()), 0);
+        Some(Record::World(line))
+    }
+
+    /// The state file is not what was written to it: all of the world has to be.
+    pub fn write_anew(&mut self) {
+        self.world_bytes = None;
+        self.touch();
     }
 
     /// The world is no longer what the state file says.

@@ -26,24 +26,26 @@ pub(super) struct Taken {
 }
 
 /// What a guest uses, were there enough: always the same part of its memory.
-fn wanted_bytes(spec: &VmSpec) -> f64 {
-    spec.memory_bytes as f64 * (0.2 + f64::from(spec.id.as_bytes()[0]) / 255.0 * 0.6)
+pub(super) fn wanted_bytes(spec: &VmSpec) -> u64 {
+    (spec.memory_bytes as f64 * (0.2 + f64::from(spec.id.as_bytes()[0]) / 255.0 * 0.6)) as u64
 }
 
 /// What a balloon can take of what a guest uses.
-fn spare_bytes(spec: &VmSpec) -> f64 {
-    if spec.balloon { (wanted_bytes(spec) - spec.guaranteed_memory_bytes as f64).max(0.0) } else { 0.0 }
+pub(super) fn spare_bytes(spec: &VmSpec) -> u64 {
+    if spec.balloon { wanted_bytes(spec).saturating_sub(spec.guaranteed_memory_bytes) } else { 0 }
 }
 
 impl Machine {
     /// What the guests of a host take, those that migrate to it included, and perhaps one more.
     pub(super) fn taken(&self, id: Uuid, more: Option<&VmSpec>) -> Result<Taken, DriverError> {
         let (entry, host) = (self.entry(id)?, self.running(id)?);
-        let residents = self.world.residents.get(&id).into_iter().flatten();
-        let guests = || residents.clone().filter_map(|vm| Some(&self.world.vms.get(vm)?.spec)).chain(more);
-        let kept = if host.ksm && guests().count() > 1 { 1.0 - EQUAL_PART } else { 1.0 };
-        let wanted = guests().map(wanted_bytes).sum::<f64>() * kept;
-        let spare = if host.ballooning { guests().map(spare_bytes).sum::<f64>() * kept } else { 0.0 };
+        let crowd = self.world.crowds.get(&id);
+        let guests = crowd.map_or(0, |crowd| crowd.vms.len()) + usize::from(more.is_some());
+        let kept = if host.ksm && guests > 1 { 1.0 - EQUAL_PART } else { 1.0 };
+        let wanted_bytes = crowd.map_or(0, |crowd| crowd.wanted_bytes) + more.map_or(0, wanted_bytes);
+        let spare_bytes = crowd.map_or(0, |crowd| crowd.spare_bytes) + more.map_or(0, spare_bytes);
+        let wanted = wanted_bytes as f64 * kept;
+        let spare = if host.ballooning { spare_bytes as f64 * kept } else { 0.0 };
         let room = entry.memory_bytes.saturating_sub(HOST_IDLE_BYTES) as f64;
         let squeezed = if spare > 0.0 { ((wanted - room) / spare).clamp(0.0, 1.0) } else { 0.0 };
         let bytes = wanted - spare * squeezed;
@@ -56,7 +58,7 @@ impl Machine {
     pub(super) fn used_bytes(&self, host: Uuid, spec: &VmSpec) -> u64 {
         let ballooned = spec.balloon && self.running(host).is_ok_and(|host| host.ballooning);
         let squeezed = if ballooned { self.taken(host, None).map_or(0.0, |taken| taken.squeezed) } else { 0.0 };
-        (wanted_bytes(spec) - spare_bytes(spec) * squeezed) as u64
+        (wanted_bytes(spec) as f64 - spare_bytes(spec) as f64 * squeezed) as u64
     }
 
     /// Whether a host has memory for one more guest.
@@ -65,7 +67,7 @@ impl Machine {
         if left_bytes >= 0 {
             return Ok(());
         }
-        let needed_bytes = wanted_bytes(spec) as u64;
+        let needed_bytes = wanted_bytes(spec);
         Err(DriverError::NoMemory { needed_bytes, available_bytes: needed_bytes.saturating_sub(left_bytes.unsigned_abs()) })
     }
 }

@@ -1,13 +1,16 @@
 //! The simulator: a driver whose hosts, storage and virtual machines are simulated over an [`Estate`].
 //!
-//! `world` is what outlives the engine, `machine` runs calls and timers over it, `hosts`, `host_net`, `storage`, `images` and `vms` say what
-//! each call does, `memory` says what guests take
-//! of a host's memory, `load` makes up statistics, and this file gives it time, a file and the driver's interface.
+//! `world` is what outlives the engine, of which `kept` knows what has changed, and `file` keeps it; `machine` runs calls and timers over it,
+//! `hosts`, `host_net`, `storage`, `images` and `vms` say what each call does, `memory` and `crowd` say what guests take of a host, `load` makes up
+//! statistics, and this file gives it time and the driver's interface.
 
 mod clock;
+mod crowd;
+mod file;
 mod host_net;
 mod hosts;
 mod images;
+mod kept;
 mod load;
 mod machine;
 mod memory;
@@ -17,7 +20,7 @@ mod tests;
 mod vms;
 mod world;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +39,7 @@ use super::{
 };
 
 /// After a write of the state file it rests for this many times as long as the write took.
-const REST_PER_WRITE: u32 = 4;
+const REST_PER_WRITE: u32 = 1;
 
 /// After a write that failed it waits before it tries again.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -79,15 +82,15 @@ struct Shared {
 impl Simulator {
     /// Starts the world, with a state file from where it stopped. Without one, nothing outlives the simulator.
     ///
-    /// Every change is in the file, replaced as a whole, before a call is answered. It survives the end of the process,
-    /// but is not forced to the disk. It holds passwords in clear, as the estate does, and only its owner may read it.
+    /// Every change is in the file, and on the disk, before a call is answered or anything is told of it. It holds passwords in clear, as
+    /// the estate does, and only its owner may read it.
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     /// There is a state file and it cannot be read.
     pub fn new(estate: Estate, state_file: Option<PathBuf>) -> Result<Simulator, SimulatorError> {
         let mut world = match &state_file {
-            Some(path) => read_world(path)?,
+            Some(path) => file::read(path)?,
             None => None,
         };
         match &mut world {
@@ -247,14 +250,14 @@ async fn run(shared: Arc<Shared>) {
 async fn deliver(shared: &Shared, batch: Batch) {
     let mut kept = true;
     let mut rest = Duration::ZERO;
-    if let (Some(path), Some(state)) = (&shared.state_file, batch.state) {
+    if let (Some(path), Some(record)) = (&shared.state_file, batch.state) {
         let started = Instant::now();
         let path = path.clone();
-        let written = tokio::task::spawn_blocking(move || write_atomically(&path, &state)).await;
+        let written = tokio::task::spawn_blocking(move || file::write(&path, &record)).await;
         rest = started.elapsed() * REST_PER_WRITE;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!(?written, "the simulated world cannot keep its state");
-            shared.machine().touch();
+            shared.machine().write_anew();
             kept = false;
             rest = REST_AFTER_FAILURE;
         }
@@ -273,26 +276,4 @@ async fn deliver(shared: &Shared, batch: Batch) {
     if !rest.is_zero() {
         tokio::time::sleep(rest).await;
     }
-}
-
-fn read_world(path: &Path) -> Result<Option<World>, SimulatorError> {
-    let name = || path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| SimulatorError::Parse { path: name(), source }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SimulatorError::Read { path: name(), source }),
-    }
-}
-
-fn write_atomically(path: &Path, state: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(state)?;
-    drop(file);
-    std::fs::rename(&draft, path)
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::machine::{Machine, exists, not_found};
-use super::world::{Domain, Place, volumes_of};
+use super::world::{Domain, Host, Place, volumes_of};
 use crate::hypervisor::estate::{Export, FileEntry, FileServer, LunEntry, PortalEntry, TargetEntry};
 use crate::hypervisor::*;
 
@@ -125,9 +125,8 @@ impl Machine {
         self.domain(id)?;
         let there = |host: &Uuid| hosts.contains(host);
         self.check_unused(id, there)?;
-        for host in self.world.hosts.values_mut().filter(|host| host.id.as_ref().is_some_and(there)) {
-            host.domains.remove(&id);
-        }
+        let connected = |host: &Host| host.domains.contains(&id) && host.id.as_ref().is_some_and(there);
+        self.world.hosts.change_where(connected, |host| _ = host.domains.remove(&id));
         Ok(Reply::Done)
     }
 
@@ -174,9 +173,7 @@ impl Machine {
         self.world.domains.remove(&id);
         self.world.volumes.retain(|volume, _| volume.domain != id);
         self.world.saved.retain(|_, saved| saved.domain != id);
-        for host in self.world.hosts.values_mut() {
-            host.domains.remove(&id);
-        }
+        self.world.hosts.change_where(|host| host.domains.contains(&id), |host| _ = host.domains.remove(&id));
     }
 
     /// Whether a storage domain can be read.

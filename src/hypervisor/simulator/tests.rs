@@ -681,6 +681,146 @@ async fn a_spoilt_state_file_is_refused() {
     assert!(matches!(Simulator::new(Estate::builtin(), Some(file)), Err(SimulatorError::Parse { .. })));
 }
 
+impl Lab {
+    /// The world as it is, without the time, which goes on by itself.
+    fn world(&self) -> serde_json::Value {
+        timeless(&self.simulator.shared.machine().world)
+    }
+
+    /// What takes the memory of each host where something does, in sums, and the next port.
+    fn crowds(&self) -> Vec<(Uuid, [u64; 3], u16)> {
+        let machine = self.simulator.shared.machine();
+        let crowds = machine.world.crowds.iter().filter(|(_, crowd)| !crowd.vms.is_empty());
+        let sums = |crowd: &crowd::Crowd| [crowd.committed_bytes, crowd.wanted_bytes, crowd.spare_bytes];
+        crowds.map(|(host, crowd)| (*host, sums(crowd), crowd.ports.first_free())).collect()
+    }
+}
+
+fn timeless(world: &World) -> serde_json::Value {
+    let mut written = serde_json::to_value(world).unwrap();
+    written["now_ms"].take();
+    written
+}
+
+fn kept(file: &std::path::Path) -> serde_json::Value {
+    timeless(&file::read(file).unwrap().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_file_has_every_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.json");
+    let mut lab = Lab::over(Estate::builtin(), Some(file.clone())).furnish().await;
+    assert_eq!(kept(&file), lab.world());
+    let vm = |n: u128| Uuid::from_u128(700 + n);
+    let calls = (0..6).map(|n| launch(HOST1, spec(vm(n)))).chain([
+        create_volume(volume(1), GIB, true),
+        create_volume(volume(2), GIB, false),
+        Call::StartSpm { host: HOST1, pool: POOL },
+        Call::Migrate { vm: vm(0), from: HOST1, to: HOST2 },
+        Call::Suspend { vm: vm(1), domain: DATA },
+        Call::SetTicket { vm: vm(2), value: "secret".to_owned(), expiry_s: 60 },
+        Call::ExtendVolume { volume: volume(1), size_bytes: 2 * GIB },
+        Call::DeleteVolume { volume: volume(2) },
+        Call::Shutdown { vm: vm(3) },
+        Call::SetMemoryPolicy { host: HOST2, ksm: true, huge_pages: true, ballooning: true },
+    ]);
+    for call in calls {
+        lab.does(call).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(kept(&file), lab.world());
+    }
+    lab.simulator.crash_vm(vm(4));
+    lab.simulator.set_way("host2.example.com", "192.168.0.10", false);
+    lab.simulator.slow_export("192.168.0.10:/data1", 7);
+    lab.simulator.unreachable_export("192.168.0.10:/iso1");
+    lab.simulator.kill_host(ADDRESS);
+    lab.simulator.revive_host(ADDRESS);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(kept(&file), lab.world());
+    // The next one has the same, and its sums are those of what is there.
+    let (before, crowds) = (lab.world(), lab.crowds());
+    assert!(!crowds.is_empty());
+    drop(lab);
+    let lab = Lab::over(Estate::builtin(), Some(file));
+    assert_eq!((&lab.world()["vms"], lab.crowds()), (&before["vms"], crowds));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_broke_off_in_the_middle_of_a_change_is_as_it_was_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.json");
+    let mut lab = Lab::over(Estate::builtin(), Some(file.clone())).furnish().await;
+    lab.starts().await;
+    drop(lab);
+    let whole = std::fs::read(&file).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    assert!(whole.iter().filter(|byte| **byte == b'\n').count() > 3, "changes are lines of their own");
+    std::fs::write(&file, &whole[..last]).unwrap();
+    let before = kept(&file);
+    for cut in last..whole.len() - 1 {
+        std::fs::write(&file, &whole[..cut]).unwrap();
+        assert_eq!(kept(&file), before, "cut at {cut} of {}", whole.len());
+    }
+    // As a file system may leave what was not confirmed.
+    let mut torn = whole[..last + 4].to_vec();
+    torn.resize(whole.len(), 0);
+    std::fs::write(&file, &torn).unwrap();
+    assert_eq!(kept(&file), before);
+    drop(Lab::over(Estate::builtin(), Some(file.clone())).tries(Call::ListVms { host: HOST1 }).await);
+    torn.extend(b"\n{}\n");
+    std::fs::write(&file, &torn).unwrap();
+    assert!(matches!(Simulator::new(Estate::builtin(), Some(file)), Err(SimulatorError::Parse { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_costs_what_has_changed_and_the_file_does_not_grow_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.json");
+    let mut lab = Lab::over(Estate::builtin(), Some(file.clone())).furnish().await;
+    let bytes = || std::fs::metadata(&file).unwrap().len();
+    let small = VmSpec { memory_bytes: 1 << 20, guaranteed_memory_bytes: 1 << 20, ..spec(VM) };
+    let mut costs = Vec::new();
+    for n in 0..200 {
+        let before = bytes();
+        lab.does(launch(HOST1, VmSpec { id: Uuid::from_u128(1_000 + n), ..small.clone() })).await;
+        costs.push(bytes() - before);
+    }
+    let (few, many): (u64, u64) = (costs[20..40].iter().sum(), costs[180..].iter().sum());
+    assert!(many < few + few / 10, "20 launches have cost {few} bytes, and later {many}");
+    let most = 4 << 20;
+    let mut shrunk = 0;
+    for n in 0..1_000 {
+        let before = bytes();
+        lab.does(launch(HOST1, small.clone())).await;
+        lab.does(Call::Destroy { vm: VM }).await;
+        // Who tells waits for who listens.
+        while lab.seen.try_recv().is_ok() {}
+        shrunk += u32::from(bytes() < before);
+        assert!(bytes() < most, "{n}");
+    }
+    assert!(shrunk > 0);
+    assert_eq!(kept(&file), lab.world());
+}
+
+#[test]
+fn a_state_file_of_before_is_read() {
+    let mut written = serde_json::to_value(World::new(&Estate::builtin())).unwrap();
+    let report = |n: u128| {
+        let exit = ExitStatus::Normal;
+        let state = VmState::Down { exit, message: String::new() };
+        VmReport { vm: Uuid::from_u128(n), generation: 1, host: HOST1, state, migrating_to: None, guest: None, display: None }
+    };
+    written["down"] = serde_json::to_value([report(1), report(2)]).unwrap();
+    written.as_object_mut().unwrap().remove("planned");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.json");
+    std::fs::write(&file, written.to_string()).unwrap();
+    let mut world = file::read(&file).unwrap().unwrap();
+    world.remember_down(report(3));
+    assert_eq!(world.down.values().map(|report| report.vm.as_u128()).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_kept_is_not_confirmed() {
     let folder = tempfile::tempdir().unwrap();

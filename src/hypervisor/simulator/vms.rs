@@ -1,15 +1,14 @@
 //! What virtual machines do.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 
+use super::crowd::Ports;
 use super::machine::{Machine, failed, not_found};
-use super::world::{MAX_DOWN_REPORTS, Saved, Timer, Turn, Vm, volumes_of};
+use super::world::{Saved, Timer, Turn, Vm, volumes_of};
 use crate::hypervisor::*;
 
-const FIRST_DISPLAY_PORT: u16 = 5900;
 /// A migration tells how far it is after each of these.
 const MIGRATION_PROGRESS_PERCENT: u8 = 25;
 
@@ -55,7 +54,7 @@ impl Machine {
         }
         self.check_room(host, &spec)?;
         self.check_devices(host, &spec)?;
-        self.world.down.retain(|report| report.vm != id);
+        self.world.down.retain(|_, report| report.vm != id);
         let vm = Vm {
             host,
             state,
@@ -79,8 +78,7 @@ impl Machine {
 
     /// Memory that a host keeps for virtual machines, those that migrate to it included.
     pub(super) fn committed_bytes(&self, host: Uuid) -> u64 {
-        let residents = self.world.residents.get(&host).into_iter().flatten();
-        residents.filter_map(|id| self.world.vms.get(id)).map(|vm| vm.spec.guaranteed_memory_bytes).sum()
+        self.world.crowds.get(&host).map_or(0, |crowd| crowd.committed_bytes)
     }
 
     fn check_devices(&self, host: Uuid, spec: &VmSpec) -> Result<(), DriverError> {
@@ -109,9 +107,7 @@ impl Machine {
     }
 
     fn free_port(&self, host: Uuid) -> u16 {
-        let residents = self.world.residents.get(&host).into_iter().flatten();
-        let taken: BTreeSet<u16> = residents.filter_map(|id| self.world.vms.get(id)).map(|vm| vm.port).collect();
-        (FIRST_DISPLAY_PORT..u16::MAX).step_by(2).find(|port| !taken.contains(port)).unwrap_or(FIRST_DISPLAY_PORT)
+        self.world.crowds.get(&host).map_or_else(|| Ports::default().first_free(), |crowd| crowd.ports.first_free())
     }
 
     fn vm(&self, id: Uuid) -> Result<&Vm, DriverError> {
@@ -211,13 +207,13 @@ impl Machine {
 
     pub(super) fn destroy(&mut self, id: Uuid) -> Outcome {
         let remembered = self.world.down.len();
-        self.world.down.retain(|report| report.vm != id);
+        self.world.down.retain(|_, report| report.vm != id);
         if self.world.down.len() < remembered {
             return Ok(Reply::Done);
         }
         self.vm_in(id, |_| true)?;
         self.go_down(id, ExitStatus::Normal, "The virtual machine was stopped");
-        self.world.down.retain(|report| report.vm != id);
+        self.world.down.retain(|_, report| report.vm != id);
         Ok(Reply::Done)
     }
 
@@ -232,10 +228,7 @@ impl Machine {
         self.give_up_saving(id);
         self.change(id, VmState::Down { exit, message: message.to_owned() });
         if let Some(vm) = self.world.remove_vm(id) {
-            self.world.down.push_back(self.report_of(&vm));
-            if self.world.down.len() > MAX_DOWN_REPORTS {
-                self.world.down.pop_front();
-            }
+            self.world.remember_down(self.report_of(&vm));
         }
     }
 
@@ -353,7 +346,7 @@ impl Machine {
 
     /// A host is gone, and what ran there with it.
     pub(super) fn lose_vms(&mut self, host: Uuid) {
-        for id in self.world.residents.get(&host).cloned().unwrap_or_default() {
+        for id in self.world.crowds.get(&host).map(|crowd| crowd.vms.clone()).unwrap_or_default() {
             match self.world.vms.get(&id) {
                 Some(vm) if vm.host == host => {
                     self.give_up_saving(id);
@@ -362,7 +355,7 @@ impl Machine {
                 _ => self.fail_migration(id, "the destination does not answer"),
             }
         }
-        self.world.down.retain(|report| report.host != host);
+        self.world.down.retain(|_, report| report.host != host);
     }
 
     /// Storage is gone: guests that use it stand.
@@ -452,9 +445,9 @@ impl Machine {
 
     pub(super) fn list_vms(&self, host: Uuid) -> Outcome {
         self.running(host)?;
-        let residents = self.world.residents.get(&host).into_iter().flatten();
+        let residents = self.world.crowds.get(&host).into_iter().flat_map(|crowd| &crowd.vms);
         let running = residents.filter_map(|id| self.world.vms.get(id)).filter(|vm| vm.host == host);
-        let down = self.world.down.iter().filter(|report| report.host == host).cloned();
+        let down = self.world.down.values().filter(|report| report.host == host).cloned();
         Ok(Reply::Vms(running.map(|vm| self.report_of(vm)).chain(down).collect()))
     }
 

@@ -1,10 +1,12 @@
 //! What the simulated world remembers: the part of it that outlives the engine.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::crowd::Crowd;
+use super::kept::{Changes, Kept, Latest, Whole};
 use crate::hypervisor::estate::{Estate, Fault};
 use crate::hypervisor::*;
 
@@ -23,35 +25,37 @@ pub struct World {
     /// How often chance was asked.
     pub draws: u64,
     /// By name on the estate.
-    pub hosts: BTreeMap<String, Host>,
-    pub domains: BTreeMap<Uuid, Domain>,
+    pub hosts: Kept<String, Host>,
+    pub domains: Kept<Uuid, Domain>,
     #[serde(with = "pairs")]
-    pub volumes: BTreeMap<VolumeRef, VolumeFacts>,
+    pub volumes: Kept<VolumeRef, VolumeFacts>,
     /// Running ones only.
-    pub vms: BTreeMap<Uuid, Vm>,
-    pub saved: BTreeMap<Uuid, Saved>,
-    pub down: VecDeque<VmReport>,
+    pub vms: Kept<Uuid, Vm>,
+    pub saved: Kept<Uuid, Saved>,
+    /// Those that went down by themselves, the oldest first.
+    #[serde(with = "numbered")]
+    pub down: Kept<u64, VmReport>,
     /// The pool manager's host, by data center.
-    pub spms: BTreeMap<Uuid, Uuid>,
+    pub spms: Whole<BTreeMap<Uuid, Uuid>>,
     /// Servers, exports and logical units that do not answer.
-    pub lost_storage: BTreeSet<String>,
+    pub lost_storage: Whole<BTreeSet<String>>,
     /// Hosts, by their names, with what only they do not get through to.
     #[serde(default)]
-    pub lost_ways: BTreeSet<(String, String)>,
+    pub lost_ways: Whole<BTreeSet<(String, String)>>,
     /// Servers, exports and logical units that answer late, with how late, in milliseconds.
     #[serde(default)]
-    pub slow_storage: BTreeMap<String, u64>,
+    pub slow_storage: Whole<BTreeMap<String, u64>>,
     /// What services of images took in, by their addresses.
     #[serde(default)]
-    pub images: BTreeMap<String, Vec<ImageFacts>>,
+    pub images: Whole<BTreeMap<String, Vec<ImageFacts>>>,
     /// By time and number.
     #[serde(with = "pairs")]
-    pub timers: BTreeMap<(u64, u64), Timer>,
+    pub timers: Kept<(u64, u64), Timer>,
     pub next_timer: u64,
     /// The estate's faults that were planned; none where nobody has remembered.
     #[serde(default)]
     pub planned: Option<Vec<Fault>>,
-    pub done: VecDeque<(StepKey, Reply)>,
+    pub done: Latest<(StepKey, Reply), MAX_REMEMBERED_STEPS>,
 
     // Indexes, computed when the world is read.
     #[serde(skip)]
@@ -60,12 +64,46 @@ pub struct World {
     pub in_flight: BTreeMap<StepKey, u64>,
     #[serde(skip)]
     pub host_names: BTreeMap<Uuid, String>,
-    /// Virtual machines that take a host's memory, those that migrate to it included.
+    /// What takes each host's memory and ports.
     #[serde(skip)]
-    pub residents: BTreeMap<Uuid, BTreeSet<Uuid>>,
+    pub crowds: BTreeMap<Uuid, Crowd>,
     /// Running virtual machines that use a volume.
     #[serde(skip)]
     pub users: BTreeMap<VolumeRef, BTreeSet<Uuid>>,
+}
+
+/// What has become otherwise in the world since it was last written down.
+#[derive(Serialize, Deserialize)]
+pub struct Changed {
+    now_ms: u64,
+    draws: u64,
+    next_timer: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts: Changes<String, Host>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    domains: Changes<Uuid, Domain>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    volumes: Changes<VolumeRef, VolumeFacts>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    vms: Changes<Uuid, Vm>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    saved: Changes<Uuid, Saved>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    down: Changes<u64, VmReport>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spms: Option<BTreeMap<Uuid, Uuid>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost_storage: Option<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost_ways: Option<BTreeSet<(String, String)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slow_storage: Option<BTreeMap<String, u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    images: Option<BTreeMap<String, Vec<ImageFacts>>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timers: Changes<(u64, u64), Timer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    done: Vec<(StepKey, Reply)>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug)]
@@ -218,7 +256,7 @@ impl World {
     /// Computes the indexes, and takes in what the estate has and the world has not.
     pub fn fit(&mut self, estate: &Estate) {
         for entry in &estate.hosts {
-            self.hosts.entry(entry.name.clone()).or_insert(Host {
+            let new = || Host {
                 id: None,
                 installed: false,
                 life: Life::Running,
@@ -236,7 +274,10 @@ impl World {
                 cut_next: false,
                 targets: Vec::new(),
                 domains: BTreeSet::new(),
-            });
+            };
+            if !self.hosts.contains_key(&entry.name) {
+                self.hosts.insert(entry.name.clone(), new());
+            }
         }
         let planned = self.planned.replace(estate.faults.clone());
         let new = |fault: &&Fault| planned.as_ref().is_some_and(|planned| !planned.contains(fault));
@@ -248,7 +289,7 @@ impl World {
         self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();
         // Nobody waits any more for what only reads.
         self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.only_reads()));
-        for ((_, number), timer) in &self.timers {
+        for ((_, number), timer) in self.timers.iter() {
             if let Timer::Call { id, call } = timer {
                 self.in_flight.insert((*id, call.step()), *number);
             }
@@ -276,12 +317,58 @@ impl World {
     /// Remembers that a step was done.
     pub fn remember(&mut self, key: StepKey, reply: Reply) {
         self.done_index.insert(key, reply.clone());
-        self.done.push_back((key, reply));
-        if self.done.len() > MAX_REMEMBERED_STEPS
-            && let Some((oldest, _)) = self.done.pop_front()
-        {
+        if let Some((oldest, _)) = self.done.push((key, reply)) {
             self.done_index.remove(&oldest);
         }
+    }
+
+    /// Remembers a virtual machine that went down by itself.
+    pub fn remember_down(&mut self, report: VmReport) {
+        let number = self.down.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.down.insert(number, report);
+        while self.down.len() > MAX_DOWN_REPORTS {
+            self.down.pop_first_if(|_| true);
+        }
+    }
+
+    /// What has become otherwise since this was last asked.
+    pub fn take_changes(&mut self) -> Changed {
+        Changed {
+            now_ms: self.now_ms,
+            draws: self.draws,
+            next_timer: self.next_timer,
+            hosts: self.hosts.take_changes(),
+            domains: self.domains.take_changes(),
+            volumes: self.volumes.take_changes(),
+            vms: self.vms.take_changes(),
+            saved: self.saved.take_changes(),
+            down: self.down.take_changes(),
+            spms: self.spms.take_change(),
+            lost_storage: self.lost_storage.take_change(),
+            lost_ways: self.lost_ways.take_change(),
+            slow_storage: self.slow_storage.take_change(),
+            images: self.images.take_change(),
+            timers: self.timers.take_changes(),
+            done: self.done.take_changes(),
+        }
+    }
+
+    /// Takes in what became otherwise. The indexes are computed behind the last of it.
+    pub fn apply(&mut self, changed: Changed) {
+        (self.now_ms, self.draws, self.next_timer) = (changed.now_ms, changed.draws, changed.next_timer);
+        self.hosts.apply(changed.hosts);
+        self.domains.apply(changed.domains);
+        self.volumes.apply(changed.volumes);
+        self.vms.apply(changed.vms);
+        self.saved.apply(changed.saved);
+        self.down.apply(changed.down);
+        self.spms.apply(changed.spms);
+        self.lost_storage.apply(changed.lost_storage);
+        self.lost_ways.apply(changed.lost_ways);
+        self.slow_storage.apply(changed.slow_storage);
+        self.images.apply(changed.images);
+        self.timers.apply(changed.timers);
+        self.done.apply(changed.done);
     }
 
     pub fn insert_vm(&mut self, vm: Vm) {
@@ -292,9 +379,12 @@ impl World {
     pub fn remove_vm(&mut self, id: Uuid) -> Option<Vm> {
         let vm = self.vms.remove(&id)?;
         for host in [Some(vm.host), vm.migrating_to].into_iter().flatten() {
-            if let Some(residents) = self.residents.get_mut(&host) {
-                residents.remove(&id);
+            if let Some(crowd) = self.crowds.get_mut(&host) {
+                crowd.remove(&vm.spec);
             }
+        }
+        if let Some(crowd) = self.crowds.get_mut(&vm.host) {
+            crowd.ports.release(vm.port);
         }
         for volume in volumes_of(&vm.spec) {
             if let Some(users) = self.users.get_mut(&volume) {
@@ -317,8 +407,9 @@ impl World {
 
     fn index(&mut self, vm: &Vm) {
         for host in [Some(vm.host), vm.migrating_to].into_iter().flatten() {
-            self.residents.entry(host).or_default().insert(vm.spec.id);
+            self.crowds.entry(host).or_default().add(&vm.spec);
         }
+        self.crowds.entry(vm.host).or_default().ports.take(vm.port);
         for volume in volumes_of(&vm.spec) {
             self.users.entry(volume).or_default().insert(vm.spec.id);
         }
@@ -346,16 +437,44 @@ mod pairs {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map)
+    use super::Kept;
+
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(map: &Kept<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
     }
 
-    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<Kept<K, V>, D::Error>
     where
         K: Deserialize<'de> + Ord,
         V: Deserialize<'de>,
         D: Deserializer<'de>,
     {
-        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect::<BTreeMap<K, V>>().into())
+    }
+}
+
+/// What is numbered in its order, as pairs; it once was written without the numbers.
+mod numbered {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer};
+
+    use super::Kept;
+
+    pub use super::pairs::serialize;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<V> {
+        Numbered(Vec<(u64, V)>),
+        Bare(Vec<V>),
+    }
+
+    pub fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Kept<u64, V>, D::Error> {
+        let entries: BTreeMap<u64, V> = match Written::deserialize(deserializer)? {
+            Written::Numbered(pairs) => pairs.into_iter().collect(),
+            Written::Bare(values) => (0..).zip(values).collect(),
+        };
+        Ok(entries.into())
     }
 }
