@@ -367,9 +367,15 @@ async fn a_host_that_is_being_prepared() {
     lab.engine
         .while_stopped(|data| {
             let file = data.join("simulator.json");
-            let mut estate: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-            estate["slow_storage"] = serde_json::json!({});
-            std::fs::write(&file, estate.to_string()).unwrap();
+            let kept = std::fs::read_to_string(&file).unwrap();
+            let in_time = kept.lines().map(|line| {
+                let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+                if let Some(slow) = line.get_mut("slow_storage") {
+                    *slow = serde_json::json!({});
+                }
+                line.to_string()
+            });
+            std::fs::write(&file, in_time.collect::<Vec<_>>().join("\n")).unwrap();
         })
         .await;
     lab = Lab::new(lab.engine);
