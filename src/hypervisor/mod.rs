@@ -30,6 +30,13 @@ pub const OBSERVATION_BUFFER: usize = 1024;
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
+impl OperationId {
+    /// One that no event has, for what is tried again although nothing has happened since: the outcome of the last time says nothing.
+    pub fn afresh() -> Self {
+        Self(rand::random::<u64>() | 1 << 63)
+    }
+}
+
 /// The answer to a call, to be awaited.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 

@@ -159,7 +159,7 @@ impl Reactor {
         let world = self.engine.world();
         // That it was reached changes it, so what it says of itself is asked behind that.
         if let Some(host) = world.hosts.get(&id).filter(|h| h.status == HostStatus::Reboot)
-            && self.reach(OperationId(world.position), host).await.is_err()
+            && self.reach(OperationId::afresh(), host).await.is_err()
         {
             return;
         }
@@ -169,7 +169,7 @@ impl Reactor {
             if matches!(host.status, HostStatus::PendingApproval | HostStatus::Installing | HostStatus::Maintenance) {
                 return;
             }
-            let outcome = self.connect(OperationId(world.position), host).await;
+            let outcome = self.connect(OperationId::afresh(), host).await;
             let heard = outcome.is_ok();
             match self.submit(&about, ReportAsked { host: id, version: host.version, outcome }).await {
                 Err(refused) if refused.key == Key::StateMoved => continue,
@@ -201,7 +201,7 @@ impl Reactor {
         let world = self.engine.world();
         let Some(host) = world.hosts.get(&id) else { return };
         let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
-        match self.connect(OperationId(world.position), host).await {
+        match self.connect(OperationId::afresh(), host).await {
             // It may have rebooted meanwhile, and lost what was not saved.
             Ok(facts) => {
                 let _ = self.submit(&about, ReportConnected { host: id, job: None, outcome: Ok(facts) }).await;

@@ -492,7 +492,7 @@ impl Reactor {
             matches!(status, Some(AttachmentStatus::Active | AttachmentStatus::Inactive))
         };
         for domain in world.storage_domains.by(StorageDomainTerm::MissedBy(id)).filter(serves) {
-            self.connect_storage(OperationId(world.position), &world, host, domain).await;
+            self.connect_storage(OperationId::afresh(), &world, host, domain).await;
         }
     }
 

@@ -23,7 +23,7 @@ pub async fn ask(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverErr
 /// Has a driver do something that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
 /// has it done afresh.
 pub async fn act(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
-    driver.call(OperationId(uuid::Uuid::new_v4().as_u128() as u64 | 1 << 63), call).await
+    driver.call(OperationId::afresh(), call).await
 }
 
 /// The answer that a driver gave to another question.
