@@ -3,7 +3,7 @@
 use evirt::config::Options;
 use reqwest::{Method, StatusCode};
 
-use crate::engine::{Answer, Caller, Engine, evirt};
+use crate::engine::{Answer, Caller, Engine, REFUSED, evirt};
 
 const CLUSTER: &str = "99408929-82cf-4dc7-a532-9d998063fa95";
 const DATA_CENTER: &str = "5849b030-626e-47cb-ad90-3ce782d831b3";
@@ -54,10 +54,6 @@ async fn grant(admin: &Caller, path: &str, role: &str, user: &str) -> String {
 async fn add_vm(caller: &Caller, name: &str) -> Answer {
     let body = format!("<vm><name>{name}</name><cluster id=\"{CLUSTER}\"/><template><name>Blank</name></template></vm>");
     caller.post("/api/vms", body).await
-}
-
-async fn position(engine: &Engine) -> String {
-    engine.anonymous().get("/health").await.body
 }
 
 #[tokio::test]
@@ -370,7 +366,7 @@ async fn who_may_not_change_something_is_not_told_whether_it_exists() {
     grant(&admin, &format!("/api/vms/{mine}"), USER_ROLE, &eve_id).await;
     let eve = engine.caller("eve@internal", "pw").with("filter", "true");
     is(&eve.get("/api").await, 200, &[]);
-    let before = position(&engine).await;
+    let eve = eve.with("correlation-id", REFUSED);
     let of_user = format!("<permission><role id=\"{USER_ROLE}\"/><user id=\"@\"/></permission>");
     let step = "<step><type>EXECUTING</type><description>d</description></step>";
     let ended = "<action><status><state>finished</state></status></action>";
@@ -405,7 +401,7 @@ async fn who_may_not_change_something_is_not_told_whether_it_exists() {
         assert_eq!(there, absent, "{method} {path}");
         assert!(there.0 == StatusCode::BAD_REQUEST && there.1.contains("not authorized"), "{method} {path}: {there:?}");
     }
-    assert_eq!(position(&engine).await, before);
+    assert_eq!(engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -438,7 +434,6 @@ async fn bad_input_is_refused_by_field_and_changes_nothing() {
     let admin = engine.admin();
     let eve = add_user(&admin, "eve").await;
     let long = "x".repeat(127);
-    let before = position(&engine).await;
     let role = |name: &str, permits: &str| format!("<role><name>{name}</name><permits>{permits}</permits></role>");
     let permission = |inner: &str| format!("<permission>{inner}</permission>");
     let cases: Vec<(Method, String, String, u16, &str)> = vec![
@@ -513,11 +508,11 @@ async fn bad_input_is_refused_by_field_and_changes_nothing() {
     ];
     for (method, path, body, status, part) in cases {
         let body = (!body.is_empty()).then_some(body);
-        let answer = admin.ask(method.clone(), &path, body.clone()).await;
+        let answer = engine.refused().ask(method.clone(), &path, body.clone()).await;
         assert_eq!(answer.status, status, "{method} {path} {body:?}: {answer:?}");
         assert!(answer.body.contains("<fault>") && answer.body.contains(part), "{method} {path} {body:?}: {answer:?}");
     }
-    assert_eq!(position(&engine).await, before, "nothing was recorded");
+    assert_eq!(engine.left_by_refused().await, [""; 0], "nothing was recorded");
 }
 
 #[tokio::test]

@@ -130,11 +130,6 @@ impl Estate {
             .collect::<Option<Vec<_>>>()
             .map(|parts| parts.join("/"))
     }
-
-    /// How many events there are.
-    async fn head(&self) -> String {
-        self.engine.anonymous().get("/health").await.body
-    }
 }
 
 fn id_of(location: &str) -> String {
@@ -228,8 +223,7 @@ fn complaint(answer: &Answer, field: &str) -> Option<String> {
 #[tokio::test]
 async fn no_field_takes_what_it_cannot_hold() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin();
-    let before = estate.head().await;
+    let refused = estate.engine.refused();
     let (mut asked, mut wrong) = (0, Vec::new());
     for operation in operations(estate.engine.admin()).await {
         let Some(path) = estate.fill(&operation.path) else { continue };
@@ -244,7 +238,7 @@ async fn no_field_takes_what_it_cannot_hold() {
             };
             for value in values {
                 let sent = document(&operation.root, &argument.path, value);
-                let answer = admin.ask(operation.method.clone(), &path, Some(sent.clone())).await;
+                let answer = refused.ask(operation.method.clone(), &path, Some(sent.clone())).await;
                 asked += 1;
                 wrong.extend(complaint(&answer, &argument.path).map(|why| format!("{} {path} {sent}: {why}", operation.method)));
             }
@@ -252,30 +246,28 @@ async fn no_field_takes_what_it_cannot_hold() {
     }
     assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
     assert!(asked > 200, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn what_is_required_is_asked_for() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin();
-    let before = estate.head().await;
+    let refused = estate.engine.refused();
     let mut asked = 0;
     for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.required && o.method == Method::POST) {
         let Some(path) = estate.fill(&operation.path) else { continue };
-        let answer = admin.post(&path, format!("<{}/>", operation.root)).await;
+        let answer = refused.post(&path, format!("<{}/>", operation.root)).await;
         assert_eq!(complaint(&answer, ""), None, "POST {path} <{}/>", operation.root);
         asked += 1;
     }
     assert!(asked > 20, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn texts_have_their_limits() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin();
-    let before = estate.head().await;
+    let refused = estate.engine.refused();
     let long = "x".repeat(5_000);
     let mut wrong = Vec::new();
     for operation in operations(estate.engine.admin()).await {
@@ -285,7 +277,7 @@ async fn texts_have_their_limits() {
         for field in texts.map(|argument| argument.path.as_str()).filter(|path| !path.ends_with("file.content")) {
             for bad in [long.as_str(), "a\u{7}b", "&#1;", if field == "name" { "a/b\\c*" } else { "&nothing;" }] {
                 let sent = document(&operation.root, field, bad);
-                let answer = admin.ask(operation.method.clone(), &path, Some(sent)).await;
+                let answer = refused.ask(operation.method.clone(), &path, Some(sent)).await;
                 let named = if bad == long { field } else { "" };
                 wrong
                     .extend(complaint(&answer, named).map(|why| format!("{} {path} {field} {bad:.20}: {why}", operation.method)));
@@ -293,7 +285,7 @@ async fn texts_have_their_limits() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 /// A cluster without a CPU type has that of its first host.
@@ -396,10 +388,9 @@ fn unnamed(answer: &Answer, field: &str) -> Option<String> {
 #[tokio::test]
 async fn what_is_wrong_with_something_new_is_named() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin().with("accept", "application/json");
+    let refused = estate.engine.refused().with("accept", "application/json");
     let operations = operations(estate.engine.admin()).await;
     let creations = creations(&estate);
-    let before = estate.head().await;
     let (mut asked, mut wrong) = (0, Vec::new());
     for (path, whole) in &creations {
         let operation = operations.iter().find(|o| o.method == Method::POST && o.path == *path).expect(path);
@@ -410,7 +401,7 @@ async fn what_is_wrong_with_something_new_is_named() {
                 (argument.required && there && argument.path != TAKEN_FROM_HOSTS).then(|| with(whole, &argument.path, None));
             let bad = spoilt(argument).into_iter().map(|value| with(whole, &argument.path, Some(value)));
             for sent in bad.chain(missing) {
-                let answer = admin.post(&path, sent.to_string()).await;
+                let answer = refused.post(&path, sent.to_string()).await;
                 asked += 1;
                 wrong.extend(
                     unnamed(&answer, &argument.path)
@@ -421,9 +412,9 @@ async fn what_is_wrong_with_something_new_is_named() {
     }
     assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(60)]);
     assert!(asked > 300, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
     for (path, whole) in &creations {
-        let made = admin.post(&estate.fill(path).unwrap(), whole.to_string()).await;
+        let made = estate.engine.admin().post(&estate.fill(path).unwrap(), whole.to_string()).await;
         assert!(matches!(made.status.as_u16(), 201 | 202), "{path} {whole}: {made:?}");
     }
 }
@@ -431,8 +422,7 @@ async fn what_is_wrong_with_something_new_is_named() {
 #[tokio::test]
 async fn what_is_wrong_with_a_change_is_named() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin().with("accept", "application/json");
-    let before = estate.head().await;
+    let refused = estate.engine.refused().with("accept", "application/json");
     let (mut asked, mut wrong) = (0, Vec::new());
     for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.method == Method::PUT) {
         let Some(path) = estate.fill(&operation.path) else { continue };
@@ -440,7 +430,7 @@ async fn what_is_wrong_with_a_change_is_named() {
             for value in spoilt(argument) {
                 let names: Vec<&str> = argument.path.split('.').map(|name| name.split('|').next().unwrap()).collect();
                 let sent = names.iter().rev().fold(value, |value, name| json!({ *name: value }));
-                let answer = admin.put(&path, sent.to_string()).await;
+                let answer = refused.put(&path, sent.to_string()).await;
                 asked += 1;
                 wrong.extend(unnamed(&answer, &argument.path).map(|why| format!("PUT {path} {:.160}: {why}", sent.to_string())));
             }
@@ -448,15 +438,14 @@ async fn what_is_wrong_with_a_change_is_named() {
     }
     assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(60)]);
     assert!(asked > 300, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn parameters_of_addresses_are_checked() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin();
+    let refused = estate.engine.refused();
     let creations = creations(&estate);
-    let before = estate.head().await;
     let (mut asked, mut wrong) = (0, Vec::new());
     for operation in operations(estate.engine.admin()).await {
         let Some(path) = estate.fill(&operation.path) else { continue };
@@ -472,10 +461,10 @@ async fn parameters_of_addresses_are_checked() {
             let bad = if name == "search" { "and%20and" } else { "perhaps" };
             let address = format!("{path}{}{name}={bad}", if context == "matrix" { ";" } else { "?" });
             // Some collections are there for one type of storage only.
-            if admin.get(&path).await.status == StatusCode::NOT_FOUND && operation.method == Method::GET {
+            if refused.get(&path).await.status == StatusCode::NOT_FOUND && operation.method == Method::GET {
                 continue;
             }
-            let answer = admin.ask(operation.method.clone(), &address, body.clone()).await;
+            let answer = refused.ask(operation.method.clone(), &address, body.clone()).await;
             asked += 1;
             let named = answer.body.to_lowercase().contains(name.as_str());
             if answer.status != StatusCode::BAD_REQUEST || !named {
@@ -485,25 +474,24 @@ async fn parameters_of_addresses_are_checked() {
     }
     assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(80)]);
     assert!(asked > 100, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn an_identifier_stays() {
     let estate = Estate::new().await;
-    let before = estate.head().await;
     let mut asked = 0;
     for operation in operations(estate.engine.admin()).await.iter().filter(|o| o.method == Method::PUT) {
         let Some(path) = estate.fill(&operation.path) else { continue };
         for body in [format!("<{} id=\"{NOBODY}\"/>", operation.root), format!("{{\"id\":\"{NOBODY}\"}}")] {
-            let answer = estate.engine.admin().put(&path, body.clone()).await;
+            let answer = estate.engine.refused().put(&path, body.clone()).await;
             let said = answer.body.contains("Attempt to set immutable field: id");
             assert!(answer.status == StatusCode::CONFLICT && said, "{path} {body}: {answer:?}");
             asked += 1;
         }
     }
     assert!(asked > 15, "{asked}");
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 /// What stays as it was made: a resource, and a change of a field.
@@ -542,21 +530,20 @@ const MAKING: &[&str] = &[
 #[tokio::test]
 async fn what_was_settled_when_something_was_made_stays() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin().with("accept", "application/json");
-    let before = estate.head().await;
+    let refused = estate.engine.refused().with("accept", "application/json");
     let settled = settled();
     for (path, change, field) in &settled {
-        let answer = admin.put(&estate.fill(path).unwrap(), change.to_string()).await;
+        let answer = refused.put(&estate.fill(path).unwrap(), change.to_string()).await;
         assert_eq!(unnamed(&answer, field), None, "{path} {change}");
         if path.starts_with("/api/storageconnections") {
             // It is in use, and cannot be changed at all then.
             continue;
         }
-        let same = admin.get(&estate.fill(path).unwrap()).await.body;
-        let same = admin.put(&estate.fill(path).unwrap(), same).await;
+        let same = refused.get(&estate.fill(path).unwrap()).await.body;
+        let same = refused.put(&estate.fill(path).unwrap(), same).await;
         assert_eq!(same.status, StatusCode::OK, "what was read can be sent back: {path}: {same:?}");
     }
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
     // What can be said of something new and of no change is in one of the lists.
     let operations = operations(estate.engine.admin()).await;
     let of = |method: Method, path: &str| operations.iter().find(|o| o.method == method && o.path == path);
@@ -578,8 +565,7 @@ const IMPOSSIBLE_ANYWAY: &[&str] =
 #[tokio::test]
 async fn what_is_referred_to_has_to_be_there() {
     let estate = Estate::new().await;
-    let admin = estate.engine.admin();
-    let before = estate.head().await;
+    let refused = estate.engine.refused();
     let (mut asked, mut wrong) = (0, Vec::new());
     for operation in operations(estate.engine.admin()).await {
         let Some(path) = estate.fill(&operation.path) else { continue };
@@ -589,7 +575,7 @@ async fn what_is_referred_to_has_to_be_there() {
         for argument in named.filter(|argument| !argument.path.starts_with("cpu.")) {
             for value in [NOBODY, "not-an-id"] {
                 let sent = document(&operation.root, &argument.path, value);
-                let answer = admin.ask(operation.method.clone(), &path, Some(sent.clone())).await;
+                let answer = refused.ask(operation.method.clone(), &path, Some(sent.clone())).await;
                 asked += 1;
                 // What is missing is called by its identifier, or by what should have had it.
                 let anyway = IMPOSSIBLE_ANYWAY.iter().any(|said| answer.body.contains(said));
@@ -600,13 +586,12 @@ async fn what_is_referred_to_has_to_be_there() {
         }
     }
     assert!(wrong.is_empty(), "{} of {asked}: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
-    assert_eq!(estate.head().await, before);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
     let estate = Estate::new().await;
-    let before = estate.head().await;
     let deep = format!("{}{}", "<tag>".repeat(5_000), "</tag>".repeat(5_000));
     let deep_json = format!("{}{}", "{\"parent\":".repeat(5_000), "}".repeat(5_000));
     let bomb =
@@ -636,19 +621,19 @@ async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
     let tag = format!("/api/tags/{}", estate.things["tag"]);
     for (method, path) in [(Method::POST, "/api/tags"), (Method::PUT, tag.as_str())] {
         for (kind, body, status) in cases {
-            let sender = estate.engine.admin();
+            let sender = estate.engine.refused();
             let answer = sender.send(method.clone(), path, kind, body.as_bytes().to_vec()).await;
             let beginning: String = body.chars().take(60).collect();
             // An update that says nothing changes nothing.
             let empty = method == Method::PUT && body.is_empty();
             assert!(answer.status.as_u16() == status || empty, "{method} {kind} {beginning}: {} {}", answer.status, answer.body);
         }
-        let answer = estate.engine.admin().send(method, path, xml, b"<tag><name>\xff\xfe</name></tag>".to_vec()).await;
+        let answer = estate.engine.refused().send(method, path, xml, b"<tag><name>\xff\xfe</name></tag>".to_vec()).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     }
-    let admin = estate.engine.admin();
+    let refused = estate.engine.refused();
     let changed = format!("<tag id=\"{NOBODY}\"/>");
-    let answer = admin.ask(Method::PUT, &tag, Some(changed)).await;
+    let answer = refused.ask(Method::PUT, &tag, Some(changed)).await;
     assert!(
         answer.status == StatusCode::CONFLICT && answer.body.contains("Attempt to set immutable field: id"),
         "{}",
@@ -657,12 +642,12 @@ async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
     for id in ["nothing", NOBODY, "%00", "..%2f..", &"9".repeat(300)] {
         for method in [Method::GET, Method::PUT, Method::DELETE] {
             let body = (method == Method::PUT).then(|| "<tag/>".to_owned());
-            let answer = admin.ask(method, &format!("/api/tags/{id}"), body).await;
+            let answer = refused.ask(method, &format!("/api/tags/{id}"), body).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}: {}", answer.body);
         }
     }
-    assert_eq!(admin.ask(Method::PATCH, &tag, None).await.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(estate.head().await, before);
+    assert_eq!(refused.ask(Method::PATCH, &tag, None).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]

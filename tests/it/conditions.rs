@@ -10,11 +10,6 @@ fn location(answer: &Answer) -> String {
     answer.header("location").to_owned()
 }
 
-/// How many events the log has.
-async fn head(engine: &Engine) -> String {
-    engine.anonymous().get("/health").await.body
-}
-
 async fn tag(caller: &Caller, path: &str) -> String {
     caller.get(path).await.header("etag").to_owned()
 }
@@ -49,16 +44,16 @@ async fn what_has_changed_since_is_not_overwritten() {
     let read = tag(&engine.admin().with("accept", "application/json"), &path).await;
     let change = |text: &str| Some(format!("<cluster><description>{text}</description></cluster>"));
     assert_eq!(engine.admin().with("if-match", &read).ask(Method::PUT, &path, change("mine")).await.status, StatusCode::OK);
-    let before = head(&engine).await;
-    let lost = engine.admin().with("if-match", &read);
+    let lost = engine.refused().with("if-match", &read);
     for method in [Method::PUT, Method::DELETE] {
         let answer = lost.ask(method, &path, change("lost")).await;
         assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED, "{}", answer.body);
         assert!(answer.body.contains("<fault>"), "{}", answer.body);
     }
-    assert_eq!(head(&engine).await, before);
-    let any = engine.admin().with("if-match", "\"0-0\", *");
+    assert_eq!(engine.left_by_refused().await, [""; 0]);
+    let any = engine.refused().with("if-match", "\"0-0\", *");
     assert_eq!(any.ask(Method::DELETE, &path, None).await.status, StatusCode::NO_CONTENT);
+    assert_ne!(engine.left_by_refused().await, [""; 0], "one that is carried out leaves what it did");
     assert_eq!(any.ask(Method::DELETE, &path, None).await.status, StatusCode::NOT_FOUND);
 }
 
@@ -87,12 +82,12 @@ async fn a_creation_that_is_sent_again_is_not_carried_out_again() {
     let path = location(&first);
     for _ in 0..2 {
         engine.admin().get("/api").await;
-        let before = head(&engine).await;
-        let again = keyed(&engine).post("/api/clusters", cluster("web")).await;
+        let repeated = engine.refused().with("idempotency-key", "retry-1");
+        let again = repeated.post("/api/clusters", cluster("web")).await;
         assert_eq!((location(&again), &again.body), (path.clone(), &first.body));
-        assert_eq!(keyed(&engine).post("/api/clusters", cluster("other")).await.status, StatusCode::CONFLICT);
-        assert_eq!(keyed(&engine).post("/api/networks", cluster("web")).await.status, StatusCode::CONFLICT);
-        assert_eq!(head(&engine).await, before);
+        assert_eq!(repeated.post("/api/clusters", cluster("other")).await.status, StatusCode::CONFLICT);
+        assert_eq!(repeated.post("/api/networks", cluster("web")).await.status, StatusCode::CONFLICT);
+        assert_eq!(engine.left_by_refused().await, [""; 0]);
         engine.restart().await;
     }
     let within = "<network><name>n</name><data_center><name>Default</name></data_center></network>";

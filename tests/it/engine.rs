@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use evirt::config::{Options, Settings};
 use evirt::hypervisor::estate::Estate;
+use evirt::log::EventLog;
 use evirt::reactors::Pace;
 use evirt::server::Server;
 use evirt_domain::fence::Patience;
@@ -15,6 +16,9 @@ use tempfile::TempDir;
 
 /// The password of admin@internal on every test's server.
 pub const PASSWORD: &str = "secret";
+
+/// What requests that are to be refused are called in the log, to tell what they left from what goes on beside them.
+pub const REFUSED: &str = "refused";
 
 /// A server with a data directory of its own; both go with it.
 pub struct Engine {
@@ -76,6 +80,19 @@ impl Engine {
     /// admin@internal, over plain http.
     pub fn admin(&self) -> Caller {
         self.caller("admin@internal", PASSWORD)
+    }
+
+    /// admin@internal with requests that are to be refused: see [`Self::left_by_refused`].
+    pub fn refused(&self) -> Caller {
+        self.admin().with("correlation-id", REFUSED)
+    }
+
+    /// The kinds of the events that requests of [`Self::refused`] have led to until now.
+    pub async fn left_by_refused(&self) -> Vec<String> {
+        let log = self.server().app.engine.log();
+        let all = usize::try_from(log.head().await.unwrap().position).unwrap();
+        let told = log.read(0, all).await.unwrap();
+        told.into_iter().filter(|record| *record.correlation_id == *REFUSED).map(|record| record.kind.to_string()).collect()
     }
 
     /// Somebody, over plain http.

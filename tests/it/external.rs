@@ -47,12 +47,11 @@ async fn an_external_event_names_what_it_is_about() {
     for reference in ["clusters/99408929-82cf-4dc7-a532-9d998063fa95", "datacenters/5849b030-626e-47cb-ad90-3ce782d831b3"] {
         assert!(made.body.contains(&format!("href=\"/api/{reference}\"")), "{}", made.body);
     }
-    let head = engine.server().app.engine.world().position;
     for about in ["<host><name>nowhere</name></host>", "<vm id=\"00000000-0000-0000-0000-00000000dead\"/>"] {
-        let refused = engine.admin().post("/api/events", event(2, about)).await;
+        let refused = engine.refused().post("/api/events", event(2, about)).await;
         assert_eq!(refused.status, StatusCode::NOT_FOUND, "{about}: {}", refused.body);
     }
-    assert_eq!(engine.server().app.engine.world().position, head);
+    assert_eq!(engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -115,7 +114,6 @@ async fn commands_are_steps_of_an_external_job() {
     assert!(steps.contains(&update), "{steps}");
 
     // What cannot be a step is not done.
-    let head = engine.server().app.engine.world().position;
     let nowhere = "00000000-0000-0000-0000-00000000dead";
     for (parameters, status, why) in [
         ("JobId=one".to_owned(), StatusCode::BAD_REQUEST, "JobId: one is no identifier"),
@@ -124,10 +122,11 @@ async fn commands_are_steps_of_an_external_job() {
         (format!("StepId={nowhere}"), StatusCode::NOT_FOUND, "no such step"),
         (format!("JobId={nowhere};StepId={}", outer.id()), StatusCode::NOT_FOUND, "no such step"),
     ] {
-        let refused = admin.put(&format!("{cluster};{parameters}"), "<cluster><description>x</description></cluster>").await;
+        let refused =
+            engine.refused().put(&format!("{cluster};{parameters}"), "<cluster><description>x</description></cluster>").await;
         assert!(refused.status == status && refused.body.contains(why), "{parameters}: {} {}", refused.status, refused.body);
     }
-    assert_eq!(engine.server().app.engine.world().position, head);
+    assert_eq!(engine.left_by_refused().await, [""; 0]);
     let end = "<action><status><state>finished</state></status></action>";
     assert_eq!(admin.post(&format!("{job}/end"), end).await.status, StatusCode::OK);
     let refused = admin.post(&format!("{host}/deactivate;JobId={id}"), "<action/>").await;

@@ -255,9 +255,9 @@ async fn a_bond_is_made_and_taken_apart() {
         ),
         ("<host_nic><boot_protocol>bootp</boot_protocol></host_nic>".into(), 400, "bootp is not a member of BootProtocol"),
     ] {
-        Lab::refused(&lab.admin.post(&nics, body).await, status, said);
+        Lab::refused(&lab.engine.refused().post(&nics, body).await, status, said);
     }
-    assert_eq!(lab.position().await, before);
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0]);
     let made = lab.admin.post(&nics, bond("bond4", slaves)).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
     let path = lab.nic("host1", "bond4");
@@ -277,7 +277,6 @@ async fn what_is_refused_of_an_interface_names_it_and_leaves_no_event() {
     let (eth0, eth1) = (lab.nic("host1", "eth0"), lab.nic("host1", "eth1"));
     done(&lab.admin.post(&format!("{eth1}/attach"), format!("<action><network id=\"{red}\"/></action>")).await);
     let setup = format!("/api/hosts/{}/nics/setupnetworks", lab.id("host1"));
-    let before = lab.position().await;
     for (body, status, said) in [
         ("<host_nic><ip address=\"1.2.3\" netmask=\"255.0.0.0\"/></host_nic>", 400, "ip.address 1.2.3"),
         ("<host_nic><ip address=\"10.2.3.4\" netmask=\"255.0.255.0\"/></host_nic>", 400, "ip.netmask 255.0.255.0"),
@@ -291,7 +290,7 @@ async fn what_is_refused_of_an_interface_names_it_and_leaves_no_event() {
         ("<host_nic><bonding><slaves/></bonding></host_nic>", 400, "eth1 is no bond"),
         ("<host_nic><mtu>x</mtu></host_nic>", 400, "mtu"),
     ] {
-        Lab::refused(&lab.admin.ask(Method::PUT, &eth1, Some(body.into())).await, status, said);
+        Lab::refused(&lab.engine.refused().ask(Method::PUT, &eth1, Some(body.into())).await, status, said);
     }
     for (path, body, status, said) in [
         (&format!("{eth1}/attach"), "<action/>".to_owned(), 400, "Action [network.id|name] required for attach"),
@@ -308,9 +307,9 @@ async fn what_is_refused_of_an_interface_names_it_and_leaves_no_event() {
         ),
         (&setup, "<action><host_nics><host_nic id=\"x\"/></host_nics></action>".into(), 400, "host_nic.id x"),
     ] {
-        Lab::refused(&lab.admin.post(path, body).await, status, said);
+        Lab::refused(&lab.engine.refused().post(path, body).await, status, said);
     }
-    assert_eq!(lab.position().await, before);
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -403,12 +402,12 @@ const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><
 async fn fencing_by_hand() {
     let lab = Lab::new().await;
     let host = format!("/api/hosts/{}", lab.id("host1"));
-    let fence = async |kind: &str| {
-        lab.admin.post(&format!("{host}/fence"), format!("<action><fence_type>{kind}</fence_type></action>")).await
+    let fence_by = async |caller: &Caller, kind: &str| {
+        caller.post(&format!("{host}/fence"), format!("<action><fence_type>{kind}</fence_type></action>")).await
     };
-    Lab::refused(&fence("restart").await, 409, "Power management is not enabled");
-    let before = lab.position().await;
-    let put = async |power: &str| lab.admin.ask(Method::PUT, &host, Some(format!("<host>{power}</host>"))).await;
+    let put_by = async |caller: &Caller, power: &str| caller.put(&host, format!("<host>{power}</host>")).await;
+    let refused = lab.engine.refused();
+    Lab::refused(&fence_by(&refused, "restart").await, 409, "Power management is not enabled");
     for (power, status, said) in [
         (POWER.replace("ipmilan", "lever"), 409, "lever"),
         (POWER.replace("<address>192.168.0.111</address>", ""), 400, "power_management.type is missing"),
@@ -418,12 +417,14 @@ async fn fencing_by_hand() {
         (POWER.replace("<enabled>true", "<enabled>perhaps"), 400, "power_management.enabled"),
         (POWER.replace("<username>", "<pm_proxies><pm_proxy><type>moon</type></pm_proxy></pm_proxies><username>"), 400, "moon"),
     ] {
-        Lab::refused(&put(&power).await, status, said);
+        Lab::refused(&put_by(&refused, &power).await, status, said);
     }
-    Lab::refused(&fence("blow").await, 400, "blow is not a member of FenceType");
-    Lab::refused(&lab.admin.post(&format!("{host}/fence"), "<action/>").await, 400, "Action [fenceType] required for fence");
-    assert_eq!(lab.position().await, before);
+    Lab::refused(&fence_by(&refused, "blow").await, 400, "blow is not a member of FenceType");
+    Lab::refused(&refused.post(&format!("{host}/fence"), "<action/>").await, 400, "Action [fenceType] required for fence");
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0]);
 
+    let fence = async |kind: &str| fence_by(&lab.admin, kind).await;
+    let put = async |power: &str| put_by(&lab.admin, power).await;
     let shown = put(POWER).await.body;
     assert!(shown.contains("<power_management type=\"ipmilan\">") && !shown.contains("redhat"), "{shown}");
     let status = async || {
@@ -570,7 +571,6 @@ async fn vms_leave_a_host_that_became_non_operational() {
 #[tokio::test]
 async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
     let lab = Lab::new().await;
-    let before = lab.position().await;
     let host = |name: &str, more: &str| {
         format!("<host><name>{name}</name><address>192.168.0.13</address><root_password>redhat</root_password>{more}</host>")
     };
@@ -594,7 +594,7 @@ async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
         (host("host3", &format!("<comment>{}</comment>", "x".repeat(4001))), 400, "comment"),
         (host("host3", "<ksm><enabled>maybe</enabled></ksm>"), 400, "ksm.enabled"),
     ] {
-        Lab::refused(&lab.admin.post("/api/hosts", body).await, status, said);
+        Lab::refused(&lab.engine.refused().post("/api/hosts", body).await, status, said);
     }
     let path = format!("/api/hosts/{}", lab.id("host1"));
     for (body, status, said) in [
@@ -603,7 +603,7 @@ async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
         ("<host><port>54322</port></host>", 400, "port can be changed in maintenance"),
         ("<host><name>host2</name></host>", 400, "name is already in use"),
     ] {
-        Lab::refused(&lab.admin.ask(Method::PUT, &path, Some(body.into())).await, status, said);
+        Lab::refused(&lab.engine.refused().ask(Method::PUT, &path, Some(body.into())).await, status, said);
     }
     for (action, body, status, said) in [
         ("activate", "<action/>", 409, "up already"),
@@ -620,10 +620,10 @@ async fn what_is_refused_of_a_host_names_the_field_and_leaves_no_event() {
         ),
         ("iscsidiscover", "<action><iscsi><address>192.168.0.77</address></iscsi></action>", 409, "192.168.0.77"),
     ] {
-        Lab::refused(&lab.admin.post(&format!("{path}/{action}"), body).await, status, said);
+        Lab::refused(&lab.engine.refused().post(&format!("{path}/{action}"), body).await, status, said);
     }
-    assert_eq!(lab.admin.ask(Method::DELETE, &path, None).await.status, StatusCode::CONFLICT);
-    assert_eq!(lab.position().await, before);
+    assert_eq!(lab.engine.refused().ask(Method::DELETE, &path, None).await.status, StatusCode::CONFLICT);
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -819,8 +819,8 @@ async fn a_host_is_asked_anew_where_a_client_forces_it() {
     let lab = Lab::new().await;
     let path = format!("/api/hosts/{}", lab.id("host1"));
     let before = lab.position().await;
-    assert_eq!(lab.admin.get(&format!("{path};force=false")).await.status, StatusCode::OK);
-    assert_eq!(lab.position().await, before, "it was not asked for");
+    assert_eq!(lab.engine.refused().get(&format!("{path};force=false")).await.status, StatusCode::OK);
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0], "it was not asked for");
     let shown = lab.admin.get(&format!("{path};force")).await;
     assert!(shown.status == StatusCode::OK && shown.body.contains("<state>up</state>"), "{shown:?}");
     assert_eq!(lab.told(before).await, [606]);

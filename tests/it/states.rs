@@ -20,8 +20,6 @@ use crate::engine::{Caller, Engine, fast_but};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What takes so long, in the estate's own milliseconds, does not end during a test.
 const FOREVER_MS: u64 = 1_000_000_000;
-/// What requests that are to be refused are called.
-const REFUSED: &str = "refused";
 const DATA_CENTER: &str = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3";
 const CLUSTER: &str = "/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95";
 const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><address>192.168.0.112</address>\
@@ -31,7 +29,6 @@ const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><
 struct Lab {
     engine: Engine,
     admin: Caller,
-    /// Whose requests are known by what they are called.
     refused: Caller,
 }
 
@@ -40,7 +37,7 @@ type Refusal<'a> = (Method, &'a str, &'a str, Key);
 
 impl Lab {
     fn new(engine: Engine) -> Self {
-        Self { admin: engine.admin(), refused: engine.admin().with("correlation-id", REFUSED), engine }
+        Self { admin: engine.admin(), refused: engine.refused(), engine }
     }
 
     fn simulator(&self) -> &Simulator {
@@ -82,7 +79,7 @@ impl Lab {
             } else {
                 format!("{of}{}{below}", if below.is_empty() { "" } else { "/" })
             };
-            let (shown, before) = (self.admin.get(of).await, self.world().position);
+            let shown = self.admin.get(of).await;
             assert_eq!(shown.status, StatusCode::OK, "{of} {}", shown.body);
             let answer = self.refused.ask(method.clone(), &path, (!body.is_empty()).then(|| (*body).to_owned())).await;
             let about = format!("{state}: {method} {path} {body}");
@@ -93,9 +90,7 @@ impl Lab {
             for part in parts {
                 assert!(said.contains("<fault>") && said.contains(part), "{about}: {} is not in {said}", key.upstream());
             }
-            let told = self.engine.server().app.engine.log().read(before, 1_000).await.unwrap();
-            let own: Vec<&str> = told.iter().filter(|record| &*record.correlation_id == REFUSED).map(|r| &*r.kind).collect();
-            assert!(own.is_empty(), "{about}: {own:?}");
+            assert_eq!(self.engine.left_by_refused().await, [""; 0], "{about}");
             assert_eq!(self.admin.get(of).await.body, shown.body, "{about}");
         }
     }

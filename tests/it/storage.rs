@@ -66,13 +66,10 @@ impl Lab {
 
     /// What is refused: with this status, a fault that has the word, and no event.
     async fn refused(&self, method: Method, path: &str, body: &str, status: u16, word: &str) {
-        // What was accepted before goes on, and is told.
-        self.engine.server().app.engine.until(|world| world.open_jobs.is_empty().then_some(())).await;
-        let before = self.head();
-        let answer = self.admin.ask(method, path, Some(body.to_owned())).await;
+        let answer = self.engine.refused().ask(method, path, Some(body.to_owned())).await;
         assert_eq!(answer.status.as_u16(), status, "{path} {body}: {answer:?}");
         assert!(answer.body.contains("<fault>") && answer.body.contains(word), "{path} {body}: {word} is not in {}", answer.body);
-        assert_eq!(self.head(), before, "{path} {body}");
+        assert_eq!(self.engine.left_by_refused().await, [""; 0], "{path} {body}");
     }
 
     async fn domain(&self, name: &str, class: &str, storage: &str) -> String {
