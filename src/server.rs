@@ -25,6 +25,7 @@ use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request, Stores};
 use crate::face::http::{self, App, Face, Front, FrontForEach, Sessions, Transport};
 use crate::face::ovirt;
+use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::Sealer;
@@ -93,13 +94,13 @@ impl Server {
             Some(path) => Estate::load(path)?,
             None => Estate::builtin(),
         };
-        let driver = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
+        let simulator = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
         let stores = Stores::open(&settings.data).await?;
         let mut options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
         let (startup, between) = settings.fence_rests_seconds;
         let micros = |seconds: u32| i64::from(seconds) * 1_000_000;
         options.quiet = QuietTimes { until: options.clock.now() + micros(startup), between: micros(between) };
-        let engine = Engine::start(stores.clone(), driver.clone(), options).await?;
+        let engine = Engine::start(stores.clone(), Arc::new(Counted(simulator.clone())), options).await?;
         let generated_password = match engine.world().position {
             0 => install(&engine, &settings).await?,
             _ => None,
@@ -130,7 +131,7 @@ impl Server {
             ca_path: tls.ca_path,
             generated_password,
             app,
-            simulator: driver,
+            simulator,
             handle,
             listeners,
             tasks,

@@ -51,6 +51,10 @@ fn describe() {
     metrics::describe_counter!("evirt_http_requests_total", "Requests answered, by method and status.");
     metrics::describe_histogram!("evirt_http_request_seconds", "Time from a request's arrival to its answer.");
     metrics::describe_counter!("evirt_connections_refused_total", "Connections hung up on because there were too many.");
+    metrics::describe_counter!(
+        "evirt_driver_calls_total",
+        "Calls to hosts and storage that were answered, by what they asked and their outcome."
+    );
     metrics::describe_gauge!("evirt_log_head_position", "Position of the last event.");
     metrics::describe_gauge!("evirt_commands_waiting", "Commands that wait to be decided or made durable.");
     metrics::describe_gauge!("evirt_sessions", "Open login sessions.");

@@ -5,6 +5,7 @@
 //! uuids; a host's uuid is bound to an address by [`Call::Install`] or [`Call::Connect`].
 
 mod call;
+mod counted;
 pub mod estate;
 mod facts;
 pub mod simulator;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub use call::{Call, CallKind, DriverError, Outcome, Refusal, Reply, Step};
+pub use counted::Counted;
 pub use facts::*;
 
 /// How many observations may wait for the consumer before the driver holds back; see [`Hypervisor::observe`].

@@ -2,8 +2,6 @@
 
 mod storage;
 
-use std::sync::Arc;
-
 use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{
     FenceType, FinishEvacuation, FinishFence, Host, HostFacts, HostStatus, ReportConnected, ReportInstalled, ReportReached,
@@ -423,6 +421,12 @@ pub(super) fn lacks_networks(host: &Host) -> bool {
     host.status == HostStatus::NonOperational && host.detail == NETWORK_UNREACHABLE
 }
 
+/// Whether a domain is to be usable on the hosts of a data center: one that is active there, or that waits to be reached again.
+fn serves(domain: &StorageDomain, pool: DataCenterId) -> bool {
+    let status = domain.attachment_in(pool).map(|attachment| attachment.status);
+    matches!(status, Some(AttachmentStatus::Active | AttachmentStatus::Inactive))
+}
+
 /// Whether a host is out of service for storage that it does not reach, or did not.
 pub(super) fn misses_storage(host: &Host) -> bool {
     host.status == HostStatus::NonOperational && host.detail == STORAGE_UNREACHABLE
@@ -462,10 +466,8 @@ impl Reactor {
             .await
             .map_err(|error| error.to_string())?;
         let world = self.engine.world();
-        let pool = world.data_center_of(host.config.cluster).map(|dc| dc.id);
-        let wanted = |d: &&Arc<StorageDomain>| pool.is_some_and(|pool| d.is_active_in(pool) || !d.unreachable_from.is_empty());
-        let domains = pool.into_iter().flat_map(|pool| world.storage_domains.by(StorageDomainTerm::DataCenter(pool)));
-        for domain in domains.filter(wanted) {
+        let Some(pool) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return Ok(facts) };
+        for domain in world.storage_domains.by(StorageDomainTerm::DataCenter(pool)).filter(|domain| serves(domain, pool)) {
             self.connect_storage(operation, &world, host, domain).await;
         }
         Ok(facts)
@@ -487,11 +489,7 @@ impl Reactor {
         let world = self.engine.world();
         let Some(host) = world.hosts.get(&id).filter(|host| host.status == HostStatus::Up) else { return };
         let Some(pool) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return };
-        let serves = |domain: &&Arc<StorageDomain>| {
-            let status = domain.attachment_in(pool).map(|attachment| attachment.status);
-            matches!(status, Some(AttachmentStatus::Active | AttachmentStatus::Inactive))
-        };
-        for domain in world.storage_domains.by(StorageDomainTerm::MissedBy(id)).filter(serves) {
+        for domain in world.storage_domains.by(StorageDomainTerm::MissedBy(id)).filter(|domain| serves(domain, pool)) {
             self.connect_storage(OperationId::afresh(), &world, host, domain).await;
         }
     }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use evirt_domain::access::Object;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
-use evirt_domain::host::{
-    FenceHost, FenceType, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack, ReportUnresponsive,
-};
+use evirt_domain::host::{FenceHost, FenceType, GiveUpHost, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack};
 use evirt_domain::host_error::{EndHostError, has_rested};
 use evirt_domain::host_net::lack;
 use evirt_domain::host_net_setup::CheckHostNetworks;
@@ -138,7 +136,7 @@ impl Reactor {
         for host in world.hosts.by(HostTerm::Status(HostStatus::Connecting)) {
             let since = memory.connecting.entry(host.id).or_insert_with(Instant::now);
             if since.elapsed() >= Duration::from_millis(self.pace.patience.with(world, host)) {
-                let _ = self.submit(about, ReportUnresponsive { host: host.id, detail: host.detail.clone() }).await;
+                let _ = self.submit(about, GiveUpHost { host: host.id }).await;
             }
         }
     }

@@ -357,6 +357,16 @@ async fn a_host_that_boots_without_its_storage_finds_it_when_it_is_back() {
     simulator.revive_host(&host.config.address);
     engine.until(|w| (w.hosts.get(&host.id)?.status == HostStatus::Up).then_some(())).await;
     assert!(!is_active(&engine.world()));
+    // It is asked for in vain first, and nothing else happens meanwhile.
+    let asked = async || {
+        let figures = lab.engine.anonymous().get("/metrics").await.body;
+        let lines = figures.lines().filter(|line| line.starts_with("evirt_driver_calls_total{call=\"activate_domain\""));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let before = asked().await;
+    while asked().await < before + 2 {
+        tokio::task::yield_now().await;
+    }
     simulator.reachable_export("192.168.0.10");
     engine.until(|w| is_active(w).then_some(())).await;
 }

@@ -246,6 +246,20 @@ impl Decide for ReportUnresponsive {
     }
 }
 
+/// A host was waited for as long as its patience lasts. One that was heard of since then is not given up.
+#[derive(Clone, Debug)]
+pub struct GiveUpHost {
+    pub host: HostId,
+}
+
+impl Decide for GiveUpHost {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let waited_for = world.hosts.get(&self.host).filter(|h| h.status == HostStatus::Connecting);
+        let Some(host) = waited_for else { return Ok(Vec::new()) };
+        ReportUnresponsive { host: self.host, detail: host.detail.clone() }.decide(world, cx)
+    }
+}
+
 /// A host that was restarted did not come back in time.
 #[derive(Clone, Debug)]
 pub struct ReportNotBack {

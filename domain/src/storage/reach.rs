@@ -20,12 +20,12 @@ pub fn missed_by<'a>(world: &'a World, host: &Host) -> Option<&'a Arc<StorageDom
     world.storage_domains.by(StorageDomainTerm::MissedBy(host.id)).find(matters)
 }
 
-/// What a host that comes up brings back: the domains that are inactive as nobody reached them, and that it reaches. One of them takes the
-/// master's part where the master is not among them and cannot go on.
+/// What a host that comes up brings back: the domains that are inactive and that it reaches. One of them takes the master's part where the
+/// master is not among them and cannot go on.
 pub(crate) fn regained(world: &World, host: &Host) -> Vec<Event> {
     let Some(data_center) = world.data_center_of(host.config.cluster).map(|dc| dc.id) else { return Vec::new() };
     let domains = world.storage_domains.by(StorageDomainTerm::DataCenter(data_center));
-    let reached = domains.filter(|d| !d.unreachable_from.is_empty() && !d.unreachable_from.contains(&host.id));
+    let reached = domains.filter(|d| !d.unreachable_from.contains(&host.id));
     let inactive = reached.filter_map(|d| Some((d.id, d.attachment_in(data_center)?)));
     let back: Vec<_> = inactive.filter(|(_, attachment)| attachment.status == AttachmentStatus::Inactive).collect();
     let changes = back.iter().map(|(domain, attachment)| change(*domain, *attachment, AttachmentStatus::Active, ""));

@@ -180,6 +180,17 @@ fn a_host_that_is_reached_is_prepared_before_it_is_up() {
 }
 
 #[test]
+fn a_host_is_given_up_while_it_is_waited_for_only() {
+    for before in HostStatus::ALL.iter().copied() {
+        let mut story = Story::installed();
+        let host = story.host("alpha");
+        story.host_is(host, before);
+        let kinds: &[&str] = if before == Connecting { &["HostStatusChanged", "HostFenceSkipped"] } else { &[] };
+        story.when(GiveUpHost { host }).then(kinds);
+    }
+}
+
+#[test]
 fn a_cpu_without_nx_serves_no_cluster() {
     let mut story = Story::installed();
     story.does(add(host_config("alpha")));

@@ -378,6 +378,11 @@ fn a_domain_that_no_host_reaches_is_inactive_until_one_does() {
     away.does(report(master, host, true));
     let back = evirt_domain::host::ReportConnected { host, job: None, outcome: Ok(facts(8, 4)) };
     away.when(back.clone()).then(&["HostFactsReported", "HostStatusChanged", kinds[1], kinds[2]]);
+    let mut all_away = away.clone();
+    all_away.host_is(other, HostStatus::NonResponsive);
+    all_away.does(report(master, other, true));
+    assert_eq!(is(&all_away, master), Some(Inactive), "all reach it, and none of them is up");
+    all_away.when(back.clone()).then(&["HostFactsReported", "HostStatusChanged", kinds[1], kinds[2]]);
     away.does(report(second, host, true));
     away.when(back).then(&["HostFactsReported", "HostStatusChanged", kinds[1], kinds[1]]);
     estate.does(report(second, other, true));
