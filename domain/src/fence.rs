@@ -157,6 +157,9 @@ pub(crate) fn check_power(act: Act, power: &PowerManagement) -> Result<(), Rejec
     if !power.enabled {
         return Ok(());
     }
+    if all.is_empty() && !power.agent.is_empty() {
+        return Err(act.no(Key::FenceCredentialsMissing).with("field", "power_management.address"));
+    }
     if all.is_empty() || all.iter().any(|a| a.kind.is_empty()) {
         return Err(act.no(Key::FenceAgentMissing));
     }

@@ -7,6 +7,7 @@
 mod auditor;
 mod codec;
 mod committer;
+mod link;
 pub mod refold;
 mod replay;
 mod snapshot;
@@ -35,6 +36,7 @@ use crate::hypervisor::Hypervisor;
 use crate::log::{SqliteLog, sqlite};
 
 use self::committer::{Committer, Submission};
+pub use self::link::Alone;
 
 /// How many commands may wait for the committer; what comes on top is refused, so that a stuck disk cannot eat the memory.
 pub const MAX_QUEUED_COMMANDS: usize = 10_000;
@@ -157,6 +159,7 @@ pub struct Engine(Arc<Shared>);
 struct Shared {
     stores: Stores,
     driver: Arc<dyn Hypervisor>,
+    links: Alone<HostId>,
     queue: mpsc::Sender<Submission>,
     published: Arc<Published>,
     stop: watch::Sender<bool>,
@@ -214,7 +217,7 @@ impl Engine {
         let (last, auditor) = (replayed.last_recorded_at, replayed.auditor);
         let committer = Committer::new(stores.clone(), published.clone(), options, last, auditor, snapshot_at);
         let committer = Mutex::new(Some(tokio::spawn(committer.run(submissions, stop.subscribe()))));
-        Ok(Engine(Arc::new(Shared { stores, driver, queue, published, stop, committer, writer })))
+        Ok(Engine(Arc::new(Shared { stores, driver, links: Alone::default(), queue, published, stop, committer, writer })))
     }
 
     /// The World as it is durable now.

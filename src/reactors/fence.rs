@@ -54,14 +54,14 @@ pub async fn switch(
     }
     let states: Vec<PowerState> = outcomes.iter().filter_map(|o| o.as_ref().ok().copied()).collect();
     let failure = outcomes.into_iter().find_map(Result::err);
-    match (failure, states.first()) {
-        (Some(why), _) if action == FenceAction::Stop => Err(why),
-        (Some(why), None) => Err(why),
-        (_, Some(first)) => {
-            let on = states.contains(&PowerState::On);
-            Ok(Switched { state: if on { PowerState::On } else { *first }, fell_back: false })
-        }
-        (None, None) => Err("it has no power management agent".to_owned()),
+    let on = states.contains(&PowerState::On);
+    // One that does not answer may feed it still.
+    if let Some(why) = failure.filter(|_| !on || action == FenceAction::Stop) {
+        return Err(why);
+    }
+    match states.first() {
+        Some(first) => Ok(Switched { state: if on { PowerState::On } else { *first }, fell_back: false }),
+        None => Err("it has no power management agent".to_owned()),
     }
 }
 

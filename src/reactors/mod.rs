@@ -10,7 +10,7 @@ mod speak;
 mod tasks;
 mod timers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::{Alone, Engine, Outcome, Request};
 use crate::hypervisor::{Call, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
@@ -84,7 +84,7 @@ struct Reactor {
     permits: Arc<Semaphore>,
     taken: Arc<Mutex<HashSet<JobId>>>,
     /// Who launches or destroys a machine has it alone meanwhile.
-    machines: Arc<Mutex<HashMap<VmId, Arc<tokio::sync::Mutex<()>>>>>,
+    machines: Arc<Alone<VmId>>,
 }
 
 /// The running reactors; dropping them ends them, as a crash would.
@@ -146,12 +146,7 @@ impl Reactor {
     /// Has a machine alone for as long as the guard lives: a launch that is under way and a stop that overtakes it would otherwise leave a
     /// machine behind that nobody knows of.
     async fn alone(&self, vm: VmId) -> tokio::sync::OwnedMutexGuard<()> {
-        let machine = {
-            let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-            machines.retain(|_, machine| Arc::strong_count(machine) > 1);
-            machines.entry(vm).or_default().clone()
-        };
-        machine.lock_owned().await
+        self.machines.with(vm).await
     }
 
     /// Asks the driver; while it does not answer it is asked again, as long as the job is open.

@@ -193,6 +193,10 @@ impl Reactor {
                 });
             }
         }
+        // An engine that is no more may have ended before it let go of them.
+        for host in world.hosts.ids_by(HostTerm::Status(HostStatus::Maintenance)) {
+            self.engine.let_go(host).await;
+        }
         while hosts.join_next().await.is_some() {}
     }
 

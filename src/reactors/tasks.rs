@@ -164,10 +164,8 @@ impl Work<'_> {
     /// Migrates every VM away, then lets the host go. A VM that cannot go leaves the host up.
     async fn evacuate_host(&self, id: HostId) {
         let moved = self.step(1, self.migrate_all(id)).await;
-        if moved.is_ok() {
-            let _ = self.call(Call::Disconnect { host: id.0 }).await;
-        }
         self.submit(FinishEvacuation { host: id, job: self.job, failure: moved.err() }).await;
+        self.reactor.engine.let_go(id).await;
     }
 
     async fn migrate_all(&self, host: HostId) -> Result<(), String> {
@@ -224,18 +222,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Asks something of a host of which it is not known whether it is connected: one in maintenance is let go.
+    /// Asks something of a host, also of one in maintenance; a failure as text.
     async fn ask_host(&self, id: HostId, call: Call) -> Result<Reply, String> {
         let host = self.host(id).ok_or("the host is gone")?;
-        let apart = host.status == HostStatus::Maintenance;
-        if apart {
-            self.ask(Call::Connect { host: id.0, address: host.config.address.clone() }).await?;
-        }
-        let answer = self.ask(call).await;
-        if apart {
-            let _ = self.call(Call::Disconnect { host: id.0 }).await;
-        }
-        answer
+        self.reactor.engine.ask_host(&host, self.call(call)).await.map_err(|error| error.to_string())
     }
 
     async fn set_up_networks(&self, world: &World, id: HostId, setup: &NetworkSetup) {
@@ -445,8 +435,7 @@ fn settled(world: &World, vm: VmId, host: HostId) -> Option<()> {
 impl Reactor {
     /// Reaches a host and learns what it has; one that is to come into service is being prepared from then on.
     pub(super) async fn reach(&self, operation: OperationId, host: &Host) -> Result<HostFacts, String> {
-        let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
-        let facts = match self.engine.driver().call(operation, call).await.map_err(|error| error.to_string())? {
+        let facts = match self.engine.connect(operation, host).await.map_err(|error| error.to_string())? {
             Reply::Host(facts) => speak::host_facts(&facts),
             other => return Err(format!("the driver answered {other:?}")),
         };

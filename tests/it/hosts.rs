@@ -358,6 +358,48 @@ async fn networks_that_are_not_saved_are_lost_at_a_reboot() {
     assert_eq!(codes[3..], [9008, 12, 9003, 922, 14]);
 }
 
+/// A host that goes into maintenance, or is asked something there, is let go of afterwards: not where it was activated meanwhile.
+#[tokio::test]
+async fn a_host_that_is_activated_stays_connected() {
+    let lab = Lab::with(|estate| {
+        estate.durations.call_ms = 50_000;
+        estate.durations.migrate_ms_per_gib = 500_000;
+    })
+    .await;
+    let id = lab.id("host1");
+    let host = format!("/api/hosts/{id}");
+    let connected = async || {
+        for _ in 0..5 {
+            let discovered = "<action><iscsi><address>192.168.0.20</address></iscsi></action>";
+            done(&lab.admin.post(&format!("{host}/iscsidiscover"), discovered).await);
+        }
+    };
+    lab.runs("guest", "", id).await;
+    let from = lab.position().await;
+    let leaving = lab.admin.post(&format!("{host}/deactivate"), "<action><async>true</async></action>").await;
+    assert_eq!(leaving.status, StatusCode::ACCEPTED, "{leaving:?}");
+    done(&lab.admin.post(&format!("{host}/activate"), "<action/>").await);
+    lab.up_on(lab.id("host2")).await;
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    connected().await;
+
+    lab.admin.post(&format!("{host}/deactivate"), "<action/>").await;
+    lab.until("host1", |host| host.status == HostStatus::Maintenance).await;
+    connected().await;
+    let red = lab.network("red", "", false).await;
+    let (attach, network) = (format!("{}/attach", lab.nic("host1", "eth1")), format!("<action><network id=\"{red}\"/></action>"));
+    let changed = async { done(&lab.admin.post(&attach, network).await) };
+    let activated = async {
+        let engine = &lab.engine.server().app.engine;
+        engine.until(|w| (!w.open_jobs.is_empty()).then_some(())).await;
+        done(&lab.admin.post(&format!("{host}/activate"), "<action/>").await);
+    };
+    tokio::join!(changed, activated);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
+    connected().await;
+    assert!(!lab.told(from).await.iter().any(|code| [12, 18, 121].contains(code)), "{:?}", lab.told(from).await);
+}
+
 #[tokio::test]
 async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() {
     let lab = Lab::new().await;
@@ -410,7 +452,8 @@ async fn fencing_by_hand() {
     Lab::refused(&fence_by(&refused, "restart").await, 409, "Power management is not enabled");
     for (power, status, said) in [
         (POWER.replace("ipmilan", "lever"), 409, "lever"),
-        (POWER.replace("<address>192.168.0.111</address>", ""), 400, "power_management.type is missing"),
+        (POWER.replace("<address>192.168.0.111</address>", ""), 400, "power_management.address is missing"),
+        (POWER.replace(" type=\"ipmilan\"", ""), 400, "power_management.type is missing"),
         (POWER.replace("<username>admin</username>", ""), 400, "power_management.username is missing"),
         (POWER.replace("admin", &"x".repeat(300)), 400, "username"),
         (POWER.replace("192.168.0.111", "a b"), 400, "power_management.address"),
@@ -532,10 +575,23 @@ async fn agents_that_feed_a_host_together_are_switched_together() {
     assert_eq!(lab.admin.put(&host, power("192.168.0.219", true)).await.status, StatusCode::OK);
     Lab::refused(&fence("restart").await, 400, "192.168.0.219 does not answer");
     assert_eq!(lab.host("host1").status, HostStatus::Up, "it is fed by the other supply");
+    lab.admin.post(&format!("{host}/deactivate"), "<action/>").await;
+    lab.until("host1", |host| host.status == HostStatus::Maintenance).await;
+    Lab::refused(&fence("stop").await, 400, "192.168.0.219 does not answer");
+    let told = fence("status").await;
+    assert!(
+        told.status == StatusCode::OK && told.body.contains("<state>failed</state>"),
+        "who knows whether it is off: {told:?}"
+    );
+    assert!(!told.body.contains("<state>off</state>"), "{told:?}");
     assert_eq!(lab.admin.put(&host, power("192.168.0.211", true)).await.status, StatusCode::OK);
+    assert!(fence("status").await.body.contains("<state>on</state>"), "one supply is");
+    done(&lab.admin.post(&format!("{host}/activate"), "<action/>").await);
+    lab.until("host1", |host| host.status == HostStatus::Up).await;
     done(&fence("restart").await);
     lab.until("host1", |host| host.status == HostStatus::Up).await;
-    assert_eq!(lab.told_of_power(from).await, [43, 605, 107, 9002, 43, 605, 41, 13]);
+    let codes = [43, 605, 107, 9002, 600, 15, 605, 137, 9002, 605, 9001, 43, 605, 16, 13, 605, 41, 13];
+    assert_eq!(lab.told_of_power(from).await, codes);
 }
 
 #[tokio::test]

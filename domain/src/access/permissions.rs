@@ -164,18 +164,24 @@ pub struct GrantPermission {
 const ADD_PERMISSION: Act = Act("add", "Permission");
 
 /// Refuses that anybody but a SuperUser gives an administrative role away.
-pub(super) fn check_giver(world: &World, cx: &Context, role: RoleId) -> Result<(), Rejection> {
+pub(super) fn check_giver(act: Act, world: &World, cx: &Context) -> Result<(), Rejection> {
     match cx.actor {
-        Actor::User(user) if world.role(role)?.administrative && !is_super_user(world, user) => {
-            Err(ADD_PERMISSION.no(Key::PermissionAdminOnly))
-        }
-        _ => world.role(role).map(|_| ()),
+        Actor::User(user) if !is_super_user(world, user) => Err(act.no(Key::PermissionAdminOnly)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to give a role to somebody that is not there, or is not the caller's to give.
+pub(super) fn check_given(world: &World, cx: &Context, role: RoleId) -> Result<(), Rejection> {
+    match world.role(role)?.administrative {
+        true => check_giver(ADD_PERMISSION, world, cx),
+        false => Ok(()),
     }
 }
 
 impl Decide for GrantPermission {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        check_giver(world, cx, self.role)?;
+        check_given(world, cx, self.role)?;
         match self.holder {
             Holder::User(id) => world.user(id).map(|_| ())?,
             Holder::Group(id) => world.group(id).map(|_| ())?,

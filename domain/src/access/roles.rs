@@ -220,7 +220,7 @@ pub struct UpdateRole {
 }
 
 impl Decide for UpdateRole {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("update", "Role");
         let current = own(act, world, self.role)?;
         let RolePatch { name, description, administrative } = self.changes.clone();
@@ -238,6 +238,10 @@ impl Decide for UpdateRole {
         }
         let permits = self.permits.as_ref().unwrap_or(&current.permits);
         check_permits(act, changes.administrative.unwrap_or(current.administrative), permits)?;
+        if changes.administrative == Some(true) && world.permissions.by(PermissionTerm::Role(self.role)).next().is_some() {
+            // It makes administrators of those who hold it.
+            super::permissions::check_giver(act, world, cx)?;
+        }
         let (role, wanted) = (self.role, permits.iter().copied().collect::<BTreeSet<Permit>>());
         let had: BTreeSet<Permit> = current.permits.iter().copied().collect();
         let mut events: Vec<Event> = Vec::new();

@@ -288,7 +288,7 @@ pub(super) fn grants(world: &World, cx: &Context, holder: Holder, roles: &[RoleI
     roles.sort();
     roles.dedup();
     let grant = |(n, role): (u64, RoleId)| {
-        check_giver(world, cx, role)?;
+        check_given(world, cx, role)?;
         let permission = Permission { id: cx.fresh(n), version: 0, holder, role, object: Object::System };
         Ok(PermissionGranted { permission }.into())
     };

@@ -168,6 +168,12 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
     check::range(act, "storage_manager.priority", config.spm_priority.into(), -1, 10)
 }
 
+/// The host that is the same machine, by whatever address. Costs a walk over the hosts.
+fn same_machine<'a>(world: &'a World, facts: &HostFacts) -> Option<&'a Host> {
+    let known = |host: &&std::sync::Arc<Host>| host.facts.hardware_uuid == facts.hardware_uuid;
+    world.hosts.values().filter(|_| !facts.hardware_uuid.is_empty()).find(known).map(|host| &**host)
+}
+
 /// Adds a host by its address; it was asked with the root password before.
 #[derive(Clone, Debug)]
 pub struct AddHost {
@@ -191,6 +197,9 @@ impl Decide for AddHost {
             }
             ProbeFailure::WrongPassword => act.no(Key::HostAuthentication),
         })?;
+        if let Some(same) = same_machine(world, &facts) {
+            return Err(act.no(Key::HostUuidInUse).with("address", &self.config.address).with("name", &same.config.name));
+        }
         let host: HostId = cx.fresh(0);
         let description = format!("Installing Host {}", self.config.name);
         let added = HostAdded { host, config: self.config.clone(), sealed_password: self.sealed_password.clone(), facts };
@@ -214,7 +223,7 @@ pub struct RegisterHost {
 
 impl Decide for RegisterHost {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        if world.resolve(NameKind::HostAddress, &self.address).is_some() {
+        if world.resolve(NameKind::HostAddress, &self.address).is_some() || same_machine(world, &self.facts).is_some() {
             return Ok(Vec::new());
         }
         let mut name = self.name.clone();
@@ -324,6 +333,8 @@ impl Decide for UpdateHost {
 pub struct InstallHost {
     pub host: HostId,
     pub sealed_password: String,
+    /// The image that a hypervisor node is installed from.
+    pub image: Option<String>,
 }
 
 impl Decide for InstallHost {
@@ -337,7 +348,15 @@ impl Decide for InstallHost {
         if !matches!(host.status, Maintenance | InstallFailed | NonOperational | Down | NonResponsive | Error) {
             return Err(act.no(Key::HostInstallStatus).with("hostStatus", host.status.name()));
         }
-        let description = format!("Installing Host {}", host.config.name);
+        let image = self.image.as_deref().filter(|image| !image.is_empty());
+        check::text(act, "image", image.unwrap_or_default(), check::MAX_DESCRIPTION)?;
+        if image.is_none() && host.kind == HostType::RhevH {
+            return Err(act.no(Key::HostMissingImage));
+        }
+        let description = match image.filter(|_| host.kind == HostType::RhevH) {
+            Some(image) => format!("Installing Host {} from {image}", host.config.name),
+            None => format!("Installing Host {}", host.config.name),
+        };
         let started = HostInstallationStarted { host: self.host, sealed_password: self.sealed_password.clone() };
         Ok(vec![started.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
     }

@@ -240,7 +240,17 @@ fn own_roles() {
     story.when_by(Actor::User(eve), rename(finance)).refused(NotAuthorized);
     story.when_by(Actor::User(eve), evirt_domain::service::TellOfService::Stop).refused(NotAuthorized);
     story.when(RemoveRole { role: finance }).refused(RoleInUse);
+    // Who may change roles makes nobody an administrator by it.
+    let keeper = RoleId(story.does(create("Keeper", true, &[Permit::ManipulateRoles, Permit::Login]))[0].as_fold().stream().id);
+    story.does(grant(eve, keeper, Object::System));
+    let promote =
+        UpdateRole { role: finance, changes: RolePatch { administrative: Some(true), ..RolePatch::default() }, permits: None };
+    story.when_by(Actor::User(eve), promote.clone()).refused(PermissionAdminOnly);
+    story.when(promote.clone()).accepted();
     story.does(RemoveUser { user: eve });
+    let joe = user(&mut story, "joe");
+    story.does(grant(joe, keeper, Object::System));
+    story.when_by(Actor::User(joe), promote).accepted();
     story.does(RemoveRole { role: finance });
     story.when(create("Engineering", true, &[Permit::CreateVm])).accepted();
 }

@@ -455,7 +455,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             _ => Box::new(ReportNotBack { host }),
         },
         66 => Box::new(FenceHost { host, fence: FenceType::Manual }),
-        67 => Box::new(InstallHost { host, sealed_password: "sealed".into() }),
+        67 => Box::new(InstallHost { host, sealed_password: "sealed".into(), image: coin.then(|| "node.iso".into()) }),
         68 => Box::new(create_domain(host, &name, dice.pick(&[DomainClass::Data, DomainClass::Iso, DomainClass::Export]))),
         69 | 70 => Box::new(AttachStorageDomain { domain, data_center: if coin { DEFAULT_DATA_CENTER } else { data_center } }),
         71 => Box::new(ActivateStorageDomain { domain, data_center: seat }),

@@ -297,13 +297,24 @@ fn samples() -> Vec<Event> {
         VnicProfileCreated { profile: id(4), network: id(13), config: profile() }.into(),
         VnicProfileUpdated { profile: id(4), changes: patch(&profile()) }.into(),
         VnicProfileRemoved { profile: id(4), name: name() }.into(),
-        HostAdded { host: id(3), config: host(), sealed_password: "sealed".into(), facts: facts(16, 8) }.into(),
-        HostRegistered { host: id(3), config: host(), facts: facts(16, 8) }.into(),
+        HostAdded {
+            host: id(3),
+            config: host(),
+            sealed_password: "sealed".into(),
+            facts: HostFacts { hardware_uuid: "4c4c4544-0044".into(), ..facts(16, 8) },
+        }
+        .into(),
+        HostRegistered {
+            host: id(3),
+            config: host(),
+            facts: HostFacts { hardware_uuid: "4c4c4544-0044".into(), ..facts(16, 8) },
+        }
+        .into(),
         HostApproved { host: id(3), cluster: id(2) }.into(),
         HostUpdated { host: id(3), changes: patch(&host()) }.into(),
         HostInstallationStarted { host: id(3), sealed_password: "sealed".into() }.into(),
         HostInstalled { host: id(3) }.into(),
-        HostFactsReported { host: id(3), facts: facts(32, 16) }.into(),
+        HostFactsReported { host: id(3), facts: HostFacts { hardware_uuid: "4c4c4544-0044".into(), ..facts(32, 16) } }.into(),
         HostStatusChanged {
             host: id(3),
             from: HostStatus::PreparingForMaintenance,

@@ -377,7 +377,7 @@ pub fn cluster_config() -> ClusterConfig {
 
 pub fn facts(gib: i64, cores: u32) -> HostFacts {
     HostFacts {
-        hardware_uuid: "4c4c4544-0044".into(),
+        hardware_uuid: String::new(),
         sockets: 1,
         cores,
         threads: 2,

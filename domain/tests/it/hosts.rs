@@ -57,7 +57,7 @@ fn every_action_in_every_state() {
             story.when(DeactivateHost { host }),
             story.when(RemoveHost { host }),
             story.when(ApproveHost { host, cluster: None }),
-            story.when(InstallHost { host, sealed_password: "sealed".into() }),
+            story.when(InstallHost { host, sealed_password: "sealed".into(), image: Some("node.iso".into()) }),
             story.when(update(HostPatch { address: Some("192.0.2.77".into()), ..HostPatch::default() })),
             story.when(update(HostPatch { name: Some("omega".into()), ..HostPatch::default() })),
         ];
@@ -101,6 +101,18 @@ fn adding_a_host() {
     let unreachable = ProbeFailure::Unreachable("timed out".into());
     story.when(AddHost { probe: Err(unreachable), ..beta() }).refused(HostUnreachable);
     story.when(AddHost { probe: Err(ProbeFailure::WrongPassword), ..beta() }).refused(HostAuthentication);
+    // One machine is one host, by whatever address.
+    let machine = HostFacts { hardware_uuid: "4c4c4544-0044".into(), ..facts(16, 8) };
+    let known = || AddHost { probe: Ok(machine.clone()), ..beta() };
+    let mut twice = story.clone();
+    twice.does(known());
+    twice.when(AddHost { config: host_config("gamma"), ..known() }).refused(HostUuidInUse);
+    let node = RegisterHost { name: "node".into(), address: "192.0.2.99".into(), facts: machine.clone() };
+    twice.when(node.clone()).then(&[]);
+    story.when(node.clone()).then(&["HostRegistered"]);
+    let mut node_known = story.clone();
+    node_known.does(node);
+    node_known.when(known()).refused(HostUuidInUse);
 
     let mut failed = story.clone();
     failed.does(ReportInstalled { host, job, outcome: Err("no KVM".into()) });
@@ -177,6 +189,22 @@ fn a_host_that_is_reached_is_prepared_before_it_is_up() {
         assert_eq!(story.status(host), Up);
     }
     Story::installed().when(ReportReached { host: nowhere() }).then(&[]);
+}
+
+#[test]
+fn a_node_is_installed_from_an_image() {
+    let mut story = Story::installed();
+    story.does(RegisterHost { name: "node".into(), address: "192.0.2.99".into(), facts: facts(16, 8) });
+    let host = HostId(story.log.last().expect("it registered").stream.id);
+    story.host_is(host, Maintenance);
+    let install = |image: Option<&str>| InstallHost { host, sealed_password: String::new(), image: image.map(Into::into) };
+    story.when(install(None)).refused(HostMissingImage);
+    story.when(install(Some(""))).refused(HostMissingImage);
+    story.when(install(Some(&"x".repeat(256)))).refused(TextTooLong);
+    story.when(install(Some("node-6.5.iso"))).then(&["HostInstallationStarted", "JobOpened"]);
+    story.does(install(Some("node-6.5.iso")));
+    let job = story.job();
+    assert_eq!(story.world.job(job).expect("a job").description, "Installing Host node from node-6.5.iso");
 }
 
 #[test]
@@ -343,7 +371,7 @@ fn fencing() {
     };
     let agent = |kind: &str| PowerManagement { agent: kind.into(), ..power() };
     estate.when(with(PowerManagement { password: String::new(), ..power() })).refused(FenceCredentialsMissing);
-    estate.when(with(PowerManagement { address: String::new(), ..power() })).refused(FenceAgentMissing);
+    estate.when(with(PowerManagement { address: String::new(), ..power() })).refused(FenceCredentialsMissing);
     estate.when(with(PowerManagement { address: "a b".into(), ..power() })).refused(HostAddressInvalid);
     estate.when(with(agent(""))).refused(FenceAgentMissing);
     estate.when(with(agent("lever"))).refused(FenceAgentUnsupported);

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use dashmap::DashMap;
-use evirt_domain::access::{CloseSession, OpenSession, Session, SessionEnd};
+use evirt_domain::access::{CloseSession, OpenSession, Session, SessionEnd, may_log_in};
 use evirt_domain::ids::{SessionId, UserId};
 use evirt_domain::{Actor, Class, Event, Rejection, World};
 use ring::digest;
@@ -259,6 +259,9 @@ async fn log_in(
             }
             Err(_) => return Err(no_permission(app, &name, correlation_id).await),
         }
+    } else if !may_log_in(&app.engine.world(), verified.user) {
+        app.directory.forget(&verified);
+        return Err(no_permission(app, &name, correlation_id).await);
     }
     let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
     Ok((wants.caller(verified.user, None), effect))

@@ -367,7 +367,7 @@ async fn get(call: Arc<Call>) -> Handled {
 /// Shows the host as it says that it is now: it is asked before, and that is recorded.
 async fn refresh(call: &Call) -> Handled {
     let host = host(call, &call.world)?;
-    let outcome = probe::anew(&**call.engine().driver(), host).await;
+    let outcome = probe::anew(call.engine(), host).await;
     let failure = outcome.clone().err();
     let outcome = call.submit(RefreshHost { host: host.id, outcome }).await?;
     match failure {
@@ -424,7 +424,8 @@ async fn install(call: Arc<Call>) -> Handled {
             .map_err(|fault| call.bad(&fault).in_action(sent.clone(), call.output))?;
     }
     let sealed_password = password.map(|password| seal(&call, &password)).transpose()?.unwrap_or_default();
-    act(&call, sent, InstallHost { host: host.id, sealed_password }, |doc| doc).await
+    let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
+    act(&call, sent, install, |doc| doc).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {
@@ -489,10 +490,10 @@ fn may(call: &Call, host: HostId) -> Result<(), Answer> {
     }
 }
 
-/// Asks the driver something on behalf of an action; what it cannot do is a conflict.
-async fn ask(call: &Call, question: hypervisor::Call) -> Result<Reply, Answer> {
+/// Asks a host something on behalf of an action; what it cannot do is a conflict.
+async fn ask(call: &Call, host: &Host, question: hypervisor::Call) -> Result<Reply, Answer> {
     let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), call.output);
-    probe::ask(&**call.engine().driver(), question).await.map_err(refused)
+    call.engine().ask_host(host, probe::act(&**call.engine().driver(), question)).await.map_err(refused)
 }
 
 fn portal(sent: &Doc) -> Portal {
@@ -500,18 +501,18 @@ fn portal(sent: &Doc) -> Portal {
 }
 
 async fn iscsi_discover(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
+    let host = host(&call, &call.world)?.clone();
     let sent = call.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
     require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| within(call.bad(&fault)))?;
-    may(&call, host).map_err(within)?;
+    may(&call, host.id).map_err(within)?;
     let question = hypervisor::Call::DiscoverTargets {
-        host: host.0,
+        host: host.id.0,
         portal: portal(&sent),
         user: given(&sent, "iscsi.username"),
         password: given(&sent, "iscsi.password"),
     };
-    let targets: Vec<String> = match ask(&call, question).await.map_err(within)? {
+    let targets: Vec<String> = match ask(&call, &host, question).await.map_err(within)? {
         Reply::Targets(found) => found.into_iter().map(|target| target.iqn).collect(),
         _ => Vec::new(),
     };
@@ -519,20 +520,19 @@ async fn iscsi_discover(call: Arc<Call>) -> Handled {
 }
 
 async fn iscsi_login(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
+    let host = host(&call, &call.world)?.clone();
     let sent = call.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
     require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| within(call.bad(&fault)))?;
-    may(&call, host).map_err(within)?;
+    may(&call, host.id).map_err(within)?;
     let question = hypervisor::Call::LoginTarget {
-        host: host.0,
+        host: host.id.0,
         portal: portal(&sent),
         target: given(&sent, "iscsi.target").unwrap_or_default(),
         user: given(&sent, "iscsi.username"),
         password: given(&sent, "iscsi.password"),
     };
-    let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), call.output);
-    probe::act(&**call.engine().driver(), question).await.map_err(refused).map_err(within)?;
+    ask(&call, &host, question).await.map_err(within)?;
     complete(&call, sent)
 }
 
@@ -566,8 +566,9 @@ async fn get_hook(call: Arc<Call>) -> Handled {
 }
 
 /// The logical units that the host sees; none where it does not answer.
-async fn luns(call: &Call, host: HostId) -> Vec<LunFacts> {
-    match probe::ask(&**call.engine().driver(), hypervisor::Call::ListLuns { host: host.0 }).await {
+async fn luns(call: &Call, host: &Host) -> Vec<LunFacts> {
+    let question = hypervisor::Call::ListLuns { host: host.id.0 };
+    match call.engine().ask_host(host, probe::ask(&**call.engine().driver(), question)).await {
         Ok(Reply::Luns(luns)) => luns,
         _ => Vec::new(),
     }
@@ -575,13 +576,13 @@ async fn luns(call: &Call, host: HostId) -> Vec<LunFacts> {
 
 async fn list_storage(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?;
-    let found = luns(&call, host.id).await;
+    let found = luns(&call, host).await;
     listed(&call, &STORAGE, found.iter().map(|lun| lun_view(call.base, host, lun)))
 }
 
 async fn get_storage(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?;
-    let found = luns(&call, host.id).await;
+    let found = luns(&call, host).await;
     let lun = found.iter().find(|lun| lun.id == call.segment(3));
     shown(&call, &STORAGE, &lun_view(call.base, host, call.found(lun, 3)?))
 }

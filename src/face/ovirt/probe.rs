@@ -7,6 +7,7 @@ use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
 
+use crate::engine::Engine;
 use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
 use crate::reactors::{self, host_facts, storage_spec};
 
@@ -43,14 +44,15 @@ pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -
 }
 
 /// Asks a host what it has now. One in maintenance is connected to for that alone; others that do not serve are not asked.
-pub async fn anew(driver: &dyn Hypervisor, host: &Host) -> Result<HostFacts, String> {
-    if !matches!(host.status, HostStatus::Up | HostStatus::Maintenance) {
-        return Err("the host does not serve".to_owned());
-    }
-    let answer = act(driver, Call::Connect { host: host.id.0, address: host.config.address.clone() }).await;
-    if host.status == HostStatus::Maintenance && answer.is_ok() {
-        let _ = act(driver, Call::Disconnect { host: host.id.0 }).await;
-    }
+pub async fn anew(engine: &Engine, host: &Host) -> Result<HostFacts, String> {
+    let answer = match host.status {
+        HostStatus::Up => engine.connect(OperationId::afresh(), host).await,
+        HostStatus::Maintenance => {
+            let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
+            engine.ask_host(host, act(&**engine.driver(), call)).await
+        }
+        _ => return Err("the host does not serve".to_owned()),
+    };
     match answer {
         Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
         Ok(reply) => Err(strange(&reply)),

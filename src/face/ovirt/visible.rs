@@ -108,6 +108,8 @@ fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str
         return (!seen(object)).then_some(id);
     }
     doc.members().iter().find_map(|(name, value)| match value {
+        // The user-level API does not choose hosts: that part is dropped, whatever it says.
+        _ if *name == "placement_policy" && call.caller.filter => None,
         Value::Doc(child) => unseen(call, Some(name), child),
         Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(call, Some(name), item)),
         _ => None,

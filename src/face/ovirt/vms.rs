@@ -368,7 +368,11 @@ fn start_command(call: &Call, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
         stateless: sent.bool("vm.stateless"),
         paused: sent.bool("pause").unwrap_or_default(),
     };
-    let host = call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
+    // Who has the user-level API does not choose hosts.
+    let host = match call.caller.filter {
+        true => None,
+        false => call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?,
+    };
     Ok(StartVm { vm, overrides, once: sent.has("vm"), host })
 }
 

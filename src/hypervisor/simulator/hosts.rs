@@ -118,16 +118,10 @@ impl Machine {
         }
         let has = |entry: &HostEntry| entry.agents().find(|known| known.address == agent.address).cloned();
         // A device belongs to its host, also while that is bound to no id.
-        let entry = match self.entry(id) {
-            Ok(entry) => entry.clone(),
-            Err(unknown) => self.estate.hosts.iter().find(|entry| has(entry).is_some()).cloned().ok_or(unknown)?,
-        };
-        let Some(known) = has(&entry) else {
-            return Err(match self.estate.hosts.iter().any(|other| has(other).is_some()) {
-                true => DriverError::Refused(Refusal::NoPowerManagement),
-                false => DriverError::Unreachable { address: agent.address.clone() },
-            });
-        };
+        let owner = self.estate.hosts.iter().find(|entry| has(entry).is_some());
+        let owner = owner.ok_or_else(|| DriverError::Unreachable { address: agent.address.clone() })?;
+        let entry = self.entry(id).unwrap_or(owner).clone();
+        let known = has(&entry).ok_or(DriverError::Refused(Refusal::NoPowerManagement))?;
         if (&known.user, &known.password) != (&agent.user, &agent.password) {
             return Err(DriverError::WrongPassword { address: agent.address.clone() });
         }
