@@ -418,7 +418,9 @@ impl Decide for RemoveCluster {
         if world.templates.by(TemplateTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::ClusterHasTemplates));
         }
-        Ok(vec![ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() }.into()])
+        let limits = current.config.data_center.map(|dc| crate::quota::without_cluster(world, dc, self.cluster));
+        let removed = ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() };
+        Ok(limits.into_iter().flatten().chain([removed.into()]).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

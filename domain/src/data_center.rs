@@ -365,6 +365,11 @@ impl RemoveDataCenter {
             domains.iter().map(|d| &***d).partition(|d| d.class == DomainClass::Data);
         let ids: Vec<StorageDomainId> = data.iter().map(|d| d.id).collect();
         let mut events = crate::storage::forgotten(world, act, &ids)?;
+        let gone: Vec<VmId> =
+            events.iter().filter_map(|event| if let Event::VmRemoved(e) = event { Some(e.vm) } else { None }).collect();
+        let clusters = world.clusters_of(self.data_center);
+        let left = clusters.flat_map(|cluster| world.vms_in(cluster.id)).filter(|vm| !gone.contains(&vm.id));
+        events.extend(left.flat_map(|vm| crate::vm::without_data_center(vm)));
         for domain in data {
             events.extend(crate::storage::gone(world, domain, true));
         }

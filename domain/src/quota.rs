@@ -408,6 +408,31 @@ pub(crate) fn check_named(
     }
 }
 
+/// The events by which a data center's quotas limit a storage domain no more, which it does not have any longer.
+pub(crate) fn without_domain(world: &World, data_center: DataCenterId, domain: StorageDomainId) -> impl Iterator<Item = Event> {
+    kept(world, data_center, move |l| l.domain != Some(domain), |_| true)
+}
+
+/// The events by which a data center's quotas limit a cluster no more, which is gone.
+pub(crate) fn without_cluster(world: &World, data_center: DataCenterId, cluster: ClusterId) -> impl Iterator<Item = Event> {
+    kept(world, data_center, |_| true, move |l| l.cluster != Some(cluster))
+}
+
+/// The events by which a data center's quotas lose all limits but some.
+fn kept(
+    world: &World,
+    data_center: DataCenterId,
+    storage: impl Fn(&StorageLimit) -> bool,
+    cluster: impl Fn(&ClusterLimit) -> bool,
+) -> impl Iterator<Item = Event> {
+    world.quotas.by(QuotaTerm::DataCenter(data_center)).filter_map(move |quota| {
+        let mut limits = QuotaLimitsSet { quota: quota.id, storage: quota.storage.clone(), clusters: quota.clusters.clone() };
+        limits.storage.retain(&storage);
+        limits.clusters.retain(&cluster);
+        ((&limits.storage, &limits.clusters) != (&quota.storage, &quota.clusters)).then(|| limits.into())
+    })
+}
+
 /// The events by which the quotas of a data center are gone.
 pub(crate) fn gone(world: &World, data_center: DataCenterId) -> impl Iterator<Item = Event> {
     let own = world.quotas.by(QuotaTerm::DataCenter(data_center));

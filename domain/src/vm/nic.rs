@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DEVICES, Vm, named, touch};
+use super::{MAX_DEVICES, Vm, VmPatch, VmUpdated, named, touch};
 use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
@@ -166,6 +166,20 @@ fn check_nic(act: Act, world: &World, vm: &Vm, nic: Option<NicId>, config: &NicC
         }
     }
     Ok(())
+}
+
+/// The events by which a VM lets go of what belonged to the data center that it was in: its quota, and the networks of its NICs.
+pub(crate) fn without_data_center(vm: &Vm) -> Vec<Event> {
+    let quota = vm.config.quota.map(|_| {
+        let changes = VmPatch { quota: Some(None), ..VmPatch::default() };
+        VmUpdated { vm: vm.id, changes }.into()
+    });
+    let nics = vm.nics.iter().filter_map(|nic| {
+        let bare = NicPatch { profile: Some(None), port_mirroring: Some(Vec::new()), ..NicPatch::default() };
+        let changes = bare.reduce(&nic.config);
+        (!changes.is_empty()).then(|| NicUpdated { vm: vm.id, nic: nic.id, changes }.into())
+    });
+    quota.into_iter().chain(nics).collect()
 }
 
 /// In which states a VM's NICs may be added, changed and removed.

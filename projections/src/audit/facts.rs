@@ -521,6 +521,16 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(3600),
     normal(984, "RECONSTRUCT_MASTER_DONE", "Storage domain ${StorageDomainName} is the master of data center ${StoragePoolName} now."),
+    normal(
+        1002,
+        "USER_ATTACH_STORAGE_DOMAINS_TO_POOL",
+        "Storage domain ${StorageDomainName} was attached to data center ${StoragePoolName} as its first[ by ${UserName}].",
+    ),
+    error(
+        1003,
+        "USER_ATTACH_STORAGE_DOMAINS_TO_POOL_FAILED",
+        "Storage domain ${StorageDomainName} could not be attached to data center ${StoragePoolName} as its first[ for ${UserName}][: ${Reason}].",
+    ),
     warning(1006, "UPGRADE_STORAGE_POOL_ENCOUNTERED_PROBLEMS", "The storage of data center ${StoragePoolName} could not be upgraded[: ${Reason}]."),
     normal(
         1012,
