@@ -265,8 +265,10 @@ struct Demand {
 }
 
 impl Demand {
+    /// The share of the limit; of one that allows nothing there is none.
     fn percent(&self, amount: i64) -> i64 {
-        i64::try_from(i128::from(amount) * 100 / i128::from(self.limit.max(1))).unwrap_or(i64::MAX)
+        let share = (i128::from(amount) * 100).checked_div(i128::from(self.limit));
+        share.map_or(0, |share| i64::try_from(share).unwrap_or(i64::MAX))
     }
 
     /// The strain of it; none below the soft limit, and where there is no limit.

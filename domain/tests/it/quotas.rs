@@ -180,6 +180,18 @@ fn running_vms_consume() {
     assert_eq!(strain(estate.does(start())), Some(Strain::Threshold));
     let used = estate.world.quotas.get(&quota).map(|q| q.cluster_used(&estate.world, Some(DEFAULT_CLUSTER)));
     assert_eq!(used, Some((1024, 1)));
+    // It goes on as what another quota allows, or not at all.
+    let other = made(&mut estate, "silver");
+    let to = |quota| UpdateVm { vm, changes: VmPatch { quota: Some(quota), ..VmPatch::default() } };
+    estate.does(cluster(other, 0, 0));
+    let refusal = estate.when(to(Some(other))).refused(QuotaClusterExceeded);
+    let told = refusal.told.expect("the log hears of it");
+    assert_eq!((told.used_percent, told.requested_percent), (0, 0), "nothing has no shares");
+    estate.when(to(None)).refused(QuotaNotValid);
+    estate.does(cluster(other, 1024, 8));
+    estate.when(to(Some(other))).then(&["VmUpdated", "QuotaStrained"]);
+    estate.does(cluster(other, 4096, 8));
+    estate.when(to(Some(other))).then(&["VmUpdated"]);
 }
 
 #[test]

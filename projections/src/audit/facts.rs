@@ -657,7 +657,7 @@ pub const FACTS: &[Fact] = &[
     error(
         3006,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT",
-        "VM ${VmName} was not started: with it ${Utilization}% of the cluster limit of quota ${QuotaName} would be consumed, ${Requested}% for it alone[, wanted by ${UserName}].",
+        "VM ${VmName} was refused: with it the cluster limit of quota ${QuotaName} would be exceeded[: ${Utilization}% of it would be consumed][, ${Requested}% for it alone][, wanted by ${UserName}].",
     ),
     warning(
         3007,
@@ -672,7 +672,7 @@ pub const FACTS: &[Fact] = &[
     error(
         3009,
         "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT",
-        "Storage was refused: ${CurrentStorage}% of the storage limit of quota ${QuotaName} would be consumed, ${Requested}% for this alone[, wanted by ${UserName}].",
+        "Storage was refused: the storage limit of quota ${QuotaName} would be exceeded[: ${CurrentStorage}% of it would be consumed][, ${Requested}% for this alone][, wanted by ${UserName}].",
     ),
     warning(
         3010,
@@ -694,12 +694,12 @@ pub const FACTS: &[Fact] = &[
     warning(
         3015,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT_PERMISSIVE_MODE",
-        "The cluster limit of quota ${QuotaName} is exceeded beyond what is allowed: ${Utilization}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+        "The cluster limit of quota ${QuotaName} is exceeded beyond what is allowed[: ${Utilization}% are consumed][, ${Requested}% of them asked for just now][ by ${UserName}].",
     ),
     warning(
         3016,
         "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT_PERMISSIVE_MODE",
-        "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed: ${CurrentStorage}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+        "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed[: ${CurrentStorage}% are consumed][, ${Requested}% of them asked for just now][ by ${UserName}].",
     ),
     alert(9000, "VDS_ALERT_FENCE_IS_NOT_CONFIGURED", "Host ${VdsName} has no power management: it cannot be fenced when it does not respond."),
     alert(9001, "VDS_ALERT_FENCE_TEST_FAILED", "The power status of host ${VdsName} could not be found out[: ${Reason}]."),

@@ -580,9 +580,12 @@ fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
         Resource::Storage => "CurrentStorage",
         Resource::Cluster => "Utilization",
     };
-    draft
-        .with(used, (e.used_percent.saturating_add(e.requested_percent)).to_string())
-        .with("Requested", e.requested_percent.to_string())
+    // Of a limit that allows nothing there are no shares.
+    let shares = [(used, e.used_percent.saturating_add(e.requested_percent)), ("Requested", e.requested_percent)];
+    shares
+        .into_iter()
+        .filter(|(_, percent)| *percent != 0)
+        .fold(draft, |draft, (name, percent)| draft.with(name, percent.to_string()))
 }
 
 /// What a job that came to nothing says, where no other event says it.

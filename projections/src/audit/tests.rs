@@ -7,6 +7,7 @@ use evirt_domain::host::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::DEFAULT_DATA_CENTER;
 use evirt_domain::job::FinishStep;
+use evirt_domain::quota::{CreateQuota, QuotaConfig, QuotaStrained, Resource, Strain};
 use evirt_domain::storage::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::{Actor, Event};
@@ -380,6 +381,28 @@ fn an_attachment_is_told_when_it_has_come_about() {
         lab.system(&FinishStorageTask { job, domain: second, outcome });
         assert_eq!(lab.told(from).into_iter().map(|(code, _)| code).collect::<Vec<_>>(), codes);
     }
+}
+
+#[test]
+fn a_limit_of_nothing_has_no_shares() {
+    let mut lab = Lab::installed();
+    let created = lab.admin(&CreateQuota { data_center: DEFAULT_DATA_CENTER, config: QuotaConfig::named("gold".into()) });
+    let Event::QuotaCreated(created) = &created[0] else { panic!("{created:?}") };
+    let from = lab.world.position;
+    for (resource, used_percent, requested_percent) in
+        [(Resource::Storage, 50, 80), (Resource::Storage, 0, 0), (Resource::Cluster, 0, 0)]
+    {
+        let (data_center, quota, strain, vm) = (DEFAULT_DATA_CENTER, Some(created.quota), Strain::Refused, None);
+        let strained = QuotaStrained { data_center, quota, resource, strain, used_percent, requested_percent, vm };
+        lab.record(BY_ADMIN, strained.into());
+    }
+    let told: Vec<&str> = lab.told(from).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(
+        told[0],
+        "Storage was refused: the storage limit of quota gold would be exceeded: 130% of it would be consumed, 80% for this alone, wanted by admin."
+    );
+    assert_eq!(told[1], "Storage was refused: the storage limit of quota gold would be exceeded, wanted by admin.");
+    assert!(!told[2].contains('%'), "{}", told[2]);
 }
 
 #[test]
