@@ -190,6 +190,16 @@ fn nic_state(act: Act, vm: &Vm) -> Result<(), Rejection> {
     }
 }
 
+/// Whether the host of a machine that runs has the network that an interface is to be plugged into.
+fn check_host(act: Act, world: &World, vm: &Vm, config: &NicConfig) -> Result<(), Rejection> {
+    let (Some(host), Some(profile)) = (vm.host().and_then(|id| world.hosts.get(&id)), config.profile) else { return Ok(()) };
+    let network = world.network(world.vnic_profile(profile)?.network)?;
+    match config.plugged && !crate::host_net::has(host, network) {
+        true => Err(act.no(Key::NetworkNotOnHost).with("network", &network.config.name)),
+        false => Ok(()),
+    }
+}
+
 /// Gives a VM a network interface.
 #[derive(Clone, Debug)]
 pub struct AddNic {
@@ -204,6 +214,7 @@ impl Decide for AddNic {
         let vm = world.vm(self.vm)?;
         nic_state(act, vm)?;
         check_nic(act, world, vm, None, &self.config)?;
+        check_host(act, world, vm, &self.config)?;
         check::range(act, "nics", vm.nics.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
         let mut config = self.config.clone();
         config.mac = if config.mac.is_empty() { free_mac(act, world)? } else { given_mac(act, world, &config.mac, None)? };
@@ -250,6 +261,9 @@ impl Decide for UpdateNic {
         let mut wanted = nic.config.clone();
         wanted.apply(&changes);
         check_nic(act, world, vm, Some(self.nic), &wanted)?;
+        if changes.plugged.is_some() || changes.profile.is_some() {
+            check_host(act, world, vm, &wanted)?;
+        }
         let stays = nic.plugged && wanted.plugged;
         if !vm.is_down() && stays && (changes.mac.is_some() || changes.interface.is_some()) {
             return Err(act.no(Key::HotUpdate));
