@@ -260,7 +260,11 @@ impl Decide for ImportStorageDomain {
             available: found.available,
             used: found.used,
         };
-        Ok(std::iter::once(imported.into()).chain(connections).collect())
+        // Engines of before left permissions on what was removed.
+        let mut events = crate::access::revocations(world, Object::StorageDomain(found.id));
+        events.push(imported.into());
+        events.extend(connections);
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
