@@ -12,6 +12,7 @@ use crate::fold;
 use crate::host::{HostStatus, tuning};
 use crate::ids::*;
 use crate::index::{HostTerm, NetworkTerm, TemplateTerm};
+use crate::levels::Feature;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -268,6 +269,12 @@ fn check(act: Act, world: &World, id: Option<ClusterId>, config: &ClusterConfig)
     if !config.virt_service && !config.gluster_service {
         return Err(act.no(Key::ClusterWithoutService));
     }
+    if config.ballooning && !Feature::Ballooning.is_in(config.version) {
+        return Err(act.no(Key::BallooningUnsupported));
+    }
+    if config.gluster_service && !Feature::GlusterService.is_in(config.version) {
+        return Err(act.no(Key::GlusterUnsupported));
+    }
     Ok(())
 }
 
@@ -377,7 +384,7 @@ impl Decide for UpdateCluster {
         {
             return Err(act.no(Key::VersionAboveHosts).with("host", &host.config.name));
         }
-        if wanted.version < current.config.version && world.hosts.by(HostTerm::Cluster(self.cluster)).next().is_some() {
+        if wanted.version < current.config.version {
             return Err(act.no(Key::VersionDecrease));
         }
         if changes.data_center.is_some() && current.config.data_center.is_some() {
@@ -418,7 +425,9 @@ impl Decide for RemoveCluster {
         if world.templates.by(TemplateTerm::Cluster(self.cluster)).next().is_some() {
             return Err(act.no(Key::ClusterHasTemplates));
         }
-        Ok(vec![ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() }.into()])
+        let limits = current.config.data_center.map(|dc| crate::quota::without_cluster(world, dc, self.cluster));
+        let removed = ClusterRemoved { cluster: self.cluster, name: current.config.name.clone() };
+        Ok(limits.into_iter().flatten().chain([removed.into()]).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -449,7 +458,18 @@ impl Decide for AssignNetwork {
         if cluster.networks.contains(&self.network) {
             return Ok(Vec::new());
         }
-        Ok(vec![NetworkAssigned { cluster: self.cluster, network: self.network }.into()])
+        let old = cluster.networks.iter().find(|n| n.network == network.id);
+        let migrates = self.network.migration && !old.is_some_and(|old| old.migration);
+        if migrates && !Feature::MigrationNetwork.is_in(cluster.config.version) {
+            return Err(Act("edit", "Network").no(Key::MigrationNetworkUnsupported));
+        }
+        // That it is for displays from now on is told apart from whatever else changes of it.
+        let else_changed = old
+            .filter(|old| self.network.display && !old.display)
+            .map(|_| ClusterNetwork { display: false, ..self.network })
+            .filter(|other| old.is_some_and(|old| old != other));
+        let steps = else_changed.into_iter().chain([self.network]);
+        Ok(steps.map(|network| NetworkAssigned { cluster: self.cluster, network }.into()).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

@@ -14,6 +14,7 @@ use crate::ids::*;
 use crate::index::{HostTerm, NetworkTerm, StorageDomainTerm};
 use crate::install::DEFAULT_CLUSTER;
 use crate::job::{Task, open_job};
+use crate::levels::Feature;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -180,17 +181,12 @@ fn check(act: Act, world: &World, id: Option<DataCenterId>, config: &DataCenterC
         return Err(act.no(Key::VersionUnsupported));
     }
     match config.storage_type {
-        StorageKind::Posixfs if config.version < FIRST_WITH_POSIX => Err(act.no(Key::DataCenterPosixVersion)),
-        StorageKind::Glusterfs if config.version < FIRST_WITH_GLUSTER => Err(act.no(Key::DataCenterGlusterVersion)),
+        StorageKind::Posixfs if !Feature::PosixStorage.is_in(config.version) => Err(act.no(Key::DataCenterPosixVersion)),
+        StorageKind::Glusterfs if !Feature::GlusterStorage.is_in(config.version) => Err(act.no(Key::DataCenterGlusterVersion)),
         StorageKind::Glance => Err(act.no(Key::DataCenterKindUnsupported)),
         _ => Ok(()),
     }
 }
-
-/// The first compatibility version with POSIX file systems.
-const FIRST_WITH_POSIX: Version = SUPPORTED_VERSIONS[1];
-/// The first compatibility version with Gluster.
-const FIRST_WITH_GLUSTER: Version = SUPPORTED_VERSIONS[3];
 
 fn is_local(world: &World, data_center: Option<DataCenterId>) -> bool {
     let data_center = data_center.and_then(|id| world.data_centers.get(&id));
@@ -365,6 +361,11 @@ impl RemoveDataCenter {
             domains.iter().map(|d| &***d).partition(|d| d.class == DomainClass::Data);
         let ids: Vec<StorageDomainId> = data.iter().map(|d| d.id).collect();
         let mut events = crate::storage::forgotten(world, act, &ids)?;
+        let gone: Vec<VmId> =
+            events.iter().filter_map(|event| if let Event::VmRemoved(e) = event { Some(e.vm) } else { None }).collect();
+        let clusters = world.clusters_of(self.data_center);
+        let left = clusters.flat_map(|cluster| world.vms_in(cluster.id)).filter(|vm| !gone.contains(&vm.id));
+        events.extend(left.flat_map(|vm| crate::vm::without_data_center(vm)));
         for domain in data {
             events.extend(crate::storage::gone(world, domain, true));
         }

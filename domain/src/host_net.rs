@@ -351,6 +351,11 @@ pub fn lack(world: &World, host: &Host) -> Option<Lack> {
     (!down.is_empty()).then_some(Lack::Down(down, nics))
 }
 
+/// Whether a host has a network, so that machines on it can use it. The management network is there, or nothing would be heard of the host.
+pub(crate) fn has(host: &Host, network: &Network) -> bool {
+    network.management || host.networks.contains(&network.id)
+}
+
 /// Whether every host of a cluster that serves, or would if it did not lack networks, has a network.
 pub fn operational_in(world: &World, cluster: ClusterId, network: &Network) -> bool {
     let counts = |h: &Host| match h.status {

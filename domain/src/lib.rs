@@ -25,6 +25,7 @@ pub mod image;
 pub mod index;
 pub mod install;
 pub mod job;
+pub mod levels;
 pub mod monitored;
 pub mod network;
 mod patch;

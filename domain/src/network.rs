@@ -13,6 +13,7 @@ use crate::fold;
 use crate::host_net_setup::check_ip;
 use crate::ids::*;
 use crate::index::{ClusterTerm, HostTerm, NetworkTerm, VmTerm, VnicProfileTerm};
+use crate::levels::Feature;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -25,7 +26,7 @@ pub const MAX_VLAN: u32 = 4094;
 /// The least MTU that may be asked for; 0 leaves it to the host.
 pub const MIN_MTU: u32 = 68;
 /// The highest MTU.
-pub const MAX_MTU: u32 = 65_535;
+pub const MAX_MTU: u32 = 9_000;
 /// How many of those who use a network a refusal names.
 const MAX_USERS_NAMED: usize = 32;
 
@@ -207,6 +208,11 @@ fn users(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
     through.chain([VmTerm::Mirrored(network)]).flat_map(|term| world.vms.by(term)).map(|vm| &*vm.config.name)
 }
 
+/// The hosts that have a network on an interface.
+fn hosts(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
+    world.hosts.by(HostTerm::Network(network)).map(|host| &*host.config.name)
+}
+
 /// Refuses what must not be done to a network that is used, naming some of its users.
 fn unused<'a>(act: Act, users: impl Iterator<Item = &'a str>) -> Result<(), Rejection> {
     let some: BTreeSet<&str> = users.take(MAX_USERS_NAMED).collect();
@@ -214,6 +220,12 @@ fn unused<'a>(act: Act, users: impl Iterator<Item = &'a str>) -> Result<(), Reje
         true => Ok(()),
         false => Err(act.no(Key::NetworkInUse).with("users", some.into_iter().collect::<Vec<_>>().join(", "))),
     }
+}
+
+/// Whether a host would take a device of that name for a bond.
+fn is_bond_name(name: &str) -> bool {
+    let number = name.strip_prefix("bond");
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 fn check(
@@ -224,6 +236,9 @@ fn check(
     config: &NetworkConfig,
 ) -> Result<(), Rejection> {
     check::name(act, &config.name, check::NETWORK_NAME)?;
+    if is_bond_name(&config.name) {
+        return Err(act.no(Key::NetworkNamedLikeBond));
+    }
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     check::text(act, "comment", &config.comment, check::MAX_TEXT)?;
     if let Some(vlan) = config.vlan {
@@ -231,6 +246,16 @@ fn check(
     }
     if config.mtu != 0 {
         check::range(act, "mtu", config.mtu.into(), MIN_MTU.into(), MAX_MTU.into())?;
+    }
+    if config.stp && !config.vm_network {
+        return Err(act.no(Key::NetworkStpNotForVms));
+    }
+    let version = world.data_center(data_center)?.config.version;
+    if !config.vm_network && !Feature::NonVmNetwork.is_in(version) {
+        return Err(act.no(Key::NonVmNetworkUnsupported));
+    }
+    if config.mtu != 0 && !Feature::NetworkMtu.is_in(version) {
+        return Err(act.no(Key::NetworkMtuUnsupported));
     }
     check_ip(act, &config.ip, &config.netmask, &config.gateway)?;
     for other in world.networks.by(NetworkTerm::DataCenter(data_center)).filter(|n| Some(n.id) != id) {
@@ -294,7 +319,7 @@ impl Decide for UpdateNetwork {
         }
         // Hosts know a network by its name.
         if changes.name.is_some() {
-            unused(act, world.hosts.by(HostTerm::Network(self.network)).map(|h| &*h.config.name))?;
+            unused(act, hosts(world, self.network))?;
         }
         if changes.vm_network == Some(false) {
             unused(act, users(world, self.network))?;
@@ -309,7 +334,7 @@ impl Decide for UpdateNetwork {
     }
 }
 
-/// Removes a network that no VM uses, with its profiles.
+/// Removes a network that no VM uses and no host has, with its profiles.
 #[derive(Clone, Debug)]
 pub struct RemoveNetwork {
     pub network: NetworkId,
@@ -322,7 +347,7 @@ impl Decide for RemoveNetwork {
         if current.management {
             return Err(act.no(Key::NetworkIsManagement));
         }
-        unused(act, users(world, self.network))?;
+        unused(act, users(world, self.network).chain(hosts(world, self.network)))?;
         let mut events: Vec<Event> = world
             .clusters
             .ids_by(ClusterTerm::Network(self.network))

@@ -265,8 +265,10 @@ struct Demand {
 }
 
 impl Demand {
+    /// The share of the limit; of one that allows nothing there is none.
     fn percent(&self, amount: i64) -> i64 {
-        i64::try_from(i128::from(amount) * 100 / i128::from(self.limit.max(1))).unwrap_or(i64::MAX)
+        let share = (i128::from(amount) * 100).checked_div(i128::from(self.limit));
+        share.map_or(0, |share| i64::try_from(share).unwrap_or(i64::MAX))
     }
 
     /// The strain of it; none below the soft limit, and where there is no limit.
@@ -406,6 +408,31 @@ pub(crate) fn check_named(
         true => Ok(()),
         false => Err(act.no(Key::QuotaMissing)),
     }
+}
+
+/// The events by which a data center's quotas limit a storage domain no more, which it does not have any longer.
+pub(crate) fn without_domain(world: &World, data_center: DataCenterId, domain: StorageDomainId) -> impl Iterator<Item = Event> {
+    kept(world, data_center, move |l| l.domain != Some(domain), |_| true)
+}
+
+/// The events by which a data center's quotas limit a cluster no more, which is gone.
+pub(crate) fn without_cluster(world: &World, data_center: DataCenterId, cluster: ClusterId) -> impl Iterator<Item = Event> {
+    kept(world, data_center, |_| true, move |l| l.cluster != Some(cluster))
+}
+
+/// The events by which a data center's quotas lose all limits but some.
+fn kept(
+    world: &World,
+    data_center: DataCenterId,
+    storage: impl Fn(&StorageLimit) -> bool,
+    cluster: impl Fn(&ClusterLimit) -> bool,
+) -> impl Iterator<Item = Event> {
+    world.quotas.by(QuotaTerm::DataCenter(data_center)).filter_map(move |quota| {
+        let mut limits = QuotaLimitsSet { quota: quota.id, storage: quota.storage.clone(), clusters: quota.clusters.clone() };
+        limits.storage.retain(&storage);
+        limits.clusters.retain(&cluster);
+        ((&limits.storage, &limits.clusters) != (&quota.storage, &quota.clusters)).then(|| limits.into())
+    })
 }
 
 /// The events by which the quotas of a data center are gone.

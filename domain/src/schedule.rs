@@ -56,8 +56,7 @@ const FILTERS: &[Filter] = &[
         vm.nics.iter().filter(|n| n.plugged).find_map(|nic| {
             let profile = world.vnic_profiles.get(&nic.profile?)?;
             let network = world.networks.get(&profile.network)?;
-            let there = host.networks.contains(&network.id) || network.management;
-            (!there).then(|| format!("it lacks the network {}", network.config.name))
+            (!crate::host_net::has(host, network)).then(|| format!("it lacks the network {}", network.config.name))
         })
     }),
 ];

@@ -454,7 +454,7 @@ pub struct UpdateVm {
 }
 
 impl Decide for UpdateVm {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("update", "VM");
         let vm = world.vm(self.vm)?;
         let mut changes = self.changes.clone().reduce(&vm.config);
@@ -501,7 +501,11 @@ impl Decide for UpdateVm {
         {
             return Err(not_found(format_args!("Cluster: id={cluster}")));
         }
-        Ok(vec![VmUpdated { vm: self.vm, changes }.into()])
+        // What runs is consumed from another quota from now on.
+        let consumes = changes.quota.is_some() && vm.runs();
+        let as_wanted = consumes.then(|| Vm { config: wanted, ..Vm::clone(vm) });
+        let strained = as_wanted.map(|vm| crate::quota::consume_cluster(act, world, cx, &vm)).transpose()?.flatten();
+        Ok(std::iter::once(VmUpdated { vm: self.vm, changes }.into()).chain(strained).collect())
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {

@@ -81,7 +81,7 @@ impl Reactor {
             self.fence_silent(&about, &world, &mut memory).await;
             self.miss_rebooting(&about, &world, &mut memory).await;
             self.end_errors(&about, &world).await;
-            self.check_networks(&about, &world, &mut memory).await;
+            self.check_networks(&about, &world, &mut memory);
             self.check_storage(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
             self.select_managers(&about, &world, &mut memory).await;
@@ -178,8 +178,9 @@ impl Reactor {
         }
     }
 
-    /// Takes hosts out of service that lack a network which their cluster has come to require.
-    async fn check_networks(&self, about: &Request, world: &World, memory: &mut Memory) {
+    /// Takes hosts out of service that lack a network which their cluster has come to require. They are asked before: one whose cluster has
+    /// joined another data center may have networks of that by their names.
+    fn check_networks(&self, about: &Request, world: &World, memory: &mut Memory) {
         memory.whole.retain(|id, _| world.hosts.has(HostTerm::Status(HostStatus::Up), id));
         for host in world.hosts.by(HostTerm::Status(HostStatus::Up)) {
             let cluster = world.clusters.get(&host.config.cluster).map_or(0, |cluster| cluster.version);
@@ -188,8 +189,13 @@ impl Reactor {
             }
             if lack(world, host).is_none() {
                 memory.whole.insert(host.id, (host.version, cluster));
-            } else {
-                let _ = self.submit(about, CheckHostNetworks { host: host.id }).await;
+            } else if memory.asked.insert(host.id) {
+                let (reactor, about, id) = (self.clone(), about.clone(), host.id);
+                memory.asking.spawn(async move {
+                    reactor.welcome(id).await;
+                    let _ = reactor.submit(&about, CheckHostNetworks { host: id }).await;
+                    id
+                });
             }
         }
     }

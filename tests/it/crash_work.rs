@@ -162,7 +162,7 @@ fn works() -> Vec<Work> {
             "<storage_domain id=\"{data1}\"/>",
             state(first, locked),
             (first, active),
-            &[(962, 1), (966, 1), (204, 1)],
+            &[(1002, 1), (966, 1), (204, 1)],
         ),
         work(
             "a second domain",

@@ -436,6 +436,38 @@ async fn a_host_without_a_required_network_is_not_operational_until_it_has_it() 
     assert_eq!(state().await, "operational");
 }
 
+#[tokio::test]
+async fn hosts_are_known_by_the_names_of_their_networks_in_another_data_center() {
+    let lab = Lab::new().await;
+    let red = lab.network("red", "", false).await;
+    let attach = format!("{}/attach", lab.nic("host1", "eth1"));
+    done(&lab.admin.post(&attach, format!("<action><network id=\"{red}\"/></action>")).await);
+    let refused = lab.engine.refused();
+    Lab::refused(&refused.ask(Method::DELETE, &format!("/api/networks/{red}"), None).await, 409, "It is used by host1");
+    let display = "<network><usages><usage>vm</usage><usage>beauty</usage></usages></network>";
+    Lab::refused(&refused.put(&format!("/api/networks/{red}"), display).await, 400, "beauty is not a member of NetworkUsage");
+    let named = display.replace("<network>", "<network><name>blue</name><data_center><name>Default</name></data_center>");
+    Lab::refused(&refused.post("/api/networks", named).await, 400, "beauty is not a member of NetworkUsage");
+    assert_eq!(lab.engine.left_by_refused().await, [""; 0]);
+
+    let from = lab.position().await;
+    let gone = lab.admin.ask(Method::DELETE, "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3", None).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.body);
+    let made = lab.admin.post("/api/datacenters", "<data_center><name>new</name><storage_type>nfs</storage_type></data_center>");
+    let center = attribute(&made.await.body, "data_center", "id");
+    let network = format!("<network><name>red</name><data_center id=\"{center}\"/></network>");
+    let red = attribute(&lab.admin.post("/api/networks", network).await.body, "network", "id");
+    let cluster = "/api/clusters/99408929-82cf-4dc7-a532-9d998063fa95";
+    let joined = lab.admin.put(cluster, format!("<cluster><data_center id=\"{center}\"/></cluster>")).await;
+    assert_eq!(joined.status, StatusCode::OK, "{}", joined.body);
+    lab.until("host1", |host| host.networks.len() == 2).await;
+    lab.until("host2", |host| host.networks.len() == 1).await;
+    let required = format!("<network id=\"{red}\"><required>true</required></network>");
+    assert_eq!(lab.admin.post(&format!("{cluster}/networks"), required).await.status, StatusCode::CREATED);
+    lab.until("host2", |host| host.status == HostStatus::NonOperational).await;
+    assert_eq!(lab.host("host1").status, HostStatus::Up, "{:?}", lab.told(from).await);
+}
+
 /// Power management as the estate has it.
 const POWER: &str = "<power_management type=\"ipmilan\"><enabled>true</enabled><address>192.168.0.111</address>\
                      <username>admin</username><password>redhat</password></power_management>";

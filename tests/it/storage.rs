@@ -598,6 +598,27 @@ async fn what_a_storage_domain_has_to_say() {
 
 /// What the guide's examples do not say of the same requests.
 #[tokio::test]
+async fn what_cannot_be_activated_is_attached_all_the_same() {
+    let lab = Lab::start().await;
+    let attached = format!("/api/datacenters/{DEFAULT}/storagedomains");
+    let data = lab.domain("data1", "data", &nfs("/data1")).await;
+    let fails = |kind| lab.engine.server().simulator.fail_next(kind, DriverError::Failed { message: "stale handle".into() });
+    let body = format!("<storage_domain id=\"{data}\"/>");
+    fails(CallKind::AttachDomain);
+    let failed = lab.admin.post(&attached, &*body).await;
+    assert_eq!(failed.status, StatusCode::BAD_REQUEST, "{failed:?}");
+    assert_eq!(lab.json(&format!("/api/storagedomains/{data}")).await["status"]["state"], "unattached");
+    assert_eq!(lab.codes().await[0], 1003);
+    fails(CallKind::ActivateDomain);
+    let made = lab.admin.post(&attached, body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert!(made.body.contains("<state>maintenance</state>"), "{made:?}");
+    assert_eq!(lab.codes().await[..2], [967, 1002]);
+    lab.ok(Method::POST, &format!("{attached}/{data}/activate"), "<action/>").await;
+    assert_eq!(lab.json(&format!("/api/datacenters/{DEFAULT}")).await["status"]["state"], "up");
+}
+
+#[tokio::test]
 async fn a_domain_leaves_with_what_it_lies_on() {
     let lab = Lab::start().await;
     let data = lab.domain("data1", "data", &nfs("/data1")).await;

@@ -8,6 +8,7 @@ use crate::data_center::Version;
 use crate::host::Host;
 use crate::host_net::*;
 use crate::ids::*;
+use crate::levels::Feature;
 use crate::network::Network;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -19,8 +20,6 @@ pub const BOND_MODES: [&str; 7] =
     ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"];
 /// The most options of a bond.
 pub const MAX_BOND_OPTIONS: usize = 32;
-/// From this compatibility version on every network of a host may have a gateway, not the management network alone.
-const GATEWAYS_SINCE: Version = Version { major: 3, minor: 3 };
 
 /// Whether a name, a value or the like can be put on an interface's command line.
 fn plain(text: &str) -> bool {
@@ -136,7 +135,7 @@ fn check_address(act: Act, version: Version, host: &Host, network: &Network, add
         return Err(act.no(Key::AddressMandatory).with("field", field));
     }
     check_ip(act, &address.ip, &address.netmask, &address.gateway)?;
-    if !address.gateway.is_empty() && !network.management && version < GATEWAYS_SINCE {
+    if !address.gateway.is_empty() && !network.management && !Feature::Gateways.is_in(version) {
         return Err(act.no(Key::GatewayIllegal).with("network", &network.config.name));
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::data_center::DataCenter;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
-use crate::index::VmTerm;
+use crate::index::{StorageDomainTerm, VmTerm};
 use crate::job::{JobEnded, Task};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection, not_found};
@@ -140,8 +140,10 @@ impl Decide for ActivateStorageDomain {
         if domain.state != DomainState::Ready {
             return Err(act.no(Key::DomainStatusIllegal).with("status", "locked"));
         }
-        let master = world.data_center(attachment.data_center)?.master.and_then(|id| world.storage_domains.get(&id));
-        if master.is_some_and(|m| m.id != self.domain && !m.is_in(AttachmentStatus::Active)) {
+        let Some(master) = world.data_center(self.data_center)?.master.and_then(|id| world.storage_domains.get(&id)) else {
+            return Err(act.no(Key::DataCenterStatusIllegal));
+        };
+        if master.id != self.domain && !master.is_in(AttachmentStatus::Active) {
             return Err(act.no(Key::MasterNotActive));
         }
         if !world.hosts_in(attachment.data_center).any(|h| h.status == HostStatus::Up) {
@@ -170,17 +172,17 @@ impl Decide for DeactivateStorageDomain {
         if attachment.status != AttachmentStatus::Active {
             return Err(act.no(Key::DomainStatusIllegal).with("status", attachment.status.name()));
         }
-        if domain.is_master(world) {
-            let another = |status| {
-                let mut others = world.storage_domains.values().filter(|d| d.id != self.domain);
-                others.any(|d| d.attachment_in(attachment.data_center).is_some_and(|a| a.status == status))
-            };
-            if another(AttachmentStatus::Locked) {
-                return Err(act.no(Key::MasterWithLocked));
-            }
-            if another(AttachmentStatus::Active) && successor(world, domain).is_none() {
-                return Err(act.no(Key::MasterWithOthers));
-            }
+        let another = |status| {
+            let mut others = world.storage_domains.by(StorageDomainTerm::DataCenter(self.data_center));
+            others.any(|d| d.id != self.domain && d.attachment_in(self.data_center).is_some_and(|a| a.status == status))
+        };
+        if domain.is_master(world) && another(AttachmentStatus::Locked) {
+            return Err(act.no(Key::MasterWithLocked));
+        }
+        // Also of one that is to follow a master on its way out.
+        let carries = domain.class == DomainClass::Data;
+        if carries && another(AttachmentStatus::Active) && successor(world, domain).is_none() {
+            return Err(act.no(Key::MasterWithOthers));
         }
         let busy = world
             .disks_on(self.domain)
@@ -258,7 +260,14 @@ impl Decide for DetachStorageDomain {
     }
 }
 
-/// Ends an attachment, activation, deactivation or detachment.
+/// The events by which a domain is in a data center no more, and with it the limits that its quotas had on the domain.
+pub(crate) fn detachment(world: &World, domain: StorageDomainId, data_center: DataCenterId) -> Vec<Event> {
+    let mut events = vec![StorageDomainDetached { domain, data_center }.into()];
+    events.extend(crate::quota::without_domain(world, data_center, domain));
+    events
+}
+
+/// Ends an attachment, activation, deactivation or detachment. What was attached and could not be activated stays attached.
 #[derive(Clone, Debug)]
 pub struct FinishStorageTask {
     pub job: JobId,
@@ -268,7 +277,8 @@ pub struct FinishStorageTask {
 
 impl Decide for FinishStorageTask {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let task = &world.job(self.job)?.task;
+        let job = world.job(self.job)?;
+        let task = &job.task;
         let end: Event = JobEnded { job: self.job, failure: self.outcome.clone().err() }.into();
         let (Task::AttachStorageDomain { data_center, .. }
         | Task::ActivateStorageDomain { data_center, .. }
@@ -284,11 +294,17 @@ impl Decide for FinishStorageTask {
         let change = |to, reason: &str| change(self.domain, attachment, to, reason);
         let mut events: Vec<Event> = Vec::new();
         match (task, &self.outcome) {
-            (Task::AttachStorageDomain { .. }, Err(_)) => {
-                events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
+            (Task::AttachStorageDomain { .. }, Err(_)) if job.steps_done == 0 => {
+                events.extend(detachment(world, self.domain, attachment.data_center));
             }
+            (Task::AttachStorageDomain { .. }, Err(_)) => events.push(change(AttachmentStatus::Maintenance, "")),
             (Task::AttachStorageDomain { .. } | Task::ActivateStorageDomain { .. }, Ok(())) => {
-                events.push(change(AttachmentStatus::Active, ""));
+                let mut attachment = attachment;
+                if matches!(task, Task::AttachStorageDomain { .. }) {
+                    events.push(change(AttachmentStatus::Maintenance, ""));
+                    attachment.status = AttachmentStatus::Maintenance;
+                }
+                events.push(self::change(self.domain, attachment, AttachmentStatus::Active, ""));
                 // What rested while its data center was upgraded was rewritten on its way.
                 let wanted = world.data_centers.get(&data_center).and_then(|dc| dc.storage_format);
                 let late = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format);
@@ -299,7 +315,7 @@ impl Decide for FinishStorageTask {
                 }
             }
             (Task::DetachStorageDomain { .. }, Ok(())) => {
-                events.push(StorageDomainDetached { domain: self.domain, data_center: attachment.data_center }.into());
+                events.extend(detachment(world, self.domain, attachment.data_center));
             }
             (_, Ok(())) => {
                 events.push(change(AttachmentStatus::Maintenance, ""));

@@ -8,6 +8,7 @@ use crate::disk::DiskRemoved;
 use crate::event::Event;
 use crate::host::HostStatus;
 use crate::ids::*;
+use crate::index::StorageDomainTerm;
 use crate::job::{JobEnded, JobOpened, Task, open_job};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -259,7 +260,11 @@ impl Decide for ImportStorageDomain {
             available: found.available,
             used: found.used,
         };
-        Ok(std::iter::once(imported.into()).chain(connections).collect())
+        // Engines of before left permissions on what was removed.
+        let mut events = crate::access::revocations(world, Object::StorageDomain(found.id));
+        events.push(imported.into());
+        events.extend(connections);
+        Ok(events)
     }
 
     fn permit(&self, _: &World) -> Option<(Permit, Object)> {
@@ -315,10 +320,13 @@ fn released(world: &World, domain: &StorageDomain) -> Vec<StorageConnectionId> {
     domain.storage.connections.iter().filter(alone).copied().collect()
 }
 
-/// The events by which a domain is gone, and the connections that led to it alone.
+/// The events by which a domain is gone, with the permissions on it and the connections that led to it alone.
 pub(crate) fn gone(world: &World, domain: &StorageDomain, destroyed: bool) -> Vec<Event> {
-    let removed = StorageDomainRemoved { domain: domain.id, name: domain.config.name.clone(), destroyed };
-    std::iter::once(removed.into()).chain(released(world, domain).iter().map(removal)).collect()
+    // Its stream stays open, so that nothing else takes them away: it may be imported again.
+    let mut events = crate::access::revocations(world, Object::StorageDomain(domain.id));
+    events.push(StorageDomainRemoved { domain: domain.id, name: domain.config.name.clone(), destroyed }.into());
+    events.extend(released(world, domain).iter().map(removal));
+    events
 }
 
 /// The events by which all that lies on storage domains is forgotten: a VM goes when it has a disk there and none elsewhere.
@@ -461,9 +469,8 @@ pub struct RemoveStorageDomain {
 }
 
 /// The events by which a domain is in no data center any more.
-fn detachments(domain: &StorageDomain) -> Vec<Event> {
-    let detached = |a: &Attachment| StorageDomainDetached { domain: domain.id, data_center: a.data_center }.into();
-    domain.attachments.iter().map(detached).collect()
+fn detachments(world: &World, domain: &StorageDomain) -> Vec<Event> {
+    domain.attachments.iter().flat_map(|a| detachment(world, domain.id, a.data_center)).collect()
 }
 
 impl RemoveStorageDomain {
@@ -482,10 +489,15 @@ impl RemoveStorageDomain {
         if self.destroy && domain.is_master(world) {
             return Err(act.no(Key::DomainDestroyLast));
         }
+        // Without a data domain the data center could not do anything with the others.
+        let alone = |a: &Attachment| world.storage_domains.by(StorageDomainTerm::DataCenter(a.data_center)).count() == 1;
+        if domain.is_master(world) && !domain.attachments.iter().all(alone) {
+            return Err(act.no(Key::DomainLast));
+        }
         if !self.destroy && world.disks_on(domain.id).next().is_some() {
             return Err(act.no(Key::DomainHasImages));
         }
-        Ok(detachments(domain))
+        Ok(detachments(world, domain))
     }
 }
 
@@ -534,7 +546,7 @@ impl Decide for FinishStorageDomainRemoval {
         if let Some(domain) = world.storage_domains.get(&self.domain) {
             match &self.outcome {
                 Ok(()) => {
-                    events.extend(detachments(domain));
+                    events.extend(detachments(world, domain));
                     events.extend(gone(world, domain, false));
                 }
                 Err(_) => {

@@ -10,17 +10,15 @@ use crate::event::Event;
 use crate::fold;
 use crate::ids::*;
 use crate::job::{JobEnded, Task};
+use crate::levels::Feature;
 use crate::rejection::{Key, Rejection};
 use crate::storage::provision::{fits, opened};
 use crate::storage::*;
 use crate::world::World;
 
-/// The first compatibility version that knows the format v3.
-const FIRST_WITH_V3: Version = Version { major: 3, minor: 1 };
-
 /// The format that a compatibility version wants of its data domains.
 pub fn preferred(version: Version, kind: StorageKind) -> StorageFormat {
-    match (version < FIRST_WITH_V3, kind.is_block()) {
+    match (!Feature::StorageFormatV3.is_in(version), kind.is_block()) {
         (false, _) => StorageFormat::V3,
         (true, true) => StorageFormat::V2,
         (true, false) => StorageFormat::V1,
@@ -29,7 +27,7 @@ pub fn preferred(version: Version, kind: StorageKind) -> StorageFormat {
 
 /// Whether a compatibility version knows a format.
 pub(super) fn known(format: StorageFormat, version: Version) -> bool {
-    format != StorageFormat::V3 || version >= FIRST_WITH_V3
+    format != StorageFormat::V3 || Feature::StorageFormatV3.is_in(version)
 }
 
 /// A data center has this storage format from now on: what is attached to it is raised to it.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DEVICES, Vm, named, touch};
+use super::{MAX_DEVICES, Vm, VmPatch, VmUpdated, named, touch};
 use crate::access::Object;
 use crate::check::{self, Act};
 use crate::command::Decide;
@@ -168,11 +168,35 @@ fn check_nic(act: Act, world: &World, vm: &Vm, nic: Option<NicId>, config: &NicC
     Ok(())
 }
 
+/// The events by which a VM lets go of what belonged to the data center that it was in: its quota, and the networks of its NICs.
+pub(crate) fn without_data_center(vm: &Vm) -> Vec<Event> {
+    let quota = vm.config.quota.map(|_| {
+        let changes = VmPatch { quota: Some(None), ..VmPatch::default() };
+        VmUpdated { vm: vm.id, changes }.into()
+    });
+    let nics = vm.nics.iter().filter_map(|nic| {
+        let bare = NicPatch { profile: Some(None), port_mirroring: Some(Vec::new()), ..NicPatch::default() };
+        let changes = bare.reduce(&nic.config);
+        (!changes.is_empty()).then(|| NicUpdated { vm: vm.id, nic: nic.id, changes }.into())
+    });
+    quota.into_iter().chain(nics).collect()
+}
+
 /// In which states a VM's NICs may be added, changed and removed.
 fn nic_state(act: Act, vm: &Vm) -> Result<(), Rejection> {
     match vm.state {
         VmState::Down | VmState::Up => Ok(()),
         state => Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
+    }
+}
+
+/// Whether the host of a machine that runs has the network that an interface is to be plugged into.
+fn check_host(act: Act, world: &World, vm: &Vm, config: &NicConfig) -> Result<(), Rejection> {
+    let (Some(host), Some(profile)) = (vm.host().and_then(|id| world.hosts.get(&id)), config.profile) else { return Ok(()) };
+    let network = world.network(world.vnic_profile(profile)?.network)?;
+    match config.plugged && !crate::host_net::has(host, network) {
+        true => Err(act.no(Key::NetworkNotOnHost).with("network", &network.config.name)),
+        false => Ok(()),
     }
 }
 
@@ -190,6 +214,7 @@ impl Decide for AddNic {
         let vm = world.vm(self.vm)?;
         nic_state(act, vm)?;
         check_nic(act, world, vm, None, &self.config)?;
+        check_host(act, world, vm, &self.config)?;
         check::range(act, "nics", vm.nics.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
         let mut config = self.config.clone();
         config.mac = if config.mac.is_empty() { free_mac(act, world)? } else { given_mac(act, world, &config.mac, None)? };
@@ -236,6 +261,9 @@ impl Decide for UpdateNic {
         let mut wanted = nic.config.clone();
         wanted.apply(&changes);
         check_nic(act, world, vm, Some(self.nic), &wanted)?;
+        if changes.plugged.is_some() || changes.profile.is_some() {
+            check_host(act, world, vm, &wanted)?;
+        }
         let stays = nic.plugged && wanted.plugged;
         if !vm.is_down() && stays && (changes.mac.is_some() || changes.interface.is_some()) {
             return Err(act.no(Key::HotUpdate));

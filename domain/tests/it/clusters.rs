@@ -69,6 +69,17 @@ fn clusters() {
         story.when(create(config)).refused(expected);
     }
     story.when(create(cluster("loose"))).then(&["ClusterCreated"]);
+    for (version, ballooning, gluster_service, expected) in [
+        (Version { major: 3, minor: 2 }, true, false, BallooningUnsupported),
+        (Version { major: 3, minor: 0 }, false, true, GlusterUnsupported),
+    ] {
+        let config = ClusterConfig { ballooning, gluster_service, ..cluster("c") };
+        story.when(create(ClusterConfig { version, ..config.clone() })).refused(expected);
+        story.when(create(config)).accepted();
+    }
+    let loose = ClusterId(story.does(create(cluster("loose")))[0].as_fold().stream().id);
+    let lower = ClusterPatch { version: Some(OLD), ..ClusterPatch::default() };
+    story.when(UpdateCluster { cluster: loose, changes: lower }).refused(VersionDecrease);
     story.when(create(inside("second"))).then(&["ClusterCreated", "NetworkAssigned"]);
     let id = ClusterId(story.does(create(inside("second")))[0].as_fold().stream().id);
     story.when(RemoveCluster { cluster: DEFAULT_CLUSTER }).refused(ClusterIsDefault);

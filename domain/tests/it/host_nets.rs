@@ -9,7 +9,8 @@ use evirt_domain::host_net_setup::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::job::Task;
-use evirt_domain::network::{CreateNetwork, NetworkConfig, NetworkPatch, UpdateNetwork};
+use evirt_domain::network::{CreateNetwork, NetworkConfig, NetworkPatch, RemoveNetwork, UpdateNetwork, profiles_of};
+use evirt_domain::vm::{AddNic, BootDevice, NicConfig, NicPatch, UpdateNic, VmPatch};
 
 use crate::harness::*;
 
@@ -284,6 +285,39 @@ fn all_at_once() {
     let moved = vec![on("eth0", MANAGEMENT_NETWORK), on("eth1", lab.red)];
     let kinds = lab.does(lab.set_up(moved));
     assert_eq!(kinds, ["HostNetworkDetached", "HostNetworkDetached", "HostBondRemoved", "HostNetworkAttached", "JobEnded"]);
+}
+
+#[test]
+fn a_network_that_a_host_has_stays() {
+    let mut lab = Lab::new();
+    lab.does(lab.attach("eth1", lab.red));
+    lab.when(RemoveNetwork { network: lab.red }).refused(NetworkInUse);
+    lab.when(RemoveNetwork { network: lab.blue }).accepted();
+    lab.does(lab.detach("eth1", Some(lab.red)));
+    lab.when(RemoveNetwork { network: lab.red }).accepted();
+}
+
+#[test]
+fn an_interface_is_plugged_only_where_the_host_has_its_network() {
+    let mut lab = Lab::new();
+    let boot = Some(vec![BootDevice::Network, BootDevice::Hd]);
+    let vm = lab.story.vm_with(VmPatch { name: Some("guest".into()), boot, ..VmPatch::default() });
+    lab.story.up(vm);
+    let profile = profiles_of(&lab.world, lab.red).next().expect("a profile").id;
+    lab.when(AddNic { vm, config: nic("nic1", Some(profile)) }).refused(NetworkNotOnHost);
+    lab.when(AddNic { vm, config: nic("nic1", None) }).accepted();
+    lab.story.does(AddNic { vm, config: NicConfig { plugged: false, ..nic("nic1", Some(profile)) } });
+    let managed = nic("nic2", Some(lab.profile()));
+    lab.story.does(AddNic { vm, config: managed });
+    let [first, own] = [0, 1].map(|n| lab.world.vms.get(&vm).expect("the VM").nics[n].id);
+    let change = |nic, changes| UpdateNic { vm, nic, changes };
+    let plug = change(first, NicPatch { plugged: Some(true), ..NicPatch::default() });
+    let rewire = change(own, NicPatch { profile: Some(Some(profile)), ..NicPatch::default() });
+    lab.when(plug.clone()).refused(NetworkNotOnHost);
+    lab.when(rewire.clone()).refused(NetworkNotOnHost);
+    lab.does(lab.attach("eth1", lab.red));
+    lab.when(plug).then(&["NicUpdated", "JobOpened"]);
+    lab.when(rewire).then(&["NicUpdated", "JobOpened"]);
 }
 
 #[test]

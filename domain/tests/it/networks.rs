@@ -1,8 +1,8 @@
 //! Networks and vNIC profiles: names, VLANs, use, the management network.
 
 use evirt_domain::Key::*;
-use evirt_domain::cluster::{AssignNetwork, ClusterNetwork, UnassignNetwork};
-use evirt_domain::data_center::{CURRENT_VERSION, CreateDataCenter, DataCenterConfig, QuotaMode};
+use evirt_domain::cluster::{AssignNetwork, ClusterConfig, ClusterNetwork, CreateCluster, UnassignNetwork};
+use evirt_domain::data_center::{CURRENT_VERSION, CreateDataCenter, DataCenterConfig, QuotaMode, SUPPORTED_VERSIONS};
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER, MANAGEMENT_NETWORK};
 use evirt_domain::network::*;
@@ -53,9 +53,14 @@ fn creation() {
         (NetworkConfig { ip: "10.0.0.256".into(), ..config("red") }, AddressBadFormat),
         (NetworkConfig { netmask: "255.0.255.0".into(), ..config("red") }, NetmaskBadFormat),
         (NetworkConfig { vlan: Some(4095), ..config("red") }, OutOfRange),
-        (NetworkConfig { mtu: 65_536, ..config("red") }, OutOfRange),
+        (NetworkConfig { mtu: 9_001, ..config("red") }, OutOfRange),
+        (config("bond7"), NetworkNamedLikeBond),
+        (NetworkConfig { stp: true, vm_network: false, ..config("red") }, NetworkStpNotForVms),
     ] {
         story.when(create(config)).refused(expected);
+    }
+    for name in ["bond", "bonds", "bond0x", "rebond1"] {
+        story.when(create(config(name))).accepted();
     }
     story.when(create(NetworkConfig { vlan: Some(4094), mtu: 9000, ..config("fifteen-letters") })).accepted();
     story.when(CreateNetwork { data_center: nowhere(), config: config("red"), with_profile: true }).refused(EntityNotFound);
@@ -75,6 +80,36 @@ fn creation() {
     story.does(to_hosts);
     let profile = VnicProfileConfig { name: "gold".into(), ..VnicProfileConfig::default() };
     story.when(CreateVnicProfile { network: blue, config: profile }).refused(ProfileOfNonVmNetwork);
+}
+
+#[test]
+fn old_versions_know_less_of_networks() {
+    let mut story = Story::installed();
+    let old = DataCenterConfig {
+        name: "old".into(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: StorageKind::Nfs,
+        version: SUPPORTED_VERSIONS[0],
+        quota_mode: QuotaMode::Disabled,
+    };
+    let data_center = DataCenterId(story.does(CreateDataCenter { config: old, format: None })[0].as_fold().stream().id);
+    let create = |config| CreateNetwork { data_center, config, with_profile: true };
+    story.when(create(NetworkConfig { vm_network: false, ..config("red") })).refused(NonVmNetworkUnsupported);
+    story.when(create(NetworkConfig { mtu: 9_000, ..config("red") })).refused(NetworkMtuUnsupported);
+    let red = NetworkId(story.does(create(config("red")))[0].as_fold().stream().id);
+    let to_hosts = NetworkPatch { vm_network: Some(false), ..NetworkPatch::default() };
+    story.when(UpdateNetwork { network: red, changes: to_hosts }).refused(NonVmNetworkUnsupported);
+    let config =
+        ClusterConfig { name: "old".into(), data_center: Some(data_center), version: SUPPORTED_VERSIONS[0], ..cluster_config() };
+    let cluster = ClusterId(story.does(CreateCluster { config })[0].as_fold().stream().id);
+    let migrates = ClusterNetwork { migration: true, ..use_of(red) };
+    story.when(AssignNetwork { cluster, network: migrates }).refused(MigrationNetworkUnsupported);
+    story.when(AssignNetwork { cluster, network: use_of(red) }).accepted();
+    // The management network has that use by itself, and keeps it.
+    let management = story.world.clusters.get(&cluster).expect("the cluster").networks[0];
+    assert!(management.migration);
+    story.when(AssignNetwork { cluster, network: ClusterNetwork { display: false, ..management } }).accepted();
 }
 
 #[test]
@@ -118,6 +153,17 @@ fn one_network_of_a_cluster_is_for_displays() {
     let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
     let displays: Vec<_> = cluster.networks.iter().filter(|n| n.display).map(|n| n.network).collect();
     assert_eq!(displays, [blue]);
+    // The display and what else changes are told apart.
+    let red = network(&mut story, config("red"));
+    let assign = |display, required| AssignNetwork {
+        cluster: DEFAULT_CLUSTER,
+        network: ClusterNetwork { display, required, ..use_of(red) },
+    };
+    story.does(assign(false, false));
+    story.when(assign(true, false)).then(&["NetworkAssigned"]);
+    story.when(assign(true, true)).then(&["NetworkAssigned", "NetworkAssigned"]);
+    story.does(assign(true, true));
+    story.when(assign(false, true)).then(&["NetworkAssigned"]);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use evirt_domain::Event;
 use evirt_domain::Key::{self, *};
 use evirt_domain::access::{AddUser, EVERYONE};
+use evirt_domain::cluster::{ClusterConfig, CreateCluster, RemoveCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::quota::*;
+use evirt_domain::storage::{DeactivateStorageDomain, DetachStorageDomain, DomainClass, RemoveStorageDomain};
 use evirt_domain::vm::{UpdateVm, VmPatch};
 use evirt_domain::vm_run::StartVm;
 
@@ -129,8 +131,34 @@ fn what_is_there_counts_and_growing_as_well() {
     estate.when(grow(61)).refused(QuotaStorageExceeded);
     estate.when(grow(60)).then(&["QuotaStrained", "DiskExtensionStarted", "JobOpened"]);
     let host = estate.host;
-    let other = estate.active_domain(host, "second", evirt_domain::storage::DomainClass::Data);
+    let other = estate.active_domain(host, "second", DomainClass::Data);
     estate.when(AddDisk { storage_domain: Some(other), ..disk(Some(quota), 1) }).refused(QuotaNotForDomain);
+}
+
+#[test]
+fn limits_go_with_what_they_limit() {
+    let mut estate = estate();
+    let (host, domain, quota) = (estate.host, estate.domain, made(&mut estate, "gold"));
+    let second = estate.active_domain(host, "second", DomainClass::Data);
+    estate.does(storage(quota, Some(domain), 5));
+    estate.does(storage(quota, Some(second), 6));
+    let config = ClusterConfig { name: "c".into(), data_center: Some(DEFAULT_DATA_CENTER), ..cluster_config() };
+    let other = ClusterId(estate.does(CreateCluster { config })[0].as_fold().stream().id);
+    let limit = |cluster| ClusterLimit { cluster: Some(cluster), memory_mib: 1024, vcpus: 4 };
+    for cluster in [DEFAULT_CLUSTER, other] {
+        estate.does(ChangeQuotaLimit { quota, change: LimitChange::Cluster(limit(cluster)) });
+    }
+    estate.when(RemoveCluster { cluster: other }).then(&["QuotaLimitsSet", "ClusterRemoved"]);
+    estate.does(RemoveCluster { cluster: other });
+    estate.does(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
+    estate.finish_storage(second);
+    let destroy = RemoveStorageDomain { domain: second, host: None, format: false, destroy: true };
+    estate.when(destroy).then(&["StorageDomainDetached", "QuotaLimitsSet", "StorageDomainRemoved", "StorageConnectionRemoved"]);
+    estate.does(DetachStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
+    estate.finish_storage(second);
+    let left = estate.world.quotas.get(&quota).expect("the quota");
+    assert_eq!(left.storage, [StorageLimit { domain: Some(domain), gib: 5 }]);
+    assert_eq!(left.clusters, [limit(DEFAULT_CLUSTER)]);
 }
 
 #[test]
@@ -152,6 +180,18 @@ fn running_vms_consume() {
     assert_eq!(strain(estate.does(start())), Some(Strain::Threshold));
     let used = estate.world.quotas.get(&quota).map(|q| q.cluster_used(&estate.world, Some(DEFAULT_CLUSTER)));
     assert_eq!(used, Some((1024, 1)));
+    // It goes on as what another quota allows, or not at all.
+    let other = made(&mut estate, "silver");
+    let to = |quota| UpdateVm { vm, changes: VmPatch { quota: Some(quota), ..VmPatch::default() } };
+    estate.does(cluster(other, 0, 0));
+    let refusal = estate.when(to(Some(other))).refused(QuotaClusterExceeded);
+    let told = refusal.told.expect("the log hears of it");
+    assert_eq!((told.used_percent, told.requested_percent), (0, 0), "nothing has no shares");
+    estate.when(to(None)).refused(QuotaNotValid);
+    estate.does(cluster(other, 1024, 8));
+    estate.when(to(Some(other))).then(&["VmUpdated", "QuotaStrained"]);
+    estate.does(cluster(other, 4096, 8));
+    estate.when(to(Some(other))).then(&["VmUpdated"]);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
 
 use evirt_domain::Key::{self, *};
+use evirt_domain::access::{EVERYONE, GrantPermission, Holder, Object, SUPER_USER};
 use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, UpdateCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
 use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::job::FinishStep;
+use evirt_domain::quota::{CreateQuota, QuotaConfig};
 use evirt_domain::storage::AttachmentStatus::{self, *};
 use evirt_domain::storage::*;
-use evirt_domain::vm::ChangeCdRom;
+use evirt_domain::vm::{ChangeCdRom, NicPatch, UpdateNic, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{RunOverrides, StartVm};
 use evirt_domain::world::NameKind;
 
@@ -147,6 +150,16 @@ fn attachment() {
     assert_eq!((is(&failed, data), data_center(&failed).master), (None, None));
     assert_eq!(data_center(&failed).storage_format, None);
 
+    // What is attached stays so where only the activation fails.
+    let mut half = story.clone();
+    half.does(FinishStep { job, done: 1 });
+    half.does(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
+    assert_eq!((is(&half, data), data_center(&half).master), (Some(Maintenance), Some(data)));
+    assert_eq!(data_center(&half).status(&half.world), DataCenterStatus::Maintenance);
+    half.does(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
+    half.finish_storage(data);
+    assert_eq!(data_center(&half).status(&half.world), DataCenterStatus::Up);
+
     story.finish_storage(data);
     let dc = data_center(&story);
     assert_eq!((dc.master, dc.spm, dc.storage_format), (Some(data), Some(host), Some(StorageFormat::V3)));
@@ -219,6 +232,30 @@ fn the_master_hands_over() {
     story.does(ActivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER });
     story.finish_storage(second);
     story.when(ActivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
+}
+
+#[test]
+fn who_is_to_follow_a_leaving_master_stays_while_others_need_it() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let master = story.active_domain(host, "master", DomainClass::Data);
+    let iso = story.active_domain(host, "iso", DomainClass::Iso);
+    let second = story.active_domain(host, "second", DomainClass::Data);
+    let deactivate = |domain| DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER };
+    let mut with_third = story.clone();
+    with_third.active_domain(host, "third", DomainClass::Data);
+    with_third.does(deactivate(master));
+    with_third.when(deactivate(second)).accepted();
+    story.does(deactivate(master));
+    let leaving = story.job();
+    story.when(deactivate(second)).refused(MasterWithOthers);
+    story.does(deactivate(iso));
+    story.finish_storage(iso);
+    // With nothing left that needs one, both may go.
+    story.does(deactivate(second));
+    story.finish_storage(second);
+    story.does(FinishStorageTask { job: leaving, domain: master, outcome: Ok(()) });
+    assert_eq!(data_center(&story).status(&story.world), DataCenterStatus::Maintenance);
 }
 
 #[test]
@@ -345,6 +382,47 @@ fn a_data_center_goes_by_force_with_all_that_it_has() {
     assert!(!world.vms.contains(&vm) && world.vms.contains(&diskless), "what has no disks there stays");
     assert_eq!((is(&estate, iso), world.storage_connections.len()), (None, 1));
     assert!(world.clusters.values().all(|c| c.config.data_center.is_none() && c.networks.is_empty()));
+}
+
+#[test]
+fn vms_without_disks_let_go_of_a_data_center_that_goes_by_force() {
+    let mut estate = estate();
+    let (kept, quota) = (estate.vm("diskless"), QuotaConfig::named("gold".into()));
+    let nic = estate.nic(kept, "nic1");
+    estate.nic(kept, "nic2");
+    let made = estate.does(CreateQuota { data_center: DEFAULT_DATA_CENTER, config: quota });
+    let quota = Some(Some(QuotaId(made[0].as_fold().stream().id)));
+    estate.does(UpdateVm { vm: kept, changes: VmPatch { quota, ..VmPatch::default() } });
+    for host in [estate.host, estate.other] {
+        estate.host_is(host, HostStatus::Maintenance);
+    }
+    let domain = estate.domain;
+    estate.domain_is(domain, Maintenance);
+    estate.does(RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: true });
+    let vm = estate.world.vms.get(&kept).expect("it has no disk that could have gone");
+    assert_eq!((vm.config.quota, vm.nics.iter().filter_map(|nic| nic.profile).count(), vm.nics.len()), (None, 0, 2));
+    let renamed = VmPatch { description: Some("changed".into()), ..VmPatch::default() };
+    estate.when(UpdateVm { vm: kept, changes: renamed }).accepted();
+    let changes = NicPatch { name: Some("nic9".into()), ..NicPatch::default() };
+    estate.when(UpdateNic { vm: kept, nic, changes }).accepted();
+}
+
+#[test]
+fn a_domain_that_comes_back_brings_no_permission_with_it() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let iso = story.domain(host, "iso", DomainClass::Iso);
+    let object = Object::StorageDomain(iso);
+    for destroy in [true, false] {
+        let mut story = story.clone();
+        story.does(GrantPermission { holder: Holder::Group(EVERYONE), role: SUPER_USER, object });
+        story.does(RemoveStorageDomain { domain: iso, host: Some(host), format: false, destroy });
+        if !destroy {
+            let job = story.job();
+            story.does(FinishStorageDomainRemoval { job, domain: iso, outcome: Ok(()) });
+        }
+        assert_eq!(story.world.granted_on(object).count(), 0, "destroyed: {destroy}");
+    }
 }
 
 #[test]
@@ -533,6 +611,20 @@ fn local_storage_is_one_hosts() {
     story.finish_storage(domain);
     story.when(DetachStorageDomain { domain, data_center }).refused(LocalNoDetach);
     let remove = RemoveStorageDomain { domain, host: Some(host), format: true, destroy: false };
+    let mut with_iso = story.clone();
+    with_iso.does(ActivateStorageDomain { domain, data_center });
+    with_iso.finish_storage(domain);
+    let iso = with_iso.domain(host, "iso", DomainClass::Iso);
+    with_iso.does(AttachStorageDomain { domain: iso, data_center });
+    with_iso.finish_storage(iso);
+    for domain in [iso, domain] {
+        with_iso.does(DeactivateStorageDomain { domain, data_center });
+        with_iso.finish_storage(domain);
+    }
+    with_iso.when(remove.clone()).refused(DomainLast);
+    // Some were left so by an engine of before.
+    with_iso.given(vec![StorageDomainDetached { domain, data_center }.into()]);
+    with_iso.when(ActivateStorageDomain { domain: iso, data_center }).refused(DataCenterStatusIllegal);
     story.does(remove.clone());
     story.when(remove).refused(DomainStatusIllegal);
     story.when(ActivateStorageDomain { domain, data_center }).refused(DomainStatusIllegal);

@@ -1,6 +1,7 @@
 //! Storage connections: on their own, shared by domains, changed while domains rest.
 
 use evirt_domain::Key::*;
+use evirt_domain::access::{EVERYONE, Holder, Object, Permission, PermissionGranted, SUPER_USER};
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
 use evirt_domain::install::DEFAULT_DATA_CENTER;
@@ -190,6 +191,11 @@ fn what_lies_on_storage_is_taken_in() {
     story.when(import(DomainClass::Data, Ok(Some(data)))).refused(DomainTypeIllegal);
     let good = import(DomainClass::Export, Ok(Some(found.clone())));
     story.when(good.clone()).then(&["StorageDomainImported", "StorageConnectionAdded"]);
+    // Such as an engine of before left there.
+    let (id, holder, object) = (PermissionId(uuid::Uuid::from_u128(8)), Holder::Group(EVERYONE), Object::StorageDomain(found.id));
+    let mut left = story.clone();
+    left.given(vec![PermissionGranted { permission: Permission { id, version: 0, holder, role: SUPER_USER, object } }.into()]);
+    left.when(good.clone()).then(&["PermissionRevoked", "StorageDomainImported", "StorageConnectionAdded"]);
     story.does(good.clone());
     let domain = story.world.storage_domains.get(&found.id).expect("imported");
     assert_eq!((domain.config.name.as_str(), domain.state, domain.used), ("exported", DomainState::Ready, GIB));

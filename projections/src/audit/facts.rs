@@ -521,6 +521,16 @@ pub const FACTS: &[Fact] = &[
     )
     .once_in(3600),
     normal(984, "RECONSTRUCT_MASTER_DONE", "Storage domain ${StorageDomainName} is the master of data center ${StoragePoolName} now."),
+    normal(
+        1002,
+        "USER_ATTACH_STORAGE_DOMAINS_TO_POOL",
+        "Storage domain ${StorageDomainName} was attached to data center ${StoragePoolName} as its first[ by ${UserName}].",
+    ),
+    error(
+        1003,
+        "USER_ATTACH_STORAGE_DOMAINS_TO_POOL_FAILED",
+        "Storage domain ${StorageDomainName} could not be attached to data center ${StoragePoolName} as its first[ for ${UserName}][: ${Reason}].",
+    ),
     warning(1006, "UPGRADE_STORAGE_POOL_ENCOUNTERED_PROBLEMS", "The storage of data center ${StoragePoolName} could not be upgraded[: ${Reason}]."),
     normal(
         1012,
@@ -647,7 +657,7 @@ pub const FACTS: &[Fact] = &[
     error(
         3006,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT",
-        "VM ${VmName} was not started: with it ${Utilization}% of the cluster limit of quota ${QuotaName} would be consumed, ${Requested}% for it alone[, wanted by ${UserName}].",
+        "VM ${VmName} was refused: with it the cluster limit of quota ${QuotaName} would be exceeded[: ${Utilization}% of it would be consumed][, ${Requested}% for it alone][, wanted by ${UserName}].",
     ),
     warning(
         3007,
@@ -662,7 +672,7 @@ pub const FACTS: &[Fact] = &[
     error(
         3009,
         "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT",
-        "Storage was refused: ${CurrentStorage}% of the storage limit of quota ${QuotaName} would be consumed, ${Requested}% for this alone[, wanted by ${UserName}].",
+        "Storage was refused: the storage limit of quota ${QuotaName} would be exceeded[: ${CurrentStorage}% of it would be consumed][, ${Requested}% for this alone][, wanted by ${UserName}].",
     ),
     warning(
         3010,
@@ -684,12 +694,12 @@ pub const FACTS: &[Fact] = &[
     warning(
         3015,
         "USER_EXCEEDED_QUOTA_VDS_GROUP_GRACE_LIMIT_PERMISSIVE_MODE",
-        "The cluster limit of quota ${QuotaName} is exceeded beyond what is allowed: ${Utilization}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+        "The cluster limit of quota ${QuotaName} is exceeded beyond what is allowed[: ${Utilization}% are consumed][, ${Requested}% of them asked for just now][ by ${UserName}].",
     ),
     warning(
         3016,
         "USER_EXCEEDED_QUOTA_STORAGE_GRACE_LIMIT_PERMISSIVE_MODE",
-        "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed: ${CurrentStorage}% are consumed, ${Requested}% of them asked for just now[ by ${UserName}].",
+        "The storage limit of quota ${QuotaName} is exceeded beyond what is allowed[: ${CurrentStorage}% are consumed][, ${Requested}% of them asked for just now][ by ${UserName}].",
     ),
     alert(9000, "VDS_ALERT_FENCE_IS_NOT_CONFIGURED", "Host ${VdsName} has no power management: it cannot be fenced when it does not respond."),
     alert(9001, "VDS_ALERT_FENCE_TEST_FAILED", "The power status of host ${VdsName} could not be found out[: ${Reason}]."),

@@ -169,7 +169,8 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             None => at.draft(983).data_center(e.data_center),
         },
         Event::StorageDomainUpdated(e) => at.draft(958).storage_domain(e.domain),
-        Event::StorageDomainAttached(e) => at.draft(962).storage_domain(e.domain).data_center(e.data_center),
+        // What becomes of it is told: that it is attached, or the end of the job that could not attach it.
+        Event::StorageDomainAttached(_) => return None,
         Event::StorageDomainStatusChanged(e) => return storage_status(at, e),
         // An attachment that failed is undone, which the end of its job tells.
         Event::StorageDomainDetached(e) if attaches(at, e.domain, e.data_center) => return None,
@@ -493,6 +494,10 @@ fn storage_status<'a>(at: Scene<'a>, e: &StorageDomainStatusChanged) -> Option<D
     let code = match (e.from, e.to) {
         (Locked, _) if !e.reason.is_empty() => return None,
         (_, Active) => 966,
+        (Locked, Maintenance) if attaches(at, e.domain, e.data_center) => {
+            let first = at.data_center(e.data_center).is_some_and(|dc| dc.master == Some(e.domain));
+            if first { 1002 } else { 962 }
+        }
         (_, Maintenance) => 968,
         (Active, Inactive | Unknown) => 970,
         _ => return None,
@@ -575,9 +580,12 @@ fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
         Resource::Storage => "CurrentStorage",
         Resource::Cluster => "Utilization",
     };
-    draft
-        .with(used, (e.used_percent.saturating_add(e.requested_percent)).to_string())
-        .with("Requested", e.requested_percent.to_string())
+    // Of a limit that allows nothing there are no shares.
+    let shares = [(used, e.used_percent.saturating_add(e.requested_percent)), ("Requested", e.requested_percent)];
+    shares
+        .into_iter()
+        .filter(|(_, percent)| *percent != 0)
+        .fold(draft, |draft, (name, percent)| draft.with(name, percent.to_string()))
 }
 
 /// What a job that came to nothing says, where no other event says it.
@@ -619,7 +627,17 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
         Task::SaveHostNetworks { host } => by(1105).host(host),
         Task::TuneHost { host } => by(105).host(host),
         Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
-        Task::AttachStorageDomain { domain, data_center } => by(963).storage_domain(domain).data_center(data_center),
+        Task::AttachStorageDomain { domain, data_center } => {
+            let attached = at.after.storage_domains.get(&domain).is_some_and(|d| d.attachment_in(data_center).is_some());
+            let has_master = at.after.data_centers.get(&data_center).is_some_and(|dc| dc.master.is_some());
+            let code = match (attached, has_master) {
+                // It is attached all the same, and could not be activated.
+                (true, _) => 967,
+                (false, true) => 963,
+                (false, false) => 1003,
+            };
+            by(code).storage_domain(domain).data_center(data_center)
+        }
         Task::ActivateStorageDomain { domain, data_center } => by(967).storage_domain(domain).data_center(data_center),
         Task::DeactivateStorageDomain { domain, data_center } => by(969).storage_domain(domain).data_center(data_center),
         Task::DetachStorageDomain { domain, data_center } => by(965).storage_domain(domain).data_center(data_center),

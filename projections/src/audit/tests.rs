@@ -6,6 +6,8 @@ use evirt_domain::access::*;
 use evirt_domain::host::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::DEFAULT_DATA_CENTER;
+use evirt_domain::job::FinishStep;
+use evirt_domain::quota::{CreateQuota, QuotaConfig, QuotaStrained, Resource, Strain};
 use evirt_domain::storage::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::{Actor, Event};
@@ -69,8 +71,8 @@ const TOLD: &[(&str, &[u32])] = &[
     ("StorageDomainCreated", &[956]),
     ("StorageDomainCreationFailed", &[957]),
     ("StorageDomainUpdated", &[958]),
-    ("StorageDomainAttached", &[962]),
-    ("StorageDomainStatusChanged", &[966, 968, 970]),
+    ("StorageDomainAttached", &[]),
+    ("StorageDomainStatusChanged", &[962, 966, 968, 970, 1002]),
     ("MasterSought", &[983, 984]),
     ("StorageDomainReachChanged", &[]),
     ("StorageDomainDelayed", &[524]),
@@ -164,8 +166,8 @@ const TOLD: &[(&str, &[u32])] = &[
     (
         "JobEnded",
         &[
-            18, 56, 59, 74, 105, 158, 502, 921, 923, 925, 927, 935, 961, 963, 965, 967, 969, 973, 1006, 1013, 1015, 1103, 1105,
-            2001, 2003, 2015, 9002,
+            18, 56, 59, 74, 105, 158, 502, 921, 923, 925, 927, 935, 961, 963, 965, 967, 969, 973, 1003, 1006, 1013, 1015, 1103,
+            1105, 2001, 2003, 2015, 9002,
         ],
     ),
     ("JobsCleared", &[]),
@@ -349,7 +351,7 @@ fn what_the_system_does_names_no_user_and_what_it_finishes_names_who_asked() {
             (506, "The system restarts VM vm1 on host north."),
             (32, "VM vm1 runs on host north."),
             (956, "Storage domain data was added by admin."),
-            (962, "Storage domain data was attached to data center Default by admin."),
+            (1002, "Storage domain data was attached to data center Default as its first by admin."),
             (966, "Storage domain data was activated in data center Default by admin."),
             (204, "Host north is the storage pool manager of data center Default (Address: north.example.com)."),
         ]
@@ -357,6 +359,50 @@ fn what_the_system_does_names_no_user_and_what_it_finishes_names_who_asked() {
     let attached =
         lab.entries.iter().find(|(_, e)| e.code == 966).map(|(_, e)| (e.about.storage_domain, e.about.data_center, e.about.user));
     assert_eq!(attached, Some((Some(domain), Some(DEFAULT_DATA_CENTER), Some(ADMIN))));
+}
+
+#[test]
+fn an_attachment_is_told_when_it_has_come_about() {
+    let mut lab = Lab::installed();
+    let host = lab.host("north");
+    lab.storage("first", host);
+    let second = lab.storage("second", host);
+    let data_center = DEFAULT_DATA_CENTER;
+    lab.admin(&DeactivateStorageDomain { domain: second, data_center });
+    lab.system(&FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
+    lab.admin(&DetachStorageDomain { domain: second, data_center });
+    lab.system(&FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
+    for (steps, codes) in [(0, vec![963]), (1, vec![962, 967])] {
+        let from = lab.world.position;
+        lab.admin(&AttachStorageDomain { domain: second, data_center });
+        assert_eq!(lab.told(from), [], "it is only asked for yet");
+        let (job, outcome) = (lab.job(), Err("no lease".into()));
+        lab.system(&FinishStep { job, done: steps });
+        lab.system(&FinishStorageTask { job, domain: second, outcome });
+        assert_eq!(lab.told(from).into_iter().map(|(code, _)| code).collect::<Vec<_>>(), codes);
+    }
+}
+
+#[test]
+fn a_limit_of_nothing_has_no_shares() {
+    let mut lab = Lab::installed();
+    let created = lab.admin(&CreateQuota { data_center: DEFAULT_DATA_CENTER, config: QuotaConfig::named("gold".into()) });
+    let Event::QuotaCreated(created) = &created[0] else { panic!("{created:?}") };
+    let from = lab.world.position;
+    for (resource, used_percent, requested_percent) in
+        [(Resource::Storage, 50, 80), (Resource::Storage, 0, 0), (Resource::Cluster, 0, 0)]
+    {
+        let (data_center, quota, strain, vm) = (DEFAULT_DATA_CENTER, Some(created.quota), Strain::Refused, None);
+        let strained = QuotaStrained { data_center, quota, resource, strain, used_percent, requested_percent, vm };
+        lab.record(BY_ADMIN, strained.into());
+    }
+    let told: Vec<&str> = lab.told(from).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(
+        told[0],
+        "Storage was refused: the storage limit of quota gold would be exceeded: 130% of it would be consumed, 80% for this alone, wanted by admin."
+    );
+    assert_eq!(told[1], "Storage was refused: the storage limit of quota gold would be exceeded, wanted by admin.");
+    assert!(!told[2].contains('%'), "{}", told[2]);
 }
 
 #[test]

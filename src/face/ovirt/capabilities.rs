@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use evirt_domain::cluster::CPU_FAMILIES;
 use evirt_domain::custom_property::CUSTOM_PROPERTIES;
 use evirt_domain::data_center::{CURRENT_VERSION, SUPPORTED_VERSIONS, Version};
+use evirt_domain::levels::Feature;
 use evirt_domain::permit::Permit;
 use evirt_domain::vm::OS_TYPES;
 use uuid::Uuid;
@@ -155,16 +156,16 @@ const LISTS: &[(&str, &str, &[&str])] = &[
 
 /// The minor number of the version that brought a list, or with a name one entry of it; what is not here was always there.
 const SINCE: &[(&str, &str, u32)] = &[
-    ("storage_types", "posixfs", 1),
-    ("storage_types", "glusterfs", 3),
+    ("storage_types", "posixfs", Feature::PosixStorage.since()),
+    ("storage_types", "glusterfs", Feature::GlusterStorage.since()),
     ("storage_domain_types", "image", 3),
-    ("storage_formats", "v3", 1),
+    ("storage_formats", "v3", Feature::StorageFormatV3.since()),
     ("disk_interfaces", "virtio_scsi", 3),
     ("payload_encodings", "", 1),
-    ("gluster_volume_types", "", 1),
-    ("transport_types", "", 1),
-    ("gluster_volume_states", "", 1),
-    ("brick_states", "", 1),
+    ("gluster_volume_types", "", Feature::GlusterService.since()),
+    ("transport_types", "", Feature::GlusterService.since()),
+    ("gluster_volume_states", "", Feature::GlusterService.since()),
+    ("brick_states", "", Feature::GlusterService.since()),
     ("nfs_versions", "", 1),
     ("pm_proxy_types", "", 2),
     ("cpu_modes", "", 2),
@@ -190,7 +191,7 @@ enum Shows {
 /// What clients may rely on, since which minor number, and what it shows.
 const FEATURES: &[(&str, u32, Shows)] = &[
     ("Transparent-Huge-Pages Memory Policy", 0, Shows::Part("transparent_hugepages")),
-    ("POSIX-FS storage type", 1, Shows::Entry("storage_types.storage_type", "posixfs")),
+    ("POSIX-FS storage type", Feature::PosixStorage.since(), Shows::Entry("storage_types.storage_type", "posixfs")),
     ("Port mirroring", 1, Shows::Part("nic.port_mirroring")),
     ("Display server time", 0, Shows::Nothing),
     ("Display host memory", 0, Shows::Nothing),
@@ -362,6 +363,7 @@ mod tests {
             ("watchdog_models", &WATCHDOG_MODEL),
             ("watchdog_actions", &WATCHDOG_ACTION),
             ("scheduling_policies", &SCHEDULING_POLICY_TYPE),
+            ("usages", &NETWORK_USAGE),
         ] {
             let (_, _, listed) = LISTS.iter().find(|(list, ..)| *list == name).unwrap();
             let mut listed = listed.to_vec();

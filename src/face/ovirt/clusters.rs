@@ -15,7 +15,6 @@ use super::collection::{check_immutable, created, remove};
 use super::networks;
 use super::parts::{given, listed, number, sent_version, shown, text, version};
 use super::representation::check::require;
-use super::representation::description::EnumDef;
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
 use super::request::Call;
@@ -206,13 +205,8 @@ async fn get_network(call: Arc<Call>) -> Handled {
     shown(&call, &NETWORK, &call.found(doc, 3)?)
 }
 
-static USAGES: EnumDef = EnumDef { class: "NetworkUsage", members: &["display", "vm", "migration"] };
-
 async fn assign(call: Arc<Call>, network: NetworkId, sent: &Doc) -> Result<Doc, Answer> {
-    let unknown = |usage: &&str| !USAGES.members.iter().any(|known| known.eq_ignore_ascii_case(usage));
-    if let Some(usage) = sent.list("usages.usage").iter().filter_map(|usage| usage.as_text()).find(unknown) {
-        return Err(call.bad(&Fault::invalid_value(usage, &USAGES)));
-    }
+    networks::check_usages(&call, sent)?;
     let current = cluster(&call, &call.world)?;
     let old = current.networks.iter().find(|n| n.network == network);
     let network = ClusterNetwork {

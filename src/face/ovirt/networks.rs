@@ -10,9 +10,10 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::NETWORK;
+use super::representation::types::enums::NETWORK_USAGE;
+use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
 
@@ -53,6 +54,15 @@ pub fn view(world: &World, base: &str, network: &Network) -> Doc {
         .link("permissions", format!("{href}/permissions"))
         .link("vnicprofiles", format!("{href}/vnicprofiles"))
         .set("href", href)
+}
+
+/// Refuses uses of networks that there are none of.
+pub fn check_usages(call: &Call, sent: &Doc) -> Result<(), Answer> {
+    let unknown = |usage: &&str| !NETWORK_USAGE.members.iter().any(|known| known.eq_ignore_ascii_case(usage));
+    match sent.list("usages.usage").iter().filter_map(|usage| usage.as_text()).find(unknown) {
+        Some(usage) => Err(call.bad(&Fault::invalid_value(usage, &NETWORK_USAGE))),
+        None => Ok(()),
+    }
 }
 
 /// What a request says of a network that is to be changed.
@@ -99,6 +109,7 @@ async fn get(call: Arc<Call>) -> Handled {
 async fn add(call: Arc<Call>) -> Handled {
     let sent = call.body(&NETWORK)?;
     require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
+    check_usages(&call, &sent)?;
     let data_center = call.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);
     let outcome = call.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
@@ -111,6 +122,7 @@ async fn update(call: Arc<Call>) -> Handled {
     let sent = call.body(&NETWORK)?;
     check_immutable(&call, &NETWORK, &view(&call.world, call.base, current), &sent)?;
     check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
+    check_usages(&call, &sent)?;
     let outcome = call.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
     shown(&call, &NETWORK, &view(&outcome.world, call.base, network(&call, &outcome.world)?))
 }

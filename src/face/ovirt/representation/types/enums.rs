@@ -24,6 +24,7 @@ enums! {
     PM_PROXY_TYPE = "PmProxyType": "cluster" "dc" "engine";
     SCHEDULING_POLICY_TYPE = "SchedulingPolicyType": "none" "evenly_distributed" "power_saving";
     FENCE_TYPE = "FenceType": "manual" "restart" "start" "stop" "status";
+    NETWORK_USAGE = "NetworkUsage": "display" "vm" "migration";
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";
     SGIO = "ScsiGenericIO": "filtered" "unfiltered";
     STORAGE_FORMAT = "StorageFormat": "v1" "v2" "v3";
