@@ -317,7 +317,8 @@ fn a_start_is_told_in_the_guides_words() {
 fn logins_are_told_in_the_guides_words() {
     let mut lab = Lab::installed();
     let from = lab.world.position;
-    let opened = lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5 });
+    let opened =
+        lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let Event::SessionOpened(opened) = &opened[0] else { panic!("{opened:?}") };
     lab.run(BY_ADMIN, &CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
     lab.system(&RefuseLogin { name: "admin@internal".into() });
