@@ -161,6 +161,7 @@ fn removal() {
     estate.when(RemoveDisk { disk }).refused(DiskLocked);
     let job = estate.job();
     let mut failed = estate.clone();
+    failed.when(FinishDiskRemoval { job, disk, outcome: Err("busy".into()) }).then(&["DiskRemovalFailed", "JobEnded"]);
     failed.does(FinishDiskRemoval { job, disk, outcome: Err("busy".into()) });
     failed.when(RemoveDisk { disk }).accepted();
     estate.does(FinishDiskRemoval { job, disk, outcome: Ok(()) });
