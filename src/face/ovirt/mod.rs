@@ -202,7 +202,12 @@ async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Han
         repeat::check(&call, route).await?;
         handler(call.clone()).await
     };
-    match changed.await {
+    let tagged = async {
+        let answer = changed.await?;
+        let is_put = call.method == Method::PUT;
+        Handled::Ok(if is_put { condition::tagged_change(&call, route, answer).await } else { answer })
+    };
+    match tagged.await {
         Err(refused) if route.is_action() => Err(refused.in_action(call.sent_action(), call.output)),
         answer => answer,
     }
