@@ -265,6 +265,9 @@ impl Fold for JobEnded {
             return;
         }
         world.open_jobs.remove(&self.job);
+        if let (Some(why), Some(job)) = (&self.failure, world.jobs.get(&self.job)) {
+            world.creations.fail(job.position, why);
+        }
         world.jobs.update(&self.job, |job| {
             job.status = match &self.failure {
                 None => JobStatus::Finished,

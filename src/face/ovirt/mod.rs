@@ -33,6 +33,7 @@ mod roles;
 pub mod route;
 mod rsdl;
 mod schema;
+mod status;
 mod storageconnections;
 mod storagedomains;
 mod tags;

@@ -385,7 +385,7 @@ impl Call {
             return outcome.map_err(|rejection| Answer::refusal(&rejection, self.output));
         };
         match self.engine().submit(&request, Keyed { command, key: key.clone(), digest }).await {
-            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::overtaken(self, &key).await),
+            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::again(self, &key).await),
             outcome => outcome.map_err(|rejection| Answer::refusal(&rejection, self.output)),
         }
     }
