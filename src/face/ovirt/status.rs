@@ -34,9 +34,8 @@ pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
 pub async fn action_status(call: Arc<Call>) -> Handled {
     let segments = &call.target.segments;
     let (action, parent) = (&segments[..segments.len() - 1], &segments[..segments.len() - 2]);
-    let found = job_of_path(&call).ok().filter(|job| is_of_action(&job.task, action));
-    call.look(parent.to_vec(), call.output).await?;
-    let Some(job) = found else {
+    let Some(job) = job_of_path(&call).ok().filter(|job| is_of_action(&job.task, action)) else {
+        call.look(parent.to_vec(), call.output).await?;
         return Ok(Answer::empty(301).with(header::LOCATION, &format!("{}/{}", call.base, parent.join("/"))));
     };
     let doc = under_way(&call, Doc::new(), job.id);
