@@ -3,6 +3,7 @@
 use crate::access::{Object, allowed};
 use crate::context::{Actor, Context};
 use crate::event::{Event, Stream};
+use crate::job;
 use crate::monitored;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -35,6 +36,7 @@ pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<E
         }
     }
     let mut events = command.decide(world, cx)?;
+    job::end_once(world, &mut events);
     events.extend(monitored::ends(world, &events));
     Ok(events)
 }

@@ -32,6 +32,9 @@ pub struct Creation {
     pub keyed: Position,
     /// When.
     pub at: Micros,
+    /// Why the work came to nothing that it left to do, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Arc<str>>,
 }
 
 /// The keys in use, each behind its user's identifier, and in the order of their age.
@@ -45,6 +48,14 @@ impl Creations {
     /// What a user created under a key, unless that was too long ago.
     pub fn find(&self, user: UserId, key: &str, now: Micros) -> Option<&Creation> {
         self.by_key.get(&name(user, key)).filter(|creation| now - creation.at < KEEP_CREATION_KEYS)
+    }
+
+    /// Remembers that the work came to nothing that was begun at a position, where a creation under a key began it.
+    pub(crate) fn fail(&mut self, begun: Position, why: &str) {
+        let Some((_, key)) = self.by_age.get_next(&begun) else { return };
+        if let Some(creation) = self.by_key.get_mut(key).filter(|creation| creation.first <= begun) {
+            creation.failure = Some(why.into());
+        }
     }
 
     fn insert(&mut self, name: Arc<str>, creation: Creation) {
@@ -89,7 +100,7 @@ impl Fold for CreationKeyed {
 
     fn fold(&self, world: &mut World, at: &Stamp) {
         let first = at.position.saturating_sub(self.events);
-        let creation = Creation { digest: self.digest.clone(), first, keyed: at.position, at: at.at };
+        let creation = Creation { digest: self.digest.clone(), first, keyed: at.position, at: at.at, failure: None };
         world.creations.insert(name(self.user, &self.key), creation);
     }
 }

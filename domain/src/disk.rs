@@ -129,6 +129,17 @@ fold!(DiskCreationFailed, Disk disk, |e, world, at| {
     touch(world, e.disk, at, |d| d.status = DiskStatus::Illegal);
 });
 
+/// A disk's volume could not be deleted; the disk is illegal, and may be removed once more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskRemovalFailed {
+    pub disk: DiskId,
+    pub reason: String,
+}
+
+fold!(DiskRemovalFailed, Disk disk, |e, world, at| {
+    touch(world, e.disk, at, |d| d.status = DiskStatus::Illegal);
+});
+
 /// A disk was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskUpdated {
@@ -544,7 +555,7 @@ impl Decide for FinishDiskRemoval {
         if let Some(disk) = world.disks.get(&self.disk) {
             events.push(match &self.outcome {
                 Ok(()) => DiskRemoved { disk: self.disk, alias: disk.config.alias.clone() }.into(),
-                Err(reason) => DiskCreationFailed { disk: self.disk, reason: reason.clone() }.into(),
+                Err(reason) => DiskRemovalFailed { disk: self.disk, reason: reason.clone() }.into(),
             });
         }
         events.push(JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());

@@ -318,6 +318,7 @@ event_kinds! {
     disk::DiskExtended 1,
     disk::DiskExtensionFailed 1,
     disk::DiskRemovalStarted 1,
+    disk::DiskRemovalFailed 1,
     disk::DiskRemoved 1,
     image::DiskExportStarted 1,
     image::DiskExported 1,

@@ -1,5 +1,6 @@
 //! Jobs: work that takes time, with its steps. Reactors carry open jobs out, and take them up again after a crash.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -259,7 +260,14 @@ impl Fold for JobEnded {
     }
 
     fn fold(&self, world: &mut World, at: &Stamp) {
+        // Logs of before hold jobs that ended twice: how a job ended first is how it ended.
+        if !world.open_jobs.contains(&self.job) {
+            return;
+        }
         world.open_jobs.remove(&self.job);
+        if let (Some(why), Some(job)) = (&self.failure, world.jobs.get(&self.job)) {
+            world.creations.fail(job.position, why);
+        }
         world.jobs.update(&self.job, |job| {
             job.status = match &self.failure {
                 None => JobStatus::Finished,
@@ -274,6 +282,22 @@ impl Fold for JobEnded {
             job.version = at.version;
         });
     }
+}
+
+/// A job ends once: leaves out the ends of jobs that have ended already, so that one which has failed is not finished by what is observed
+/// later.
+pub(crate) fn end_once(world: &World, events: &mut Vec<Event>) {
+    let (mut opened_here, mut ended_here) = (BTreeSet::new(), BTreeSet::new());
+    events.retain(|event| match event {
+        Event::JobOpened(opened) => {
+            opened_here.insert(opened.job);
+            true
+        }
+        Event::JobEnded(ended) => {
+            (world.open_jobs.contains(&ended.job) || opened_here.contains(&ended.job)) && ended_here.insert(ended.job)
+        }
+        _ => true,
+    });
 }
 
 /// Ended jobs were forgotten.

@@ -591,7 +591,7 @@ impl Decide for FinishVmRemoval {
                 events.push(VmRemoved { vm: self.vm, name: vm.config.name.clone() }.into());
             }
             (Some(_), Err(reason)) => {
-                events.extend(disks.map(|d| crate::disk::DiskCreationFailed { disk: d.id, reason: reason.clone() }.into()));
+                events.extend(disks.map(|d| crate::disk::DiskRemovalFailed { disk: d.id, reason: reason.clone() }.into()));
                 let message = reason.clone();
                 events.push(crate::vm_run::VmDown { vm: self.vm, host: None, error: false, message }.into());
             }

@@ -2,14 +2,12 @@
 //! users who were added or have logged in.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evirt_domain::access::{Account, User};
 use evirt_domain::ids::{GroupId, UserId};
-use evirt_projections::search::{Expr, Operator, parse};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, ldap_escape};
 use ring::digest;
 use rustls::pki_types::CertificateDer;
@@ -18,6 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::search::{Fields, GROUP_FIELDS, LOGIN, USER_FIELDS, Wanted, read};
 use super::{LdapOptions, Refused, domain_id};
 use crate::server::read_password;
 
@@ -29,9 +28,6 @@ pub const MAX_LDAP_ENTRIES: i32 = 1000;
 
 /// How many times groups are asked for the groups that they belong to themselves.
 pub const MAX_LDAP_NESTING: usize = 8;
-
-/// The longest search of a directory, in characters.
-pub const MAX_LDAP_SEARCH: usize = 1000;
 
 /// How long a directory may take to answer, in seconds, unless the settings say otherwise.
 pub const DEFAULT_LDAP_TIMEOUT_SECONDS: u32 = 10;
@@ -78,29 +74,6 @@ impl std::fmt::Debug for LdapDirectory {
         f.debug_struct("LdapDirectory").field("domain", &self.domain).finish_non_exhaustive()
     }
 }
-
-/// Fields of a search, and the attributes that they mean.
-type Fields = &'static [(&'static str, &'static [&'static str])];
-
-/// Those of users.
-const USER_FIELDS: Fields = &[
-    ("name", &["givenName", "displayName", "cn"]),
-    ("firstname", &["givenName"]),
-    ("lastname", &["sn"]),
-    ("displayname", &["displayName", "cn"]),
-    ("email", &["mail"]),
-    ("department", &["departmentNumber", "department"]),
-    ("title", &["title"]),
-    ("allnames", &["givenName", "displayName", "cn", "sn", LOGIN]),
-    ("usrname", &[LOGIN]),
-    ("username", &[LOGIN]),
-    ("login", &[LOGIN]),
-    ("user_name", &[LOGIN]),
-];
-const GROUP_FIELDS: Fields = &[("name", &["cn"]), ("groupname", &["cn"]), ("grpname", &["cn"]), ("allnames", &["cn"])];
-
-/// Stands for the attribute that holds the login name.
-const LOGIN: &str = "";
 
 impl LdapDirectory {
     /// A directory by its settings, which are checked; no connection is made yet.
@@ -251,55 +224,30 @@ impl LdapDirectory {
         }
     }
 
-    /// The filter of a search: the search language's `=` and `!=` over a few fields and words, with `and`, `or` and parentheses.
+    /// The filter of a search among entries of a kind.
     fn filter(&self, search: &str, fields: Fields, kind: &str) -> Result<String, Failed> {
-        if search.chars().count() > MAX_LDAP_SEARCH {
-            return Err(self.bad("it is too long"));
-        }
-        let query = parse(search).map_err(|why| self.bad(why))?;
-        if query.sort.is_some() || query.page.is_some() {
-            return Err(self.bad("a directory has neither an order nor pages"));
-        }
-        let terms = query.filter.map(|terms| self.terms(&terms, fields)).transpose()?;
-        Ok(format!("(&{kind}{})", terms.unwrap_or_default()))
+        let wanted = read(&self.domain, search, fields).map_err(Failed::Search)?;
+        Ok(match wanted {
+            Wanted::All(none) if none.is_empty() => format!("(&{kind})"),
+            wanted => format!("(&{kind}{})", self.terms(&wanted)),
+        })
     }
 
-    fn bad(&self, what: impl Display) -> Failed {
-        Failed::Search(format!("Bad search of the directory {}: {what}", self.domain))
-    }
-
-    fn terms(&self, expr: &Expr, fields: Fields) -> Result<String, Failed> {
-        let all = |parts: &[Expr]| parts.iter().map(|part| self.terms(part, fields)).collect::<Result<String, _>>();
-        match expr {
-            Expr::All(parts) => Ok(format!("(&{})", all(parts)?)),
-            Expr::Any(parts) => Ok(format!("(|{})", all(parts)?)),
-            Expr::FreeText(word) => self.term("allnames", &word.text, fields),
-            Expr::Relation(term) if term.reference.is_some() => Err(self.bad(format_args!("{term} refers to something else"))),
-            Expr::Relation(term) => {
-                let equal = self.term(&term.field.text, &term.value.text, fields)?;
-                match term.operator {
-                    Operator::Equal => Ok(equal),
-                    Operator::NotEqual => Ok(format!("(!{equal})")),
-                    _ => Err(self.bad(format_args!("{term} compares by something other than = and !="))),
-                }
+    fn terms(&self, wanted: &Wanted) -> String {
+        let all = |parts: &[Wanted]| parts.iter().map(|part| self.terms(part)).collect::<String>();
+        match wanted {
+            Wanted::All(parts) => format!("(&{})", all(parts)),
+            Wanted::Any(parts) => format!("(|{})", all(parts)),
+            Wanted::Not(part) => format!("(!{})", self.terms(part)),
+            Wanted::Like(attributes, value) => {
+                let pattern = value.split('*').map(ldap_escape).collect::<Vec<_>>().join("*");
+                let one = |attribute: &&str| {
+                    let attribute = if *attribute == LOGIN { &self.options.name_attribute } else { *attribute };
+                    format!("({attribute}={pattern})")
+                };
+                format!("(|{})", attributes.iter().map(one).collect::<String>())
             }
         }
-    }
-
-    /// The filter for a field that is like a pattern.
-    fn term(&self, field: &str, value: &str, fields: Fields) -> Result<String, Failed> {
-        let known = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
-        let (_, attributes) = known.ok_or_else(|| self.bad(format_args!("{field:?} is no field of it")))?;
-        let value = value.strip_suffix(&format!("@{}", self.domain)).unwrap_or(value);
-        if value.is_empty() {
-            return Err(self.bad(format_args!("{field} is compared to nothing")));
-        }
-        let pattern = value.split('*').map(ldap_escape).collect::<Vec<_>>().join("*");
-        let one = |attribute: &&str| {
-            let attribute = if *attribute == LOGIN { &self.options.name_attribute } else { *attribute };
-            format!("({attribute}={pattern})")
-        };
-        Ok(format!("(|{})", attributes.iter().map(one).collect::<String>()))
     }
 
     /// Asks the server something, as the user of the settings, within the timeout.
@@ -467,6 +415,7 @@ fn trusting(path: &std::path::Path) -> Result<Arc<ClientConfig>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::MAX_DIRECTORY_SEARCH;
     use super::*;
 
     fn directory() -> LdapDirectory {
@@ -490,9 +439,15 @@ mod tests {
         let either = "(&(k=1)(&(!(|(title=Engineer)))(|(|(sn=Doe))(|(sn=Smith)))))";
         assert_eq!(users("title != Engineer and (lastname = Doe or lastname = Smith)").unwrap(), either);
         assert!(users("jo\\").unwrap().contains(r"(cn=jo\5c)"));
-        for bad in
-            ["password=x", "name=", "name>a", "vms.name=a", "name=a sortby name", "(name=a", &"x".repeat(MAX_LDAP_SEARCH + 1)]
-        {
+        for bad in [
+            "password=x",
+            "name=",
+            "name>a",
+            "vms.name=a",
+            "name=a sortby name",
+            "(name=a",
+            &"x".repeat(MAX_DIRECTORY_SEARCH + 1),
+        ] {
             assert!(matches!(users(bad), Err(Failed::Search(_))), "{bad}");
         }
     }

@@ -6,6 +6,7 @@ pub mod ldap;
 mod options;
 pub mod passwords;
 mod refresh;
+pub mod search;
 mod verified;
 
 use std::collections::HashMap;

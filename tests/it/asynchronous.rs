@@ -89,12 +89,30 @@ async fn sub_collections_come_within_a_resource_where_they_are_wanted() {
     for path in [&host, "/api/hosts"] {
         let plain = engine.admin().get(path).await.body;
         assert!(!plain.contains("<statistics>"), "{plain}");
-        for accept in ["application/xml; detail=tags+statistics", "application/xml; detail=nics; detail=statistics"] {
+        for accept in [
+            "application/xml; detail=tags+statistics",
+            "application/xml; detail=nics; detail=statistics",
+            "application/xml; Detail = \"Statistics\"",
+        ] {
             let body = engine.admin().with("accept", accept).get(path).await.body;
             assert!(body.contains("<statistics><statistic "), "{body}");
         }
         let all = engine.admin().with("all-content", "true").with("accept", "application/json").get(path).await.body;
         assert!(all.contains("\"statistics\":{\"statistic\":["), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_shows_its_devices_with_all_its_content() {
+    let engine = fast().await;
+    let vm = "<vm><name>m</name><cluster><name>Default</name></cluster><template><name>Blank</name></template></vm>";
+    let vm = engine.admin().post("/api/vms", vm).await.header("location").to_owned();
+    let devices = ["<console enabled=\"false\"/>", "<virtio_scsi enabled=\"true\"/>"];
+    for path in [&vm, "/api/vms", "/api/templates", "/api/templates/00000000-0000-0000-0000-000000000000"] {
+        let (plain, all) = (engine.admin().get(path).await.body, engine.admin().with("all-content", "true").get(path).await.body);
+        for device in devices {
+            assert!(all.contains(device) && !plain.contains(device), "{path}: {all}");
+        }
     }
 }
 

@@ -651,6 +651,37 @@ async fn spoilt_bodies_are_refused_wherever_they_are_sent() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_never_taken_for_something_else() {
+    let estate = Estate::new().await;
+    let refused = estate.engine.refused();
+    let tag = format!("/api/tags/{}", estate.things["tag"]);
+    let cases = [
+        (Method::GET, "/api/vms?search=name%3Dvm%".to_owned(), "search"),
+        (Method::GET, "/api/vms;max=%zz".to_owned(), "max"),
+        (Method::DELETE, format!("{tag};async=%zz"), "async"),
+    ];
+    for (method, path, name) in cases {
+        let answer = refused.ask(method, &path, None).await;
+        assert!(answer.status == StatusCode::BAD_REQUEST && answer.body.contains(name), "{path}: {answer:?}");
+    }
+    // A number for a text is kept as it was written, or refused.
+    for (number, kept) in [("12345678901234567890123", false), ("1.10", false), ("12345678901234567890", true)] {
+        let body = format!("{{\"name\":\"x{}\",\"description\":{number}}}", number.len());
+        let answer = if kept { estate.engine.admin() } else { estate.engine.refused() }.post("/api/tags", body).await;
+        let expected = if kept { StatusCode::CREATED } else { StatusCode::BAD_REQUEST };
+        assert_eq!((answer.status, answer.body.contains(number)), (expected, kept), "{number}: {}", answer.body);
+    }
+    for name in ["two words", &"x".repeat(51), "a/b"] {
+        let caller = estate.engine.admin().with("correlation-id", name);
+        let answer = caller.post("/api/tags", "<tag><name>unheard</name></tag>").await;
+        assert!(answer.status == StatusCode::BAD_REQUEST && answer.body.contains("Correlation-Id"), "{name}: {answer:?}");
+        assert_eq!(caller.get("/api/tags").await.status, StatusCode::OK, "reading has no name in the log");
+    }
+    assert!(!estate.engine.admin().get("/api/tags").await.body.contains("unheard"));
+    assert_eq!(estate.engine.left_by_refused().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_fault_speaks_the_dialect_that_was_asked_for() {
     let estate = Estate::new().await;
     let host = format!("/api/hosts/{}", estate.things["host"]);

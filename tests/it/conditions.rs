@@ -30,7 +30,8 @@ async fn a_resource_is_sent_again_only_when_it_has_changed() {
     assert_eq!((unchanged.status, unchanged.body.as_str()), (StatusCode::NOT_MODIFIED, ""));
     assert_eq!(unchanged.header("etag"), first);
     let put = Some("<cluster><description>a</description></cluster>".to_owned());
-    assert_eq!(engine.admin().ask(Method::PUT, &path, put).await.status, StatusCode::OK);
+    let changed = engine.admin().ask(Method::PUT, &path, put).await;
+    assert_eq!((changed.status, changed.header("etag")), (StatusCode::OK, tag(&engine.admin(), &path).await.as_str()));
     assert_eq!(engine.admin().with("if-none-match", &first).get(&path).await.status, StatusCode::OK);
     assert_ne!(tag(&engine.admin(), &path).await, first);
     let detailed = engine.admin().with("accept", "application/xml; detail=statistics");

@@ -72,6 +72,14 @@ async fn an_external_job_is_led_through_its_steps() {
     let answer = engine.admin().post(&format!("{outer}/end"), ended).await;
     assert!(answer.status == StatusCode::OK && answer.body.contains("<state>complete</state>"), "{}", answer.body);
     assert_eq!(text(&engine.admin().get(inner.header("location")).await.body, "state"), "FAILED");
+    for (how, state) in
+        [("<succeeded>false</succeeded>", "FAILED"), ("<succeeded>true</succeeded>", "FINISHED"), ("", "FINISHED")]
+    {
+        let other = engine.admin().post(&steps, step("executing", "")).await.header("location").to_owned();
+        let answer = engine.admin().post(&format!("{other}/end"), format!("<action>{how}</action>")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{how}: {}", answer.body);
+        assert_eq!(text(&engine.admin().get(&other).await.body, "state"), state, "{how}");
+    }
     let nothing = engine.admin().post(&format!("{job}/end"), "<action/>").await;
     assert!(nothing.status == StatusCode::BAD_REQUEST && nothing.body.starts_with("<?xml"), "{}", nothing.body);
     assert!(nothing.body.contains("<action>") && nothing.body.contains("status.state"), "{}", nothing.body);

@@ -96,7 +96,7 @@ const HOSTS: &[Case] = &[
     ("tag", "alpha", Just("green"), "beta", Absent),
     ("type", "alpha", Just("rhel"), "hypervisor", Just("rhev-h")),
     ("update_available", "alpha", Just("false"), "beta", Just("false")),
-    ("version", "alpha", Begins("R"), "beta", Begins("R")),
+    ("version", "alpha", Just("3.3"), "beta", Just("3.3")),
 ];
 const STORAGE_DOMAINS: &[Case] = &[
     ("comment", "data", Just("fast"), "export", Just("slow")),

@@ -20,3 +20,4 @@ mod server;
 mod states;
 mod storage;
 mod tree;
+mod work;

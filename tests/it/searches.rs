@@ -30,6 +30,30 @@ async fn every_condition_of_upstream_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_directory_is_searched_by_what_it_knows() {
+    let engine = Engine::start().await;
+    let admin = engine.admin();
+    let domains = admin.get("/api/domains").await.body;
+    let made = admin.post("/api/groups", "<group><name>mygroup</name></group>").await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let domain = domains.split("href=\"/api/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    for (below, search, there) in [
+        ("users", "username=adm*", true),
+        ("users", "allnames=* and title!=Clerk", true),
+        ("users", "lastname=Doe or department=Storage", false),
+        ("groups", "name=MY*", true),
+        ("groups", "name=nobody", false),
+    ] {
+        let body = found(&admin, &format!("{domain}/{below}"), search).await;
+        assert_eq!(body.contains(" id=\""), there, "{below}: {search}: {body}");
+    }
+    for search in ["name=a sortby name", "name=a page 2", "status=active"] {
+        let answer = admin.get(&format!("/api/{domain}/users?search={}", encoded(search))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{search}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn load_and_events_are_searched() {
     let engine = Engine::start().await;
     let admin = engine.admin();
@@ -40,6 +64,8 @@ async fn load_and_events_are_searched() {
     }
     for (search, there) in [
         ("cpu_usage < 101", true),
+        ("version = 3.3", true),
+        ("version = RHEL*", false),
         ("cpu_usage > 100", false),
         ("load >= 0", true),
         ("mem_usage > 100", false),

@@ -102,7 +102,7 @@ impl Fold for LoginFailed {
 }
 
 /// Opens a session for a user whose password was found right.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenSession {
     /// Who logs in.
     pub user: UserId,
@@ -110,6 +110,8 @@ pub struct OpenSession {
     pub token_hash: Arc<str>,
     /// How long it may be idle.
     pub ttl_minutes: u32,
+    /// The user's sessions in the order of their last use, the longest ago first, as observed: where there are too many, the first goes.
+    pub by_last_use: Vec<SessionId>,
 }
 
 impl Decide for OpenSession {
@@ -121,9 +123,11 @@ impl Decide for OpenSession {
         let mut events = Vec::new();
         let mut own: Vec<_> = world.sessions.by(SessionTerm::User(self.user)).collect();
         if own.len() >= MAX_SESSIONS_PER_USER {
-            own.sort_by_key(|s| (s.opened_at, s.id));
-            let oldest = own[0];
-            events.push(SessionClosed { session: oldest.id, user: self.user, end: SessionEnd::Revoked }.into());
+            // One that nothing is known of was opened a moment ago.
+            let used = |id| self.by_last_use.iter().position(|known| *known == id).unwrap_or(usize::MAX);
+            own.sort_by_key(|s| (used(s.id), s.opened_at, s.id));
+            let least = own[0];
+            events.push(SessionClosed { session: least.id, user: self.user, end: SessionEnd::Revoked }.into());
         }
         events.push(
             SessionOpened {

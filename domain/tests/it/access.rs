@@ -173,7 +173,7 @@ fn users() {
 fn sessions() {
     let mut story = Story::installed();
     let eve = user(&mut story, "eve");
-    let open = |user| OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 };
+    let open = |user| OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30, ..OpenSession::default() };
     story.when(open(eve)).refused(NotAuthorized);
     let role = role(&story, "UserRole");
     story.does(grant(eve, role, Object::Cluster(DEFAULT_CLUSTER)));
@@ -189,6 +189,10 @@ fn sessions() {
         story.does(open(ADMIN));
     }
     story.when(open(ADMIN)).then(&["SessionClosed", "SessionOpened"]);
+    let ids: Vec<SessionId> = story.world.sessions.values().map(|session| session.id).collect();
+    let by_last_use = [&[nowhere()], &ids[7..], &ids[..7]].concat();
+    let events = story.when(OpenSession { by_last_use, ..open(ADMIN) }).then(&["SessionClosed", "SessionOpened"]);
+    assert!(matches!(&events[0], Event::SessionClosed(e) if e.session == ids[7]), "whose last use is the longest ago");
     let refused = story.when(RefuseLogin { name: format!("e\u{0}ve{}", "x".repeat(500)) }).accepted();
     assert!(matches!(&refused[0], Event::LoginFailed(e) if e.name.starts_with("evex") && e.name.len() == 128));
 }
@@ -373,7 +377,7 @@ fn a_user_whom_the_directory_has_no_more_is_inactive_until_it_has_the_user_again
     let joe = UserId(uuid::Uuid::from_u128(3));
     let account = Account { id: joe, name: "joe".into(), domain: "example.org".into(), ..Account::default() };
     story.does(ImportUser { account: account.clone(), roles: vec![role(&story, "UserRole")] });
-    story.does(OpenSession { user: joe, token_hash: "hash".into(), ttl_minutes: 30 });
+    story.does(OpenSession { user: joe, token_hash: "hash".into(), ttl_minutes: 30, ..OpenSession::default() });
     story.when(DeactivateUser { user: joe }).then(&["UserDeactivated", "SessionClosed"]);
     story.does(DeactivateUser { user: joe });
     let inactive = |story: &Story| story.world.users.get(&joe).is_some_and(|user| user.inactive);

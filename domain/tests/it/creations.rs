@@ -4,8 +4,9 @@ use evirt_domain::Key;
 use evirt_domain::access::ADMIN;
 use evirt_domain::cluster::{ClusterConfig, CreateCluster};
 use evirt_domain::creation::{CreationKeyed, KEEP_CREATION_KEYS, Keyed, MAX_CREATION_KEYS};
+use evirt_domain::job::{ClearJobs, EndJob, KEEP_FAILED};
 
-use crate::harness::Story;
+use crate::harness::{Story, add_disk, estate};
 
 fn create(name: &str, key: &str) -> Keyed<CreateCluster> {
     let config = ClusterConfig { name: name.into(), ..crate::harness::cluster_config() };
@@ -23,6 +24,23 @@ fn a_key_is_used_once_and_only_for_what_was_accepted() {
     assert_eq!((creation.first + 1, creation.keyed), (story.world.position, story.world.position));
     story.now += KEEP_CREATION_KEYS;
     story.when(create("other", "k")).then(&["ClusterCreated", "CreationKeyed"]);
+}
+
+#[test]
+fn a_creation_whose_work_failed_is_known_as_such_when_the_job_is_forgotten() {
+    let mut estate = estate();
+    let keyed = |key: &str| Keyed { command: add_disk(key, None), key: key.into(), digest: key.into() };
+    estate.does(keyed("one"));
+    let failing = estate.job();
+    estate.does(keyed("two"));
+    estate.finish_disk();
+    estate.does(EndJob { job: failing, failure: Some("no space".into()) });
+    estate.does(keyed("three"));
+    estate.now += KEEP_FAILED + 1;
+    estate.does(ClearJobs);
+    assert!(!estate.world.jobs.contains(&failing));
+    let failure = |key| estate.world.creations.find(ADMIN, key, estate.now).unwrap().failure.as_deref();
+    assert_eq!([failure("one"), failure("two"), failure("three")], [Some("no space"), None, None]);
 }
 
 #[test]

@@ -542,7 +542,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             let job = world.open_jobs.iter().next().copied().unwrap_or_default();
             Box::new(FinishStep { job, done: 1 })
         }
-        _ if coin => Box::new(OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30 }),
+        _ if coin => Box::new(OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30, ..OpenSession::default() }),
         _ => Box::new(ChangePassword { user, password: "new".into() }),
     }
 }

@@ -445,6 +445,7 @@ fn samples() -> Vec<Event> {
         DiskExtended { disk: id(5), size: 20 * GIB, actual_size: GIB }.into(),
         DiskExtensionFailed { disk: id(5), reason: reason() }.into(),
         DiskRemovalStarted { disk: id(5) }.into(),
+        DiskRemovalFailed { disk: id(5), reason: reason() }.into(),
         DiskRemoved { disk: id(5), alias: "guest_Disk1".into() }.into(),
         DiskExportStarted { disk: id(5), to: stored_image() }.into(),
         DiskExported { disk: id(5), to: stored_image() }.into(),

@@ -3,6 +3,7 @@
 use evirt_domain::Key::EntityNotFound;
 use evirt_domain::ids::*;
 use evirt_domain::job::*;
+use evirt_domain::vm_run::*;
 use evirt_domain::{Event, StreamKind};
 use uuid::Uuid;
 
@@ -42,6 +43,23 @@ fn steps_and_end() {
     let failed = story.world.jobs.get(&job(2)).expect("the job");
     assert_eq!((failed.status.clone(), failed.steps_done), (JobStatus::Failed("no host".into()), 0));
     assert!(story.world.open_jobs.is_empty());
+}
+
+#[test]
+fn a_job_that_has_failed_stays_failed() {
+    let mut story = estate();
+    let vm = story.vm;
+    story.up(vm);
+    story.does(SuspendVm { vm });
+    let job = story.job();
+    story.does(EndJob { job, failure: Some("no space".into()) });
+    let failed = story.world.jobs.get(&job).expect("the job").clone();
+    // Its host refused to save it: it goes on, and is heard of once more.
+    story.when(ReportVm { vm, generation: None, observed: Observed::Up(Guest::default()) }).then(&["VmUp"]);
+    story.observe(vm, Observed::Up(Guest::default()));
+    story.given(vec![JobEnded { job, failure: None }.into()]);
+    let after = story.world.jobs.get(&job).expect("the job");
+    assert_eq!((&after.status, after.ended_at), (&JobStatus::Failed("no space".into()), failed.ended_at));
 }
 
 #[test]

@@ -201,7 +201,7 @@ pub const FACTS: &[Fact] = &[
     error(107, "USER_FAILED_VDS_RESTART", "Host ${VdsName} could not be restarted[ for ${UserName}][: ${Reason}]."),
     normal(111, "USER_STOP_SUSPENDED_VM", "The saved state of VM ${VmName} was discarded[ by ${UserName}]."),
     normal(113, "USER_REMOVE_VM_FINISHED", "VM ${VmName} was removed[ by ${UserName}]."),
-    error(114, "USER_VDC_LOGIN_FAILED", "User ${UserName} failed to log in."),
+    error(114, "USER_VDC_LOGIN_FAILED", "User[ ${UserName}] failed to log in."),
     error(118, "USER_FAILED_VDS_START", "Host ${VdsName} could not be powered on[ for ${UserName}][: ${Reason}]."),
     error(119, "VM_DOWN_ERROR", "VM ${VmName} went down with an error.[ ${ExitMessage}]"),
     normal(121, "SYSTEM_VDS_RESTART", "Host ${VdsName} was restarted by the system.").once_in(60),

@@ -47,6 +47,8 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         // Jobs are listed on their own; the VM's states on the way up say nothing that the start's end does not.
         Event::JobOpened(_) | Event::JobStepFinished(_) | Event::JobsCleared(_) => return None,
         Event::VmPoweringUp(_) | Event::VmRemovalStarted(_) => return None,
+        // The end of its job says what could not be removed.
+        Event::DiskRemovalFailed(_) => return None,
         Event::DiskRemovalStarted(_) | Event::StorageDomainRemovalStarted(_) => return None,
 
         Event::DataCenterCreated(e) => at.draft(950).data_center(e.data_center),
@@ -392,6 +394,7 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
             let draft = at.draft(114);
             match user {
                 Some(user) => draft.by(Actor::User(user)),
+                None if e.name.trim().is_empty() => draft,
                 None => draft.with("UserName", e.name.clone()),
             }
         }

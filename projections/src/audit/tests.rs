@@ -100,6 +100,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("DiskExtended", &[371]),
     ("DiskExtensionFailed", &[370]),
     ("DiskRemovalStarted", &[]),
+    ("DiskRemovalFailed", &[]),
     ("DiskRemoved", &[2014]),
     ("VmCreated", &[34]),
     ("VmUpdated", &[35]),
@@ -319,11 +320,13 @@ fn a_start_is_told_in_the_guides_words() {
 fn logins_are_told_in_the_guides_words() {
     let mut lab = Lab::installed();
     let from = lab.world.position;
-    let opened = lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5 });
+    let opened =
+        lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let Event::SessionOpened(opened) = &opened[0] else { panic!("{opened:?}") };
     lab.run(BY_ADMIN, &CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
     lab.system(&RefuseLogin { name: "admin@internal".into() });
     lab.system(&RefuseLogin { name: "mallory".into() });
+    lab.system(&RefuseLogin { name: String::new() });
     assert_eq!(
         lab.told(from),
         [
@@ -331,6 +334,7 @@ fn logins_are_told_in_the_guides_words() {
             (31, "User admin logged out."),
             (114, "User admin failed to log in."),
             (114, "User mallory failed to log in."),
+            (114, "User failed to log in."),
         ]
     );
     let keys: Vec<_> = lab.entries.iter().filter(|(_, e)| e.code == 30).map(|(_, e)| e.flood_key.clone()).collect();
@@ -423,6 +427,21 @@ fn failures_say_why() {
     assert_eq!(told[1], (54, "VM vm1 could not be started for admin: no memory."));
     assert_eq!(told[4], (119, "VM vm1 went down with an error. Lost connection with qemu process."));
     assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn a_disk_that_cannot_be_removed_is_told_once() {
+    let mut lab = Lab::installed();
+    let host = lab.host("north");
+    lab.storage("data", host);
+    let vm = lab.vm("vm1");
+    let disk = lab.disk(vm, "vm1_Disk1");
+    lab.admin(&evirt_domain::vm::DetachDisk { vm, disk });
+    lab.admin(&evirt_domain::disk::RemoveDisk { disk });
+    let (job, from) = (lab.job(), lab.world.position);
+    lab.system(&evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Err("busy".into()) });
+    let codes: Vec<u32> = lab.told(from).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [2015]);
 }
 
 #[test]

@@ -334,7 +334,7 @@ impl Resource for Host {
             "tag" => tags(world, &self.tags),
             "type" => Value::text(self.kind.name()),
             "update_available" => Value::Bool(false),
-            "version" => Value::text(&self.facts.os),
+            "version" => version(self.facts.newest()),
             _ => Value::Null,
         }
     }

@@ -296,7 +296,7 @@ fn events_are_found() {
 #[test]
 fn the_summary_counts() {
     let mut lab = lab();
-    lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5 });
+    lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let expected = Summary {
         vms: Count { total: 5, active: 3 },
         hosts: Count { total: 2, active: 2 },

@@ -77,13 +77,19 @@ pub struct Caller {
     pub correlation_id: Arc<str>,
 }
 
+/// Whether the request's own name for itself, where it has one, may stand in a log.
+pub fn correlation_id_fits(headers: &HeaderMap) -> bool {
+    headers.get(CORRELATION_ID).is_none_or(|given| given.to_str().is_ok_and(|given| fits(given.trim())))
+}
+
+/// Whether a request may be called so.
+fn fits(text: &str) -> bool {
+    (1..=MAX_CORRELATION_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
 /// The request's name: the client's own, where it is one that may stand in a log, else a new one.
 pub fn correlation_id(headers: &HeaderMap) -> Arc<str> {
-    let fits = |text: &&str| {
-        (1..=MAX_CORRELATION_ID).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    match text_of(headers, &CORRELATION_ID).filter(fits) {
+    match text_of(headers, &CORRELATION_ID).filter(|text| fits(text)) {
         Some(given) => given.into(),
         None => format!("{:016x}", rand::random::<u64>()).into(),
     }

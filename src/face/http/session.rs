@@ -14,8 +14,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use dashmap::DashMap;
-use evirt_domain::access::{CloseSession, OpenSession, Session, SessionEnd, may_log_in};
+use evirt_domain::access::{CloseSession, MAX_SESSIONS_PER_USER, OpenSession, Session, SessionEnd, may_log_in};
 use evirt_domain::ids::{SessionId, UserId};
+use evirt_domain::index::SessionTerm;
 use evirt_domain::{Actor, Class, Event, Rejection, World};
 use ring::digest;
 use uuid::Uuid;
@@ -145,6 +146,17 @@ impl Sessions {
     fn is_alive(&self, session: &Session, now: u64) -> bool {
         let last = self.last_use.get(&session.id).map_or(0, |last| last.load(Ordering::Relaxed));
         now.saturating_sub(last) < u64::from(session.ttl_minutes) * 60_000
+    }
+
+    /// A user's sessions in the order of their last use, where they are so many that one has to go; else that is of no matter.
+    fn by_last_use(&self, world: &World, user: UserId) -> Vec<SessionId> {
+        let mut own: Vec<_> = world.sessions.by(SessionTerm::User(user)).collect();
+        if own.len() < MAX_SESSIONS_PER_USER {
+            return Vec::new();
+        }
+        let last = |id| self.last_use.get(&id).map_or(0, |last| last.load(Ordering::Relaxed));
+        own.sort_by_cached_key(|session| (last(session.id), session.opened_at, session.id));
+        own.into_iter().map(|session| session.id).collect()
     }
 
     /// The sessions that were idle for too long. Forgets what is known of sessions that are no more.
@@ -300,7 +312,8 @@ async fn open(app: &App, verified: &Verified, ttl_minutes: u32, request: &Reques
     let secret: [u8; SECRET_BYTES] = rand::random();
     let user: UserId = verified.user;
     let token_hash = String::from_utf8_lossy(&hash(&secret)).into();
-    let outcome = app.engine.submit(request, OpenSession { user, token_hash, ttl_minutes }).await;
+    let by_last_use = app.sessions.by_last_use(&app.engine.world(), user);
+    let outcome = app.engine.submit(request, OpenSession { user, token_hash, ttl_minutes, by_last_use }).await;
     let outcome = outcome.inspect_err(|_| app.directory.forget(verified))?;
     let opened = outcome.events.iter().find_map(|recorded| match &recorded.event {
         Event::SessionOpened(opened) => Some(opened.session.id),

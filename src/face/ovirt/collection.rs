@@ -5,16 +5,19 @@ use std::sync::Arc;
 use axum::http::header;
 use evirt_domain::Decide;
 use evirt_domain::ids::JobId;
-use evirt_domain::job::{Job, JobStatus};
+use evirt_domain::job::JobStatus;
 use evirt_domain::world::NameKind;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
-use super::representation::types::{ACTION, CREATION};
+use super::representation::types::ACTION;
 use super::representation::{Doc, Fault};
 use super::request::{Call, jobs};
+use super::status::{standing, under_way};
+use super::visible::OBJECTS;
+use super::work::removed_after;
 use crate::engine::Outcome;
 
 /// The answer to a create: 201 with where it is.
@@ -35,10 +38,17 @@ pub async fn creating(
         return created(call, of, &call.found(doc(&world), 0)?);
     }
     let doc = call.found(doc(&outcome.world), 0)?;
-    let Some(job) = jobs(outcome).next() else { return created(call, of, &doc) };
+    match jobs(outcome).next() {
+        Some(job) => Ok(begun(call, of, doc, job)),
+        None => created(call, of, &doc),
+    }
+}
+
+/// The answer to a create that goes on: where to see how it stands.
+pub fn begun(call: &Call, of: &'static TypeDef, doc: Doc, job: JobId) -> Answer {
     let href = format!("{}/creation_status/{job}", doc.text("href").unwrap_or_default());
     let doc = doc.set_path("creation_status.state", "pending").link("creation_status", href);
-    Ok(Answer::doc(202, of, &doc, call.output))
+    Answer::doc(202, of, &doc, call.output)
 }
 
 /// Refuses a body that changes what cannot change.
@@ -63,40 +73,23 @@ pub fn check_owner(call: &Call, sent: &Doc, member: &str, kind: NameKind, class:
     }
 }
 
-/// Removes something: 204 without a body as the guide shows it; with an `<action>` 200 and the action, 202 where it goes on.
+/// Removes something, and what goes with it: see [`removed_after`].
 pub async fn remove(call: &Call, command: impl Decide + 'static) -> Handled {
     let outcome = call.submit(command).await?;
-    removed(call, &outcome)
-}
-
-/// The answer to a removal.
-pub fn removed(call: &Call, outcome: &Outcome) -> Handled {
-    let sent = call.sent_action();
-    if call.goes_on(&sent)? {
-        return Ok(Answer::empty(202));
-    }
-    if call.body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Answer::empty(204));
-    }
-    let state = if jobs(outcome).next().is_some() { "pending" } else { "complete" };
-    let doc = Doc::new().set_path("status.state", state);
-    Ok(Answer::doc(if state == "pending" { 202 } else { 200 }, &ACTION, &doc, call.output))
+    removed_after(call, &outcome).await
 }
 
 /// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
-/// goes on that it opened. `extra` is what the answer holds beside what was sent.
-pub async fn act(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static, extra: impl FnOnce(Doc) -> Doc) -> Handled {
+/// goes on that it opened.
+pub async fn act(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
     let outcome = match call.submit(command).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, call.output)),
     };
     match jobs(&outcome).next() {
-        Some(job) if call.goes_on(&sent)? => {
-            let doc = extra(under_way(call, sent, job)).set_path("status.state", "pending");
-            Ok(Answer::doc(202, &ACTION, &doc, call.output))
-        }
-        _ => Ok(Answer::doc(200, &ACTION, &extra(sent).set_path("status.state", "complete"), call.output)),
+        Some(job) if call.goes_on(&sent)? => goes_on(call, sent, job),
+        _ => complete(call, sent),
     }
 }
 
@@ -108,61 +101,34 @@ pub async fn act_later(call: &Arc<Call>, sent: Doc, command: impl Decide + 'stat
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, call.output)),
     };
-    let Some(job) = jobs(&outcome).next() else {
-        return Ok(Answer::doc(200, &ACTION, &sent.set_path("status.state", "complete"), call.output));
-    };
+    let Some(job) = jobs(&outcome).next() else { return complete(call, sent) };
     if sent.bool("async") == Some(false) {
         let ended = call.engine().settle(job).await.unwrap_or(JobStatus::Finished);
+        let sent = on_target(call.base, &call.target.segments, sent);
         return Ok(Answer::doc(200, &ACTION, &standing(sent, &ended, "Operation Failed"), call.output));
     }
+    goes_on(call, sent, job)
+}
+
+/// The answer to an action that goes on after it: where to see how it stands.
+pub fn goes_on(call: &Call, sent: Doc, job: JobId) -> Handled {
     Ok(Answer::doc(202, &ACTION, &under_way(call, sent, job).set_path("status.state", "pending"), call.output))
 }
 
-/// An action that goes on: where to ask how it stands, what it is about, and where to begin it again.
-pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
-    let segments = &call.target.segments;
-    let job_text = job.to_string();
-    let action = if segments.last() == Some(&job_text) { &segments[..segments.len() - 1] } else { segments };
-    let href = format!("{}/{}", call.base, action.join("/"));
-    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
-    sent.set("async", true)
-        .set("id", job_text.as_str())
-        .link("parent", parent)
-        .link("replay", href.as_str())
-        .set("href", format!("{href}/{job_text}"))
+/// The answer to an action that is done.
+pub fn complete(call: &Call, answer: Doc) -> Handled {
+    let answer = on_target(call.base, &call.target.segments, answer).set_path("status.state", "complete");
+    Ok(Answer::doc(200, &ACTION, &answer, call.output))
 }
 
-/// How an action stands that went on after its answer. One that is not known any more leads back to what it was about.
-pub async fn action_status(call: Arc<Call>) -> Handled {
-    let segments = &call.target.segments;
-    let Ok((job, _)) = job_of_path(&call) else {
-        let parent = segments[..segments.len() - 2].to_vec();
-        let href = format!("{}/{}", call.base, parent.join("/"));
-        call.look(parent, call.output).await?;
-        return Ok(Answer::empty(301).with(header::LOCATION, &href));
-    };
-    let doc = under_way(&call, Doc::new(), job.id);
-    Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
-}
-
-/// The job that the last segment names, and the path as a link.
-fn job_of_path(call: &Call) -> Result<(Arc<Job>, String), Answer> {
-    let last = call.target.segments.len() - 1;
-    let id: JobId = call.id(last)?;
-    let job = call.found(call.world.jobs.get(&id), last)?.clone();
-    Ok((job, format!("{}/{}", call.base, call.target.segments.join("/"))))
-}
-
-/// A document with the state of a job, and with a fault where it failed.
-fn standing(doc: Doc, status: &JobStatus, reason: &'static str) -> Doc {
-    match status {
-        JobStatus::Started => doc.set_path("status.state", "in_progress"),
-        JobStatus::Finished => doc.set_path("status.state", "complete"),
-        JobStatus::Failed(why) => {
-            let fault = Doc::new().set("reason", reason).set("detail", why.as_str());
-            doc.set_path("status.state", "failed").set("fault", fault)
-        }
-    }
+/// An action with a reference to what it was carried out on, in the member that is called like it, where an action has such a one.
+pub fn on_target(base: &str, action: &[String], mut doc: Doc) -> Doc {
+    let Some((_, target)) = action.split_last() else { return doc };
+    let [.., collection, id] = target else { return doc };
+    let object = OBJECTS.iter().find(|(name, ..)| name == collection).map(|(_, member, _)| *member);
+    let Some(member) = object.filter(|member| ACTION.field(member).is_some()) else { return doc };
+    doc.remove(member);
+    doc.reference(member, id.as_str(), format!("{base}/{}", target.join("/")))
 }
 
 /// The longest time of grace, in milliseconds.
@@ -173,11 +139,4 @@ pub async fn grace(sent: &Doc) {
     if let Some(expiry) = sent.int("grace_period.expiry").filter(|ms| *ms > 0) {
         tokio::time::sleep(std::time::Duration::from_millis(expiry.min(MAX_GRACE_MS) as u64)).await;
     }
-}
-
-/// The state of what a create left to do.
-pub async fn creation_status(call: Arc<Call>) -> Handled {
-    let (job, href) = job_of_path(&call)?;
-    let doc = Doc::new().set("id", job.id.to_string()).set("href", href);
-    Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
 }

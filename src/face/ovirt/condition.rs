@@ -153,6 +153,25 @@ pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
     answer.with_value(header::ETAG, etag).with_value(header::VARY, HeaderValue::from_static("Accept"))
 }
 
+/// The answer to a change of a resource with the tag that a GET would have now, where it would be answered the same: else somebody has
+/// changed it again, and the client has not seen that.
+pub async fn tagged_change(call: &Call, route: &Route, answer: Answer) -> Answer {
+    if answer.status != 200 || !route.path.ends_with("{}") {
+        return answer;
+    }
+    let (world, segments) = (call.engine().world(), &call.target.segments);
+    match call.look_in(world.clone(), segments.clone(), call.output).await {
+        Ok(seen) if seen.body == answer.body => {
+            let tag = || HeaderValue::from_str(&Tag::of(&world, segments, &seen.body, false).to_string()).ok();
+            match seen.etag.clone().or_else(tag) {
+                Some(etag) => answer.with_value(header::ETAG, etag),
+                None => answer,
+            }
+        }
+        _ => answer,
+    }
+}
+
 /// Holds a change against its `If-Match`, and makes it a condition of the decision.
 pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     let Some(wanted) = listed(call, &header::IF_MATCH) else { return Ok(()) };

@@ -16,7 +16,7 @@ pub fn with_details(call: &Call, of: &'static TypeDef, mut doc: Doc) -> Doc {
     for (rel, href) in links {
         let Some(field) = of.field(&rel).filter(|_| call.wants_detail(&rel) && !doc.has(&rel)) else { continue };
         if let Kind::Group(within) = field.kind
-            && let Some((_, target)) = Target::parse(&href, None)
+            && let Ok((_, target)) = Target::parse(&href, None)
             && let Some(found) = look(call, target.segments)
             && let Ok(found) = parse(&found, call.output, within)
         {

@@ -10,7 +10,7 @@ use evirt_domain::world::NameKind;
 use evirt_projections::inventory::{Page, list_where};
 
 use super::answer::{Answer, Handled};
-use super::collection::{created, creating, creation_status, remove};
+use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
 use super::probe;
 use super::representation::check::require;
@@ -18,6 +18,7 @@ use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
+use super::status::creation_status;
 use crate::hypervisor::DiskStatistics;
 
 routes! { ROUTES:

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::{Account, Group, INTERNAL, User};
-use evirt_projections::inventory::{Page, Resource, list_where};
+use evirt_domain::access::{Account, Group, INTERNAL};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -15,6 +14,7 @@ use super::request::Call;
 use super::route::routes;
 use crate::directory::domain_id;
 use crate::directory::ldap::{DirectoryGroup, Failed, LdapDirectory};
+use crate::directory::search::{Fields, GROUP_FIELDS, USER_FIELDS, attribute_of, read};
 
 routes! { ROUTES:
     "domains" => GET list;
@@ -106,15 +106,26 @@ fn placed_own_group(call: &Call, group: &Group) -> Doc {
     placed(call, "groups", group_view(call.base, group.id.to_string(), &group.name, INTERNAL))
 }
 
-/// A page of what is searched for among what the internal directory knows.
-fn own<T: Resource>(call: &Call, domain: impl Fn(&T) -> &str) -> Result<Vec<Arc<T>>, Answer> {
-    Ok(list_where(call.view(), &call.plan::<T>()?, Page::of(call.max()?), |item| domain(item) == INTERNAL))
+/// What is searched for among what the internal directory knows, by name: what something is called there, and its attributes.
+fn own<'a, T: Clone + 'a>(
+    call: &Call,
+    fields: Fields,
+    all: impl Iterator<Item = &'a T>,
+    name: impl Fn(&T) -> String,
+    attribute: impl Fn(&T, &str) -> String,
+) -> Result<Vec<T>, Answer> {
+    let wanted = read(INTERNAL, call.parameter("search").unwrap_or_default(), fields);
+    let wanted = wanted.map_err(|why| call.bad(&Fault::failed(why)))?;
+    let mut found: Vec<T> = all.filter(|one| wanted.is(&|field| attribute(one, field))).cloned().collect();
+    found.sort_by_cached_key(name);
+    Ok(found)
 }
 
 async fn list_users(call: Arc<Call>) -> Handled {
     let Some(other) = domain(&call)? else {
-        let own = own(&call, |user: &User| &user.domain)?;
-        return listed(&call, &USER, own.iter().map(|user| placed_user(&call, &user.account())));
+        let all: Vec<Account> = call.world.users.values().filter(|u| u.domain == INTERNAL).map(|u| u.account()).collect();
+        let own = own(&call, USER_FIELDS, all.iter(), |account| account.name.clone(), attribute_of)?;
+        return listed(&call, &USER, own.iter().map(|account| placed_user(&call, account)));
     };
     let found = other.users(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;
     listed(&call, &USER, found.iter().map(|account| placed_user(&call, account)))
@@ -130,7 +141,10 @@ async fn get_user(call: Arc<Call>) -> Handled {
 
 async fn list_groups(call: Arc<Call>) -> Handled {
     let Some(other) = domain(&call)? else {
-        let own = own(&call, |group: &Group| &group.domain)?;
+        let all = call.world.groups.values().filter(|group| group.domain == INTERNAL);
+        let called = |group: &Arc<Group>| group.name.to_string();
+        let own =
+            own(&call, GROUP_FIELDS, all, called, |group, field| if field == "cn" { called(group) } else { String::new() })?;
         return listed(&call, &GROUP, own.iter().map(|group| placed_own_group(&call, group)));
     };
     let found = other.groups(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;

@@ -29,7 +29,7 @@ pub const LINKS: &[(&str, bool)] = &[
     ("tags", false),
     ("templates", true),
     ("users", true),
-    ("groups", false),
+    ("groups", true),
     ("domains", false),
     ("vms", true),
     ("disks", true),

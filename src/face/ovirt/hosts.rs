@@ -19,7 +19,7 @@ use evirt_domain::{World, access};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, created, grace, remove};
+use super::collection::{act, check_immutable, complete, created, grace, remove};
 pub use super::host_nics::statistics as nic_statistics;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::probe::{self, ISCSI_PORT};
@@ -28,7 +28,7 @@ use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Fault};
 use super::request::Call;
 use super::route::routes;
-use super::work::{act_and_wait, complete};
+use super::work::act_and_wait;
 use crate::hypervisor::{self, DriverError, FenceAction, HostStatistics, LunFacts, OperationId, Portal, PowerState, Reply};
 use crate::reactors::switch;
 
@@ -412,7 +412,7 @@ async fn approve(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?.id;
     let sent = call.action()?;
     let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
-    act(&call, sent, ApproveHost { host, cluster }, |doc| doc).await
+    act(&call, sent, ApproveHost { host, cluster }).await
 }
 
 async fn install(call: Arc<Call>) -> Handled {
@@ -425,22 +425,22 @@ async fn install(call: Arc<Call>) -> Handled {
     }
     let sealed_password = password.map(|password| seal(&call, &password)).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
-    act(&call, sent, install, |doc| doc).await
+    act(&call, sent, install).await
 }
 
 async fn activate(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, ActivateHost { host }, |doc| doc).await
+    act(&call, call.action()?, ActivateHost { host }).await
 }
 
 async fn deactivate(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, DeactivateHost { host }, |doc| doc).await
+    act(&call, call.action()?, DeactivateHost { host }).await
 }
 
 async fn force_select_spm(call: Arc<Call>) -> Handled {
     let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, ForceSelectSpm { host }, |doc| doc).await
+    act(&call, call.action()?, ForceSelectSpm { host }).await
 }
 
 async fn commit_network(call: Arc<Call>) -> Handled {

@@ -261,7 +261,6 @@ async fn add_step(call: Arc<Call>) -> Handled {
 
 /// How work ended, as the action says.
 fn ending(call: &Call, sent: &Doc) -> Result<WorkStatus, Answer> {
-    require(sent, "Action", "end", &["status.state"]).map_err(|fault| call.bad(&fault))?;
     let state = sent.text("status.state").unwrap_or_default();
     let ending = WorkStatus::ENDS.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(state));
     ending.map(|(status, _)| status).ok_or_else(|| call.bad(&Fault::invalid_value(state, &STATUS)))
@@ -270,20 +269,26 @@ fn ending(call: &Call, sent: &Doc) -> Result<WorkStatus, Answer> {
 async fn end(call: Arc<Call>) -> Handled {
     let job = job(&call, &call.world)?.started().1;
     let sent = call.action()?;
-    let status = ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
+    let status = require(&sent, "Action", "end", &["status.state"]).map_err(|fault| call.bad(&fault));
+    let status = status.and_then(|()| ending(&call, &sent)).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
     let force = sent.bool("force").unwrap_or(false);
-    act(&call, sent, EndExternalJob { job, status, force }, |doc| doc).await
+    act(&call, sent, EndExternalJob { job, status, force }).await
 }
 
 async fn clear(call: Arc<Call>) -> Handled {
     let job = job(&call, &call.world)?.started().1;
-    act(&call, call.action()?, ClearExternalJob { job }, |doc| doc).await
+    act(&call, call.action()?, ClearExternalJob { job }).await
 }
 
 async fn end_step(call: Arc<Call>) -> Handled {
     let job = job(&call, &call.world)?.started().1;
     step(&call, &call.world)?;
     let sent = call.action()?;
-    let status = ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
-    act(&call, sent, EndExternalStep { job, step: call.id(3)?, status }, |doc| doc).await
+    // A step may say by `succeeded` how it ended, or nothing.
+    let status = match sent.has("status.state") {
+        true => ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?,
+        false if sent.bool("succeeded") == Some(false) => WorkStatus::Failed,
+        false => WorkStatus::Finished,
+    };
+    act(&call, sent, EndExternalStep { job, step: call.id(3)?, status }).await
 }

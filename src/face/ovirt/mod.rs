@@ -33,6 +33,7 @@ mod roles;
 pub mod route;
 mod rsdl;
 mod schema;
+mod status;
 mod storageconnections;
 mod storagedomains;
 mod tags;
@@ -54,9 +55,9 @@ use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, h
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
 use self::representation::{Fault, Format, TypeDef, types};
-use self::request::{Call, Handler, Target, base_of};
+use self::request::{Call, Handler, Target, Unreadable, base_of, named};
 use self::route::Route;
-use super::http::{Answering, App, Face, Transport, Unauthorized, authenticate_request};
+use super::http::{Answering, App, Face, MAX_CORRELATION_ID, Transport, Unauthorized, authenticate_request, correlation_id_fits};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
@@ -118,8 +119,15 @@ async fn serve(app: App, request: Request<Bytes>, transport: Transport) -> Respo
 async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Transport) -> Response<Body> {
     let output = accepted(&parts.headers);
     let format = output.unwrap_or(Format::Xml);
-    let Some((base, target)) = Target::parse(parts.uri.path(), parts.uri.query()) else {
-        return Answer::fault(404, &Fault::failed("There is nothing at this path"), format).into_response();
+    let (base, target) = match Target::parse(parts.uri.path(), parts.uri.query()) {
+        Ok(read) => read,
+        Err(Unreadable::Path) => {
+            return Answer::fault(404, &Fault::failed("There is nothing at this path"), format).into_response();
+        }
+        Err(Unreadable::Parameter(name)) => {
+            let detail = format!("The parameter {name} is not percent-encoded UTF-8");
+            return Answer::fault(400, &Fault::failed(detail), format).into_response();
+        }
     };
     let (caller, effect) = match authenticate_request(&app, &parts.headers).await {
         Ok(known) => known,
@@ -195,7 +203,12 @@ async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Han
         repeat::check(&call, route).await?;
         handler(call.clone()).await
     };
-    match changed.await {
+    let tagged = async {
+        let answer = changed.await?;
+        let is_put = call.method == Method::PUT;
+        Handled::Ok(if is_put { condition::tagged_change(&call, route, answer).await } else { answer })
+    };
+    match tagged.await {
         Err(refused) if route.is_action() => Err(refused.in_action(call.sent_action(), call.output)),
         answer => answer,
     }
@@ -209,6 +222,10 @@ fn permitted(call: &Call) -> Result<(), Answer> {
     {
         let version = String::from_utf8_lossy(version.as_bytes());
         return Err(call.bad(&Fault::failed(format!("Version {version} is not served; this is version 3"))));
+    }
+    if !matches!(call.method, Method::GET | Method::HEAD) && !correlation_id_fits(&call.headers) {
+        let detail = format!("Correlation-Id has to be of 1 to {MAX_CORRELATION_ID} letters, digits, hyphens and underscores");
+        return Err(call.bad(&Fault::failed(detail)));
     }
     call.flag("async")?;
     visible::check(call, matches!(call.method, Method::GET | Method::HEAD))?;
@@ -229,7 +246,7 @@ fn accepted(headers: &HeaderMap) -> Option<Format> {
             "application/json" => Format::Json,
             _ => continue,
         };
-        let quality = pieces.find_map(|piece| piece.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0_f32);
+        let quality = pieces.find_map(|piece| named(piece, "q")).and_then(|q| q.parse().ok()).unwrap_or(1.0_f32);
         if quality > best.map_or(0.0, |(least, _)| least) {
             best = Some((quality, format));
         }
@@ -251,7 +268,7 @@ mod tests {
         {
             assert_eq!(choose(xml), Some(Format::Xml), "{xml}");
         }
-        for json in ["application/json", "Application/JSON; charset=utf-8", "application/xml;q=0.5, application/json"] {
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/xml; Q = 0.5, application/json"] {
             assert_eq!(choose(json), Some(Format::Json), "{json}");
         }
         assert_eq!(choose("text/html"), None);

@@ -56,28 +56,41 @@ pub fn base_of(path: &str) -> Option<&'static str> {
 }
 
 impl Target {
-    /// Takes a request's path apart; none where it is below no base. A segment that is not UTF-8 fits nothing.
-    pub fn parse(path: &str, query: Option<&str>) -> Option<(&'static str, Self)> {
-        let base = base_of(path)?;
+    /// Takes a request's path apart.
+    pub fn parse(path: &str, query: Option<&str>) -> Result<(&'static str, Self), Unreadable> {
+        let base = base_of(path).ok_or(Unreadable::Path)?;
         let mut target = Self::default();
         for (n, part) in path[base.len()..].split('/').enumerate() {
             let mut pieces = part.split(';');
             let segment = pieces.next().unwrap_or_default();
             if !segment.is_empty() && (n > 0 || !segment.is_empty()) {
-                target.segments.push(decode(segment, false)?);
+                target.segments.push(decode(segment, false).ok_or(Unreadable::Path)?);
             }
-            target.matrix.extend(pieces.filter_map(pair));
+            target.matrix.extend(pieces.filter_map(pair).collect::<Result<Vec<_>, _>>()?);
         }
-        target.query = query.unwrap_or_default().split('&').filter_map(pair).collect();
-        (target.segments.len() <= MAX_SEGMENTS).then_some((base, target))
+        target.query = query.unwrap_or_default().split('&').filter_map(pair).collect::<Result<_, _>>()?;
+        if target.segments.len() > MAX_SEGMENTS {
+            return Err(Unreadable::Path);
+        }
+        Ok((base, target))
     }
 }
 
-/// A name and its value, both decoded; the name in lower case.
-fn pair(text: &str) -> Option<(String, String)> {
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    let name = decode(name, true)?.to_lowercase();
-    (!name.is_empty()).then_some((name, decode(value, true)?))
+/// Why an address cannot be taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its path is below no base, is too long, or is no UTF-8: there is nothing there.
+    Path,
+    /// The parameter of this name, as it was sent, is not percent-encoded UTF-8. It is not left out: that could turn a search for something
+    /// into one for everything.
+    Parameter(String),
+}
+
+/// A name and its value, both decoded; the name in lower case. What has no name says nothing.
+fn pair(text: &str) -> Option<Result<(String, String), Unreadable>> {
+    let (sent, value) = text.split_once('=').unwrap_or((text, ""));
+    let pair = decode(sent, true).zip(decode(value, true)).map(|(name, value)| (name.to_lowercase(), value));
+    (!sent.is_empty()).then(|| pair.ok_or_else(|| Unreadable::Parameter(sent.to_owned())))
 }
 
 /// Percent-decodes, and where `plus` is set takes `+` for a space.
@@ -241,7 +254,7 @@ impl Call {
     /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
     pub fn details(&self) -> impl Iterator<Item = &str> {
         let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let details = accept.split([';', ',']).filter_map(|piece| piece.trim().strip_prefix("detail="));
+        let details = accept.split([';', ',']).filter_map(|piece| named(piece, "detail"));
         details.flat_map(|words| words.split('+')).map(|word| word.trim().trim_matches('"')).filter(|word| !word.is_empty())
     }
 
@@ -372,7 +385,7 @@ impl Call {
             return outcome.map_err(|rejection| Answer::refusal(&rejection, self.output));
         };
         match self.engine().submit(&request, Keyed { command, key: key.clone(), digest }).await {
-            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::overtaken(self, &key).await),
+            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::again(self, &key).await),
             outcome => outcome.map_err(|rejection| Answer::refusal(&rejection, self.output)),
         }
     }
@@ -424,6 +437,12 @@ impl Call {
     }
 }
 
+/// The value of a parameter of a header, where it has this name.
+pub fn named<'a>(parameter: &'a str, wanted: &str) -> Option<&'a str> {
+    let (name, value) = parameter.split_once('=')?;
+    name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
+}
+
 /// The time, in microseconds since 1970.
 fn now() -> i64 {
     chrono::Utc::now().timestamp_micros()
@@ -455,12 +474,24 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_that_cannot_be_read_is_named() {
+        for (path, query, name) in [
+            ("/api/vms", Some("a=1&search=name%3Dvm%"), "search"),
+            ("/api/vms;max=%zz", None, "max"),
+            ("/api;%ff/vms", None, "%ff"),
+        ] {
+            assert_eq!(Target::parse(path, query), Err(Unreadable::Parameter(name.to_owned())), "{path}");
+        }
+        assert_eq!(Target::parse("/api/vms;", Some("=%&")).unwrap().1.query, []);
+    }
+
+    #[test]
     fn both_bases_answer_and_nothing_else_does() {
         assert_eq!(Target::parse("/ovirt-engine/api", None).unwrap().0, "/ovirt-engine/api");
         assert_eq!(Target::parse("/api/", None).unwrap().1.segments.len(), 0);
         assert_eq!(Target::parse("/api;max=1", None).unwrap().1.matrix.len(), 1);
-        assert!(Target::parse("/apix", None).is_none());
-        assert!(Target::parse("/api/%ff", None).is_none());
-        assert!(Target::parse(&"/api/a".replace('a', &"x/".repeat(40)), None).is_none());
+        for path in ["/apix".to_owned(), "/api/%ff".to_owned(), format!("/api/{}", "x/".repeat(40))] {
+            assert_eq!(Target::parse(&path, None), Err(Unreadable::Path));
+        }
     }
 }

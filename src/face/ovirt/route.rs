@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use axum::http::Method;
 
-use super::collection::{action_status, creation_status};
 use super::request::Handler;
+use super::status::{action_status, creation_status};
 
 /// A path with its methods.
 pub struct Route {

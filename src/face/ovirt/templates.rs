@@ -10,6 +10,7 @@ use super::representation::Doc;
 use super::representation::types::TEMPLATE;
 use super::request::Call;
 use super::route::routes;
+use super::vms::with_devices;
 
 routes! { ROUTES:
     "templates" => GET list;
@@ -57,12 +58,18 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .set("href", href)
 }
 
+/// The template, with its devices where the client wants all content.
+fn whole(call: &Call, template: &Template) -> Doc {
+    let doc = view(call.base, template);
+    if call.all_content() { with_devices(doc) } else { doc }
+}
+
 async fn list(call: Arc<Call>) -> Handled {
     let found = call.list::<Template>()?;
-    listed(&call, &TEMPLATE, found.iter().map(|template| view(call.base, template)))
+    listed(&call, &TEMPLATE, found.iter().map(|template| whole(&call, template)))
 }
 
 async fn get(call: Arc<Call>) -> Handled {
     let found = call.found(call.world.templates.get(&call.id(1)?), 1)?;
-    shown(&call, &TEMPLATE, &view(call.base, found))
+    shown(&call, &TEMPLATE, &whole(&call, found))
 }

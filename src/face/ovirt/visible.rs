@@ -53,6 +53,13 @@ pub fn object_of(kind: NameKind, id: Uuid) -> Option<Object> {
     })
 }
 
+/// The object that a path below the base names at its end, where permissions stand on such.
+pub fn object_at(segments: &[String]) -> Option<Object> {
+    let [.., collection, id] = segments else { return None };
+    let (_, _, make) = OBJECTS.iter().find(|(name, ..)| name == collection)?;
+    Uuid::parse_str(id).ok().map(make)
+}
+
 /// The objects that a path below the base goes through, each with the segment that names it.
 fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, Object)> {
     let pairs = segments.clone().zip(segments.skip(1));

@@ -8,13 +8,14 @@ use evirt_domain::vm::{AttachDisk, DetachDisk, DiskAttachment, UpdateDiskAttachm
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, creating, creation_status, remove};
+use super::collection::{check_immutable, creating, remove};
 use super::disks;
 use super::parts::{Statistic, given, listed};
 use super::representation::Doc;
 use super::representation::types::{ACTION, DISK};
 use super::request::Call;
 use super::route::routes;
+use super::status::creation_status;
 use super::vms::vm;
 use super::work::{act_and_wait, removed_after};
 

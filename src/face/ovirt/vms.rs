@@ -12,13 +12,14 @@ use rand::Rng;
 
 use super::answer::{Answer, Handled};
 use super::cache::{Rendered, rendered};
-use super::collection::{act, act_later, action_status, check_immutable, created, grace};
+use super::collection::{act, act_later, check_immutable, complete, created, grace};
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
 use super::representation::{Doc, Fault, render};
 use super::request::Call;
 use super::route::routes;
+use super::status::action_status;
 use super::tags;
 use super::work::removed_after;
 use super::{visible, vm_disks, vm_nics};
@@ -236,7 +237,8 @@ async fn list(call: Arc<Call>) -> Handled {
 
 /// VMs as bytes, from the cache where they are known unless the client wants more than their own state.
 fn as_bytes(call: &Call) -> impl Fn(&Vm) -> Rendered {
-    let (detailed_ones, filtered) = (DETAILS.iter().any(|(part, _)| call.wants_detail(part)), call.caller.filter);
+    let detailed_ones = call.all_content() || DETAILS.iter().any(|(part, _)| call.wants_detail(part));
+    let filtered = call.caller.filter;
     move |vm| match detailed_ones {
         true => Rendered::new(detailed(call, vm), call.output),
         false => rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered)),
@@ -264,7 +266,15 @@ fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
     for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
         doc.put(part, make(call, vm));
     }
+    if call.all_content() {
+        doc = with_devices(doc);
+    }
     render(&VM, &visible::redacted(&doc), call.output)
+}
+
+/// What every machine has that is shown only with all content: no serial console, and a controller for disks by VirtIO-SCSI.
+pub fn with_devices(doc: Doc) -> Doc {
+    doc.set_path("console.enabled", false).set_path("virtio_scsi.enabled", true)
 }
 
 async fn get(call: Arc<Call>) -> Handled {
@@ -316,23 +326,13 @@ async fn delete(call: Arc<Call>) -> Handled {
     removed_after(&call, &outcome).await
 }
 
-/// The VM in the answer to an action.
-fn with_vm(call: &Call, vm: VmId) -> impl FnOnce(Doc) -> Doc + use<> {
-    let href = format!("{}/vms/{vm}", call.base);
-    move |doc| {
-        let mut doc = doc;
-        doc.remove("vm");
-        doc.reference("vm", vm.to_string(), href)
-    }
-}
-
 macro_rules! actions {
     ($($handler:ident => |$vm:ident, $sent:ident, $call:ident| $command:expr;)*) => {$(
         async fn $handler($call: Arc<Call>) -> Handled {
             let $vm = vm(&$call, &$call.world)?.id;
             let $sent = $call.action()?;
             let command = $command;
-            act(&$call, $sent, command, with_vm(&$call, $vm)).await
+            act(&$call, $sent, command).await
         }
     )*};
 }
@@ -397,9 +397,9 @@ async fn ticket(call: Arc<Call>) -> Handled {
         return Err(Answer::fault(500, &fault, call.output).in_action(sent, call.output));
     }
     let ticket = Doc::new().set("value", value).set("expiry", i64::from(expires_s));
-    let mut answer = with_vm(&call, id)(sent);
+    let mut answer = sent;
     answer.put("ticket", ticket);
-    Ok(Answer::doc(200, &ACTION, &answer.set_path("status.state", "complete"), call.output))
+    complete(&call, answer)
 }
 
 // The drive

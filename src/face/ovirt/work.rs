@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::Decide;
 
 use super::answer::{Answer, Handled};
-use super::collection::{grace, under_way};
+use super::collection::{complete, goes_on, grace};
 use super::representation::Doc;
 use super::representation::types::ACTION;
 use super::request::{Call, jobs};
@@ -23,19 +23,14 @@ pub async fn carry_out(call: &Arc<Call>, sent: Doc, command: impl Decide + 'stat
     if call.goes_on(&sent)?
         && let Some(job) = jobs(&outcome).next()
     {
-        let doc = under_way(call, sent, job).set_path("status.state", "pending");
-        return Ok(Answer::doc(202, &ACTION, &doc, call.output));
+        return goes_on(call, sent, job);
     }
     call.settle(&outcome).await?;
     complete(call, sent)
 }
 
-/// The answer to an action that is done.
-pub fn complete(call: &Call, answer: Doc) -> Handled {
-    Ok(Answer::doc(200, &ACTION, &answer.set_path("status.state", "complete"), call.output))
-}
-
-/// The answer to a removal, after the job that it opened; 202 at once where the client does not want to wait.
+/// The answer to a removal, after the job that it opened: 204 without a body as the guide shows it, with an `<action>` 200 and the action;
+/// 202 at once where the client does not want to wait.
 pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
     if call.goes_on(&call.sent_action())? {
         return Ok(Answer::empty(202));
@@ -44,5 +39,5 @@ pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
     if call.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Answer::empty(204));
     }
-    complete(call, Doc::new())
+    Ok(Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), call.output))
 }

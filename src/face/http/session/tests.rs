@@ -134,6 +134,26 @@ async fn a_session_serves_in_place_of_credentials_even_beside_wrong_ones() {
 }
 
 #[tokio::test]
+async fn of_too_many_sessions_the_one_goes_that_was_not_used_for_the_longest_time() {
+    let site = Site::new().await;
+    let (first, second) = (site.log_in().await, site.log_in().await);
+    for _ in 2..MAX_SESSIONS_PER_USER {
+        site.log_in().await;
+    }
+    let keep = |cookie: &str| [("cookie", cookie.to_owned()), ("prefer", "persistent-auth".to_owned())];
+    let is_kept = async |cookie: &str| {
+        let headers = keep(cookie);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        site.ask(&headers).await.caller.is_ok()
+    };
+    assert!(is_kept(&first).await);
+    site.log_in().await;
+    assert!(is_kept(&first).await, "it is in use");
+    assert!(!is_kept(&second).await);
+    assert_eq!(site.sessions(), MAX_SESSIONS_PER_USER);
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_want_the_session_ends_it() {
     let site = Site::new().await;
     let cookie = site.log_in().await;

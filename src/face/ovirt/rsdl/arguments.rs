@@ -153,7 +153,7 @@ pub(super) const ARGUMENTS: &[Arguments] = &[
     has(POST, "jobs/{}/steps", &STEP, &["type description"],
         "job.id parent_step.id"),
     has(POST, "jobs/{}/steps/{}/end", &ACTION, &[],
-        "force status.state"),
+        "force status.state succeeded"),
     has(POST, "datacenters/{}/quotas", &QUOTA, &["name"],
         "description cluster_soft_limit_pct cluster_hard_limit_pct storage_soft_limit_pct storage_hard_limit_pct"),
     has(PUT, "datacenters/{}/quotas/{}", &QUOTA, &[],

@@ -1,0 +1,128 @@
+//! How work stands that goes on after its answer: below every action, and below everything that is created.
+
+use std::sync::Arc;
+
+use axum::http::header;
+use evirt_domain::hotplug::{Device, DeviceChange};
+use evirt_domain::ids::JobId;
+use evirt_domain::job::{Job, JobStatus, Task};
+use uuid::Uuid;
+
+use super::answer::{Answer, Handled};
+use super::collection::on_target;
+use super::representation::Doc;
+use super::representation::types::{ACTION, CREATION};
+use super::request::Call;
+use super::visible::object_at;
+
+/// An action that goes on: where to ask how it stands, what it is about, and where to begin it again.
+pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
+    let segments = &call.target.segments;
+    let job_text = job.to_string();
+    let action = if segments.last() == Some(&job_text) { &segments[..segments.len() - 1] } else { segments };
+    let href = format!("{}/{}", call.base, action.join("/"));
+    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
+    on_target(call.base, action, sent)
+        .set("async", true)
+        .set("id", job_text.as_str())
+        .link("parent", parent)
+        .link("replay", href.as_str())
+        .set("href", format!("{href}/{job_text}"))
+}
+
+/// How an action stands that went on after its answer. One that is not known any more, or was another, leads back to what it was about.
+pub async fn action_status(call: Arc<Call>) -> Handled {
+    let segments = &call.target.segments;
+    let (action, parent) = (&segments[..segments.len() - 1], &segments[..segments.len() - 2]);
+    let Some(job) = job_of_path(&call).ok().filter(|job| is_of_action(&job.task, action)) else {
+        call.look(parent.to_vec(), call.output).await?;
+        return Ok(Answer::empty(301).with(header::LOCATION, &format!("{}/{}", call.base, parent.join("/"))));
+    };
+    let doc = under_way(&call, Doc::new(), job.id);
+    Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
+}
+
+/// The state of what a create left to do.
+pub async fn creation_status(call: Arc<Call>) -> Handled {
+    let segments = &call.target.segments;
+    let created = &segments[..segments.len() - 2];
+    let job = job_of_path(&call)?;
+    let job = Some(job).filter(|job| object_at(created).is_some_and(|object| job.task.object() == object));
+    let job = call.found(job, segments.len() - 1)?;
+    call.look(created.to_vec(), call.output).await?;
+    let doc = Doc::new().set("id", job.id.to_string()).set("href", format!("{}/{}", call.base, segments.join("/")));
+    Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
+}
+
+/// The job that the last segment names.
+fn job_of_path(call: &Call) -> Result<Arc<Job>, Answer> {
+    let last = call.target.segments.len() - 1;
+    let id: JobId = call.id(last)?;
+    call.found(call.world.jobs.get(&id), last).cloned()
+}
+
+/// A document with the state of a job, and with a fault where it failed.
+pub fn standing(doc: Doc, status: &JobStatus, reason: &'static str) -> Doc {
+    match status {
+        JobStatus::Started => doc.set_path("status.state", "in_progress"),
+        JobStatus::Finished => doc.set_path("status.state", "complete"),
+        JobStatus::Failed(why) => {
+            let fault = Doc::new().set("reason", reason).set("detail", why.as_str());
+            doc.set_path("status.state", "failed").set("fault", fault)
+        }
+    }
+}
+
+/// Whether a job is what an action left to do: the path of the action names what the job works on, and then the action.
+fn is_of_action(task: &Task, action: &[String]) -> bool {
+    let Some((verb, named)) = action.split_last() else { return false };
+    let (verbs, of) = actions_of(task);
+    let names = |id: &Uuid| named.iter().any(|segment| Uuid::parse_str(segment).as_ref() == Ok(id));
+    verbs.contains(&verb.as_str()) && of.iter().all(names)
+}
+
+/// The actions that leave a job to do, and what their path has to name. A VM that cannot be asked to shut down is stopped.
+fn actions_of(task: &Task) -> (&'static [&'static str], Vec<Uuid>) {
+    match *task {
+        Task::InstallHost { host } => (&["install", "approve"], vec![host.0]),
+        Task::ActivateHost { host } => (&["activate"], vec![host.0]),
+        Task::EvacuateHost { host } => (&["deactivate"], vec![host.0]),
+        Task::FenceHost { host, .. } => (&["fence"], vec![host.0]),
+        Task::SetUpHostNetworks { host, .. } => (&["attach", "detach", "setupnetworks"], vec![host.0]),
+        Task::SaveHostNetworks { host } => (&["commitnetconfig"], vec![host.0]),
+        Task::ActivateStorageDomain { domain, data_center } => (&["activate"], vec![data_center.0, domain.0]),
+        Task::DeactivateStorageDomain { domain, data_center } => (&["deactivate"], vec![data_center.0, domain.0]),
+        Task::ImportImage { ref from, .. } => (&["import"], vec![from.domain.0, from.image]),
+        Task::ExportDisk { disk, .. } => (&["export"], vec![disk.0]),
+        Task::StartVm { vm } => (&["start"], vec![vm.0]),
+        Task::StopVm { vm } => (&["stop", "shutdown"], vec![vm.0]),
+        Task::ShutdownVm { vm } => (&["shutdown"], vec![vm.0]),
+        Task::RebootVm { vm } => (&["reboot"], vec![vm.0]),
+        Task::SuspendVm { vm } => (&["suspend"], vec![vm.0]),
+        Task::MigrateVm { vm } => (&["migrate"], vec![vm.0]),
+        Task::ChangeDevice { vm, device, change } => {
+            let device = match device {
+                Device::Nic(nic) => nic.0,
+                Device::Disk(disk) => disk.0,
+            };
+            let verbs: &[&str] = match change {
+                DeviceChange::Plug => &["activate"],
+                DeviceChange::Unplug => &["deactivate"],
+                DeviceChange::Rewire => &[],
+            };
+            (verbs, vec![vm.0, device])
+        }
+        // What no action leaves.
+        Task::TuneHost { .. }
+        | Task::CreateStorageDomain { .. }
+        | Task::AttachStorageDomain { .. }
+        | Task::DetachStorageDomain { .. }
+        | Task::ExtendStorageDomain { .. }
+        | Task::RemoveStorageDomain { .. }
+        | Task::UpgradeStorage { .. }
+        | Task::CreateDisk { .. }
+        | Task::ExtendDisk { .. }
+        | Task::RemoveDisk { .. }
+        | Task::RemoveVm { .. } => (&[], Vec::new()),
+    }
+}
