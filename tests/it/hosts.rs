@@ -3,8 +3,10 @@
 use evirt::hypervisor::estate::{Estate, PowerManagementEntry};
 use evirt::hypervisor::simulator::Simulator;
 use evirt::hypervisor::{CallKind, DriverError};
+use evirt_domain::World;
 use evirt_domain::host::{Host, HostStatus};
 use evirt_domain::ids::HostId;
+use evirt_domain::job::Task;
 use evirt_domain::vm_run::VmState;
 use reqwest::{Method, StatusCode};
 
@@ -391,7 +393,8 @@ async fn a_host_that_is_activated_stays_connected() {
     let changed = async { done(&lab.admin.post(&attach, network).await) };
     let activated = async {
         let engine = &lab.engine.server().app.engine;
-        engine.until(|w| (!w.open_jobs.is_empty()).then_some(())).await;
+        let begun = |world: &World| world.jobs.values().any(|job| matches!(job.task, Task::SetUpHostNetworks { .. }));
+        engine.until(|world| begun(world).then_some(())).await;
         done(&lab.admin.post(&format!("{host}/activate"), "<action/>").await);
     };
     tokio::join!(changed, activated);
