@@ -208,11 +208,6 @@ fn users(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
     through.chain([VmTerm::Mirrored(network)]).flat_map(|term| world.vms.by(term)).map(|vm| &*vm.config.name)
 }
 
-/// The hosts that have a network on an interface.
-fn hosts(world: &World, network: NetworkId) -> impl Iterator<Item = &str> {
-    world.hosts.by(HostTerm::Network(network)).map(|host| &*host.config.name)
-}
-
 /// Refuses what must not be done to a network that is used, naming some of its users.
 fn unused<'a>(act: Act, users: impl Iterator<Item = &'a str>) -> Result<(), Rejection> {
     let some: BTreeSet<&str> = users.take(MAX_USERS_NAMED).collect();
@@ -319,7 +314,7 @@ impl Decide for UpdateNetwork {
         }
         // Hosts know a network by its name.
         if changes.name.is_some() {
-            unused(act, hosts(world, self.network))?;
+            unused(act, world.hosts.by(HostTerm::Network(self.network)).map(|h| &*h.config.name))?;
         }
         if changes.vm_network == Some(false) {
             unused(act, users(world, self.network))?;
@@ -334,7 +329,7 @@ impl Decide for UpdateNetwork {
     }
 }
 
-/// Removes a network that no VM uses and no host has, with its profiles.
+/// Removes a network that no VM uses, with its profiles. A host that has it keeps what it has laid, which nobody manages any more.
 #[derive(Clone, Debug)]
 pub struct RemoveNetwork {
     pub network: NetworkId,
@@ -347,7 +342,7 @@ impl Decide for RemoveNetwork {
         if current.management {
             return Err(act.no(Key::NetworkIsManagement));
         }
-        unused(act, users(world, self.network).chain(hosts(world, self.network)))?;
+        unused(act, users(world, self.network))?;
         let mut events: Vec<Event> = world
             .clusters
             .ids_by(ClusterTerm::Network(self.network))

@@ -106,7 +106,7 @@ def clusters(api):
 def networks(api):
     center, cluster = api.datacenters.get(name="Default"), api.clusters.get(name="web")
     made = api.networks.add(params.Network(name="display", data_center=center, vlan=params.VLAN(id=7), mtu=9000))
-    with refused("its name is its own in the data center", 400, "exists already"):
+    with refused("its name is its own in the data center", 409, "exists already"):
         api.networks.add(params.Network(name="display", data_center=center))
     with refused("a VLAN has a number of twelve bits", 400, "vlan"):
         api.networks.add(params.Network(name="wide", data_center=center, vlan=params.VLAN(id=5000)))

@@ -288,13 +288,11 @@ fn all_at_once() {
 }
 
 #[test]
-fn a_network_that_a_host_has_stays() {
+fn a_network_that_a_host_has_is_removed_and_managed_no_more() {
     let mut lab = Lab::new();
     lab.does(lab.attach("eth1", lab.red));
-    lab.when(RemoveNetwork { network: lab.red }).refused(NetworkInUse);
-    lab.when(RemoveNetwork { network: lab.blue }).accepted();
-    lab.does(lab.detach("eth1", Some(lab.red)));
-    lab.when(RemoveNetwork { network: lab.red }).accepted();
+    lab.story.does(RemoveNetwork { network: lab.red });
+    assert_eq!(lab.shown("eth1").network, None);
 }
 
 #[test]
