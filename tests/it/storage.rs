@@ -608,12 +608,14 @@ async fn what_cannot_be_activated_is_attached_all_the_same() {
     let failed = lab.admin.post(&attached, &*body).await;
     assert_eq!(failed.status, StatusCode::BAD_REQUEST, "{failed:?}");
     assert_eq!(lab.json(&format!("/api/storagedomains/{data}")).await["status"]["state"], "unattached");
-    assert_eq!(lab.codes().await[0], 1003);
+    // Which host manages the storage is told beside it, when its time has come.
+    let told = async || lab.codes().await.into_iter().filter(|code| *code != 204).collect::<Vec<_>>();
+    assert_eq!(told().await[0], 1003);
     fails(CallKind::ActivateDomain);
     let made = lab.admin.post(&attached, body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     assert!(made.body.contains("<state>maintenance</state>"), "{made:?}");
-    assert_eq!(lab.codes().await[..2], [967, 1002]);
+    assert_eq!(told().await[..2], [967, 1002]);
     lab.ok(Method::POST, &format!("{attached}/{data}/activate"), "<action/>").await;
     assert_eq!(lab.json(&format!("/api/datacenters/{DEFAULT}")).await["status"]["state"], "up");
 }
