@@ -61,7 +61,10 @@ impl Engine {
 
     async fn part(&self, host: HostId) {
         if self.world().hosts.get(&host).is_none_or(|host| host.status == HostStatus::Maintenance) {
-            let _ = self.driver().call(OperationId::afresh(), Call::Disconnect { host: host.0 }).await;
+            // One that was not connected is let go of already.
+            if let Err(error) = self.driver().call(OperationId::afresh(), Call::Disconnect { host: host.0 }).await {
+                tracing::debug!(%host, %error, "the host could not be let go of");
+            }
         }
     }
 }
