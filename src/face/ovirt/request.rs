@@ -326,8 +326,7 @@ impl Call {
     /// The body as a document of a type.
     pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
         let doc = parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        visible::check_body(self, of, &doc)?;
-        Ok(doc)
+        visible::admit(self, of, doc)
     }
 
     /// The body as a document of one of several types; none where there is no body.
@@ -336,8 +335,7 @@ impl Call {
             return Ok(None);
         }
         let (of, doc) = parse_any(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        visible::check_body(self, of, &doc)?;
-        Ok(Some((of, doc)))
+        Ok(Some((of, visible::admit(self, of, doc)?)))
     }
 
     /// The body of an action; an empty one counts as `<action/>`.

@@ -1,6 +1,6 @@
 //! What a caller may read: administrators everything, others by `Filter: true` what they hold a permission on.
 //!
-//! Whoever does not see everything passes four gates: [`check`] refuses paths through hidden objects, [`check_body`] what refers to
+//! Whoever does not see everything passes four gates: [`check`] refuses paths through hidden objects, [`admit`] what refers to
 //! them, searches run in a view that has only what is visible, and [`redacted`] takes references to hidden objects out of every document
 //! on its way out.
 
@@ -88,16 +88,28 @@ pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
     }
 }
 
-/// Refuses a document that refers by its identifier to something that its sender may not see, in the words of what does not exist.
-pub fn check_body(call: &Call, of: &TypeDef, doc: &Doc) -> Result<(), Answer> {
+/// Takes a document in without what its sender has no say in, and refuses one that refers by its identifier to something that its sender
+/// may not see, in the words of what does not exist.
+pub fn admit(call: &Call, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
+    let doc = if call.caller.filter { unplaced(doc) } else { doc };
     if call.visible().is_everything() {
-        return Ok(());
+        return Ok(doc);
     }
     // What is posted to a collection within a resource may be a reference itself.
     let named = (call.method == Method::POST && call.target.segments.len() > 1).then_some(of.element);
-    match unseen(call, named, doc) {
+    match unseen(call, named, &doc) {
         Some(id) => Err(call.missing(id)),
-        None => Ok(()),
+        None => Ok(doc),
+    }
+}
+
+/// A virtual machine, or an action with one, without where it is to be placed: the user-level API does not choose hosts.
+fn unplaced(mut doc: Doc) -> Doc {
+    doc.remove("placement_policy");
+    match doc.remove("vm") {
+        Some(Value::Doc(vm)) => doc.set("vm", unplaced(vm)),
+        Some(other) => doc.set("vm", other),
+        None => doc,
     }
 }
 
@@ -115,8 +127,6 @@ fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str
         return (!seen(object)).then_some(id);
     }
     doc.members().iter().find_map(|(name, value)| match value {
-        // The user-level API does not choose hosts: that part is dropped, whatever it says.
-        _ if *name == "placement_policy" && call.caller.filter => None,
         Value::Doc(child) => unseen(call, Some(name), child),
         Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(call, Some(name), item)),
         _ => None,

@@ -162,8 +162,8 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         return Err(call.bad(&Fault::new("Invalid value", detail)));
     }
     let boot = sent.has("os.boot").then(|| boot(sent, "os.boot"));
-    // A user-level request does not see where a VM is placed, and does not say it. An empty host is none.
-    let placed = sent.doc("placement_policy").filter(|_| !call.caller.filter).cloned().unwrap_or_default();
+    // An empty host is none.
+    let placed = sent.doc("placement_policy").cloned().unwrap_or_default();
     let pinned = match placed.doc("host") {
         Some(_) => Some(call.reference(&placed, "host", NameKind::Host, "Host")?),
         None => None,
@@ -368,11 +368,7 @@ fn start_command(call: &Call, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
         stateless: sent.bool("vm.stateless"),
         paused: sent.bool("pause").unwrap_or_default(),
     };
-    // Who has the user-level API does not choose hosts.
-    let host = match call.caller.filter {
-        true => None,
-        false => call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?,
-    };
+    let host = call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
     Ok(StartVm { vm, overrides, once: sent.has("vm"), host })
 }
 
