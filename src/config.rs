@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
-use crate::reactors::Pace;
+use crate::reactors::Timeouts;
 
 /// Where plain http listens unless told otherwise.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8080";
@@ -94,7 +94,7 @@ pub struct Settings {
     /// What is logged.
     pub log: Option<String>,
     /// How long is waited for things.
-    pub pace: Pace,
+    pub timeouts: Timeouts,
     /// When users are locked for wrong passwords.
     pub limits: Limits,
     /// For how many seconds power management rests: after the engine's start, and after the same was done to a host.
@@ -173,7 +173,7 @@ impl Options {
             admin_password_file: self.admin_password_file,
             tls,
             log: self.log,
-            pace: Pace::default(),
+            timeouts: Timeouts::default(),
             limits: Limits {
                 failures: self.login_failures.unwrap_or(DEFAULT_LOGIN_FAILURES),
                 lock_seconds: self.login_lock_seconds.unwrap_or(DEFAULT_LOGIN_LOCK_SECONDS),

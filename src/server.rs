@@ -108,7 +108,7 @@ impl Server {
 
         tell(&engine, TellOfService::Start).await;
         let sealer = Arc::new(Sealer::open(&settings.data)?);
-        let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.pace);
+        let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.timeouts);
         let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());

@@ -8,7 +8,7 @@ use evirt::directory::passwords;
 use evirt::engine::{Engine, Options, Outcome, Request, Stores};
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::simulator::Simulator;
-use evirt_domain::access::{AddUser, GrantPermission, Holder, Object};
+use evirt_domain::access::{AddUser, EntityRef, GrantPermission, Holder};
 use evirt_domain::command::Decide;
 use evirt_domain::event::Event;
 use evirt_domain::host::*;
@@ -75,7 +75,7 @@ pub async fn build(data: &Path, vms: usize) -> Result<u64> {
         let world = engine.world();
         let vm = VmId(world.exactly_named(NameKind::Vm, &format!("vm{n}")).context("a VM is missing")?);
         let role = world.roles.values().find(|role| role.name == OWNERS_ROLE).context("a role is missing")?.id;
-        submit(&engine, GrantPermission { holder: Holder::User(user), role, object: Object::Vm(vm) }).await?;
+        submit(&engine, GrantPermission { holder: Holder::User(user), role, object: EntityRef::Vm(vm) }).await?;
     }
     let moved = submit(&engine, DeactivateHost { host }).await?;
     submit(&engine, FinishEvacuation { host, job: opened(&moved)?, failure: None }).await?;

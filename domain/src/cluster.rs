@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -320,8 +320,8 @@ impl Decide for CreateCluster {
         Ok(std::iter::once(created.into()).chain(join(world, cluster, self.config.data_center)).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateCluster, self.config.data_center.map_or(Object::System, Object::DataCenter)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateCluster, self.config.data_center.map_or(EntityRef::System, EntityRef::DataCenter)))
     }
 }
 
@@ -398,8 +398,8 @@ impl Decide for UpdateCluster {
         Ok(updated.chain(joined).chain(tunings).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditClusterConfiguration, Object::Cluster(self.cluster)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditClusterConfiguration, EntityRef::Cluster(self.cluster)))
     }
 }
 
@@ -430,8 +430,8 @@ impl Decide for RemoveCluster {
         Ok(limits.into_iter().flatten().chain([removed.into()]).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteCluster, Object::Cluster(self.cluster)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteCluster, EntityRef::Cluster(self.cluster)))
     }
 }
 
@@ -472,8 +472,8 @@ impl Decide for AssignNetwork {
         Ok(steps.map(|network| NetworkAssigned { cluster: self.cluster, network }.into()).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AssignClusterNetwork, Object::Network(self.network.network)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::AssignClusterNetwork, EntityRef::Network(self.network.network)))
     }
 }
 
@@ -505,7 +505,7 @@ impl Decide for UnassignNetwork {
         Ok(vec![NetworkUnassigned { cluster: self.cluster, network: self.network }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AssignClusterNetwork, Object::Network(self.network)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::AssignClusterNetwork, EntityRef::Network(self.network)))
     }
 }

@@ -1,6 +1,6 @@
 //! Deciding: how a command is turned into events, or refused.
 
-use crate::access::{Object, allowed};
+use crate::access::{EntityRef, allowed};
 use crate::context::{Actor, Context};
 use crate::event::{Event, Stream};
 use crate::job;
@@ -17,12 +17,12 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection>;
 
     /// What the caller has to hold, and on what; none where anybody may, or only the engine asks.
-    fn permit(&self, _world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _world: &World) -> Option<(Permit, EntityRef)> {
         None
     }
 
     /// What the caller has to hold beside that, each on an object of its own, such as the network that an interface is put on.
-    fn further_permits(&self, _world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, _world: &World) -> Vec<(Permit, EntityRef)> {
         Vec::new()
     }
 }
@@ -62,11 +62,11 @@ impl<C: Decide> Decide for Expecting<C> {
         self.command.decide(world, cx)
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         self.command.permit(world)
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         self.command.further_permits(world)
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::command::Decide;
 use crate::context::{Actor, Context};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::ids::{Micros, Position, UserId};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -98,7 +98,7 @@ impl Fold for CreationKeyed {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         let first = at.position.saturating_sub(self.events);
         let creation = Creation { digest: self.digest.clone(), first, keyed: at.position, at: at.at, failure: None };
         world.creations.insert(name(self.user, &self.key), creation);
@@ -131,11 +131,11 @@ impl<C: Decide> Decide for Keyed<C> {
         Ok(events)
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         self.command.permit(world)
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         self.command.further_permits(world)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::cluster::NetworkUnassigned;
 use crate::command::Decide;
@@ -244,8 +244,8 @@ impl Decide for CreateDataCenter {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStoragePool, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStoragePool, EntityRef::System))
     }
 }
 
@@ -269,7 +269,7 @@ impl UpdateDataCenter {
         }
         let Some(format) = preferred.max(self.format) else { return Ok(Vec::new()) };
         let events = storage::raised(world, cx, wanted, format);
-        if !events.is_empty() && open_job(world, Object::DataCenter(wanted.id), upgrades).is_some() {
+        if !events.is_empty() && open_job(world, EntityRef::DataCenter(wanted.id), upgrades).is_some() {
             return Err(Key::StateMoved.into());
         }
         Ok(events)
@@ -319,8 +319,8 @@ impl Decide for UpdateDataCenter {
         Ok(std::iter::once(updated.into()).chain(storage).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditStoragePoolConfiguration, Object::DataCenter(self.data_center)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditStoragePoolConfiguration, EntityRef::DataCenter(self.data_center)))
     }
 }
 
@@ -407,8 +407,8 @@ impl Decide for RemoveDataCenter {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteStoragePool, Object::DataCenter(self.data_center)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteStoragePool, EntityRef::DataCenter(self.data_center)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -100,7 +100,7 @@ fold!(DiskAdded, Disk disk, |e, world, at| {
     world.disks.insert(e.disk, disk);
 });
 
-fn touch(world: &mut World, disk: DiskId, at: &crate::event::Stamp, change: impl FnOnce(&mut Disk)) {
+fn touch(world: &mut World, disk: DiskId, at: &crate::event::EventMetadata, change: impl FnOnce(&mut Disk)) {
     world.disks.update(&disk, |d| {
         change(d);
         d.version = at.version;
@@ -282,12 +282,12 @@ impl Decide for AddDisk {
         Ok(events)
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateDisk, self.domain(world).map_or(Object::System, |domain| Object::StorageDomain(domain.id))))
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateDisk, self.domain(world).map_or(EntityRef::System, |domain| EntityRef::StorageDomain(domain.id))))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        self.attach.iter().map(|to| (Permit::ConfigureVmStorage, Object::Vm(to.vm))).collect()
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        self.attach.iter().map(|to| (Permit::ConfigureVmStorage, EntityRef::Vm(to.vm))).collect()
     }
 }
 
@@ -366,8 +366,8 @@ impl Decide for RegisterDisk {
         Ok([added.into(), there.into()].into_iter().chain(strained).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmStorage, Object::StorageDomain(self.storage_domain)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmStorage, EntityRef::StorageDomain(self.storage_domain)))
     }
 }
 
@@ -462,8 +462,8 @@ impl Decide for UpdateDisk {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditDiskProperties, Object::Disk(self.disk)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditDiskProperties, EntityRef::Disk(self.disk)))
     }
 }
 
@@ -536,8 +536,8 @@ impl Decide for RemoveDisk {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteDisk, Object::Disk(self.disk)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteDisk, EntityRef::Disk(self.disk)))
     }
 }
 

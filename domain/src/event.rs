@@ -135,7 +135,7 @@ impl std::str::FromStr for Stream {
 
 /// An event as the log keeps it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// Its place in the log.
     pub position: Position,
     /// Its aggregate.
@@ -159,12 +159,12 @@ pub trait Fold {
     /// The aggregate that it happened to.
     fn stream(&self) -> Stream;
     /// Changes the World. `at` is the envelope's time, position and actor.
-    fn fold(&self, world: &mut World, at: &Stamp);
+    fn fold(&self, world: &mut World, at: &EventMetadata);
 }
 
 /// What folding may use of the envelope.
 #[derive(Clone, Debug)]
-pub struct Stamp {
+pub struct EventMetadata {
     /// The event's position.
     pub position: Position,
     /// The stream's version with it.

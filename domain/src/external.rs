@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::{Actor, Context};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::fold;
 use crate::ids::*;
 use crate::permit::Permit;
@@ -60,7 +60,7 @@ pub struct Report {
     /// Whatever else it wants to keep.
     pub custom_data: String,
     /// What the event is about.
-    pub about: Vec<Object>,
+    pub about: Vec<EntityRef>,
     /// The user that it is about.
     pub user: Option<UserId>,
 }
@@ -141,7 +141,7 @@ impl Fold for ExternalEventReported {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         let what = &self.0;
         let name = event_name(&what.origin, what.custom_id);
         let custom_data = what.custom_data.as_str().into();
@@ -161,20 +161,20 @@ impl Fold for ExternalEventRemoved {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, world: &mut World, _: &Stamp) {
+    fn fold(&self, world: &mut World, _: &EventMetadata) {
         world.external_events.hide(self.event);
     }
 }
 
 /// Refuses what an event is about and is not there.
-fn exists(world: &World, object: Object) -> Result<(), Rejection> {
+fn exists(world: &World, object: EntityRef) -> Result<(), Rejection> {
     match object {
-        Object::DataCenter(id) => world.data_center(id).map(|_| ()),
-        Object::Cluster(id) => world.cluster(id).map(|_| ()),
-        Object::Host(id) => world.host(id).map(|_| ()),
-        Object::StorageDomain(id) => world.storage_domain(id).map(|_| ()),
-        Object::Template(id) => world.template(id).map(|_| ()),
-        Object::Vm(id) => world.vm(id).map(|_| ()),
+        EntityRef::DataCenter(id) => world.data_center(id).map(|_| ()),
+        EntityRef::Cluster(id) => world.cluster(id).map(|_| ()),
+        EntityRef::Host(id) => world.host(id).map(|_| ()),
+        EntityRef::StorageDomain(id) => world.storage_domain(id).map(|_| ()),
+        EntityRef::Template(id) => world.template(id).map(|_| ()),
+        EntityRef::Vm(id) => world.vm(id).map(|_| ()),
         _ => Ok(()),
     }
 }
@@ -210,11 +210,11 @@ impl Decide for ReportExternalEvent {
         Ok(vec![ExternalEventReported(what.clone()).into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::InjectExternalEvents, self.0.about.first().copied().unwrap_or(Object::System)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::InjectExternalEvents, self.0.about.first().copied().unwrap_or(EntityRef::System)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
         self.0.about.iter().skip(1).map(|object| (Permit::InjectExternalEvents, *object)).collect()
     }
 }
@@ -234,8 +234,8 @@ impl Decide for RemoveExternalEvent {
         }
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::InjectExternalEvents, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::InjectExternalEvents, EntityRef::System))
     }
 }
 
@@ -471,7 +471,7 @@ impl Fold for ExternalJobsCleared {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, world: &mut World, _: &Stamp) {
+    fn fold(&self, world: &mut World, _: &EventMetadata) {
         for job in &self.jobs {
             for step in world.external_jobs.remove(job).iter().flat_map(|job| &job.steps) {
                 world.external_steps.remove(&step.id);
@@ -506,7 +506,7 @@ pub(crate) fn has_room(world: &World, act: Act, id: JobId, parent: Option<Uuid>,
 }
 
 /// What who tells of external work has to hold.
-pub(crate) const INJECT: (Permit, Object) = (Permit::InjectExternalTasks, Object::System);
+pub(crate) const INJECT: (Permit, EntityRef) = (Permit::InjectExternalTasks, EntityRef::System);
 
 fn described(act: Act, description: &str) -> Result<(), Rejection> {
     if description.trim().is_empty() {
@@ -535,7 +535,7 @@ impl Decide for AddExternalJob {
         Ok(vec![ExternalJobAdded { job: cx.fresh(0), description, auto_cleared }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
 }
@@ -563,7 +563,7 @@ impl Decide for AddExternalStep {
         Ok(vec![ExternalStepAdded { job: self.job, step, parent, kind, description, carries: None }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
 }
@@ -590,7 +590,7 @@ impl Decide for EndExternalStep {
         }
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
 }
@@ -613,7 +613,7 @@ impl Decide for EndExternalJob {
         Ok(vec![ExternalJobEnded { job: self.job, status: self.status, auto_cleared }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
 }
@@ -633,7 +633,7 @@ impl Decide for ClearExternalJob {
         Ok(ended.into_iter().chain([ExternalJobsCleared { jobs: vec![job.id] }.into()]).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
 }

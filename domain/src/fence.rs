@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -342,7 +342,7 @@ fn check_quiet(act: Act, cx: &Context, host: &Host, fence: FenceType) -> Result<
 }
 
 fn at_work(world: &World, host: HostId) -> bool {
-    open_job(world, Object::Host(host), |task| matches!(task, Task::FenceHost { .. })).is_some()
+    open_job(world, EntityRef::Host(host), |task| matches!(task, Task::FenceHost { .. })).is_some()
 }
 
 /// Fences a host through its power management, or confirms by hand that it was rebooted.
@@ -395,8 +395,8 @@ impl Decide for FenceHost {
         ])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManiputlateHost, Object::Host(self.host)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManiputlateHost, EntityRef::Host(self.host)))
     }
 }
 

@@ -6,7 +6,7 @@ mod service;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::context::Context;
 use crate::data_center::{CURRENT_VERSION, Version};
 use crate::event::Event;
@@ -201,7 +201,7 @@ impl Host {
     }
 }
 
-pub(crate) fn touch(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
+pub(crate) fn touch(world: &mut World, host: HostId, at: &crate::event::EventMetadata, change: impl FnOnce(&mut Host)) {
     world.hosts.update(&host, |h| {
         change(h);
         h.version = at.version;
@@ -245,8 +245,8 @@ pub(crate) fn tuning(cx: &Context, n: u64, host: HostId, name: &str) -> Event {
     opened(cx, n, format!("Setting the memory policy of Host {name}"), Task::TuneHost { host })
 }
 
-fn on(host: HostId, permit: Permit) -> Option<(Permit, Object)> {
-    Some((permit, Object::Host(host)))
+fn on(host: HostId, permit: Permit) -> Option<(Permit, EntityRef)> {
+    Some((permit, EntityRef::Host(host)))
 }
 
 /// The port that a host's agent listens on.

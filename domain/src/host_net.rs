@@ -384,7 +384,7 @@ pub(crate) fn forget(world: &mut World, network: NetworkId) {
     }
 }
 
-fn relay(world: &mut World, host: HostId, at: &crate::event::Stamp, change: impl FnOnce(&mut Host)) {
+fn relay(world: &mut World, host: HostId, at: &crate::event::EventMetadata, change: impl FnOnce(&mut Host)) {
     crate::host::touch(world, host, at, |h| {
         change(h);
         h.lay();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -116,8 +116,8 @@ pub struct Connectivity {
     pub timeout_s: Option<u32>,
 }
 
-fn permit(host: HostId) -> Option<(Permit, Object)> {
-    Some((Permit::ConfigureHostNetwork, Object::Host(host)))
+fn permit(host: HostId) -> Option<(Permit, EntityRef)> {
+    Some((Permit::ConfigureHostNetwork, EntityRef::Host(host)))
 }
 
 /// The interface that a reference means; a name may be that of a bond to come, which is found in `layout`.
@@ -144,7 +144,7 @@ fn ready(act: Act, world: &World, host: &Host) -> Result<(), Rejection> {
         return Err(act.no(Key::HostStatusIllegal).with("hostStatus", "up, maintenance or non_operational"));
     }
     let at_work = |task: &Task| matches!(task, Task::SetUpHostNetworks { .. } | Task::SaveHostNetworks { .. });
-    if open_job(world, Object::Host(host.id), at_work).is_some() {
+    if open_job(world, EntityRef::Host(host.id), at_work).is_some() {
         return Err(act.no(Key::HostNetworkBusy));
     }
     Ok(())
@@ -235,7 +235,7 @@ impl Decide for AddHostBond {
         lay(act, world, cx, host, layout, change, Connectivity::default())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -270,7 +270,7 @@ impl Decide for RemoveHostBond {
         lay(act, world, cx, host, layout, NetworkChange::RemoveBond { name: nic }, Connectivity::default())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -309,7 +309,7 @@ impl Decide for AttachHostNetwork {
         lay(act, world, cx, host, layout, NetworkChange::Attach { network: self.network }, Connectivity::default())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -342,7 +342,7 @@ impl Decide for DetachHostNetwork {
         lay(act, world, cx, host, layout, NetworkChange::Detach { network }, Connectivity::default())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -405,7 +405,7 @@ impl Decide for UpdateHostNic {
         lay(act, world, cx, host, layout, NetworkChange::Update { network }, self.connectivity)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -515,7 +515,7 @@ impl Decide for SetUpHostNetworks {
         lay(act, world, cx, host, layout, NetworkChange::Setup, self.connectivity)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }
@@ -536,7 +536,7 @@ impl Decide for CommitHostNetworks {
         Ok(vec![JobOpened { job: cx.fresh(0), description, task }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         permit(self.host)
     }
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -95,8 +95,8 @@ impl Decide for AddImageDomain {
         }
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -180,12 +180,12 @@ impl Decide for ImportImage {
         Ok([added.into(), opened.into()].into_iter().chain(strained).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateDisk, Object::StorageDomain(self.to)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateDisk, EntityRef::StorageDomain(self.to)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        vec![(Permit::AccessImageStorage, Object::StorageDomain(self.from))]
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        vec![(Permit::AccessImageStorage, EntityRef::StorageDomain(self.from))]
     }
 }
 
@@ -217,7 +217,7 @@ pub struct DiskExportFailed {
 
 fold!(DiskExportFailed, Disk disk, |e, world, at| { set_status(world, e.disk, at, DiskStatus::Ok); });
 
-fn set_status(world: &mut World, disk: DiskId, at: &crate::event::Stamp, status: DiskStatus) {
+fn set_status(world: &mut World, disk: DiskId, at: &crate::event::EventMetadata, status: DiskStatus) {
     world.disks.update(&disk, |d| {
         d.status = status;
         d.version = at.version;
@@ -242,7 +242,7 @@ impl Decide for ExportDisk {
             DiskStatus::Illegal => return Err(no(Key::DiskIllegal)),
             DiskStatus::Locked => {
                 let exports = |task: &Task| matches!(task, Task::ExportDisk { .. });
-                let exported = open_job(world, Object::Disk(self.disk), exports).is_some();
+                let exported = open_job(world, EntityRef::Disk(self.disk), exports).is_some();
                 return Err(no(if exported { Key::DiskBeingExported } else { Key::DiskLocked }));
             }
         }
@@ -257,12 +257,12 @@ impl Decide for ExportDisk {
         Ok(vec![DiskExportStarted { disk: self.disk, to }.into(), opened.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AccessImageStorage, Object::StorageDomain(self.to)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::AccessImageStorage, EntityRef::StorageDomain(self.to)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        vec![(Permit::AttachDisk, Object::Disk(self.disk))]
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        vec![(Permit::AttachDisk, EntityRef::Disk(self.disk))]
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::access::{Group, Object, Permission, Role, Session, User};
+use crate::access::{EntityRef, Group, Permission, Role, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::{Disk, DiskStatus};
@@ -160,7 +160,7 @@ found_by! {
     /// What sessions are found by.
     Session SessionTerm { User(UserId) } |session| smallvec![User(session.user)];
     /// What jobs are found by: what they work on, until they end.
-    Job JobTerm { Open(Object) } |job| match job.status {
+    Job JobTerm { Open(EntityRef) } |job| match job.status {
         JobStatus::Started => smallvec![Open(job.task.object())],
         JobStatus::Finished | JobStatus::Failed(_) => Terms::new(),
     };

@@ -10,7 +10,7 @@ use crate::cluster::{ClusterConfig, ClusterCreated, ClusterNetwork, NetworkAssig
 use crate::command::Decide;
 use crate::context::Context;
 use crate::data_center::{CURRENT_VERSION, DataCenterConfig, DataCenterCreated, QuotaMode};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::ids::*;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -43,7 +43,7 @@ impl Fold for SystemInstalled {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, _: &mut World, _: &Stamp) {}
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
 }
 
 /// Makes a fresh installation; refused on a log that has begun.
@@ -102,9 +102,9 @@ impl Decide for Install {
         let root = TagConfig { name: "root".into(), description: "The root tag".into(), parent: None };
         events.push(TagCreated { tag: ROOT, config: root }.into());
         let grants = [
-            (Holder::User(ADMIN), SUPER_USER, Object::System),
-            (Holder::Group(EVERYONE), USER_TEMPLATE_BASED_VM, Object::Template(BLANK)),
-            (Holder::Group(EVERYONE), VNIC_PROFILE_USER, Object::VnicProfile(profile)),
+            (Holder::User(ADMIN), SUPER_USER, EntityRef::System),
+            (Holder::Group(EVERYONE), USER_TEMPLATE_BASED_VM, EntityRef::Template(BLANK)),
+            (Holder::Group(EVERYONE), VNIC_PROFILE_USER, EntityRef::VnicProfile(profile)),
         ];
         events.extend((1..).zip(grants).map(|(n, (holder, role, object))| {
             PermissionGranted { permission: Permission { id: cx.fresh(n), version: 0, holder, role, object } }.into()

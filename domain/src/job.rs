@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::context::Actor;
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::external::{ExternalJobsCleared, WorkStatus};
 use crate::fence::FenceType;
 use crate::host_net_setup::NetworkSetup;
@@ -90,7 +90,7 @@ impl Task {
 
 impl Task {
     /// What it works on.
-    pub fn object(&self) -> Object {
+    pub fn object(&self) -> EntityRef {
         match *self {
             Self::InstallHost { host }
             | Self::ActivateHost { host }
@@ -98,20 +98,20 @@ impl Task {
             | Self::FenceHost { host, .. }
             | Self::SetUpHostNetworks { host, .. }
             | Self::SaveHostNetworks { host }
-            | Self::TuneHost { host } => Object::Host(host),
+            | Self::TuneHost { host } => EntityRef::Host(host),
             Self::CreateStorageDomain { domain, .. }
             | Self::AttachStorageDomain { domain, .. }
             | Self::ActivateStorageDomain { domain, .. }
             | Self::DeactivateStorageDomain { domain, .. }
             | Self::DetachStorageDomain { domain, .. }
             | Self::ExtendStorageDomain { domain, .. }
-            | Self::RemoveStorageDomain { domain, .. } => Object::StorageDomain(domain),
-            Self::UpgradeStorage { data_center, .. } => Object::DataCenter(data_center),
+            | Self::RemoveStorageDomain { domain, .. } => EntityRef::StorageDomain(domain),
+            Self::UpgradeStorage { data_center, .. } => EntityRef::DataCenter(data_center),
             Self::CreateDisk { disk }
             | Self::ExtendDisk { disk, .. }
             | Self::RemoveDisk { disk }
             | Self::ImportImage { disk, .. }
-            | Self::ExportDisk { disk, .. } => Object::Disk(disk),
+            | Self::ExportDisk { disk, .. } => EntityRef::Disk(disk),
             Self::StartVm { vm }
             | Self::StopVm { vm }
             | Self::ShutdownVm { vm }
@@ -119,7 +119,7 @@ impl Task {
             | Self::SuspendVm { vm }
             | Self::MigrateVm { vm }
             | Self::RemoveVm { vm }
-            | Self::ChangeDevice { vm, .. } => Object::Vm(vm),
+            | Self::ChangeDevice { vm, .. } => EntityRef::Vm(vm),
         }
     }
 }
@@ -197,7 +197,7 @@ impl Fold for JobOpened {
         stream(self.job)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         world.open_jobs.insert(self.job);
         world.jobs.insert(
             self.job,
@@ -235,7 +235,7 @@ impl Fold for JobStepFinished {
         stream(self.job)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         world.jobs.update(&self.job, |job| {
             job.steps_done = self.done;
             job.step_times.resize(self.done, at.at);
@@ -259,7 +259,7 @@ impl Fold for JobEnded {
         stream(self.job)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         // Logs of before hold jobs that ended twice: how a job ended first is how it ended.
         if !world.open_jobs.contains(&self.job) {
             return;
@@ -312,7 +312,7 @@ impl Fold for JobsCleared {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, world: &mut World, _: &Stamp) {
+    fn fold(&self, world: &mut World, _: &EventMetadata) {
         for job in &self.jobs {
             world.jobs.remove(job);
             world.open_jobs.remove(job);
@@ -391,6 +391,6 @@ impl crate::command::Decide for ClearJobs {
 }
 
 /// The open job of some kind that works on something.
-pub fn open_job(world: &World, on: Object, wanted: impl Fn(&Task) -> bool) -> Option<&Arc<Job>> {
+pub fn open_job(world: &World, on: EntityRef, wanted: impl Fn(&Task) -> bool) -> Option<&Arc<Job>> {
     world.jobs.by(JobTerm::Open(on)).find(|job| wanted(&job.task))
 }

@@ -49,7 +49,7 @@ pub mod world;
 
 pub use command::{Decide, decide};
 pub use context::{Actor, Context};
-pub use event::{Event, Recorded, Stream, StreamKind};
+pub use event::{Event, RecordedEvent, Stream, StreamKind};
 pub use rejection::{Class, Key, Rejection};
 pub use world::World;
 
@@ -62,7 +62,7 @@ macro_rules! fold {
             }
 
             #[allow(unused_variables)]
-            fn fold(&self, $world: &mut crate::world::World, $at: &crate::event::Stamp) {
+            fn fold(&self, $world: &mut crate::world::World, $at: &crate::event::EventMetadata) {
                 let $self = self;
                 $body
             }

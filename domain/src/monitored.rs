@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
@@ -77,11 +77,11 @@ impl<C: Decide> Decide for Monitored<C> {
         Ok(events)
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         self.command.permit(world)
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         self.command.further_permits(world).into_iter().chain(self.whole.as_ref().map(|_| INJECT)).collect()
     }
 }

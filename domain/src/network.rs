@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -187,7 +187,7 @@ pub fn profiles_of(world: &World, network: NetworkId) -> impl Iterator<Item = &s
 /// What removes the vNIC profiles of a network.
 fn profile_removals(world: &World, network: NetworkId) -> Vec<Event> {
     let removal = |p: &std::sync::Arc<VnicProfile>| {
-        let mut events = crate::access::revocations(world, Object::VnicProfile(p.id));
+        let mut events = crate::access::revocations(world, EntityRef::VnicProfile(p.id));
         events.push(VnicProfileRemoved { profile: p.id, name: p.config.name.clone() }.into());
         events
     };
@@ -197,7 +197,7 @@ fn profile_removals(world: &World, network: NetworkId) -> Vec<Event> {
 /// What removes a network: its profiles, and it.
 pub fn removal(world: &World, network: &Network) -> Vec<Event> {
     let mut events = profile_removals(world, network.id);
-    events.extend(crate::access::revocations(world, Object::Network(network.id)));
+    events.extend(crate::access::revocations(world, EntityRef::Network(network.id)));
     events.push(NetworkRemoved { network: network.id, name: network.config.name.clone() }.into());
     events
 }
@@ -286,8 +286,8 @@ impl Decide for CreateNetwork {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStoragePoolNetwork, Object::DataCenter(self.data_center)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStoragePoolNetwork, EntityRef::DataCenter(self.data_center)))
     }
 }
 
@@ -324,8 +324,8 @@ impl Decide for UpdateNetwork {
         Ok(gone.into_iter().flatten().chain([NetworkUpdated { network: self.network, changes }.into()]).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureStoragePoolNetwork, Object::Network(self.network)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureStoragePoolNetwork, EntityRef::Network(self.network)))
     }
 }
 
@@ -352,8 +352,8 @@ impl Decide for RemoveNetwork {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteStoragePoolNetwork, Object::Network(self.network)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteStoragePoolNetwork, EntityRef::Network(self.network)))
     }
 }
 
@@ -396,8 +396,8 @@ impl Decide for CreateVnicProfile {
         Ok(vec![VnicProfileCreated { profile: cx.fresh(0), network: self.network, config: self.config.clone() }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateNetworkVnicProfile, Object::Network(self.network)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateNetworkVnicProfile, EntityRef::Network(self.network)))
     }
 }
 
@@ -421,8 +421,8 @@ impl Decide for UpdateVnicProfile {
         Ok(vec![VnicProfileUpdated { profile: self.profile, changes }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureNetworkVnicProfile, Object::VnicProfile(self.profile)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureNetworkVnicProfile, EntityRef::VnicProfile(self.profile)))
     }
 }
 
@@ -438,12 +438,12 @@ impl Decide for RemoveVnicProfile {
         if world.vms.by(VmTerm::Profile(self.profile)).next().is_some() {
             return Err(Act("remove", PROFILE).no(Key::VnicProfileInUse));
         }
-        let mut events = crate::access::revocations(world, Object::VnicProfile(self.profile));
+        let mut events = crate::access::revocations(world, EntityRef::VnicProfile(self.profile));
         events.push(VnicProfileRemoved { profile: self.profile, name: current.config.name.clone() }.into());
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteNetworkVnicProfile, Object::VnicProfile(self.profile)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteNetworkVnicProfile, EntityRef::VnicProfile(self.profile)))
     }
 }

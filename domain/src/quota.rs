@@ -4,12 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Object, allowed};
+use crate::access::{EntityRef, allowed};
 use crate::check::{self, Act, NameRule};
 use crate::command::Decide;
 use crate::context::{Actor, Context};
 use crate::data_center::{DataCenter, QuotaMode};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::fold;
 use crate::ids::*;
 use crate::index::{DiskTerm, QuotaTerm, VmTerm};
@@ -230,7 +230,7 @@ impl Fold for QuotaStrained {
         Stream::new(StreamKind::DataCenter, self.data_center.0)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         if let Some(quota) = self.quota.filter(|_| self.strain == Strain::Refused) {
             world.quotas.update(&quota, |q| *q.refused_at(self.resource) = Some(at.at));
         }
@@ -303,7 +303,7 @@ fn consumed<'a>(
     };
     if mode == QuotaMode::Enabled
         && let Actor::User(user) = cx.actor
-        && !allowed(world, user, Permit::ConsumeQuota, Object::DataCenter(data_center.id))
+        && !allowed(world, user, Permit::ConsumeQuota, EntityRef::DataCenter(data_center.id))
     {
         return Err(act.no(Key::QuotaNotAllowed));
     }
@@ -458,8 +458,8 @@ fn check_config(act: Act, world: &World, id: Option<QuotaId>, config: &QuotaConf
     }
 }
 
-fn configure(data_center: Option<DataCenterId>) -> Option<(Permit, Object)> {
-    Some((Permit::ConfigureQuota, data_center.map_or(Object::System, Object::DataCenter)))
+fn configure(data_center: Option<DataCenterId>) -> Option<(Permit, EntityRef)> {
+    Some((Permit::ConfigureQuota, data_center.map_or(EntityRef::System, EntityRef::DataCenter)))
 }
 
 /// Creates a quota without limits.
@@ -476,7 +476,7 @@ impl Decide for CreateQuota {
         Ok(vec![QuotaCreated { quota: cx.fresh(0), data_center: self.data_center, config: self.config.clone() }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         configure(Some(self.data_center))
     }
 }
@@ -501,7 +501,7 @@ impl Decide for UpdateQuota {
         Ok(vec![QuotaUpdated { quota: self.quota, changes }.into()])
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         configure(world.quotas.get(&self.quota).map(|q| q.data_center))
     }
 }
@@ -578,7 +578,7 @@ impl Decide for ChangeQuotaLimit {
         Ok(vec![QuotaLimitsSet { quota: self.quota, storage, clusters }.into()])
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         configure(world.quotas.get(&self.quota).map(|q| q.data_center))
     }
 }
@@ -600,7 +600,7 @@ impl Decide for RemoveQuota {
         Ok(vec![QuotaRemoved { quota: self.quota, name: current.config.name.clone() }.into()])
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         configure(world.quotas.get(&self.quota).map(|q| q.data_center))
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::command::Decide;
 use crate::context::{Actor, Context};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
 
@@ -25,7 +25,7 @@ impl Fold for EngineStarted {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, _: &mut World, _: &Stamp) {}
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
 }
 
 impl Fold for EngineStopped {
@@ -33,7 +33,7 @@ impl Fold for EngineStopped {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, _: &mut World, _: &Stamp) {}
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
 }
 
 /// Tells of the engine's start or stop; nobody but the engine does.

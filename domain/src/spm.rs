@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
@@ -95,8 +95,8 @@ impl Decide for ForceSelectSpm {
         ])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManiputlateHost, Object::Host(self.host)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManiputlateHost, EntityRef::Host(self.host)))
     }
 }
 

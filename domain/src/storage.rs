@@ -291,7 +291,7 @@ fold!(StorageDomainImported, StorageDomain domain, |e, world, at| {
     world.storage_domains.insert(e.domain, domain);
 });
 
-fn touch(world: &mut World, domain: StorageDomainId, at: &crate::event::Stamp, change: impl FnOnce(&mut StorageDomain)) {
+fn touch(world: &mut World, domain: StorageDomainId, at: &crate::event::EventMetadata, change: impl FnOnce(&mut StorageDomain)) {
     world.storage_domains.update(&domain, |d| {
         change(d);
         d.version = at.version;

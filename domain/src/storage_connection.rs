@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -238,8 +238,8 @@ fn reached(act: Act, world: &World, host: Option<HostId>, reach: &Result<(), Str
     }
 }
 
-fn on(domain: StorageDomainId, permit: Permit) -> Option<(Permit, Object)> {
-    Some((permit, Object::StorageDomain(domain)))
+fn on(domain: StorageDomainId, permit: Permit) -> Option<(Permit, EntityRef)> {
+    Some((permit, EntityRef::StorageDomain(domain)))
 }
 
 /// Adds a storage connection that no storage domain uses yet.
@@ -264,8 +264,8 @@ impl Decide for AddStorageConnection {
         Ok(vec![StorageConnectionAdded { connection, config: self.config.clone(), made_for: None }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -311,8 +311,8 @@ impl Decide for UpdateStorageConnection {
         Ok(vec![StorageConnectionUpdated { connection: self.connection, changes }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -338,8 +338,8 @@ impl Decide for RemoveStorageConnection {
         Ok(vec![StorageConnectionRemoved { connection: self.connection }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -376,7 +376,7 @@ impl Decide for AttachStorageConnection {
         Ok(vec![StorageConnectionAttached { domain: self.domain, connection: self.connection }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.domain, Permit::ManipulateStorageDomain)
     }
 }
@@ -398,7 +398,7 @@ impl Decide for DetachStorageConnection {
         Ok(vec![StorageConnectionDetached { domain: self.domain, connection: self.connection }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.domain, Permit::ManipulateStorageDomain)
     }
 }

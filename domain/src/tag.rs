@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -69,11 +69,11 @@ impl Tagged {
         })
     }
 
-    fn permit(self) -> Option<(Permit, Object)> {
+    fn permit(self) -> Option<(Permit, EntityRef)> {
         Some(match self {
-            Self::Vm(id) => (Permit::EditVmProperties, Object::Vm(id)),
-            Self::Host(id) => (Permit::EditHostConfiguration, Object::Host(id)),
-            Self::User(_) | Self::Group(_) => (Permit::ManipulateUsers, Object::System),
+            Self::Vm(id) => (Permit::EditVmProperties, EntityRef::Vm(id)),
+            Self::Host(id) => (Permit::EditHostConfiguration, EntityRef::Host(id)),
+            Self::User(_) | Self::Group(_) => (Permit::ManipulateUsers, EntityRef::System),
         })
     }
 }
@@ -183,8 +183,8 @@ impl Decide for CreateTag {
         Ok(vec![TagCreated { tag: cx.fresh(0), config }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureEngine, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureEngine, EntityRef::System))
     }
 }
 
@@ -216,8 +216,8 @@ impl Decide for UpdateTag {
         Ok(vec![TagUpdated { tag: self.tag, changes }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureEngine, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureEngine, EntityRef::System))
     }
 }
 
@@ -245,8 +245,8 @@ impl Decide for RemoveTag {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureEngine, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureEngine, EntityRef::System))
     }
 }
 
@@ -264,7 +264,7 @@ impl Decide for AttachTag {
         Ok(if there { Vec::new() } else { vec![TagAttached { tag: self.tag, to: self.to }.into()] })
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         self.to.permit()
     }
 }
@@ -284,7 +284,7 @@ impl Decide for DetachTag {
         Ok(vec![TagDetached { tag: self.tag, to: self.to }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         self.to.permit()
     }
 }

@@ -10,7 +10,7 @@ pub(crate) use disk::check_attachment;
 pub use disk::*;
 pub use nic::*;
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -267,7 +267,7 @@ fold!(VmCreated, Vm vm, |e, world, at| {
 });
 
 /// Changes a VM and its version, in a fold.
-pub(crate) fn touch(world: &mut World, vm: VmId, at: &crate::event::Stamp, change: impl FnOnce(&mut Vm)) {
+pub(crate) fn touch(world: &mut World, vm: VmId, at: &crate::event::EventMetadata, change: impl FnOnce(&mut Vm)) {
     world.vms.update(&vm, |v| {
         change(v);
         v.version = at.version;
@@ -404,7 +404,7 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
 }
 
 /// What it takes to say something of a VM that is not for its users to say: where it runs, and its custom properties.
-fn administrative(changes: &VmPatch, on: Object) -> impl Iterator<Item = (Permit, Object)> {
+fn administrative(changes: &VmPatch, on: EntityRef) -> impl Iterator<Item = (Permit, EntityRef)> {
     let custom = changes.custom_properties.as_ref().map(|_| (Permit::ChangeVmCustomProperties, on));
     let place = changes.pinned_host.flatten().map(|_| (Permit::EditAdminVmProperties, on));
     custom.into_iter().chain(place)
@@ -436,13 +436,13 @@ impl Decide for CreateVm {
         Ok(vec![VmCreated { vm, config }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateVm, Object::Cluster(self.cluster)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateVm, EntityRef::Cluster(self.cluster)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        let template = (Permit::CreateVm, Object::Template(self.template));
-        std::iter::once(template).chain(administrative(&self.changes, Object::Cluster(self.cluster))).collect()
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        let template = (Permit::CreateVm, EntityRef::Template(self.template));
+        std::iter::once(template).chain(administrative(&self.changes, EntityRef::Cluster(self.cluster))).collect()
     }
 }
 
@@ -508,15 +508,15 @@ impl Decide for UpdateVm {
         Ok(std::iter::once(VmUpdated { vm: self.vm, changes }.into()).chain(strained).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditVmProperties, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditVmProperties, EntityRef::Vm(self.vm)))
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         let Some(vm) = world.vms.get(&self.vm) else { return Vec::new() };
         let changes = self.changes.clone().reduce(&vm.config);
-        let moved = changes.cluster.map(|cluster| (Permit::CreateVm, Object::Cluster(cluster)));
-        moved.into_iter().chain(administrative(&changes, Object::Vm(self.vm))).collect()
+        let moved = changes.cluster.map(|cluster| (Permit::CreateVm, EntityRef::Cluster(cluster)));
+        moved.into_iter().chain(administrative(&changes, EntityRef::Vm(self.vm))).collect()
     }
 }
 
@@ -564,8 +564,8 @@ impl Decide for RemoveVm {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteVm, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteVm, EntityRef::Vm(self.vm)))
     }
 }
 
@@ -631,8 +631,8 @@ impl Decide for ChangeCdRom {
         Ok(vec![CdRomChanged { vm: self.vm, file: self.file.clone(), current: self.current }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ChangeVmCd, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ChangeVmCd, EntityRef::Vm(self.vm)))
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::context::{Actor, Context};
-use crate::event::{Event, Stamp};
+use crate::event::{Event, EventMetadata};
 use crate::fold;
 use crate::host_error::count_start;
 use crate::ids::*;
@@ -117,7 +117,7 @@ pub struct RunOverrides {
 }
 
 /// Takes the place of a VM on its host away and sets its state.
-fn release(world: &mut World, vm: VmId, at: &Stamp, state: VmState) {
+fn release(world: &mut World, vm: VmId, at: &EventMetadata, state: VmState) {
     if let Some(run) = world.vms.get(&vm).and_then(|v| v.run.clone()) {
         world.placed.leave(run.host, vm);
         if let Some(destination) = run.destination {
@@ -132,7 +132,7 @@ fn release(world: &mut World, vm: VmId, at: &Stamp, state: VmState) {
 }
 
 /// Changes a running VM and its state.
-fn running(world: &mut World, vm: VmId, at: &Stamp, state: VmState, change: impl FnOnce(&mut Run)) {
+fn running(world: &mut World, vm: VmId, at: &EventMetadata, state: VmState, change: impl FnOnce(&mut Run)) {
     touch(world, vm, at, |v| {
         if let Some(run) = &mut v.run {
             v.state = state;
@@ -456,8 +456,8 @@ fn open(cx: &Context, n: u64, description: String, task: Task) -> (JobId, Event)
     (job, JobOpened { job, description, task }.into())
 }
 
-fn basic(vm: VmId) -> Option<(Permit, Object)> {
-    Some((Permit::VmBasicOperations, Object::Vm(vm)))
+fn basic(vm: VmId) -> Option<(Permit, EntityRef)> {
+    Some((Permit::VmBasicOperations, EntityRef::Vm(vm)))
 }
 
 /// The end of the job that works on a VM.

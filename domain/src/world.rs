@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::{Group, Holder, Object, Permission, Role, Session, User};
+use crate::access::{EntityRef, Group, Holder, Permission, Role, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::Disk;
-use crate::event::{Recorded, Stamp, Stream, StreamKind};
+use crate::event::{EventMetadata, RecordedEvent, Stream, StreamKind};
 use crate::host::Host;
 use crate::ids::*;
 use crate::index::{ClusterTerm, HostTerm};
@@ -129,9 +129,9 @@ pub struct World {
     /// Highly available VMs that went down by themselves and are to be started again.
     pub to_restart: imbl::OrdSet<VmId>,
     /// Permissions by who holds them, and on what.
-    pub permissions_held: imbl::OrdSet<(Holder, Object, PermissionId)>,
+    pub permissions_held: imbl::OrdSet<(Holder, EntityRef, PermissionId)>,
     /// Permissions by what they are on.
-    pub permissions_on: imbl::OrdSet<(Object, PermissionId)>,
+    pub permissions_on: imbl::OrdSet<(EntityRef, PermissionId)>,
     /// Jobs that have not ended.
     pub open_jobs: imbl::OrdSet<JobId>,
     /// The MAC address given out last; the search for a free one goes on behind it.
@@ -171,8 +171,8 @@ expect! {
 
 impl World {
     /// Folds one event in. What cannot be is left alone: an event was decided once and is true.
-    pub fn evolve(&mut self, recorded: &Recorded) {
-        let stamp = Stamp {
+    pub fn evolve(&mut self, recorded: &RecordedEvent) {
+        let stamp = EventMetadata {
             position: recorded.position,
             version: recorded.version,
             at: recorded.recorded_at,
@@ -232,7 +232,7 @@ impl World {
     pub(crate) fn close_stream(&mut self, kind: StreamKind, id: Uuid) {
         let stream = Stream::new(kind, id);
         self.streams.forget(&stream);
-        if let Some(object) = Object::of(&stream) {
+        if let Some(object) = EntityRef::of(&stream) {
             self.forget_permissions_on(object);
         }
     }

@@ -13,7 +13,7 @@ mod rules;
 mod tests;
 
 use evirt_domain::ids::*;
-use evirt_domain::{Recorded, World};
+use evirt_domain::{RecordedEvent, World};
 use serde::{Deserialize, Serialize};
 
 use self::draft::Scene;
@@ -87,7 +87,7 @@ impl FloodKey {
 ///
 /// Costs a look-up for each name in the message; where a reactor reports on storage or on a host, a walk over the open
 /// jobs as well, to find out who asked for it.
-pub fn entry(before: &World, after: &World, recorded: &Recorded) -> Option<AuditEntry> {
+pub fn entry(before: &World, after: &World, recorded: &RecordedEvent) -> Option<AuditEntry> {
     let scene = Scene { before, after, recorded };
     draft(&scene)?.finish()
 }

@@ -12,7 +12,7 @@ use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
 use evirt_domain::vm_run::{Observed, ReportVm, StartVm};
-use evirt_domain::{Actor, Context, Decide, Event, Recorded, World, decide};
+use evirt_domain::{Actor, Context, Decide, Event, RecordedEvent, World, decide};
 
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub const START: Micros = 1_382_540_400_000_000;
 pub const BY_ADMIN: Actor = Actor::User(ADMIN);
 
 /// The name that an event takes away. Nothing else may have lost one.
-fn lost_name(before: &World, after: &World, recorded: &Recorded) -> Option<FormerName> {
+fn lost_name(before: &World, after: &World, recorded: &RecordedEvent) -> Option<FormerName> {
     let lost = former_name(before, after, recorded);
     let (mut had, has) = (names(before), names(after));
     had.retain(|name| !has.contains(name));
@@ -51,7 +51,7 @@ fn names(world: &World) -> Vec<(Uuid, String)> {
 #[derive(Default)]
 pub struct Lab {
     pub world: World,
-    pub log: Vec<Recorded>,
+    pub log: Vec<RecordedEvent>,
     pub entries: Vec<(Position, AuditEntry)>,
     /// The names that nothing has any more.
     pub former: Vec<FormerName>,
@@ -95,7 +95,7 @@ impl Lab {
     /// Folds one event in.
     pub fn record(&mut self, actor: Actor, event: Event) {
         let stream = event.as_fold().stream();
-        let recorded = Recorded {
+        let recorded = RecordedEvent {
             position: self.world.position + 1,
             stream,
             version: self.world.version(&stream) + 1,

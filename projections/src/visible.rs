@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use evirt_domain::World;
-use evirt_domain::access::{Object, holders, is_administrator, object_path};
+use evirt_domain::access::{EntityRef, holders, is_administrator, object_path};
 use evirt_domain::ids::{DiskId, UserId, VmId};
 use evirt_domain::index::StorageDomainTerm;
 
 /// Whether a user may see an object by the user-level API; for a whole list there is [`Visible`].
-pub fn may_see(world: &World, user: UserId, object: Object) -> bool {
+pub fn may_see(world: &World, user: UserId, object: EntityRef) -> bool {
     Visible::to(world, user, false).contains(world, object)
 }
 
@@ -20,7 +20,7 @@ pub struct Visible {
     /// Whether the user asks as an administrator, who sees what no permission stands on, too.
     administers: bool,
     /// The objects that the user holds a permission on, and whether they show what is below them.
-    held: BTreeMap<Object, bool>,
+    held: BTreeMap<EntityRef, bool>,
 }
 
 impl Visible {
@@ -36,7 +36,7 @@ impl Visible {
             }
         }
         // Who may administer the whole system and asks for no more than may be seen is shown all of it.
-        let whole = held.get(&Object::System) == Some(&true) && is_administrator(world, user);
+        let whole = held.get(&EntityRef::System) == Some(&true) && is_administrator(world, user);
         Self { user, administers: administers || whole, held }
     }
 
@@ -47,7 +47,7 @@ impl Visible {
 
     /// Whether these are all objects.
     fn is_all(&self) -> bool {
-        self.administers || self.held.get(&Object::System) == Some(&true)
+        self.administers || self.held.get(&EntityRef::System) == Some(&true)
     }
 
     /// Whose view it is.
@@ -56,16 +56,16 @@ impl Visible {
     }
 
     /// Whether an object belongs to it. Costs a look-up for each object above; a disk is seen with any VM that has it, too.
-    pub fn contains(&self, world: &World, object: Object) -> bool {
+    pub fn contains(&self, world: &World, object: EntityRef) -> bool {
         if self.is_all() || self.held.contains_key(&object) {
             return true;
         }
-        let below = |above: Object| self.held.get(&above) == Some(&true);
+        let below = |above: EntityRef| self.held.get(&above) == Some(&true);
         if object_path(world, object).skip(1).any(below) {
             return true;
         }
-        let Object::Disk(id) = object else { return false };
-        world.disks.get(&id).is_some_and(|disk| disk.vms.iter().any(|vm| self.contains(world, Object::Vm(*vm))))
+        let EntityRef::Disk(id) = object else { return false };
+        world.disks.get(&id).is_some_and(|disk| disk.vms.iter().any(|vm| self.contains(world, EntityRef::Vm(*vm))))
     }
 
     /// The VMs that belong to it, in no order, some perhaps twice; none where all do.
@@ -76,9 +76,9 @@ impl Visible {
         let mut found = Vec::new();
         for (object, shows) in &self.held {
             match *object {
-                Object::Vm(id) => found.push(id),
-                Object::Cluster(id) if *shows => found.extend(world.vms_in(id).map(|vm| vm.id)),
-                Object::DataCenter(id) if *shows => {
+                EntityRef::Vm(id) => found.push(id),
+                EntityRef::Cluster(id) if *shows => found.extend(world.vms_in(id).map(|vm| vm.id)),
+                EntityRef::DataCenter(id) if *shows => {
                     found.extend(world.clusters_of(id).flat_map(|cluster| world.vms_in(cluster.id)).map(|vm| vm.id));
                 }
                 _ => {}
@@ -94,9 +94,9 @@ impl Visible {
         let mut found: Vec<DiskId> = attached.collect();
         for (object, shows) in &self.held {
             match *object {
-                Object::Disk(id) => found.push(id),
-                Object::StorageDomain(id) if *shows => found.extend(world.disks_on(id).map(|disk| disk.id)),
-                Object::DataCenter(id) if *shows => {
+                EntityRef::Disk(id) => found.push(id),
+                EntityRef::StorageDomain(id) if *shows => found.extend(world.disks_on(id).map(|disk| disk.id)),
+                EntityRef::DataCenter(id) if *shows => {
                     let domains = world.storage_domains.by(StorageDomainTerm::DataCenter(id));
                     found.extend(domains.flat_map(|domain| world.disks_on(domain.id)).map(|disk| disk.id));
                 }

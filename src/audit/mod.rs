@@ -59,14 +59,14 @@ pub struct AuditLog {
 
 /// What events come to in the audit log, in their order.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct AuditBatch {
     /// What it says of them.
     pub entries: Vec<AuditRecord>,
     /// The names that they took away.
     pub former: Vec<FormerName>,
 }
 
-impl Told {
+impl AuditBatch {
     fn len(&self) -> usize {
         self.entries.len() + self.former.len()
     }
@@ -78,7 +78,7 @@ impl Told {
     }
 
     /// Adds what comes behind it.
-    pub fn extend(&mut self, more: Told) {
+    pub fn extend(&mut self, more: AuditBatch) {
         self.entries.extend(more.entries);
         self.former.extend(more.former);
     }
@@ -87,7 +87,7 @@ impl Told {
 /// What was offered and is not being written yet.
 #[derive(Debug, Default)]
 struct Waiting {
-    told: Told,
+    told: AuditBatch,
     /// Up to where it was offered.
     position: u64,
     /// The last of what was offered that is told of.
@@ -122,7 +122,7 @@ impl AuditLog {
     fn with(store: Store, position: u64) -> Self {
         Self {
             store,
-            waiting: Mutex::new(Waiting { told: Told::default(), position, last: position }),
+            waiting: Mutex::new(Waiting { told: AuditBatch::default(), position, last: position }),
             backlog: AtomicUsize::new(0),
             offered: Notify::new(),
             hurry: Notify::new(),
@@ -136,7 +136,7 @@ impl AuditLog {
     }
 
     /// Takes what is told of the events up to a position, to be written soon. It does not wait; see [`AuditLog::room`].
-    pub fn offer(&self, told: Told, position: u64) {
+    pub fn offer(&self, told: AuditBatch, position: u64) {
         let backlog = self.backlog.fetch_add(told.len(), Ordering::Relaxed) + told.len();
         {
             let mut waiting = self.waiting();
@@ -177,7 +177,7 @@ impl AuditLog {
     }
 
     async fn write_waiting(&self) -> Result<(), Unavailable> {
-        let (Told { entries, former }, position) = {
+        let (AuditBatch { entries, former }, position) = {
             let mut waiting = self.waiting();
             (take(&mut waiting.told), waiting.position)
         };

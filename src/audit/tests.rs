@@ -67,8 +67,8 @@ async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>
     (audit, tokio::spawn(async move { writing.write().await }))
 }
 
-fn told(entries: impl IntoIterator<Item = AuditRecord>) -> Told {
-    Told { entries: entries.into_iter().collect(), ..Told::default() }
+fn told(entries: impl IntoIterator<Item = AuditRecord>) -> AuditBatch {
+    AuditBatch { entries: entries.into_iter().collect(), ..AuditBatch::default() }
 }
 
 /// A name of the VM of every tenth entry, which an event took away.
@@ -187,7 +187,7 @@ async fn what_is_damaged_gone_or_of_another_log_begins_anew() {
 async fn an_entry_is_told_with_the_name_that_was_lost_first_behind_it() {
     let mut site = Site::told().await;
     let names = vec![former(30, "old"), former(35, "Older"), former(90, "old")];
-    site.audit.offer(Told { former: names.clone(), ..Told::default() }, 100);
+    site.audit.offer(AuditBatch { former: names.clone(), ..AuditBatch::default() }, 100);
     let vm = AuditFilter::Concerning(Reference::Vm, Uuid::from_u128(0));
     let query = AuditQuery { former: true, filter: vm, oldest_first: true, ..AuditQuery::newest(100) };
     for _ in 0..2 {
@@ -214,7 +214,7 @@ async fn names_are_written_with_the_entries_before_them() {
     let site = Site::new().await;
     let many = MAX_GATHERED as u64;
     let names = vec![former(5, "a"), former(many + 5, "b"), former(many + 50, "c")];
-    site.audit.offer(Told { former: names.clone(), ..told((1..=many + 10).map(entry)) }, many + 100);
+    site.audit.offer(AuditBatch { former: names.clone(), ..told((1..=many + 10).map(entry)) }, many + 100);
     assert_eq!(site.audit.former_names(0, u64::MAX >> 1).await, Ok(names));
     let audit = &site.audit;
     assert_eq!((audit.position(), audit.backlog.load(Ordering::Relaxed)), (many + 100, 0));

@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use evirt_domain::{Decide, World};
 
 use crate::config::DEFAULT_DATA;
-use crate::engine::{Engine, Options, Request, Stores, refold};
+use crate::engine::{Engine, Options, Request, Stores, rebuild};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::SqliteLog;
@@ -73,7 +73,7 @@ impl Data {
 
     /// The World as the log has it now.
     async fn world(&self) -> Result<Arc<World>> {
-        Ok(Arc::new(refold::world(&self.data, &self.read_only().await?).await?))
+        Ok(Arc::new(rebuild::world(&self.data, &self.read_only().await?).await?))
     }
 
     /// The right to write the log: refused, by name of the holder, where an engine runs.

@@ -11,9 +11,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, progress, table};
 use super::{Data, FAILURE, idle_engine};
-use crate::audit::{AuditLog, AuditQuery, AuditRecord, FormerName, Told};
+use crate::audit::{AuditBatch, AuditLog, AuditQuery, AuditRecord, FormerName};
 use crate::engine::Stores;
-use crate::engine::refold::{Computed, ComputedEntry, Refold, newest_snapshot};
+use crate::engine::rebuild::{Computed, ComputedEntry, Rebuild, newest_snapshot};
 use crate::log::{EventLog, snapshot};
 
 /// How many entries of the audit log are read in one go.
@@ -25,7 +25,7 @@ pub enum Projections {
     /// List what is computed from the log, and how far
     List(List),
     /// Compute again from the first event on; the engine has to be stopped
-    Rebuild(Rebuild),
+    Rebuild(RebuildOne),
     /// Compute again and compare; exit code 1 where there is a difference. Works beside a running engine
     Check(Check),
 }
@@ -37,7 +37,7 @@ pub struct List {
 }
 
 #[derive(Args, Debug)]
-pub struct Rebuild {
+pub struct RebuildOne {
     #[command(flatten)]
     data: Data,
     /// Which; without one, all
@@ -93,7 +93,7 @@ impl List {
     }
 }
 
-impl Rebuild {
+impl RebuildOne {
     async fn run(self) -> Result<ExitCode> {
         self.data.read_only().await?.close().await;
         let _lock = self.data.lock()?;
@@ -133,14 +133,14 @@ async fn rebuild_audit(stores: &Stores) -> Result<()> {
     let writing = audit.clone();
     let writer = tokio::spawn(async move { writing.write().await });
     let bar = progress(head, "audit");
-    let (mut refold, mut written) = (Refold::default(), 0);
+    let (mut rebuild, mut written) = (Rebuild::default(), 0);
     loop {
-        let Some(Computed { entries, former }) = refold.advance(log, head).await? else { break };
+        let Some(Computed { entries, former }) = rebuild.advance(log, head).await? else { break };
         let entries: Vec<_> = entries.into_iter().filter(|computed| !computed.left_out).map(|computed| computed.entry).collect();
         written += entries.len();
         audit.room().await?;
-        audit.offer(Told { entries, former }, refold.world().position);
-        bar.set_position(refold.world().position);
+        audit.offer(AuditBatch { entries, former }, rebuild.world().position);
+        bar.set_position(rebuild.world().position);
     }
     audit.make_durable().await?;
     writer.abort();
@@ -159,22 +159,22 @@ impl Check {
         let mut stored = audit.as_ref().map(|audit| Stored { audit, read: 0, page: VecDeque::new(), named: 0 });
         // An engine that runs may be about to write what is behind.
         let told = audit.as_ref().map_or(0, |audit| audit.position().min(head));
-        let mut refold = Refold::default();
+        let mut rebuild = Rebuild::default();
         let (mut differences, mut entries) = (Vec::new(), 0);
         // The snapshot is compared on the way, at its own position.
         for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
-            while let Some(mut computed) = refold.advance(&log, until).await? {
+            while let Some(mut computed) = rebuild.advance(&log, until).await? {
                 computed.entries.retain(|computed| computed.entry.id <= told);
                 computed.former.retain(|former| former.position <= told);
                 entries += computed.entries.iter().filter(|computed| !computed.left_out).count();
                 if let Some(stored) = &mut stored {
-                    let until = refold.world().position.min(told);
+                    let until = rebuild.world().position.min(told);
                     differences.extend(stored.compare_names(&computed.former, until).await?);
                     differences.extend(stored.compare(computed.entries, until).await?);
                 }
-                bar.set_position(refold.world().position);
+                bar.set_position(rebuild.world().position);
             }
-            if kept.take_if(|kept| kept.position == until).is_some_and(|kept| kept != *refold.world()) {
+            if kept.take_if(|kept| kept.position == until).is_some_and(|kept| kept != *rebuild.world()) {
                 differences.push(format!("world: the snapshot at position {until} is not what the events lead to"));
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use evirt_domain::access::{AddUser, ChangePassword, Holder, INTERNAL, LockUser, Object};
+use evirt_domain::access::{AddUser, ChangePassword, EntityRef, Holder, INTERNAL, LockUser};
 use evirt_domain::ids::{RoleId, UserId};
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, World};
@@ -156,7 +156,7 @@ impl List {
             .users
             .values()
             .map(|user| {
-                let mine = world.held_on(Holder::User(user.id), Object::System);
+                let mine = world.held_on(Holder::User(user.id), EntityRef::System);
                 let mut roles: Vec<String> =
                     mine.filter_map(|p| world.roles.get(&p.role)).map(|role| role.name.clone()).collect();
                 roles.sort();

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use evirt_domain::event::Recorded;
+use evirt_domain::event::RecordedEvent;
 use evirt_domain::ids::Micros;
 use evirt_domain::world::World;
 use evirt_projections::audit::{self as facts, FloodKey, FormerName};
 
-use crate::audit::{AuditLog, AuditQuery, AuditRecord, Told};
+use crate::audit::{AuditBatch, AuditLog, AuditQuery, AuditRecord};
 use crate::log::Unavailable;
 
 /// How many entries that must not be repeated are remembered before those are forgotten that may be.
@@ -38,13 +38,13 @@ impl Auditor {
     }
 
     /// Notes what the audit log is told of an event.
-    pub fn tell(&mut self, before: &World, after: &World, recorded: &Recorded, told: &mut Told) {
+    pub fn tell(&mut self, before: &World, after: &World, recorded: &RecordedEvent, told: &mut AuditBatch) {
         told.entries.extend(self.entry(before, after, recorded));
         told.former.extend(former(before, after, recorded));
     }
 
     /// The entry of the audit log for an event, where it has one.
-    pub fn entry(&mut self, before: &World, after: &World, recorded: &Recorded) -> Option<AuditRecord> {
+    pub fn entry(&mut self, before: &World, after: &World, recorded: &RecordedEvent) -> Option<AuditRecord> {
         let entry = facts::entry(before, after, recorded)?;
         if let Some(key) = entry.flood_key.clone() {
             let now = recorded.recorded_at;
@@ -66,7 +66,7 @@ impl Auditor {
 }
 
 /// The name that an event takes away, where it does.
-pub(super) fn former(before: &World, after: &World, recorded: &Recorded) -> Option<FormerName> {
+pub(super) fn former(before: &World, after: &World, recorded: &RecordedEvent) -> Option<FormerName> {
     facts::former_name(before, after, recorded)
 }
 

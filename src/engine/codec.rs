@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use evirt_domain::context::Actor;
-use evirt_domain::event::{Event, Kind, Recorded};
+use evirt_domain::event::{Event, Kind, RecordedEvent};
 use evirt_domain::ids::UserId;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ static KINDS: LazyLock<HashMap<&str, Kind, RandomState>> =
     LazyLock::new(|| Event::KINDS.iter().map(|kind| (kind.name, *kind)).collect());
 
 /// An event as it is appended.
-pub(super) fn record(recorded: &Recorded) -> NewRecord {
+pub(super) fn record(recorded: &RecordedEvent) -> NewRecord {
     NewRecord {
         stream: recorded.stream.to_string(),
         version: recorded.version,
@@ -49,7 +49,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// An event as it was appended, of whatever schema version.
-    pub(super) fn event(&mut self, link: &Link<'_>) -> Result<Recorded, Unavailable> {
+    pub(super) fn event(&mut self, link: &Link<'_>) -> Result<RecordedEvent, Unavailable> {
         let corrupt =
             |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
         let actor = match link.actor.strip_prefix(USER) {
@@ -60,7 +60,7 @@ impl Decoder {
         let kind = KINDS.get(link.kind).ok_or_else(|| corrupt(format!("{} is no kind of event", link.kind)))?;
         let upcast = upcast(link.kind, link.schema, kind.schema, link.payload).map_err(|error| corrupt(error.to_string()))?;
         let payload = upcast.map_or(Cow::Borrowed(link.payload), Cow::Owned);
-        Ok(Recorded {
+        Ok(RecordedEvent {
             position: link.position,
             stream: link.stream.parse().map_err(corrupt)?,
             version: link.version,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use evirt_domain::command::{Decide, decide};
 use evirt_domain::context::Context;
-use evirt_domain::event::{Event, Recorded, StreamKind};
+use evirt_domain::event::{Event, RecordedEvent, StreamKind};
 use evirt_domain::ids::{Micros, Position};
 use evirt_domain::quota::told;
 use evirt_domain::rejection::Rejection;
@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
-use crate::audit::Told;
+use crate::audit::AuditBatch;
 use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unavailable};
 
 /// A command that waits for its decision, and who waits for the answer.
@@ -58,10 +58,10 @@ struct Decided {
 #[derive(Default)]
 struct Gathered {
     commands: Vec<Decided>,
-    events: Vec<Recorded>,
+    events: Vec<RecordedEvent>,
     records: Vec<NewRecord>,
     /// What the audit log is told of them.
-    told: Told,
+    told: AuditBatch,
 }
 
 /// A batch on its way to the disk.
@@ -268,7 +268,7 @@ impl Committer {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         let events = replay::events_after(&self.stores.log, self.world.position).await?;
-        let mut told = Told::default();
+        let mut told = AuditBatch::default();
         for event in &events {
             evolve_and_tell(&mut self.world, &mut self.auditor, event, &mut told);
             self.last_recorded_at = self.last_recorded_at.max(event.recorded_at);
@@ -300,7 +300,7 @@ impl Committer {
     }
 
     /// Answers commands whose events, in their order, are in a published World.
-    fn answer(&self, commands: Vec<Decided>, events: Vec<Recorded>, world: &Arc<World>) {
+    fn answer(&self, commands: Vec<Decided>, events: Vec<RecordedEvent>, world: &Arc<World>) {
         let mut events = events.into_iter();
         for Decided { submission, decision } in commands {
             let answer = match decision {
@@ -309,7 +309,7 @@ impl Committer {
                     Err(rejection)
                 }
                 Decision::Accepted(count) => {
-                    let events: Vec<Recorded> = events.by_ref().take(count).collect();
+                    let events: Vec<RecordedEvent> = events.by_ref().take(count).collect();
                     let position = events.last().map_or(world.position, |last| last.position);
                     Ok(Outcome { position, events, world: world.clone() })
                 }
@@ -334,20 +334,20 @@ impl Committer {
 /// What events make of a World.
 struct Applied {
     world: World,
-    events: Vec<Recorded>,
+    events: Vec<RecordedEvent>,
     records: Vec<NewRecord>,
-    told: Told,
+    told: AuditBatch,
 }
 
 /// Puts events in their envelopes and folds them in, one by one.
 fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context, causation: Option<Position>) -> Applied {
     let count = events.len();
-    let told = Told { entries: Vec::with_capacity(count), ..Told::default() };
+    let told = AuditBatch { entries: Vec::with_capacity(count), ..AuditBatch::default() };
     let (events_of, records) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut applied = Applied { world: world.clone(), events: events_of, records, told };
     for event in events {
         let stream = event.as_fold().stream();
-        let recorded = Recorded {
+        let recorded = RecordedEvent {
             position: applied.world.position + 1,
             version: applied.world.version(&stream) + 1,
             stream,
@@ -365,7 +365,7 @@ fn apply(world: &World, auditor: &mut Auditor, events: Vec<Event>, cx: &Context,
 }
 
 /// Whether events open or end jobs.
-fn touch_jobs(events: &[Recorded]) -> bool {
+fn touch_jobs(events: &[RecordedEvent]) -> bool {
     events.iter().any(|event| event.stream.kind == StreamKind::Job)
 }
 

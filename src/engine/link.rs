@@ -10,7 +10,7 @@ use evirt_domain::ids::HostId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Engine;
-use crate::hypervisor::{Call, DriverError, OperationId, Outcome};
+use crate::hypervisor::{DriverCall, DriverError, OperationId, Outcome};
 
 /// Something of which each is had by one alone, for as long as the guard lives.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Engine {
     }
 
     /// Lets go of a host that is in maintenance or gone. One that has been activated meanwhile stays connected.
-    pub async fn let_go(&self, host: HostId) {
+    pub async fn disconnect(&self, host: HostId) {
         let _alone = self.0.links.with(host).await;
         self.part(host).await;
     }
@@ -62,13 +62,13 @@ impl Engine {
     async fn part(&self, host: HostId) {
         if self.world().hosts.get(&host).is_none_or(|host| host.status == HostStatus::Maintenance) {
             // One that was not connected is let go of already.
-            if let Err(error) = self.driver().call(OperationId::afresh(), Call::Disconnect { host: host.0 }).await {
+            if let Err(error) = self.driver().call(OperationId::afresh(), DriverCall::Disconnect { host: host.0 }).await {
                 tracing::debug!(%host, %error, "the host could not be let go of");
             }
         }
     }
 }
 
-fn connection(host: &Host) -> Call {
-    Call::Connect { host: host.id.0, address: host.config.address.clone() }
+fn connection(host: &Host) -> DriverCall {
+    DriverCall::Connect { host: host.id.0, address: host.config.address.clone() }
 }

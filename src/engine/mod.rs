@@ -8,7 +8,7 @@ mod auditor;
 mod codec;
 mod committer;
 mod link;
-pub mod refold;
+pub mod rebuild;
 mod replay;
 mod snapshot;
 #[cfg(test)]
@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use evirt_domain::command::Decide;
 use evirt_domain::context::{Actor, QuietTimes};
-use evirt_domain::event::Recorded;
+use evirt_domain::event::RecordedEvent;
 use evirt_domain::ids::{HostId, JobId, Micros, Position};
 use evirt_domain::job::JobStatus;
 use evirt_domain::rejection::{Key, Rejection};
@@ -147,7 +147,7 @@ pub struct Outcome {
     /// The position of its last event; where there was nothing to do, the one that this was found at.
     pub position: Position,
     /// Its events.
-    pub events: Vec<Recorded>,
+    pub events: Vec<RecordedEvent>,
     /// A published World that has them.
     pub world: Arc<World>,
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use evirt_domain::event::Recorded;
+use evirt_domain::event::RecordedEvent;
 use evirt_domain::ids::{Micros, Position};
 use evirt_domain::world::World;
 use tokio::sync::mpsc;
 
 use super::auditor::Auditor;
 use super::codec::Decoder;
-use crate::audit::{AuditLog, Told};
+use crate::audit::{AuditBatch, AuditLog};
 use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
 
 /// How many chunks of events may wait to be folded.
@@ -39,7 +39,7 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
     anyhow::ensure!(from <= head, "the log ends at {head}, before the World at {from}");
     let last = log.read(head.saturating_sub(1), 1).await?.first().map_or(0, |record| record.recorded_at);
     let mut chunks = Replay::start(log.clone(), from, head);
-    let (to_fold, mut decoded) = mpsc::channel::<Vec<Recorded>>(AHEAD);
+    let (to_fold, mut decoded) = mpsc::channel::<Vec<RecordedEvent>>(AHEAD);
     let decoding = tokio::task::spawn_blocking(move || -> Result<(), Unavailable> {
         let mut decoder = Decoder::default();
         while let Some(chunk) = chunks.blocking_next() {
@@ -68,7 +68,7 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
             fold_known(&mut world)
         }
         for events in std::iter::once(new).chain(std::iter::from_fn(|| decoded.blocking_recv())) {
-            let mut told = Told::default();
+            let mut told = AuditBatch::default();
             events.iter().for_each(|event| evolve_and_tell(&mut world, &mut auditor, event, &mut told));
             if let Some(audit) = &audit {
                 room.block_on(audit.room())?;
@@ -87,14 +87,14 @@ pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option
 }
 
 /// Folds an event in, and notes what the audit log is told of it.
-pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &Recorded, told: &mut Told) {
+pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &RecordedEvent, told: &mut AuditBatch) {
     let before = world.clone();
     world.evolve(event);
     auditor.tell(&before, world, event, told);
 }
 
 /// The events behind a position, for catching up while the engine runs.
-pub(super) async fn events_after(log: &Arc<SqliteLog>, position: Position) -> Result<Vec<Recorded>, Unavailable> {
+pub(super) async fn events_after(log: &Arc<SqliteLog>, position: Position) -> Result<Vec<RecordedEvent>, Unavailable> {
     let head = log.head().await?.position;
     let mut chunks = Replay::start(log.clone(), position, head);
     let mut decoder = Decoder::default();

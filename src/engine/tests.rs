@@ -21,9 +21,9 @@ use super::*;
 use crate::audit::AuditQuery;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::hypervisor::{Call, DriverError, OperationId, Reply};
+use crate::hypervisor::{DriverCall, DriverError, OperationId, Reply};
 use crate::log::{EventLog, Sealer, sqlite};
-use crate::reactors::{Pace, Reactors, host_facts};
+use crate::reactors::{Reactors, Timeouts, host_facts};
 
 /// How much faster than in truth the simulated estate lives.
 const SPEED: f64 = 2_000.0;
@@ -70,7 +70,7 @@ impl Lab {
             transparent_hugepages: true,
         };
         let sealed_password = lab.sealer().seal(PASSWORD).unwrap();
-        let call = Call::Probe { address: config.address.clone(), root_password: Some(PASSWORD.into()) };
+        let call = DriverCall::Probe { address: config.address.clone(), root_password: Some(PASSWORD.into()) };
         let probe = match lab.driver.call(OperationId(0), call).await {
             Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
             other => Err(ProbeFailure::Unreachable(format!("{other:?}"))),
@@ -86,15 +86,15 @@ impl Lab {
 
     fn react(&mut self) {
         let short = Duration::from_millis(20);
-        let pace = Pace {
+        let timeouts = Timeouts {
             shutdown_grace: short,
             patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
             fence_again: short,
             tick: short,
             retry: short,
-            ..Pace::default()
+            ..Timeouts::default()
         };
-        self.reactors = Some(Reactors::start(self.engine.clone(), self.sealer(), pace));
+        self.reactors = Some(Reactors::start(self.engine.clone(), self.sealer(), timeouts));
     }
 
     /// What a crash does: nothing is finished, nothing is written any more, and a new engine starts on the same log.
@@ -156,7 +156,7 @@ fn request() -> Request {
 }
 
 fn opened(outcome: &Outcome) -> JobId {
-    let job = |event: &Recorded| match &event.event {
+    let job = |event: &RecordedEvent| match &event.event {
         Event::JobOpened(opened) => Some(opened.job),
         _ => None,
     };
@@ -334,7 +334,9 @@ async fn a_stop_that_overtakes_a_launch_leaves_no_machine_behind() {
     }
     soon(lab.engine.until(|world| world.open_jobs.is_empty().then_some(()))).await;
     for host in lab.engine.world().hosts.values().filter(|host| host.status == HostStatus::Up) {
-        let Ok(Reply::Vms(running)) = lab.driver.call(OperationId(0), Call::ListVms { host: host.id.0 }).await else { panic!() };
+        let Ok(Reply::Vms(running)) = lab.driver.call(OperationId(0), DriverCall::ListVms { host: host.id.0 }).await else {
+            panic!()
+        };
         assert!(running.iter().all(|report| matches!(report.state, crate::hypervisor::VmState::Down { .. })), "{running:?}");
     }
 }

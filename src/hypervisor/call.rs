@@ -8,7 +8,7 @@ use super::facts::*;
 
 /// One thing to do or to tell.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub enum Call {
+pub enum DriverCall {
     /// What is at this address? Answers [`Reply::Host`].
     Probe {
         /// IP address or host name.
@@ -326,7 +326,7 @@ pub enum Call {
         /// The virtual machine.
         vm: Uuid,
     },
-    /// Pulls the plug, and forgets what [`Call::ListVms`] remembers of one that went down. Answers [`Reply::Done`].
+    /// Pulls the plug, and forgets what [`DriverCall::ListVms`] remembers of one that went down. Answers [`Reply::Done`].
     Destroy {
         /// The virtual machine.
         vm: Uuid,
@@ -457,7 +457,7 @@ pub enum Call {
     },
 }
 
-/// The kinds of [`Call`]; in text they are written in snake case: `create_domain`.
+/// The kinds of [`DriverCall`]; in text they are written in snake case: `create_domain`.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each is named after its call")]
@@ -554,10 +554,10 @@ pub struct Step {
     pub host: Uuid,
 }
 
-impl Call {
+impl DriverCall {
     /// Whether it changes nothing: then it is not remembered, and the same id asks afresh.
     pub fn only_reads(&self) -> bool {
-        self.kind().only_reads() || matches!(self, Call::Fence { action: FenceAction::Status, .. })
+        self.kind().only_reads() || matches!(self, DriverCall::Fence { action: FenceAction::Status, .. })
     }
 
     /// What kind of call this is.
@@ -570,71 +570,71 @@ impl Call {
         use CallKind as Kind;
         const NO_HOST: Uuid = Uuid::nil();
         let (kind, subject, host) = match self {
-            Call::Probe { .. } => (Kind::Probe, NO_HOST, NO_HOST),
-            Call::Install { host, .. } => (Kind::Install, *host, *host),
-            Call::Connect { host, .. } => (Kind::Connect, *host, *host),
-            Call::Disconnect { host } => (Kind::Disconnect, *host, *host),
-            Call::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
-            Call::SetMemoryPolicy { host, .. } => (Kind::SetMemoryPolicy, *host, *host),
-            Call::SaveNetworks { host } => (Kind::SaveNetworks, *host, *host),
+            DriverCall::Probe { .. } => (Kind::Probe, NO_HOST, NO_HOST),
+            DriverCall::Install { host, .. } => (Kind::Install, *host, *host),
+            DriverCall::Connect { host, .. } => (Kind::Connect, *host, *host),
+            DriverCall::Disconnect { host } => (Kind::Disconnect, *host, *host),
+            DriverCall::SetupNetworks { host, .. } => (Kind::SetupNetworks, *host, *host),
+            DriverCall::SetMemoryPolicy { host, .. } => (Kind::SetMemoryPolicy, *host, *host),
+            DriverCall::SaveNetworks { host } => (Kind::SaveNetworks, *host, *host),
             // The action is part of what is done: a restart may be a stop and a start of one operation; so is the agent.
-            Call::Fence { host, action, agent, .. } => (Kind::Fence, agent_step(&agent.address, *action), *host),
-            Call::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),
-            Call::CreateDomain { host, domain, .. } => (Kind::CreateDomain, *domain, *host),
-            Call::AttachDomain { host, domain, .. } => (Kind::AttachDomain, *domain, *host),
-            Call::DetachDomain { host, domain, .. } => (Kind::DetachDomain, *domain, *host),
-            Call::ActivateDomain { hosts, domain, .. } => {
+            DriverCall::Fence { host, action, agent, .. } => (Kind::Fence, agent_step(&agent.address, *action), *host),
+            DriverCall::CheckStorage { host, .. } => (Kind::CheckStorage, NO_HOST, *host),
+            DriverCall::CreateDomain { host, domain, .. } => (Kind::CreateDomain, *domain, *host),
+            DriverCall::AttachDomain { host, domain, .. } => (Kind::AttachDomain, *domain, *host),
+            DriverCall::DetachDomain { host, domain, .. } => (Kind::DetachDomain, *domain, *host),
+            DriverCall::ActivateDomain { hosts, domain, .. } => {
                 (Kind::ActivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
-            Call::DeactivateDomain { hosts, domain } => {
+            DriverCall::DeactivateDomain { hosts, domain } => {
                 (Kind::DeactivateDomain, *domain, hosts.first().copied().unwrap_or(NO_HOST))
             }
-            Call::UpgradeDomain { host, domain, .. } => (Kind::UpgradeDomain, *domain, *host),
-            Call::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
-            Call::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
-            Call::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
-            Call::ListFiles { domain } => (Kind::ListFiles, *domain, NO_HOST),
-            Call::DiscoverTargets { host, .. } => (Kind::DiscoverTargets, *host, *host),
-            Call::LoginTarget { host, portal, target, .. } => {
+            DriverCall::UpgradeDomain { host, domain, .. } => (Kind::UpgradeDomain, *domain, *host),
+            DriverCall::ExtendDomain { host, domain, .. } => (Kind::ExtendDomain, *domain, *host),
+            DriverCall::FormatDomain { host, domain } => (Kind::FormatDomain, *domain, *host),
+            DriverCall::DomainSpace { domain } => (Kind::DomainSpace, *domain, NO_HOST),
+            DriverCall::ListFiles { domain } => (Kind::ListFiles, *domain, NO_HOST),
+            DriverCall::DiscoverTargets { host, .. } => (Kind::DiscoverTargets, *host, *host),
+            DriverCall::LoginTarget { host, portal, target, .. } => {
                 (Kind::LoginTarget, named(&format!("{}:{}/{target}", portal.address, portal.port)), *host)
             }
-            Call::ListLuns { host } => (Kind::ListLuns, *host, *host),
-            Call::StartSpm { host, pool } => (Kind::StartSpm, *pool, *host),
-            Call::StopSpm { host, pool } => (Kind::StopSpm, *pool, *host),
-            Call::CreateVolume { volume, .. } => (Kind::CreateVolume, volume.volume, volume.domain),
-            Call::DeleteVolume { volume } => (Kind::DeleteVolume, volume.volume, volume.domain),
-            Call::DeleteDisk { domain, disk } => (Kind::DeleteDisk, *disk, *domain),
-            Call::ExtendVolume { volume, .. } => (Kind::ExtendVolume, volume.volume, volume.domain),
-            Call::CopyVolume { to, .. } => (Kind::CopyVolume, to.volume, to.domain),
-            Call::MergeVolume { volume } => (Kind::MergeVolume, volume.volume, volume.domain),
-            Call::ListVolumes { domain } => (Kind::ListVolumes, *domain, NO_HOST),
-            Call::FindImageService { address } => (Kind::FindImageService, named(address), NO_HOST),
-            Call::ListImages { service } => (Kind::ListImages, named(service), NO_HOST),
-            Call::ImportImage { volume, .. } => (Kind::ImportImage, volume.volume, volume.domain),
-            Call::ExportImage { image, .. } => (Kind::ExportImage, *image, NO_HOST),
-            Call::Launch { host, vm } => (Kind::Launch, vm.id, *host),
-            Call::Resume { vm } => (Kind::Resume, *vm, NO_HOST),
-            Call::Pause { vm } => (Kind::Pause, *vm, NO_HOST),
-            Call::Shutdown { vm } => (Kind::Shutdown, *vm, NO_HOST),
-            Call::Destroy { vm } => (Kind::Destroy, *vm, NO_HOST),
-            Call::Reboot { vm } => (Kind::Reboot, *vm, NO_HOST),
-            Call::Suspend { vm, .. } => (Kind::Suspend, *vm, NO_HOST),
-            Call::Restore { host, vm } => (Kind::Restore, vm.id, *host),
-            Call::DiscardSavedState { vm } => (Kind::DiscardSavedState, *vm, NO_HOST),
-            Call::Migrate { vm, to, .. } => (Kind::Migrate, *vm, *to),
-            Call::CancelMigration { vm } => (Kind::CancelMigration, *vm, NO_HOST),
-            Call::SetTicket { vm, .. } => (Kind::SetTicket, *vm, NO_HOST),
-            Call::HotplugDisk { disk, .. } => (Kind::HotplugDisk, disk.id, NO_HOST),
-            Call::HotunplugDisk { disk, .. } => (Kind::HotunplugDisk, *disk, NO_HOST),
-            Call::HotplugNic { nic, .. } => (Kind::HotplugNic, nic.id, NO_HOST),
-            Call::UpdateNic { nic, .. } => (Kind::UpdateNic, nic.id, NO_HOST),
-            Call::HotunplugNic { nic, .. } => (Kind::HotunplugNic, *nic, NO_HOST),
-            Call::ChangeCd { vm, .. } => (Kind::ChangeCd, *vm, NO_HOST),
-            Call::Snapshot { vm, .. } => (Kind::Snapshot, *vm, NO_HOST),
-            Call::Revert { vm, .. } => (Kind::Revert, *vm, NO_HOST),
-            Call::Freeze { vm } => (Kind::Freeze, *vm, NO_HOST),
-            Call::Thaw { vm } => (Kind::Thaw, *vm, NO_HOST),
-            Call::ListVms { host } => (Kind::ListVms, *host, *host),
+            DriverCall::ListLuns { host } => (Kind::ListLuns, *host, *host),
+            DriverCall::StartSpm { host, pool } => (Kind::StartSpm, *pool, *host),
+            DriverCall::StopSpm { host, pool } => (Kind::StopSpm, *pool, *host),
+            DriverCall::CreateVolume { volume, .. } => (Kind::CreateVolume, volume.volume, volume.domain),
+            DriverCall::DeleteVolume { volume } => (Kind::DeleteVolume, volume.volume, volume.domain),
+            DriverCall::DeleteDisk { domain, disk } => (Kind::DeleteDisk, *disk, *domain),
+            DriverCall::ExtendVolume { volume, .. } => (Kind::ExtendVolume, volume.volume, volume.domain),
+            DriverCall::CopyVolume { to, .. } => (Kind::CopyVolume, to.volume, to.domain),
+            DriverCall::MergeVolume { volume } => (Kind::MergeVolume, volume.volume, volume.domain),
+            DriverCall::ListVolumes { domain } => (Kind::ListVolumes, *domain, NO_HOST),
+            DriverCall::FindImageService { address } => (Kind::FindImageService, named(address), NO_HOST),
+            DriverCall::ListImages { service } => (Kind::ListImages, named(service), NO_HOST),
+            DriverCall::ImportImage { volume, .. } => (Kind::ImportImage, volume.volume, volume.domain),
+            DriverCall::ExportImage { image, .. } => (Kind::ExportImage, *image, NO_HOST),
+            DriverCall::Launch { host, vm } => (Kind::Launch, vm.id, *host),
+            DriverCall::Resume { vm } => (Kind::Resume, *vm, NO_HOST),
+            DriverCall::Pause { vm } => (Kind::Pause, *vm, NO_HOST),
+            DriverCall::Shutdown { vm } => (Kind::Shutdown, *vm, NO_HOST),
+            DriverCall::Destroy { vm } => (Kind::Destroy, *vm, NO_HOST),
+            DriverCall::Reboot { vm } => (Kind::Reboot, *vm, NO_HOST),
+            DriverCall::Suspend { vm, .. } => (Kind::Suspend, *vm, NO_HOST),
+            DriverCall::Restore { host, vm } => (Kind::Restore, vm.id, *host),
+            DriverCall::DiscardSavedState { vm } => (Kind::DiscardSavedState, *vm, NO_HOST),
+            DriverCall::Migrate { vm, to, .. } => (Kind::Migrate, *vm, *to),
+            DriverCall::CancelMigration { vm } => (Kind::CancelMigration, *vm, NO_HOST),
+            DriverCall::SetTicket { vm, .. } => (Kind::SetTicket, *vm, NO_HOST),
+            DriverCall::HotplugDisk { disk, .. } => (Kind::HotplugDisk, disk.id, NO_HOST),
+            DriverCall::HotunplugDisk { disk, .. } => (Kind::HotunplugDisk, *disk, NO_HOST),
+            DriverCall::HotplugNic { nic, .. } => (Kind::HotplugNic, nic.id, NO_HOST),
+            DriverCall::UpdateNic { nic, .. } => (Kind::UpdateNic, nic.id, NO_HOST),
+            DriverCall::HotunplugNic { nic, .. } => (Kind::HotunplugNic, *nic, NO_HOST),
+            DriverCall::ChangeCd { vm, .. } => (Kind::ChangeCd, *vm, NO_HOST),
+            DriverCall::Snapshot { vm, .. } => (Kind::Snapshot, *vm, NO_HOST),
+            DriverCall::Revert { vm, .. } => (Kind::Revert, *vm, NO_HOST),
+            DriverCall::Freeze { vm } => (Kind::Freeze, *vm, NO_HOST),
+            DriverCall::Thaw { vm } => (Kind::Thaw, *vm, NO_HOST),
+            DriverCall::ListVms { host } => (Kind::ListVms, *host, *host),
         };
         Step { kind, subject, host }
     }

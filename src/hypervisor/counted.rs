@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Answer, Call, CallKind, HostStatistics, Hypervisor, Observation, OperationId, VmStatistics};
+use super::{Answer, CallKind, DriverCall, HostStatistics, Hypervisor, Observation, OperationId, VmStatistics};
 
 /// Counts the calls of another driver, by their kinds and whether they succeeded, in `evirt_driver_calls_total`. A call whose answer
 /// nobody awaits is not counted.
@@ -17,7 +17,7 @@ fn name(kind: CallKind) -> String {
 }
 
 impl<H: Hypervisor> Hypervisor for Counted<H> {
-    fn call(&self, id: OperationId, call: Call) -> Answer<'_> {
+    fn call(&self, id: OperationId, call: DriverCall) -> Answer<'_> {
         let kind = call.kind();
         let answer = self.0.call(id, call);
         Box::pin(async move {

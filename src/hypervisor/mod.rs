@@ -1,8 +1,8 @@
 //! Hypervisor drivers: the trait that they implement, and the simulator.
 //!
-//! A driver is told what to do by [`Call`]s and tells what it sees by [`Observation`]s. Both are plain data, so that a
+//! A driver is told what to do by [`DriverCall`]s and tells what it sees by [`Observation`]s. Both are plain data, so that a
 //! driver can be another process. Hosts, virtual machines, disks and storage domains are known to it by the engine's
-//! uuids; a host's uuid is bound to an address by [`Call::Install`] or [`Call::Connect`].
+//! uuids; a host's uuid is bound to an address by [`DriverCall::Install`] or [`DriverCall::Connect`].
 
 mod call;
 mod counted;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-pub use call::{Call, CallKind, DriverError, Outcome, Refusal, Reply, Step};
+pub use call::{CallKind, DriverCall, DriverError, Outcome, Refusal, Reply, Step};
 pub use counted::Counted;
 pub use facts::*;
 
@@ -45,7 +45,7 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 /// What a driver saw, in the order in which it happened.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub enum Observation {
-    /// A hypervisor node registered itself and waits for approval. The engine approves by [`Call::Install`] with no
+    /// A hypervisor node registered itself and waits for approval. The engine approves by [`DriverCall::Install`] with no
     /// password and an id of its own choosing.
     HostRegistered {
         /// The name it gives itself.
@@ -57,7 +57,7 @@ pub enum Observation {
     },
     /// A service of images is there to be used.
     ImageServiceOffered(ImageServiceFacts),
-    /// A host that was bound answers again: it has booted, or it returned. It runs only what [`Call::ListVms`] says,
+    /// A host that was bound answers again: it has booted, or it returned. It runs only what [`DriverCall::ListVms`] says,
     /// and no storage is connected to it.
     HostUp {
         /// The host.
@@ -104,7 +104,7 @@ pub enum Observation {
         from: Uuid,
         /// Where it should have gone.
         to: Uuid,
-        /// True when it was cancelled by [`Call::CancelMigration`].
+        /// True when it was cancelled by [`DriverCall::CancelMigration`].
         cancelled: bool,
         /// Why, for a human.
         message: String,
@@ -147,13 +147,13 @@ pub trait Hypervisor: Send + Sync + 'static {
     ///
     /// Calls upon virtual machines are answered when the hypervisor has taken them on, and what comes of them is
     /// observed; all other calls are answered when they are finished, which can take minutes.
-    fn call(&self, id: OperationId, call: Call) -> Answer<'_>;
+    fn call(&self, id: OperationId, call: DriverCall) -> Answer<'_>;
 
     /// The stream of observations, for one consumer: a second call ends the first one's stream.
     ///
     /// What happened before is not replayed, except that nodes which wait for approval register again and services of images offer
     /// themselves: ask with
-    /// [`Call::ListVms`] for the truth. When [`OBSERVATION_BUFFER`] observations wait, the driver stands still, calls
+    /// [`DriverCall::ListVms`] for the truth. When [`OBSERVATION_BUFFER`] observations wait, the driver stands still, calls
     /// included, until the consumer has taken some. So a consumer must not await a call before it takes the next.
     /// Must be called within a tokio runtime.
     fn observe(&self) -> mpsc::Receiver<Observation>;

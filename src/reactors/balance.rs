@@ -49,7 +49,7 @@ impl Reactor {
         let mut balance = Balance::default();
         let mut tried: HashMap<VmId, u64> = HashMap::new();
         for tick in 0u64.. {
-            tokio::time::sleep(self.pace.tick).await;
+            tokio::time::sleep(self.timeouts.tick).await;
             let world = self.engine.world();
             tried.retain(|_, at| tick - *at < RETRY_EVERY);
             for vm in to_evacuate(&world) {

@@ -4,7 +4,7 @@ use evirt_domain::World;
 use evirt_domain::fence::{PowerAgent, Proxy, proxy};
 use evirt_domain::host::Host;
 
-use crate::hypervisor::{Call, DriverError, FenceAction, FenceAgent, Hypervisor, OperationId, PowerState, Reply};
+use crate::hypervisor::{DriverCall, DriverError, FenceAction, FenceAgent, Hypervisor, OperationId, PowerState, Reply};
 use crate::log::Sealer;
 
 /// What came of switching.
@@ -34,9 +34,9 @@ pub async fn switch(
     };
     let calls = power.all().into_iter().map(|agent| {
         let agent = told(sealer, &agent)?;
-        Ok(Call::Fence { host: host.id.0, proxy, agent, action })
+        Ok(DriverCall::Fence { host: host.id.0, proxy, agent, action })
     });
-    let calls = calls.collect::<Result<Vec<Call>, String>>()?;
+    let calls = calls.collect::<Result<Vec<DriverCall>, String>>()?;
     if !power.concurrent() {
         let mut failure = "it has no power management agent".to_owned();
         for (n, call) in calls.into_iter().enumerate() {

@@ -4,9 +4,9 @@
 //! finished step, under the same operation id, so that the driver does nothing twice. What a reactor learns it submits as a command.
 
 mod balance;
+mod driver_mapping;
 mod fence;
 mod observe;
-mod speak;
 mod tasks;
 mod timers;
 
@@ -22,13 +22,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::engine::{Alone, Engine, Outcome, Request};
-use crate::hypervisor::{Call, DriverError, OperationId, Reply};
+use crate::hypervisor::{DriverCall, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
 #[cfg(test)]
 pub use balance::Balance;
+pub use driver_mapping::{domain_files, found_disks, found_domain, host_facts, image, image_service, storage_spec};
 pub use fence::{Switched, switch};
-pub use speak::{domain_files, found_disks, found_domain, host_facts, image, image_service, storage_spec};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
 /// hundred guests that are slow to shut down would keep everything else from being done.
@@ -36,7 +36,7 @@ pub const MAX_CONCURRENT_CALLS: usize = 256;
 
 /// How long reactors wait for things; tests shorten it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct Timeouts {
     /// How long a guest may take to shut down before it is stopped.
     pub shutdown_grace: Duration,
     /// How long a host that does not answer is waited for before it is given up.
@@ -57,7 +57,7 @@ pub struct Pace {
     pub retry: Duration,
 }
 
-impl Default for Pace {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             shutdown_grace: Duration::from_secs(40),
@@ -78,7 +78,7 @@ impl Default for Pace {
 struct Reactor {
     engine: Engine,
     sealer: Arc<Sealer>,
-    pace: Pace,
+    timeouts: Timeouts,
     /// Where the log ended when this engine began: word of what was under way then may have been lost.
     began: Position,
     permits: Arc<Semaphore>,
@@ -99,13 +99,13 @@ impl Drop for Reactors {
 
 impl Reactors {
     /// Reconciles with what the driver says is true, takes up the open jobs, and goes on from there.
-    pub fn start(engine: Engine, sealer: Arc<Sealer>, pace: Pace) -> Self {
+    pub fn start(engine: Engine, sealer: Arc<Sealer>, timeouts: Timeouts) -> Self {
         let began = engine.world().position;
         let reactor = Reactor {
             engine,
             began,
             sealer,
-            pace,
+            timeouts,
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             taken: Arc::default(),
             machines: Arc::default(),
@@ -150,14 +150,14 @@ impl Reactor {
     }
 
     /// Asks the driver; while it does not answer it is asked again, as long as the job is open.
-    async fn call(&self, job: JobId, operation: OperationId, call: Call) -> Result<Reply, DriverError> {
+    async fn call(&self, job: JobId, operation: OperationId, call: DriverCall) -> Result<Reply, DriverError> {
         loop {
             let permit = self.permits.acquire().await;
             let answer = self.engine.driver().call(operation, call.clone()).await;
             drop(permit);
             match answer {
                 Err(DriverError::Disconnected) if self.engine.world().open_jobs.contains(&job) => {
-                    tokio::time::sleep(self.pace.retry).await;
+                    tokio::time::sleep(self.timeouts.retry).await;
                 }
                 answer => return answer,
             }
@@ -170,7 +170,7 @@ impl Reactor {
             match self.engine.submit(about, command.clone()).await {
                 Err(refused) if refused.class() == evirt_domain::Class::Unavailable => {
                     tracing::warn!(%refused, ?command, "a reactor's command could not be made durable, trying again");
-                    tokio::time::sleep(self.pace.retry).await;
+                    tokio::time::sleep(self.timeouts.retry).await;
                 }
                 Err(refused) => {
                     tracing::debug!(%refused, ?command, "a reactor's command was refused");

@@ -15,9 +15,9 @@ use evirt_domain::{Class, Decide, Key, Rejection};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Reactor, speak};
+use super::{Reactor, driver_mapping};
 use crate::engine::{Outcome, Request};
-use crate::hypervisor::{Call, Observation, OperationId, Reply, VmReport};
+use crate::hypervisor::{DriverCall, Observation, OperationId, Reply, VmReport};
 
 /// How many observations may wait for their answers before no more are taken in.
 const MAX_UNANSWERED: usize = 1_000;
@@ -29,7 +29,7 @@ const MAX_ASKED: usize = 5;
 type Answer = Pin<Box<dyn Future<Output = Result<Outcome, Rejection>> + Send>>;
 
 /// An observation whose command was submitted.
-struct Told {
+struct InFlight {
     /// Submits the command, the first time or again.
     submit: Box<dyn Fn() -> Answer + Send + Sync>,
     answer: Answer,
@@ -43,7 +43,7 @@ impl Reactor {
     /// the same order: reports say what is, so that one that was taken in before changes nothing the second time.
     pub(super) async fn follow_driver(self) {
         let mut observations = self.engine.driver().observe();
-        let mut told: VecDeque<Told> = VecDeque::new();
+        let mut told: VecDeque<InFlight> = VecDeque::new();
         // Dropped with this task, which ends them as well.
         let mut aside = JoinSet::new();
         let catching_up = self.clone();
@@ -57,7 +57,7 @@ impl Reactor {
                 answer = first(&mut told) => match answer {
                     Err(refused) if refused.class() == Class::Unavailable => {
                         tracing::warn!(%refused, waiting = told.len(), "observations could not be made durable, trying again");
-                        tokio::time::sleep(self.pace.retry).await;
+                        tokio::time::sleep(self.timeouts.retry).await;
                         told.iter_mut().for_each(|told| told.answer = (told.submit)());
                     }
                     // A refusal says that the observation fits nothing any more.
@@ -74,28 +74,30 @@ impl Reactor {
     }
 
     /// Submits a command for what was observed.
-    fn tell<C: Decide + Clone + 'static>(&self, command: C) -> Option<Told> {
+    fn tell<C: Decide + Clone + 'static>(&self, command: C) -> Option<InFlight> {
         let engine = self.engine.clone();
         let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
         let submit = Box::new(move || -> Answer { Box::pin(engine.submit(&about, command.clone())) });
         let answer = submit();
-        Some(Told { submit, answer })
+        Some(InFlight { submit, answer })
     }
 
-    fn take_in(&self, observation: Observation, aside: &mut JoinSet<()>) -> Option<Told> {
+    fn take_in(&self, observation: Observation, aside: &mut JoinSet<()>) -> Option<InFlight> {
         match observation {
             Observation::HostRegistered { name, address, facts } => {
-                self.tell(RegisterHost { name, address, facts: speak::host_facts(&facts) })
+                self.tell(RegisterHost { name, address, facts: driver_mapping::host_facts(&facts) })
             }
-            Observation::ImageServiceOffered(facts) => self.tell(ReportImageService { service: speak::image_service(&facts) }),
+            Observation::ImageServiceOffered(facts) => {
+                self.tell(ReportImageService { service: driver_mapping::image_service(&facts) })
+            }
             Observation::HostUp { host } => {
                 let reactor = self.clone();
-                aside.spawn(async move { reactor.welcome(HostId(host)).await });
+                aside.spawn(async move { reactor.on_host_up(HostId(host)).await });
                 None
             }
             Observation::HostUnresponsive { host } => {
                 let (host, detail) = (HostId(host), "The host does not answer".to_owned());
-                self.tell(ReportSilent { host, detail, patience: self.pace.patience })
+                self.tell(ReportSilent { host, detail, patience: self.timeouts.patience })
             }
             Observation::HostLink { host, nic, up } => self.tell(ReportLink { host: HostId(host), nic, up }),
             Observation::VmState(report) => self.tell(state_of(&report)?),
@@ -142,7 +144,7 @@ impl Reactor {
             return;
         }
         tracing::warn!(%vm, "a host runs a machine that should not run");
-        if let Err(error) = self.engine.driver().call(OperationId(world.position), Call::Destroy { vm }).await {
+        if let Err(error) = self.engine.driver().call(OperationId(world.position), DriverCall::Destroy { vm }).await {
             tracing::warn!(%vm, %error, "it could not be destroyed");
         }
     }
@@ -154,7 +156,7 @@ impl Reactor {
     }
 
     /// A host that is heard of again: connect to it, and see what it runs.
-    pub(super) async fn welcome(&self, id: HostId) {
+    pub(super) async fn on_host_up(&self, id: HostId) {
         let about = Request::system(format!("host-{}", Uuid::new_v4().simple()));
         let world = self.engine.world();
         // That it was reached changes it, so what it says of itself is asked behind that.
@@ -195,7 +197,7 @@ impl Reactor {
         }
         // An engine that is no more may have ended before it let go of them.
         for host in world.hosts.ids_by(HostTerm::Status(HostStatus::Maintenance)) {
-            self.engine.let_go(host).await;
+            self.engine.disconnect(host).await;
         }
         while hosts.join_next().await.is_some() {}
     }
@@ -212,7 +214,7 @@ impl Reactor {
                 self.reconcile(id).await;
             }
             Err(detail) => {
-                let _ = self.submit(&about, ReportSilent { host: id, detail, patience: self.pace.patience }).await;
+                let _ = self.submit(&about, ReportSilent { host: id, detail, patience: self.timeouts.patience }).await;
             }
         }
     }
@@ -220,7 +222,8 @@ impl Reactor {
     /// Asks a host which VMs it runs. What it reports is taken in; a VM that should run there and does not is down.
     pub(super) async fn reconcile(&self, host: HostId) {
         let before = self.engine.world();
-        let Ok(Reply::Vms(reports)) = self.engine.driver().call(OperationId(0), Call::ListVms { host: host.0 }).await else {
+        let Ok(Reply::Vms(reports)) = self.engine.driver().call(OperationId(0), DriverCall::ListVms { host: host.0 }).await
+        else {
             return;
         };
         for report in &reports {
@@ -256,10 +259,11 @@ impl Reactor {
         let from = run.host;
         // Before the host has taken it on, that it does not migrate says nothing.
         let begun = run.job.and_then(|job| world.jobs.get(&job)).is_some_and(|job| job.steps_done > 0);
-        let there = async |host: HostId| match self.engine.driver().call(OperationId(0), Call::ListVms { host: host.0 }).await {
-            Ok(Reply::Vms(reports)) => Some(reports.into_iter().find(|r| r.vm == id.0 && r.generation == run.generation)),
-            _ => None,
-        };
+        let there =
+            async |host: HostId| match self.engine.driver().call(OperationId(0), DriverCall::ListVms { host: host.0 }).await {
+                Ok(Reply::Vms(reports)) => Some(reports.into_iter().find(|r| r.vm == id.0 && r.generation == run.generation)),
+                _ => None,
+            };
         let observed = match there(from).await {
             Some(Some(report)) if report.migrating_to.is_some() || !begun => return,
             Some(Some(_)) => {
@@ -279,12 +283,12 @@ impl Reactor {
 
 /// The command that takes a report of a VM in.
 fn state_of(report: &VmReport) -> Option<ReportVm> {
-    let observed = speak::observed(report)?;
+    let observed = driver_mapping::observed(report)?;
     Some(ReportVm { vm: VmId(report.vm), generation: Some(report.generation), observed })
 }
 
 /// The answer that is due next; while none is, it never comes.
-async fn first(told: &mut VecDeque<Told>) -> Result<Outcome, Rejection> {
+async fn first(told: &mut VecDeque<InFlight>) -> Result<Outcome, Rejection> {
     match told.front_mut() {
         Some(told) => (&mut told.answer).await,
         None => std::future::pending().await,

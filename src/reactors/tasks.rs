@@ -18,9 +18,9 @@ use evirt_domain::vm_run::*;
 use evirt_domain::{World, disk, vm};
 use uuid::Uuid;
 
-use super::{Reactor, speak};
+use super::{Reactor, driver_mapping};
 use crate::engine::Request;
-use crate::hypervisor::{Call, DriverError, FenceAction, OperationId, Reply};
+use crate::hypervisor::{DriverCall, DriverError, FenceAction, OperationId, Reply};
 
 /// A job while it is carried out.
 pub(super) struct Work<'a> {
@@ -66,7 +66,7 @@ impl Work<'_> {
             }
             Task::DeactivateStorageDomain { domain, data_center } => {
                 let hosts = world.hosts_in(*data_center).map(|h| h.id.0).collect();
-                let outcome = self.ask(Call::DeactivateDomain { hosts, domain: domain.0 }).await.map(drop);
+                let outcome = self.ask(DriverCall::DeactivateDomain { hosts, domain: domain.0 }).await.map(drop);
                 self.finish_storage(*domain, outcome).await;
             }
             Task::DetachStorageDomain { domain, data_center } => self.detach_domain(world, *domain, *data_center).await,
@@ -88,24 +88,24 @@ impl Work<'_> {
             }
             Task::ChangeDevice { vm, device, change } => self.change_device(*vm, *device, *change).await,
             Task::StartVm { vm } => self.start_vm(*vm).await,
-            Task::StopVm { vm } => self.act(*vm, Call::Destroy { vm: vm.0 }).await,
+            Task::StopVm { vm } => self.act(*vm, DriverCall::Destroy { vm: vm.0 }).await,
             Task::ShutdownVm { vm } => self.shut_down_vm(*vm).await,
-            Task::RebootVm { vm } => self.act(*vm, Call::Reboot { vm: vm.0 }).await,
+            Task::RebootVm { vm } => self.act(*vm, DriverCall::Reboot { vm: vm.0 }).await,
             Task::SuspendVm { vm } => {
                 let domain = world.vms.get(vm).and_then(|v| saved_state_domain(world, v));
                 let domain = domain.map_or_else(uuid::Uuid::nil, |d| d.0);
-                self.act(*vm, Call::Suspend { vm: vm.0, domain }).await;
+                self.act(*vm, DriverCall::Suspend { vm: vm.0, domain }).await;
             }
             Task::MigrateVm { vm } => self.migrate_vm(*vm).await,
         }
     }
 
-    async fn call(&self, call: Call) -> Result<Reply, DriverError> {
+    async fn call(&self, call: DriverCall) -> Result<Reply, DriverError> {
         self.reactor.call(self.job, self.operation, call).await
     }
 
     /// Asks the driver; a failure as text.
-    async fn ask(&self, call: Call) -> Result<Reply, String> {
+    async fn ask(&self, call: DriverCall) -> Result<Reply, String> {
         self.call(call).await.map_err(|error| error.to_string())
     }
 
@@ -143,7 +143,7 @@ impl Work<'_> {
         };
         let installed = self
             .step(1, async {
-                let call = Call::Install { host: id.0, address: host.config.address.clone(), root_password };
+                let call = DriverCall::Install { host: id.0, address: host.config.address.clone(), root_password };
                 self.ask(call).await?;
                 self.submit(ReportInstalled { host: id, job: self.job, outcome: Ok(()) }).await;
                 Ok(())
@@ -165,7 +165,7 @@ impl Work<'_> {
     async fn evacuate_host(&self, id: HostId) {
         let moved = self.step(1, self.migrate_all(id)).await;
         self.submit(FinishEvacuation { host: id, job: self.job, failure: moved.err() }).await;
-        self.reactor.engine.let_go(id).await;
+        self.reactor.engine.disconnect(id).await;
     }
 
     async fn migrate_all(&self, host: HostId) -> Result<(), String> {
@@ -185,7 +185,7 @@ impl Work<'_> {
             if self.reactor.engine.world().vms_on(host).next().is_none() {
                 return Ok(());
             }
-            tokio::time::sleep(self.reactor.pace.retry).await;
+            tokio::time::sleep(self.reactor.timeouts.retry).await;
         }
         Err("Not all virtual machines could be migrated to other hosts".into())
     }
@@ -223,22 +223,22 @@ impl Work<'_> {
     }
 
     /// Asks something of a host, also of one in maintenance; a failure as text.
-    async fn ask_host(&self, id: HostId, call: Call) -> Result<Reply, String> {
+    async fn ask_host(&self, id: HostId, call: DriverCall) -> Result<Reply, String> {
         let host = self.host(id).ok_or("the host is gone")?;
         self.reactor.engine.ask_host(&host, self.call(call)).await.map_err(|error| error.to_string())
     }
 
     async fn set_up_networks(&self, world: &World, id: HostId, setup: &NetworkSetup) {
-        let (bonds, networks) = speak::layout(world, &setup.layout);
+        let (bonds, networks) = driver_mapping::layout(world, &setup.layout);
         let rollback_s = setup.rollback_s;
-        let outcome = match self.ask_host(id, Call::SetupNetworks { host: id.0, bonds, networks, rollback_s }).await {
-            Ok(Reply::Host(facts)) => Ok(speak::host_facts(&facts)),
+        let outcome = match self.ask_host(id, DriverCall::SetupNetworks { host: id.0, bonds, networks, rollback_s }).await {
+            Ok(Reply::Host(facts)) => Ok(driver_mapping::host_facts(&facts)),
             Ok(other) => Err(format!("the driver answered {other:?}")),
             Err(why) => Err(why),
         };
         self.submit(FinishNetworkSetup { host: id, job: self.job, outcome }).await;
         if self.host(id).is_some_and(|host| lacks_networks(&host)) {
-            self.reactor.welcome(id).await;
+            self.reactor.on_host_up(id).await;
         }
     }
 
@@ -250,7 +250,7 @@ impl Work<'_> {
     }
 
     async fn save_networks(&self, id: HostId) {
-        let outcome = self.ask_host(id, Call::SaveNetworks { host: id.0 }).await.map(drop);
+        let outcome = self.ask_host(id, DriverCall::SaveNetworks { host: id.0 }).await.map(drop);
         self.submit(FinishNetworkSave { host: id, job: self.job, outcome }).await;
     }
 
@@ -259,15 +259,15 @@ impl Work<'_> {
     /// Makes a running machine have a device as the VM is configured now.
     async fn change_device(&self, id: VmId, device: Device, change: DeviceChange) {
         let vm = id.0;
-        let spec = speak::vm_spec(&self.reactor.engine.world(), id);
+        let spec = driver_mapping::vm_spec(&self.reactor.engine.world(), id);
         let nic = |nic: NicId| spec.as_ref().and_then(|spec| spec.nics.iter().find(|own| own.id == nic.0)).cloned();
         let disk = |disk: DiskId| spec.as_ref().and_then(|spec| spec.disks.iter().find(|own| own.id == disk.0)).cloned();
         let call = match (device, change) {
-            (Device::Nic(nic), DeviceChange::Unplug) => Some(Call::HotunplugNic { vm, nic: nic.0 }),
-            (Device::Nic(id), DeviceChange::Plug) => nic(id).map(|nic| Call::HotplugNic { vm, nic }),
-            (Device::Nic(id), DeviceChange::Rewire) => nic(id).map(|nic| Call::UpdateNic { vm, nic }),
-            (Device::Disk(disk), DeviceChange::Unplug) => Some(Call::HotunplugDisk { vm, disk: disk.0 }),
-            (Device::Disk(id), _) => disk(id).map(|disk| Call::HotplugDisk { vm, disk }),
+            (Device::Nic(nic), DeviceChange::Unplug) => Some(DriverCall::HotunplugNic { vm, nic: nic.0 }),
+            (Device::Nic(id), DeviceChange::Plug) => nic(id).map(|nic| DriverCall::HotplugNic { vm, nic }),
+            (Device::Nic(id), DeviceChange::Rewire) => nic(id).map(|nic| DriverCall::UpdateNic { vm, nic }),
+            (Device::Disk(disk), DeviceChange::Unplug) => Some(DriverCall::HotunplugDisk { vm, disk: disk.0 }),
+            (Device::Disk(id), _) => disk(id).map(|disk| DriverCall::HotplugDisk { vm, disk }),
         };
         let outcome = match call {
             // It was unplugged or removed meanwhile, or nothing runs any more.
@@ -291,11 +291,11 @@ impl Work<'_> {
             if run.job != Some(self.job) {
                 return self.end(None).await;
             }
-            let launched = match (run.before, speak::vm_spec(&world, id)) {
+            let launched = match (run.before, driver_mapping::vm_spec(&world, id)) {
                 (_, None) => Err("the VM cannot be described to the host".to_owned()),
-                (VmState::Paused, _) => self.ask(Call::Resume { vm: id.0 }).await,
-                (VmState::Suspended, Some(spec)) => self.ask(Call::Restore { host: run.host.0, vm: Box::new(spec) }).await,
-                (_, Some(spec)) => self.ask(Call::Launch { host: run.host.0, vm: Box::new(spec) }).await,
+                (VmState::Paused, _) => self.ask(DriverCall::Resume { vm: id.0 }).await,
+                (VmState::Suspended, Some(spec)) => self.ask(DriverCall::Restore { host: run.host.0, vm: Box::new(spec) }).await,
+                (_, Some(spec)) => self.ask(DriverCall::Launch { host: run.host.0, vm: Box::new(spec) }).await,
             };
             drop(alone);
             match launched {
@@ -314,7 +314,7 @@ impl Work<'_> {
             }
             // While its host is not heard of it is tried there again, since it may have been launched.
             if world.vms.get(&id).is_some_and(|vm| vm.state == VmState::Unknown) {
-                tokio::time::sleep(self.reactor.pace.retry).await;
+                tokio::time::sleep(self.reactor.timeouts.retry).await;
             }
         }
     }
@@ -326,7 +326,7 @@ impl Work<'_> {
     }
 
     /// Asks something of a running VM; the observation that follows ends the job.
-    async fn act(&self, id: VmId, call: Call) {
+    async fn act(&self, id: VmId, call: DriverCall) {
         let alone = self.reactor.alone(id).await;
         let outcome = self.call(call).await;
         drop(alone);
@@ -354,11 +354,11 @@ impl Work<'_> {
 
     /// Asks the guest, and stops the VM where the guest takes too long.
     async fn shut_down_vm(&self, id: VmId) {
-        match self.call(Call::Shutdown { vm: id.0 }).await {
+        match self.call(DriverCall::Shutdown { vm: id.0 }).await {
             Err(DriverError::NotFound { .. }) => return self.absent(id).await,
             Ok(_) => {
                 self.submit(FinishStep { job: self.job, done: 1 }).await;
-                let grace = self.reactor.pace.shutdown_grace;
+                let grace = self.reactor.timeouts.shutdown_grace;
                 if tokio::time::timeout(grace, self.reactor.engine.settle(self.job)).await.is_ok() {
                     return;
                 }
@@ -366,7 +366,7 @@ impl Work<'_> {
             Err(error) => tracing::info!(vm = %id, %error, "the guest cannot be asked to shut down"),
         }
         self.submit(FallBackToStop { vm: id }).await;
-        self.act(id, Call::Destroy { vm: id.0 }).await;
+        self.act(id, DriverCall::Destroy { vm: id.0 }).await;
     }
 
     async fn migrate_vm(&self, id: VmId) {
@@ -375,7 +375,7 @@ impl Work<'_> {
         else {
             return self.end(None).await;
         };
-        if let Err(error) = self.call(Call::Migrate { vm: id.0, from: from.0, to: to.0 }).await {
+        if let Err(error) = self.call(DriverCall::Migrate { vm: id.0, from: from.0, to: to.0 }).await {
             let observed = Observed::MigrationFailed { cancelled: false, message: error.to_string() };
             return self.submit(ReportVm { vm: id, generation: None, observed }).await;
         }
@@ -389,7 +389,7 @@ impl Work<'_> {
             if !open { Some(false) } else { off.then_some(true) }
         });
         if called_off.await {
-            if let Err(error) = self.call(Call::CancelMigration { vm: id.0 }).await {
+            if let Err(error) = self.call(DriverCall::CancelMigration { vm: id.0 }).await {
                 tracing::info!(vm = %id, %error, "the migration was not called off");
             }
             self.reactor.engine.settle(self.job).await;
@@ -401,9 +401,14 @@ impl Work<'_> {
     }
 }
 
-fn memory_policy(world: &World, host: &Host) -> Call {
+fn memory_policy(world: &World, host: &Host) -> DriverCall {
     let ballooning = world.clusters.get(&host.config.cluster).is_some_and(|cluster| cluster.config.ballooning);
-    Call::SetMemoryPolicy { host: host.id.0, ksm: host.config.ksm, huge_pages: host.config.transparent_hugepages, ballooning }
+    DriverCall::SetMemoryPolicy {
+        host: host.id.0,
+        ksm: host.config.ksm,
+        huge_pages: host.config.transparent_hugepages,
+        ballooning,
+    }
 }
 
 /// Whether a host is out of service for a network that it lacks, or lacked.
@@ -436,7 +441,7 @@ impl Reactor {
     /// Reaches a host and learns what it has; one that is to come into service is being prepared from then on.
     pub(super) async fn reach(&self, operation: OperationId, host: &Host) -> Result<HostFacts, String> {
         let facts = match self.engine.connect(operation, host).await.map_err(|error| error.to_string())? {
-            Reply::Host(facts) => speak::host_facts(&facts),
+            Reply::Host(facts) => driver_mapping::host_facts(&facts),
             other => return Err(format!("the driver answered {other:?}")),
         };
         if is_awaited(host) {

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use evirt_domain::access::Object;
+use evirt_domain::access::EntityRef;
 use evirt_domain::data_center::SelectSpm;
 use evirt_domain::fence::SkipFence;
 use evirt_domain::host::{FenceHost, FenceType, GiveUpHost, Host, HostStatus, LOW_MEMORY_MIB, ReportLowMemory, ReportNotBack};
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::Reactor;
 use super::tasks::{lacks_networks, misses_storage};
 use crate::engine::{Clock, Request, SystemClock};
-use crate::hypervisor::{Call, DriverError, OperationId, Refusal};
+use crate::hypervisor::{DriverCall, DriverError, OperationId, Refusal};
 
 /// How many ticks lie between two looks at old jobs.
 const CLEAR_EVERY: u64 = 30;
@@ -91,7 +91,7 @@ impl Reactor {
             // A VM that has just gone down is not to wait; one that no host had room for is.
             let tried = world.to_restart.clone();
             let fallen = || self.engine.world().to_restart.iter().any(|vm| !tried.contains(vm));
-            let _ = tokio::time::timeout(self.pace.tick, work.wait_for(|_| fallen())).await;
+            let _ = tokio::time::timeout(self.timeouts.tick, work.wait_for(|_| fallen())).await;
         }
     }
 
@@ -135,7 +135,7 @@ impl Reactor {
         memory.connecting.retain(|id, _| world.hosts.has(HostTerm::Status(HostStatus::Connecting), id));
         for host in world.hosts.by(HostTerm::Status(HostStatus::Connecting)) {
             let since = memory.connecting.entry(host.id).or_insert_with(Instant::now);
-            if since.elapsed() >= Duration::from_millis(self.pace.patience.with(world, host)) {
+            if since.elapsed() >= Duration::from_millis(self.timeouts.patience.with(world, host)) {
                 let _ = self.submit(about, GiveUpHost { host: host.id }).await;
             }
         }
@@ -147,8 +147,8 @@ impl Reactor {
         memory.fenced.retain(|id, _| silent(id));
         memory.unreached.retain(silent);
         for host in world.hosts.by(HostTerm::Status(HostStatus::NonResponsive)) {
-            let due = memory.fenced.get(&host.id).is_none_or(|at| at.elapsed() >= self.pace.fence_again);
-            let fencing = open_job(world, Object::Host(host.id), |task| matches!(task, Task::FenceHost { .. }));
+            let due = memory.fenced.get(&host.id).is_none_or(|at| at.elapsed() >= self.timeouts.fence_again);
+            let fencing = open_job(world, EntityRef::Host(host.id), |task| matches!(task, Task::FenceHost { .. }));
             if host.config.power_management.enabled && due && fencing.is_none() {
                 memory.fenced.insert(host.id, Instant::now());
                 let refused = self.submit(about, FenceHost { host: host.id, fence: FenceType::Restart }).await.err();
@@ -164,7 +164,7 @@ impl Reactor {
         let rebooting = |id: &HostId| world.hosts.get(id).is_some_and(|h| h.status == HostStatus::Reboot);
         memory.rebooting.retain(|id, _| rebooting(id));
         for host in world.hosts.by(HostTerm::Status(HostStatus::Reboot)) {
-            if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.pace.reboot_grace {
+            if memory.rebooting.entry(host.id).or_insert_with(Instant::now).elapsed() >= self.timeouts.reboot_grace {
                 let _ = self.submit(about, ReportNotBack { host: host.id }).await;
             }
         }
@@ -172,7 +172,7 @@ impl Reactor {
 
     /// Brings hosts back that have rested in error.
     async fn end_errors(&self, about: &Request, world: &World) {
-        let (now, rest) = (SystemClock.now(), i64::try_from(self.pace.error_rest.as_micros()).unwrap_or(i64::MAX));
+        let (now, rest) = (SystemClock.now(), i64::try_from(self.timeouts.error_rest.as_micros()).unwrap_or(i64::MAX));
         for host in world.hosts.by(HostTerm::Status(HostStatus::Error)).filter(|host| has_rested(host, now, rest)) {
             let _ = self.submit(about, EndHostError { host: host.id, rest }).await;
         }
@@ -192,7 +192,7 @@ impl Reactor {
             } else if memory.asked.insert(host.id) {
                 let (reactor, about, id) = (self.clone(), about.clone(), host.id);
                 memory.asking.spawn(async move {
-                    reactor.welcome(id).await;
+                    reactor.on_host_up(id).await;
                     let _ = reactor.submit(&about, CheckHostNetworks { host: id }).await;
                     id
                 });
@@ -216,14 +216,14 @@ impl Reactor {
             if memory.seeking.insert(*id) {
                 let (reactor, id) = (self.clone(), *id);
                 memory.sought.spawn(async move {
-                    tokio::time::sleep(reactor.pace.retry).await;
+                    tokio::time::sleep(reactor.timeouts.retry).await;
                     reactor.seek_storage(id).await;
                     id
                 });
             }
         }
         for pair in missed {
-            if memory.missed.entry(pair).or_insert_with(Instant::now).elapsed() >= self.pace.storage_grace {
+            if memory.missed.entry(pair).or_insert_with(Instant::now).elapsed() >= self.timeouts.storage_grace {
                 let _ = self.submit(about, CheckHostStorage { host: pair.0 }).await;
             }
         }
@@ -240,7 +240,7 @@ impl Reactor {
             let prepares = |task: &Task| matches!(task, Task::InstallHost { .. } | Task::ActivateHost { .. });
             match h.status {
                 HostStatus::NonOperational => (lacks_networks(h) && lack(world, h).is_none()) || misses_storage(h),
-                HostStatus::Initializing => open_job(world, Object::Host(h.id), prepares).is_none(),
+                HostStatus::Initializing => open_job(world, EntityRef::Host(h.id), prepares).is_none(),
                 _ => true,
             }
         };
@@ -251,8 +251,8 @@ impl Reactor {
             if memory.asked.insert(host.id) {
                 let (reactor, id) = (self.clone(), host.id);
                 memory.asking.spawn(async move {
-                    reactor.welcome(id).await;
-                    tokio::time::sleep(reactor.pace.retry).await;
+                    reactor.on_host_up(id).await;
+                    tokio::time::sleep(reactor.timeouts.retry).await;
                     id
                 });
             }
@@ -269,15 +269,15 @@ impl Reactor {
                 let _ = self.submit(about, SelectSpm { data_center: data_center.id }).await;
                 continue;
             };
-            let resting = |at: &Instant| at.elapsed() < self.pace.spm_again;
+            let resting = |at: &Instant| at.elapsed() < self.timeouts.spm_again;
             if memory.managers.get(&data_center.id) == Some(&manager) || memory.refused.get(&data_center.id).is_some_and(resting)
             {
                 continue;
             }
             let driver = self.engine.driver();
             let (operation, pool) = (OperationId(world.position), data_center.id.0);
-            let start = || driver.call(operation, Call::StartSpm { host: manager.0, pool });
-            let stop = |host: HostId| driver.call(operation, Call::StopSpm { host: host.0, pool });
+            let start = || driver.call(operation, DriverCall::StartSpm { host: manager.0, pool });
+            let stop = |host: HostId| driver.call(operation, DriverCall::StopSpm { host: host.0, pool });
             let former = memory.managers.remove(&data_center.id);
             if let Some(former) = former {
                 let _ = stop(former).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use evirt::config::{Options, Settings};
 use evirt::hypervisor::estate::Estate;
 use evirt::log::EventLog;
-use evirt::reactors::Pace;
+use evirt::reactors::Timeouts;
 use evirt::server::Server;
 use evirt_domain::fence::Patience;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -129,16 +129,16 @@ pub async fn fast() -> Engine {
 }
 
 /// The same with changes to the estate and to the engine's patience.
-pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
+pub async fn fast_but(change: impl FnOnce(&mut Estate, &mut Timeouts)) -> Engine {
     fast_with(Options::default(), change).await
 }
 
 /// The same, otherwise as the options say.
-pub async fn fast_with(options: Options, change: impl FnOnce(&mut Estate, &mut Pace)) -> Engine {
+pub async fn fast_with(options: Options, change: impl FnOnce(&mut Estate, &mut Timeouts)) -> Engine {
     let data = tempfile::tempdir().unwrap();
     let mut estate = Estate { speed: 1_000.0, ..Estate::builtin() };
     let short = Duration::from_millis(20);
-    let mut pace = Pace {
+    let mut timeouts = Timeouts {
         shutdown_grace: short,
         patience: Patience { base_ms: 20, vm_ms: 0, manager_ms: 0 },
         storage_grace: short,
@@ -147,13 +147,13 @@ pub async fn fast_with(options: Options, change: impl FnOnce(&mut Estate, &mut P
         error_rest: short,
         tick: short,
         retry: short,
-        ..Pace::default()
+        ..Timeouts::default()
     };
-    change(&mut estate, &mut pace);
+    change(&mut estate, &mut timeouts);
     let file = data.path().join("estate.toml");
     std::fs::write(&file, toml::to_string(&estate).unwrap()).unwrap();
     let mut settings = settings(&data.path().join("data"), &options);
-    settings.pace = pace;
+    settings.timeouts = timeouts;
     let server = Some(Server::start(settings).await.unwrap());
     Engine { server, data, options }
 }

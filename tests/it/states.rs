@@ -7,7 +7,7 @@ use evirt::hypervisor::estate::{Estate, HostEntry};
 use evirt::hypervisor::simulator::Simulator;
 use evirt::hypervisor::{CallKind, DriverError};
 use evirt::log::EventLog;
-use evirt::reactors::Pace;
+use evirt::reactors::Timeouts;
 use evirt_domain::host::HostStatus;
 use evirt_domain::host_error::MAX_FAILED_STARTS;
 use evirt_domain::storage::AttachmentStatus;
@@ -120,16 +120,16 @@ const MACHINES: [&str; 11] =
 async fn the_states_of_hosts() {
     use Key::*;
     let lab = Lab::new(
-        fast_but(|estate: &mut Estate, pace| {
+        fast_but(|estate: &mut Estate, timeouts| {
             let like = estate.hosts.iter().find(|host| host.name == "host2.example.com").unwrap().clone();
             estate.hosts.extend((0..=11).map(|n| host_entry(&like, n)));
             estate.durations.unreachable_ms = FOREVER_MS;
             estate.durations.boot_host_ms = FOREVER_MS;
             estate.durations.migrate_ms_per_gib = FOREVER_MS;
-            pace.patience.vm_ms = FOREVER_MS;
-            pace.fence_again = Duration::from_secs(3_600);
-            pace.reboot_grace = Duration::from_secs(3_600);
-            pace.error_rest = Duration::from_secs(3_600);
+            timeouts.patience.vm_ms = FOREVER_MS;
+            timeouts.fence_again = Duration::from_secs(3_600);
+            timeouts.reboot_grace = Duration::from_secs(3_600);
+            timeouts.error_rest = Duration::from_secs(3_600);
         })
         .await,
     );
@@ -309,7 +309,7 @@ async fn the_states_of_hosts() {
 #[tokio::test]
 async fn a_host_that_is_being_prepared() {
     use Key::*;
-    let mut lab = lab_with_host(|_, pace| pace.reboot_grace = Duration::from_secs(3_600)).await;
+    let mut lab = lab_with_host(|_, timeouts| timeouts.reboot_grace = Duration::from_secs(3_600)).await;
     let is = async |lab: &Lab, host: &str, status: HostStatus| {
         let so = |world: &World| world.hosts.values().any(|h| h.config.name == host && h.status == status);
         lab.until(&format!("{host} {status:?}"), so).await;
@@ -389,7 +389,7 @@ fn domain(name: &str, kind: &str, path: &str) -> String {
 }
 
 /// An engine with the host `host` that is up.
-async fn lab_with_host(change: impl FnOnce(&mut Estate, &mut Pace)) -> Lab {
+async fn lab_with_host(change: impl FnOnce(&mut Estate, &mut Timeouts)) -> Lab {
     let lab = Lab::new(fast_but(change).await);
     let host = "<host><name>host</name><address>192.168.0.11</address><root_password>redhat</root_password></host>";
     lab.post("/api/hosts", host).await;
@@ -489,13 +489,13 @@ fn id_within<'a>(body: &'a str, element: &str) -> &'a str {
 
 #[tokio::test]
 async fn the_states_of_machines() {
-    let lab = lab_with_host(|estate, pace| {
+    let lab = lab_with_host(|estate, timeouts| {
         let times = &mut estate.durations;
         times.shutdown_ms = FOREVER_MS;
         times.reboot_ms = FOREVER_MS;
         times.save_ms_per_gib = FOREVER_MS;
         times.migrate_ms_per_gib = FOREVER_MS;
-        pace.shutdown_grace = Duration::from_secs(3_600);
+        timeouts.shutdown_grace = Duration::from_secs(3_600);
     })
     .await;
     let other = "<host><name>other</name><address>192.168.0.12</address><root_password>redhat</root_password></host>";

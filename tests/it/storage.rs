@@ -869,7 +869,7 @@ async fn a_domain_lies_on_fibre_channel() {
 /// that kind would be in collections of their own, which do not exist yet.
 #[tokio::test]
 async fn what_lies_on_a_domain_unregistered_is_listed_and_taken_on() {
-    use evirt::hypervisor::{Call, Hypervisor, OperationId, VolumeFormat, VolumeRef};
+    use evirt::hypervisor::{DriverCall, Hypervisor, OperationId, VolumeFormat, VolumeRef};
     let lab = Lab::start().await;
     let (data, iso) = (lab.active("data", "data", "/data1").await, lab.active("iso", "iso", "/iso1").await);
     let known = "<disk><alias>known</alias><provisioned_size>1073741824</provisioned_size><interface>virtio</interface>\
@@ -883,7 +883,7 @@ async fn what_lies_on_a_domain_unregistered_is_listed_and_taken_on() {
     let sparse = (2 << 30, VolumeFormat::Cow, true);
     for (n, (volume, parent)) in [(volume, None), (layer, None), (upper, Some(layer.volume))].into_iter().enumerate() {
         let (size_bytes, format, sparse) = sparse;
-        let made = Call::CreateVolume { volume, parent, size_bytes, format, sparse };
+        let made = DriverCall::CreateVolume { volume, parent, size_bytes, format, sparse };
         lab.engine.server().simulator.call(OperationId(1 << 60 | n as u64), made).await.unwrap();
     }
 

@@ -107,7 +107,7 @@ impl World {
     }
 }
 
-const RIGHT: Option<(Permit, Object)> = Some((Permit::ManipulateUsers, Object::System));
+const RIGHT: Option<(Permit, EntityRef)> = Some((Permit::ManipulateUsers, EntityRef::System));
 
 /// Adds a group: a new one of the internal directory, or one that another directory told of.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl Decide for AddGroup {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -165,7 +165,7 @@ impl Decide for RemoveGroup {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -196,7 +196,7 @@ impl Decide for ChangeMember {
         })
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }

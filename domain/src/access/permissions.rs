@@ -29,7 +29,7 @@ pub enum Holder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum Object {
+pub enum EntityRef {
     System,
     DataCenter(DataCenterId),
     Cluster(ClusterId),
@@ -42,7 +42,7 @@ pub enum Object {
     Template(TemplateId),
 }
 
-impl Object {
+impl EntityRef {
     /// The object that a stream of events is about, where permissions may stand on it.
     pub fn of(stream: &Stream) -> Option<Self> {
         let id = stream.id;
@@ -89,7 +89,7 @@ pub struct Permission {
     /// The role.
     pub role: RoleId,
     /// On what.
-    pub object: Object,
+    pub object: EntityRef,
 }
 
 const NONE: PermissionId = PermissionId(Uuid::nil());
@@ -98,18 +98,18 @@ const LAST: PermissionId = PermissionId(Uuid::max());
 impl World {
     /// The permissions that somebody holds, on whatever.
     pub fn held_by(&self, holder: Holder) -> impl Iterator<Item = &Arc<Permission>> {
-        let held = self.permissions_held.range((holder, Object::System, NONE)..).take_while(move |(own, ..)| *own == holder);
+        let held = self.permissions_held.range((holder, EntityRef::System, NONE)..).take_while(move |(own, ..)| *own == holder);
         held.filter_map(|(.., id)| self.permissions.get(id))
     }
 
     /// The permissions that somebody holds on an object itself.
-    pub fn held_on(&self, holder: Holder, object: Object) -> impl Iterator<Item = &Arc<Permission>> {
+    pub fn held_on(&self, holder: Holder, object: EntityRef) -> impl Iterator<Item = &Arc<Permission>> {
         let held = self.permissions_held.range((holder, object, NONE)..=(holder, object, LAST));
         held.filter_map(|(.., id)| self.permissions.get(id))
     }
 
     /// The permissions that stand on an object itself.
-    pub fn granted_on(&self, object: Object) -> impl Iterator<Item = &Arc<Permission>> {
+    pub fn granted_on(&self, object: EntityRef) -> impl Iterator<Item = &Arc<Permission>> {
         self.permissions_on.range((object, NONE)..=(object, LAST)).filter_map(|(_, id)| self.permissions.get(id))
     }
 
@@ -121,7 +121,7 @@ impl World {
         self.close_stream(StreamKind::Permission, id.0);
     }
 
-    pub(crate) fn forget_permissions_on(&mut self, object: Object) {
+    pub(crate) fn forget_permissions_on(&mut self, object: EntityRef) {
         let on_it: Vec<PermissionId> = self.granted_on(object).map(|permission| permission.id).collect();
         on_it.into_iter().for_each(|id| self.forget_permission(id));
     }
@@ -158,7 +158,7 @@ pub struct GrantPermission {
     /// Which role.
     pub role: RoleId,
     /// On what.
-    pub object: Object,
+    pub object: EntityRef,
 }
 
 const ADD_PERMISSION: Act = Act("add", "Permission");
@@ -196,7 +196,7 @@ impl Decide for GrantPermission {
         Ok(vec![PermissionGranted { permission }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ManipulatePermissions, self.object))
     }
 }
@@ -212,7 +212,7 @@ impl Decide for RevokePermission {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("remove", "Permission");
         let permission = world.permission(self.permission)?;
-        if permission.holder == Holder::User(ADMIN) && permission.role == SUPER_USER && permission.object == Object::System {
+        if permission.holder == Holder::User(ADMIN) && permission.role == SUPER_USER && permission.object == EntityRef::System {
             return Err(act.no(Key::UserIsAdmin));
         }
         if let Actor::User(user) = cx.actor
@@ -224,14 +224,14 @@ impl Decide for RevokePermission {
         Ok(vec![PermissionRevoked { permission: self.permission }.into()])
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
-        let object = world.permissions.get(&self.permission).map_or(Object::System, |p| p.object);
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
+        let object = world.permissions.get(&self.permission).map_or(EntityRef::System, |p| p.object);
         Some((Permit::ManipulatePermissions, object))
     }
 }
 
 /// The events that take away every permission on an object that is being removed.
-pub fn revocations(world: &World, object: Object) -> Vec<Event> {
+pub fn revocations(world: &World, object: EntityRef) -> Vec<Event> {
     world.granted_on(object).map(|p| PermissionRevoked { permission: p.id }.into()).collect()
 }
 
@@ -250,12 +250,12 @@ pub struct Owned<C> {
 }
 
 /// What the owner of a new object gets: UserVmManager, DiskOperator or TemplateOwner.
-fn ownership(event: &Event) -> Option<(Object, RoleId)> {
+fn ownership(event: &Event) -> Option<(EntityRef, RoleId)> {
     let role = |low: u128, number: u128| RoleId(Uuid::from_u128((low << 96) | number));
     match event {
-        Event::VmCreated(e) => Some((Object::Vm(e.vm), role(0xdef0_0006, 0xdef0_0000_0006))),
-        Event::DiskAdded(e) => Some((Object::Disk(e.disk), role(0xdef0_000a, 0xdef0_0000_000b))),
-        Event::TemplateCreated(e) => Some((Object::Template(e.template), role(0xdef0_000a, 0xdef0_0000_000f))),
+        Event::VmCreated(e) => Some((EntityRef::Vm(e.vm), role(0xdef0_0006, 0xdef0_0000_0006))),
+        Event::DiskAdded(e) => Some((EntityRef::Disk(e.disk), role(0xdef0_000a, 0xdef0_0000_000b))),
+        Event::TemplateCreated(e) => Some((EntityRef::Template(e.template), role(0xdef0_000a, 0xdef0_0000_000f))),
         _ => None,
     }
 }
@@ -273,11 +273,11 @@ impl<C: Decide> Decide for Owned<C> {
         Ok(events)
     }
 
-    fn permit(&self, world: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         self.command.permit(world)
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         self.command.further_permits(world)
     }
 }

@@ -5,34 +5,34 @@ use crate::permit::Permit;
 use crate::world::World;
 
 /// What stands directly above an object.
-fn above(world: &World, object: Object) -> Option<Object> {
+fn above(world: &World, object: EntityRef) -> Option<EntityRef> {
     match object {
-        Object::Vm(id) => world.vms.get(&id).map(|v| Object::Cluster(v.config.cluster)),
-        Object::Host(id) => world.hosts.get(&id).map(|h| Object::Cluster(h.config.cluster)),
-        Object::Cluster(id) => world.clusters.get(&id).and_then(|c| c.config.data_center).map(Object::DataCenter),
-        Object::Network(id) => world.networks.get(&id).map(|n| Object::DataCenter(n.data_center)),
-        Object::VnicProfile(id) => world.vnic_profiles.get(&id).map(|p| Object::Network(p.network)),
-        Object::StorageDomain(id) => {
-            world.storage_domains.get(&id).and_then(|d| d.attachment()).map(|a| Object::DataCenter(a.data_center))
+        EntityRef::Vm(id) => world.vms.get(&id).map(|v| EntityRef::Cluster(v.config.cluster)),
+        EntityRef::Host(id) => world.hosts.get(&id).map(|h| EntityRef::Cluster(h.config.cluster)),
+        EntityRef::Cluster(id) => world.clusters.get(&id).and_then(|c| c.config.data_center).map(EntityRef::DataCenter),
+        EntityRef::Network(id) => world.networks.get(&id).map(|n| EntityRef::DataCenter(n.data_center)),
+        EntityRef::VnicProfile(id) => world.vnic_profiles.get(&id).map(|p| EntityRef::Network(p.network)),
+        EntityRef::StorageDomain(id) => {
+            world.storage_domains.get(&id).and_then(|d| d.attachment()).map(|a| EntityRef::DataCenter(a.data_center))
         }
-        Object::Disk(id) => world.disks.get(&id).map(|d| Object::StorageDomain(d.storage_domain)),
-        Object::Template(id) => {
-            world.templates.get(&id).and_then(|t| world.data_center_of(t.config.cluster)).map(|dc| Object::DataCenter(dc.id))
+        EntityRef::Disk(id) => world.disks.get(&id).map(|d| EntityRef::StorageDomain(d.storage_domain)),
+        EntityRef::Template(id) => {
+            world.templates.get(&id).and_then(|t| world.data_center_of(t.config.cluster)).map(|dc| EntityRef::DataCenter(dc.id))
         }
-        Object::System | Object::DataCenter(_) => None,
+        EntityRef::System | EntityRef::DataCenter(_) => None,
     }
 }
 
 /// The objects above an object, itself first, the system last: where a permission may stand that covers it.
-pub fn object_path(world: &World, object: Object) -> impl Iterator<Item = Object> {
+pub fn object_path(world: &World, object: EntityRef) -> impl Iterator<Item = EntityRef> {
     // An ISO domain is below each of its data centers.
     let domain = match object {
-        Object::StorageDomain(id) => world.storage_domains.get(&id),
+        EntityRef::StorageDomain(id) => world.storage_domains.get(&id),
         _ => None,
     };
-    let further = domain.into_iter().flat_map(|d| d.attachments.iter().skip(1)).map(|a| Object::DataCenter(a.data_center));
+    let further = domain.into_iter().flat_map(|d| d.attachments.iter().skip(1)).map(|a| EntityRef::DataCenter(a.data_center));
     let path = std::iter::successors(Some(object), |below| above(world, *below));
-    path.chain(further).chain((object != Object::System).then_some(Object::System))
+    path.chain(further).chain((object != EntityRef::System).then_some(EntityRef::System))
 }
 
 /// As whom a user holds permissions: the user, Everyone, and the user's groups. Nobody who is not known.
@@ -46,7 +46,7 @@ pub fn holders(world: &World, user: UserId) -> impl Iterator<Item = Holder> + Cl
 
 /// Whether a user holds a permit on an object, through any role, group or object above.
 /// Costs a look-up for each object above and each of the user's groups.
-pub fn allowed(world: &World, user: UserId, permit: Permit, object: Object) -> bool {
+pub fn allowed(world: &World, user: UserId, permit: Permit, object: EntityRef) -> bool {
     let holders = holders(world, user);
     object_path(world, object).any(|object| {
         let mut roles = holders.clone().flat_map(|holder| world.held_on(holder, object)).map(|permission| permission.role);
@@ -68,7 +68,7 @@ pub fn is_administrator(world: &World, user: UserId) -> bool {
 
 /// Whether a user holds the role SuperUser on the system: who alone may give and take administrative roles.
 pub fn is_super_user(world: &World, user: UserId) -> bool {
-    holders(world, user).any(|holder| world.held_on(holder, Object::System).any(|permission| permission.role == SUPER_USER))
+    holders(world, user).any(|holder| world.held_on(holder, EntityRef::System).any(|permission| permission.role == SUPER_USER))
 }
 
 /// Whether a user may log in: holds the permit login on anything. What Everyone holds does not count, as upstream has it.

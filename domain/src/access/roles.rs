@@ -141,7 +141,7 @@ fold!(RolePermitRemoved, Role role, |e, world, at| {
     });
 });
 
-const RIGHT: Option<(Permit, Object)> = Some((Permit::ManipulateRoles, Object::System));
+const RIGHT: Option<(Permit, EntityRef)> = Some((Permit::ManipulateRoles, EntityRef::System));
 
 fn check_name(act: Act, world: &World, own: Option<RoleId>, name: &str) -> Result<(), Rejection> {
     check::name(act, name, check::ROLE_NAME)?;
@@ -203,7 +203,7 @@ impl Decide for CreateRole {
         Ok(vec![RoleCreated { role }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -253,7 +253,7 @@ impl Decide for UpdateRole {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -275,7 +275,7 @@ impl Decide for RemoveRole {
         Ok(vec![RoleRemoved { role: self.role, name: role.name.clone() }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -300,7 +300,7 @@ impl Decide for AddPermit {
         Ok(vec![RolePermitAdded { role: self.role, permit: self.permit }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }
@@ -324,7 +324,7 @@ impl Decide for RemovePermit {
         Ok(vec![RolePermitRemoved { role: self.role, permit: self.permit }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
 }

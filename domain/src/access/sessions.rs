@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::command::Decide;
 use crate::context::Context;
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::index::SessionTerm;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -42,7 +42,7 @@ impl Fold for SessionOpened {
         Stream::new(StreamKind::Session, self.session.id.0)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         let mut session = self.session.clone();
         session.version = at.version;
         world.sessions.insert(session.id, session);
@@ -77,7 +77,7 @@ impl Fold for SessionClosed {
         Stream::new(StreamKind::Session, self.session.0)
     }
 
-    fn fold(&self, world: &mut World, _: &Stamp) {
+    fn fold(&self, world: &mut World, _: &EventMetadata) {
         world.sessions.remove(&self.session);
         world.close_stream(StreamKind::Session, self.session.0);
     }
@@ -98,7 +98,7 @@ impl Fold for LoginFailed {
         Stream::new(StreamKind::System, Uuid::nil())
     }
 
-    fn fold(&self, _: &mut World, _: &Stamp) {}
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
 }
 
 /// Opens a session for a user whose password was found right.

@@ -8,7 +8,7 @@ use super::*;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::{Actor, Context};
-use crate::event::{Event, Fold, Stamp, Stream, StreamKind};
+use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::fold;
 use crate::index::SessionTerm;
 use crate::permit::Permit;
@@ -147,7 +147,7 @@ impl Fold for UserAdded {
         Stream::new(StreamKind::User, self.user.id.0)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         let mut user = self.user.clone();
         user.version = at.version;
         world.take_name(NameKind::User, &user.principal(), user.id.0);
@@ -234,7 +234,7 @@ impl Fold for UserPasswordChanged {
         Stream::new(StreamKind::User, self.user.0)
     }
 
-    fn fold(&self, world: &mut World, at: &Stamp) {
+    fn fold(&self, world: &mut World, at: &EventMetadata) {
         world.users.update(&self.user, |user| {
             user.password = Some(self.password.clone());
             user.locked_until = None;
@@ -257,7 +257,7 @@ impl Fold for UserRemoved {
         Stream::new(StreamKind::User, self.user.0)
     }
 
-    fn fold(&self, world: &mut World, _: &Stamp) {
+    fn fold(&self, world: &mut World, _: &EventMetadata) {
         if let Some(user) = world.users.remove(&self.user) {
             world.drop_name(NameKind::User, &user.principal(), user.id.0);
             world.drop_name(NameKind::UserCalled, user.called(), user.id.0);
@@ -289,7 +289,7 @@ pub(super) fn grants(world: &World, cx: &Context, holder: Holder, roles: &[RoleI
     roles.dedup();
     let grant = |(n, role): (u64, RoleId)| {
         check_given(world, cx, role)?;
-        let permission = Permission { id: cx.fresh(n), version: 0, holder, role, object: Object::System };
+        let permission = Permission { id: cx.fresh(n), version: 0, holder, role, object: EntityRef::System };
         Ok(PermissionGranted { permission }.into())
     };
     (1..).zip(roles).map(grant).collect()
@@ -308,8 +308,8 @@ impl Decide for AddUser {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManipulateUsers, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManipulateUsers, EntityRef::System))
     }
 }
 
@@ -336,8 +336,8 @@ impl Decide for ImportUser {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManipulateUsers, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManipulateUsers, EntityRef::System))
     }
 }
 
@@ -413,8 +413,8 @@ impl Decide for LockUser {
         })
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManipulateUsers, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManipulateUsers, EntityRef::System))
     }
 }
 
@@ -437,8 +437,8 @@ impl Decide for ChangePassword {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManipulateUsers, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManipulateUsers, EntityRef::System))
     }
 }
 
@@ -473,7 +473,7 @@ impl Decide for RemoveUser {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ManipulateUsers, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ManipulateUsers, EntityRef::System))
     }
 }

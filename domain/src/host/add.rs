@@ -22,7 +22,7 @@ pub struct HostAdded {
 }
 
 /// A host as it begins.
-fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::Stamp) -> Host {
+fn begin(id: HostId, config: &HostConfig, kind: HostType, status: HostStatus, at: &crate::event::EventMetadata) -> Host {
     Host {
         id,
         version: at.version,
@@ -208,8 +208,8 @@ impl Decide for AddHost {
         Ok(std::iter::once(added.into()).chain(unfenced).chain([job]).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateHost, Object::Cluster(self.config.cluster)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateHost, EntityRef::Cluster(self.config.cluster)))
     }
 }
 
@@ -273,7 +273,7 @@ impl Decide for ApproveHost {
         Ok(vec![approved.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::CreateHost)
     }
 }
@@ -319,12 +319,12 @@ impl Decide for UpdateHost {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::EditHostConfiguration)
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        self.changes.cluster.iter().map(|cluster| (Permit::EditHostConfiguration, Object::Cluster(*cluster))).collect()
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        self.changes.cluster.iter().map(|cluster| (Permit::EditHostConfiguration, EntityRef::Cluster(*cluster))).collect()
     }
 }
 
@@ -361,7 +361,7 @@ impl Decide for InstallHost {
         Ok(vec![started.into(), opened(cx, 0, description, Task::InstallHost { host: self.host })])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::EditHostConfiguration)
     }
 }
@@ -411,7 +411,7 @@ impl Decide for RemoveHost {
         Ok(vec![HostRemoved { host: self.host, name: host.config.name.clone() }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::DeleteHost)
     }
 }

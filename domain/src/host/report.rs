@@ -214,7 +214,7 @@ impl Decide for RefreshHost {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::ManiputlateHost)
     }
 }

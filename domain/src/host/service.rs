@@ -51,13 +51,13 @@ impl Decide for ActivateHost {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::ManiputlateHost)
     }
 }
 
 fn evacuation(world: &World, host: HostId) -> Option<JobId> {
-    crate::job::open_job(world, Object::Host(host), |task| matches!(task, Task::EvacuateHost { .. })).map(|job| job.id)
+    crate::job::open_job(world, EntityRef::Host(host), |task| matches!(task, Task::EvacuateHost { .. })).map(|job| job.id)
 }
 
 /// Moves a host to maintenance: its VMs migrate away first.
@@ -100,7 +100,7 @@ impl Decide for DeactivateHost {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         on(self.host, Permit::ManiputlateHost)
     }
 }

@@ -1,6 +1,6 @@
 //! Storage domains in data centers: attaching, activating, deactivating and detaching. The guide's chapter 9.4.
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
@@ -18,8 +18,8 @@ use crate::world::World;
 
 const ATTACH: Act = Act("attach", "Storage");
 
-fn manipulate(domain: StorageDomainId) -> Option<(Permit, Object)> {
-    Some((Permit::ManipulateStorageDomain, Object::StorageDomain(domain)))
+fn manipulate(domain: StorageDomainId) -> Option<(Permit, EntityRef)> {
+    Some((Permit::ManipulateStorageDomain, EntityRef::StorageDomain(domain)))
 }
 
 /// The events that attach a domain to a data center.
@@ -93,7 +93,7 @@ impl Decide for AttachStorageDomain {
         attach(world, cx, domain, data_center)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         manipulate(self.domain)
     }
 }
@@ -153,7 +153,7 @@ impl Decide for ActivateStorageDomain {
         Ok(lock(cx, domain, attachment, "Activating", task))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         manipulate(self.domain)
     }
 }
@@ -207,7 +207,7 @@ impl Decide for DeactivateStorageDomain {
         Ok(lock(cx, domain, attachment, "Deactivating", task))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         manipulate(self.domain)
     }
 }
@@ -255,7 +255,7 @@ impl Decide for DetachStorageDomain {
         Ok(lock(cx, domain, attachment, "Detaching", task))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         manipulate(self.domain)
     }
 }

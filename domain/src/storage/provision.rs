@@ -1,6 +1,6 @@
 //! Making, importing, changing and removing storage domains, and what is observed of them. The guide's chapter 12.
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -202,8 +202,8 @@ impl Decide for CreateStorageDomain {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -261,14 +261,14 @@ impl Decide for ImportStorageDomain {
             used: found.used,
         };
         // Engines of before left permissions on what was removed.
-        let mut events = crate::access::revocations(world, Object::StorageDomain(found.id));
+        let mut events = crate::access::revocations(world, EntityRef::StorageDomain(found.id));
         events.push(imported.into());
         events.extend(connections);
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::CreateStorageDomain, Object::System))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::CreateStorageDomain, EntityRef::System))
     }
 }
 
@@ -323,7 +323,7 @@ fn released(world: &World, domain: &StorageDomain) -> Vec<StorageConnectionId> {
 /// The events by which a domain is gone, with the permissions on it and the connections that led to it alone.
 pub(crate) fn gone(world: &World, domain: &StorageDomain, destroyed: bool) -> Vec<Event> {
     // Its stream stays open, so that nothing else takes them away: it may be imported again.
-    let mut events = crate::access::revocations(world, Object::StorageDomain(domain.id));
+    let mut events = crate::access::revocations(world, EntityRef::StorageDomain(domain.id));
     events.push(StorageDomainRemoved { domain: domain.id, name: domain.config.name.clone(), destroyed }.into());
     events.extend(released(world, domain).iter().map(removal));
     events
@@ -376,8 +376,8 @@ impl Decide for UpdateStorageDomain {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditStorageDomainConfiguration, Object::StorageDomain(self.domain)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditStorageDomainConfiguration, EntityRef::StorageDomain(self.domain)))
     }
 }
 
@@ -404,7 +404,8 @@ impl Decide for ExtendStorageDomain {
             let status = domain.attachment().map_or("unattached", |a| a.status.name());
             return Err(act.no(Key::DomainStatusIllegal).with("status", status));
         }
-        if open_job(world, Object::StorageDomain(self.domain), |task| matches!(task, Task::ExtendStorageDomain { .. })).is_some()
+        if open_job(world, EntityRef::StorageDomain(self.domain), |task| matches!(task, Task::ExtendStorageDomain { .. }))
+            .is_some()
         {
             return Err(Key::StateMoved.into());
         }
@@ -416,8 +417,8 @@ impl Decide for ExtendStorageDomain {
         Ok(events)
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::EditStorageDomainConfiguration, Object::StorageDomain(self.domain)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::EditStorageDomainConfiguration, EntityRef::StorageDomain(self.domain)))
     }
 }
 
@@ -527,8 +528,8 @@ impl Decide for RemoveStorageDomain {
         ])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::DeleteStorageDomain, Object::StorageDomain(self.domain)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::DeleteStorageDomain, EntityRef::StorageDomain(self.domain)))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_DEVICES, Vm, touch};
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -96,12 +96,12 @@ impl Decide for AttachDisk {
         Ok(std::iter::once(DiskAttached { vm: self.vm, attachment: self.attachment }.into()).chain(plugs).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::AttachDisk, Object::Disk(self.attachment.disk)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::AttachDisk, EntityRef::Disk(self.attachment.disk)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        vec![(Permit::ConfigureVmStorage, Object::Vm(self.vm))]
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        vec![(Permit::ConfigureVmStorage, EntityRef::Vm(self.vm))]
     }
 }
 
@@ -157,8 +157,8 @@ impl Decide for UpdateDiskAttachment {
         Ok(std::iter::once(DiskAttachmentUpdated { vm: self.vm, attachment: new }.into()).chain(job).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmStorage, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmStorage, EntityRef::Vm(self.vm)))
     }
 }
 
@@ -184,7 +184,7 @@ impl Decide for DetachDisk {
         Ok(vec![DiskDetached { vm: self.vm, disk: self.disk }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmStorage, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmStorage, EntityRef::Vm(self.vm)))
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_DEVICES, Vm, VmPatch, VmUpdated, named, touch};
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -223,12 +223,12 @@ impl Decide for AddNic {
         Ok(std::iter::once(NicAdded { vm: self.vm, nic }.into()).chain(plugs).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmNetwork, EntityRef::Vm(self.vm)))
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        self.config.profile.iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(*profile))).collect()
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        self.config.profile.iter().map(|profile| (Permit::ConfigureVmNetwork, EntityRef::VnicProfile(*profile))).collect()
     }
 }
 
@@ -281,15 +281,15 @@ impl Decide for UpdateNic {
         Ok(std::iter::once(NicUpdated { vm: self.vm, nic: self.nic, changes }.into()).chain(job).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmNetwork, EntityRef::Vm(self.vm)))
     }
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, Object)> {
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
         let nics = world.vms.get(&self.vm).into_iter().flat_map(|vm| vm.nics.iter());
         let old = nics.filter(|nic| nic.id == self.nic).find_map(|nic| nic.profile);
         let new = self.changes.profile.flatten().filter(|new| Some(*new) != old);
-        new.into_iter().map(|profile| (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))).collect()
+        new.into_iter().map(|profile| (Permit::ConfigureVmNetwork, EntityRef::VnicProfile(profile))).collect()
     }
 }
 
@@ -312,7 +312,7 @@ impl Decide for RemoveNic {
         Ok(vec![NicRemoved { vm: self.vm, nic: self.nic, name: nic.name.clone() }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConfigureVmNetwork, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConfigureVmNetwork, EntityRef::Vm(self.vm)))
     }
 }

@@ -1,6 +1,6 @@
 //! What is done to a VM that runs: stop, shutdown, reboot, suspend, tickets.
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -45,7 +45,7 @@ impl Decide for StopVm {
         Ok(change(vm, cx, "Stopping", Task::StopVm { vm: self.vm }, |job| VmStopRequested { vm: self.vm, job }.into()))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         basic(self.vm)
     }
 }
@@ -62,7 +62,7 @@ impl Decide for ShutdownVm {
         }))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         basic(self.vm)
     }
 }
@@ -96,7 +96,7 @@ impl Decide for RebootVm {
         Ok(change(vm, cx, "Rebooting", Task::RebootVm { vm: self.vm }, |job| VmRebootRequested { vm: self.vm, job }.into()))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         basic(self.vm)
     }
 }
@@ -123,7 +123,7 @@ impl Decide for SuspendVm {
         Ok(change(vm, cx, "Suspending", Task::SuspendVm { vm: self.vm }, |job| VmSuspendRequested { vm: self.vm, job }.into()))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         basic(self.vm)
     }
 }
@@ -153,7 +153,7 @@ impl Decide for SetTicket {
         }
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::ConnectToVm, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::ConnectToVm, EntityRef::Vm(self.vm)))
     }
 }

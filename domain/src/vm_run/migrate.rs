@@ -1,6 +1,6 @@
 //! Migrations.
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
@@ -54,8 +54,8 @@ impl Decide for MigrateVm {
         }))
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::MigrateVm, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::MigrateVm, EntityRef::Vm(self.vm)))
     }
 }
 
@@ -74,7 +74,7 @@ impl Decide for CancelMigration {
         Ok(vec![VmMigrationCancelRequested { vm: self.vm }.into()])
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
-        Some((Permit::MigrateVm, Object::Vm(self.vm)))
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
+        Some((Permit::MigrateVm, EntityRef::Vm(self.vm)))
     }
 }

@@ -1,6 +1,6 @@
 //! Starts: what is checked, where the VM comes to run, and launches that fail.
 
-use crate::access::Object;
+use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
@@ -66,12 +66,12 @@ impl Decide for StartVm {
         Ok([requested.into(), opened].into_iter().chain(strained).collect())
     }
 
-    fn permit(&self, _: &World) -> Option<(Permit, Object)> {
+    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         basic(self.vm)
     }
 
-    fn further_permits(&self, _: &World) -> Vec<(Permit, Object)> {
-        self.host.iter().map(|_| (Permit::EditAdminVmProperties, Object::Vm(self.vm))).collect()
+    fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
+        self.host.iter().map(|_| (Permit::EditAdminVmProperties, EntityRef::Vm(self.vm))).collect()
     }
 }
 

@@ -25,7 +25,7 @@ fn user(story: &mut Story, name: &str) -> UserId {
     UserId(story.does(add_user(name, None))[0].as_fold().stream().id)
 }
 
-fn grant(user: UserId, role: RoleId, object: Object) -> GrantPermission {
+fn grant(user: UserId, role: RoleId, object: EntityRef) -> GrantPermission {
     GrantPermission { holder: Holder::User(user), role, object }
 }
 
@@ -39,15 +39,15 @@ fn a_permission_holds_for_all_that_is_below() {
     let (vm, host, domain) = (base.vm, base.host, base.domain);
     let all =
         [Permit::EditVmProperties, Permit::EditHostConfiguration, Permit::ManipulateStorageDomain, Permit::EditDiskProperties];
-    let objects = [Object::Vm(vm), Object::Host(host), Object::StorageDomain(domain), Object::Disk(base.disk)];
+    let objects = [EntityRef::Vm(vm), EntityRef::Host(host), EntityRef::StorageDomain(domain), EntityRef::Disk(base.disk)];
     for (on, expected) in [
-        (Object::System, [true, true, true, true]),
-        (Object::DataCenter(DEFAULT_DATA_CENTER), [true, true, true, true]),
-        (Object::Cluster(DEFAULT_CLUSTER), [true, true, false, false]),
-        (Object::StorageDomain(domain), [false, false, true, true]),
-        (Object::Disk(base.disk), [false, false, false, true]),
-        (Object::Vm(vm), [true, false, false, false]),
-        (Object::Host(base.other), [false, false, false, false]),
+        (EntityRef::System, [true, true, true, true]),
+        (EntityRef::DataCenter(DEFAULT_DATA_CENTER), [true, true, true, true]),
+        (EntityRef::Cluster(DEFAULT_CLUSTER), [true, true, false, false]),
+        (EntityRef::StorageDomain(domain), [false, false, true, true]),
+        (EntityRef::Disk(base.disk), [false, false, false, true]),
+        (EntityRef::Vm(vm), [true, false, false, false]),
+        (EntityRef::Host(base.other), [false, false, false, false]),
     ] {
         let mut story = base.clone();
         let eve = user(&mut story, "eve");
@@ -65,10 +65,10 @@ fn a_role_allows_its_permits_only() {
     let by = Actor::User(eve);
     estate.when_by(by, start(vm)).refused(NotAuthorized);
     let (manager, reader) = (role(&estate, "UserVmManager"), role(&estate, "UserRole"));
-    estate.does(grant(eve, reader, Object::Vm(vm)));
+    estate.does(grant(eve, reader, EntityRef::Vm(vm)));
     estate.when_by(by, start(vm)).accepted();
     estate.when_by(by, RemoveVm { vm, keep_disks: true }).refused(NotAuthorized);
-    estate.does(grant(eve, manager, Object::Vm(vm)));
+    estate.does(grant(eve, manager, EntityRef::Vm(vm)));
     estate.when_by(by, RemoveVm { vm, keep_disks: true }).accepted();
     estate.when_by(by, UpdateVm { vm, changes: VmPatch { comment: Some("mine".into()), ..VmPatch::default() } }).accepted();
     estate.when_by(by, MigrateVm { vm, host: None, force: false }).refused(NotAuthorized);
@@ -85,9 +85,9 @@ fn a_role_allows_its_permits_only() {
 fn everyone_counts_and_so_do_groups() {
     let mut story = Story::installed();
     let eve = user(&mut story, "eve");
-    assert!(allowed(&story.world, eve, Permit::CreateVm, Object::Template(BLANK)));
-    assert!(!allowed(&story.world, eve, Permit::CreateVm, Object::Cluster(DEFAULT_CLUSTER)));
-    assert!(!allowed(&story.world, nowhere(), Permit::CreateVm, Object::Template(BLANK)));
+    assert!(allowed(&story.world, eve, Permit::CreateVm, EntityRef::Template(BLANK)));
+    assert!(!allowed(&story.world, eve, Permit::CreateVm, EntityRef::Cluster(DEFAULT_CLUSTER)));
+    assert!(!allowed(&story.world, nowhere(), Permit::CreateVm, EntityRef::Template(BLANK)));
     let create = || CreateVm {
         cluster: DEFAULT_CLUSTER,
         template: BLANK,
@@ -95,7 +95,7 @@ fn everyone_counts_and_so_do_groups() {
     };
     story.when_by(Actor::User(eve), create()).refused(NotAuthorized);
     let role = role(&story, "VmCreator");
-    story.does(GrantPermission { holder: Holder::Group(EVERYONE), role, object: Object::System });
+    story.does(GrantPermission { holder: Holder::Group(EVERYONE), role, object: EntityRef::System });
     story.when_by(Actor::User(eve), create()).accepted();
 
     let group = GroupId(uuid::Uuid::from_u128(7));
@@ -108,7 +108,7 @@ fn everyone_counts_and_so_do_groups() {
         UserAdded { user: User { id: bob, name: "bob".into(), ..member } }.into(),
     ]);
     story.when_by(Actor::User(bob), create()).refused(NotAuthorized);
-    story.does(GrantPermission { holder: Holder::Group(group), role, object: Object::Cluster(DEFAULT_CLUSTER) });
+    story.does(GrantPermission { holder: Holder::Group(group), role, object: EntityRef::Cluster(DEFAULT_CLUSTER) });
     story.when_by(Actor::User(bob), create()).accepted();
 }
 
@@ -118,22 +118,22 @@ fn granting() {
     let vm = estate.vm;
     let (eve, bob) = (user(&mut estate, "eve"), user(&mut estate, "bob"));
     let (manager, admin) = (role(&estate, "UserVmManager"), role(&estate, "ClusterAdmin"));
-    estate.when(grant(eve, nowhere(), Object::System)).refused(EntityNotFound);
-    estate.when(grant(nowhere(), manager, Object::System)).refused(EntityNotFound);
-    let to_group = GrantPermission { holder: Holder::Group(nowhere()), role: manager, object: Object::System };
+    estate.when(grant(eve, nowhere(), EntityRef::System)).refused(EntityNotFound);
+    estate.when(grant(nowhere(), manager, EntityRef::System)).refused(EntityNotFound);
+    let to_group = GrantPermission { holder: Holder::Group(nowhere()), role: manager, object: EntityRef::System };
     estate.when(to_group).refused(EntityNotFound);
-    estate.does(grant(eve, manager, Object::Vm(vm)));
-    estate.when(grant(eve, manager, Object::Vm(vm))).then(&[]);
-    estate.when(grant(eve, manager, Object::Vm(nowhere()))).refused(PermissionObject);
-    estate.when(grant(eve, manager, Object::System)).accepted();
+    estate.does(grant(eve, manager, EntityRef::Vm(vm)));
+    estate.when(grant(eve, manager, EntityRef::Vm(vm))).then(&[]);
+    estate.when(grant(eve, manager, EntityRef::Vm(nowhere()))).refused(PermissionObject);
+    estate.when(grant(eve, manager, EntityRef::System)).accepted();
     let by = Actor::User(eve);
-    estate.when_by(by, grant(bob, manager, Object::Vm(vm))).accepted();
-    estate.when_by(by, grant(bob, manager, Object::System)).refused(NotAuthorized);
-    estate.when_by(by, grant(bob, admin, Object::Vm(vm))).refused(PermissionAdminOnly);
-    estate.when(grant(bob, admin, Object::Vm(vm))).accepted();
-    estate.does(grant(eve, SUPER_USER, Object::Cluster(DEFAULT_CLUSTER)));
-    estate.when_by(by, grant(bob, admin, Object::Vm(vm))).refused(PermissionAdminOnly);
-    let permission = estate.world.held_on(Holder::User(eve), Object::Cluster(DEFAULT_CLUSTER)).next().expect("granted").id;
+    estate.when_by(by, grant(bob, manager, EntityRef::Vm(vm))).accepted();
+    estate.when_by(by, grant(bob, manager, EntityRef::System)).refused(NotAuthorized);
+    estate.when_by(by, grant(bob, admin, EntityRef::Vm(vm))).refused(PermissionAdminOnly);
+    estate.when(grant(bob, admin, EntityRef::Vm(vm))).accepted();
+    estate.does(grant(eve, SUPER_USER, EntityRef::Cluster(DEFAULT_CLUSTER)));
+    estate.when_by(by, grant(bob, admin, EntityRef::Vm(vm))).refused(PermissionAdminOnly);
+    let permission = estate.world.held_on(Holder::User(eve), EntityRef::Cluster(DEFAULT_CLUSTER)).next().expect("granted").id;
     estate.when_by(by, RevokePermission { permission }).refused(PermissionRemoveAdminOnly);
     assert!(
         is_administrator(&estate.world, eve) && is_administrator(&estate.world, ADMIN) && !is_administrator(&estate.world, bob)
@@ -176,7 +176,7 @@ fn sessions() {
     let open = |user| OpenSession { user, token_hash: "hash".into(), ttl_minutes: 30, ..OpenSession::default() };
     story.when(open(eve)).refused(NotAuthorized);
     let role = role(&story, "UserRole");
-    story.does(grant(eve, role, Object::Cluster(DEFAULT_CLUSTER)));
+    story.does(grant(eve, role, EntityRef::Cluster(DEFAULT_CLUSTER)));
     story.does(open(eve));
     let long = story.when(OpenSession { ttl_minutes: u32::MAX, ..open(ADMIN) }).accepted();
     assert!(matches!(&long[0], Event::SessionOpened(e) if e.session.ttl_minutes == MAX_SESSION_TTL_MINUTES));
@@ -240,20 +240,20 @@ fn own_roles() {
     story.does(allow(&[Permit::CreateVm]));
     story.when(AddPermit { role: finance, permit: Permit::CreateHost }).refused(RolePermitType);
     let eve = user(&mut story, "eve");
-    story.does(grant(eve, finance, Object::System));
+    story.does(grant(eve, finance, EntityRef::System));
     story.when_by(Actor::User(eve), rename(finance)).refused(NotAuthorized);
     story.when_by(Actor::User(eve), evirt_domain::service::TellOfService::Stop).refused(NotAuthorized);
     story.when(RemoveRole { role: finance }).refused(RoleInUse);
     // Who may change roles makes nobody an administrator by it.
     let keeper = RoleId(story.does(create("Keeper", true, &[Permit::ManipulateRoles, Permit::Login]))[0].as_fold().stream().id);
-    story.does(grant(eve, keeper, Object::System));
+    story.does(grant(eve, keeper, EntityRef::System));
     let promote =
         UpdateRole { role: finance, changes: RolePatch { administrative: Some(true), ..RolePatch::default() }, permits: None };
     story.when_by(Actor::User(eve), promote.clone()).refused(PermissionAdminOnly);
     story.when(promote.clone()).accepted();
     story.does(RemoveUser { user: eve });
     let joe = user(&mut story, "joe");
-    story.does(grant(joe, keeper, Object::System));
+    story.does(grant(joe, keeper, EntityRef::System));
     story.when_by(Actor::User(joe), promote).accepted();
     story.does(RemoveRole { role: finance });
     story.when(create("Engineering", true, &[Permit::CreateVm])).accepted();
@@ -273,11 +273,11 @@ fn groups_and_their_members() {
         permits: vec![Permit::ManipulateUsers, Permit::Login],
     };
     let keeper = RoleId(story.does(keepers)[0].as_fold().stream().id);
-    story.does(grant(eve, keeper, Object::System));
+    story.does(grant(eve, keeper, EntityRef::System));
     let with = |roles: &[RoleId]| AddGroup { roles: roles.to_vec(), ..add("keepers") };
     story.when_by(Actor::User(eve), with(&[SUPER_USER])).refused(PermissionAdminOnly);
     story.when_by(Actor::User(eve), with(&[role(&story, "UserRole")])).accepted();
-    let permission = story.world.held_on(Holder::User(eve), Object::System).next().unwrap().id;
+    let permission = story.world.held_on(Holder::User(eve), EntityRef::System).next().unwrap().id;
     story.does(RevokePermission { permission });
     let staff = GroupId(story.does(add("staff"))[0].as_fold().stream().id);
     let change = |group, belongs| ChangeMember { group, user: eve, belongs };
@@ -288,7 +288,7 @@ fn groups_and_their_members() {
     story.when(change(staff, true)).then(&[]);
     let role = role(&story, "UserRole");
     assert!(!may_log_in(&story.world, eve), "what Everyone holds lets nobody in");
-    story.does(GrantPermission { holder: Holder::Group(staff), role, object: Object::System });
+    story.does(GrantPermission { holder: Holder::Group(staff), role, object: EntityRef::System });
     assert!(may_log_in(&story.world, eve));
     story.does(change(staff, false));
     assert!(!may_log_in(&story.world, eve));
@@ -314,7 +314,7 @@ fn users_of_another_directory() {
     story.when_by(Actor::System, refresh("joe", &[far])).refused(NotAuthorized);
     story.does(AddGroup { name: "example.org/staff".into(), of: Some((far, "example.org".into())), roles: Vec::new() });
     let role = role(&story, "UserRole");
-    story.does(GrantPermission { holder: Holder::Group(far), role, object: Object::System });
+    story.does(GrantPermission { holder: Holder::Group(far), role, object: EntityRef::System });
     story.when_by(Actor::System, refresh("joe", &[near])).refused(NotAuthorized);
     story.when(refresh("joe", &[far])).then(&["UserAdded"]);
     story.does(refresh("joe", &[far]));
@@ -340,9 +340,9 @@ fn what_is_removed_takes_its_permissions_along() {
     let vm = estate.vm;
     let eve = user(&mut estate, "eve");
     let role = role(&estate, "UserVmManager");
-    estate.does(grant(eve, role, Object::Vm(vm)));
+    estate.does(grant(eve, role, EntityRef::Vm(vm)));
     estate.given(vec![evirt_domain::vm::VmRemoved { vm, name: "vm".into() }.into()]);
-    assert_eq!(estate.world.held_by(Holder::User(eve)).count() + estate.world.granted_on(Object::Vm(vm)).count(), 0);
+    assert_eq!(estate.world.held_by(Holder::User(eve)).count() + estate.world.granted_on(EntityRef::Vm(vm)).count(), 0);
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn who_creates_something_by_the_user_level_api_owns_it() {
     let mut story = Story::installed();
     let eve = user(&mut story, "eve");
     let creator = role(&story, "VmCreator");
-    story.does(grant(eve, creator, Object::Cluster(DEFAULT_CLUSTER)));
+    story.does(grant(eve, creator, EntityRef::Cluster(DEFAULT_CLUSTER)));
     let create = CreateVm {
         cluster: DEFAULT_CLUSTER,
         template: BLANK,
@@ -407,9 +407,9 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
         let world = &estate.world;
         command.permit(world).into_iter().chain(command.further_permits(world)).collect::<Vec<_>>()
     };
-    let on_vm = |permit| (permit, Object::Vm(vm));
+    let on_vm = |permit| (permit, EntityRef::Vm(vm));
     let create = |changes| CreateVm { cluster: DEFAULT_CLUSTER, template: BLANK, changes };
-    let (cluster, blank) = (Object::Cluster(DEFAULT_CLUSTER), Object::Template(BLANK));
+    let (cluster, blank) = (EntityRef::Cluster(DEFAULT_CLUSTER), EntityRef::Template(BLANK));
     assert_eq!(needs(&create(VmPatch::default())), [(Permit::CreateVm, cluster), (Permit::CreateVm, blank)]);
     let pinned =
         VmPatch { pinned_host: Some(Some(host)), custom_properties: Some(vec![("a".into(), "b".into())]), ..VmPatch::default() };
@@ -422,7 +422,7 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
         [on_vm(Permit::ChangeVmCustomProperties), on_vm(Permit::EditAdminVmProperties)]
     );
     let moved = UpdateVm { vm, changes: VmPatch { cluster: Some(nowhere()), ..VmPatch::default() } };
-    assert_eq!(needs(&moved)[1..], [(Permit::CreateVm, Object::Cluster(nowhere()))]);
+    assert_eq!(needs(&moved)[1..], [(Permit::CreateVm, EntityRef::Cluster(nowhere()))]);
     let same = UpdateVm { vm, changes: VmPatch { cluster: Some(DEFAULT_CLUSTER), ..VmPatch::default() } };
     assert_eq!(needs(&same), [on_vm(Permit::EditVmProperties)]);
     assert_eq!(
@@ -440,17 +440,17 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
     };
     assert_eq!(
         needs(&AddNic { vm, config }),
-        [on_vm(Permit::ConfigureVmNetwork), (Permit::ConfigureVmNetwork, Object::VnicProfile(profile))]
+        [on_vm(Permit::ConfigureVmNetwork), (Permit::ConfigureVmNetwork, EntityRef::VnicProfile(profile))]
     );
     let attachment = DiskAttachment { disk, interface: DiskInterface::Virtio, bootable: false, active: true };
     assert_eq!(
         needs(&AttachDisk { vm, attachment }),
-        [(Permit::AttachDisk, Object::Disk(disk)), on_vm(Permit::ConfigureVmStorage)]
+        [(Permit::AttachDisk, EntityRef::Disk(disk)), on_vm(Permit::ConfigureVmStorage)]
     );
     let config: DiskConfig = estate.world.disks.get(&disk).expect("a disk").config.clone();
     let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
     let wrapped = Expecting { command: Owned { command: create(VmPatch::default()), owned: true }, versions: Vec::new() };
     assert_eq!(needs(&Keyed { command: wrapped, key: "k".into(), digest: "d".into() }).len(), 2, "wrappers ask for the same");
     let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach };
-    assert_eq!(needs(&add), [(Permit::CreateDisk, Object::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
+    assert_eq!(needs(&add), [(Permit::CreateDisk, EntityRef::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
 }

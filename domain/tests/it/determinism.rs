@@ -31,7 +31,7 @@ use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::world::{NameKind, Table};
-use evirt_domain::{Decide, Event, Recorded, World};
+use evirt_domain::{Decide, Event, RecordedEvent, World};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -339,7 +339,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
     let name = format!("n{}", dice.below(40));
     let coin = dice.coin();
     let on = if coin { Some(host) } else { None };
-    let object = dice.pick(&[Object::System, Object::Vm(vm), Object::Cluster(cluster), Object::Disk(disk)]);
+    let object = dice.pick(&[EntityRef::System, EntityRef::Vm(vm), EntityRef::Cluster(cluster), EntityRef::Disk(disk)]);
     let tagged = dice.pick(&[Tagged::Vm(vm), Tagged::Host(host), Tagged::User(user)]);
     let attach = AttachTo { vm, interface: DiskInterface::Virtio, bootable: coin, active: dice.below(4) > 0 };
     if dice.below(20) == 0 {
@@ -689,14 +689,14 @@ fn curious_life(seed: u64, seen: &mut BTreeSet<&'static str>) -> Story {
     panic!("seed {seed}: only {accepted} commands were accepted");
 }
 
-fn fold<'a>(log: impl IntoIterator<Item = &'a Recorded>) -> World {
+fn fold<'a>(log: impl IntoIterator<Item = &'a RecordedEvent>) -> World {
     let mut world = World::default();
     log.into_iter().for_each(|recorded| world.evolve(recorded));
     world
 }
 
 /// The same at once, behind a World.
-fn fold_many<'a>(mut world: World, log: impl IntoIterator<Item = &'a Recorded>) -> World {
+fn fold_many<'a>(mut world: World, log: impl IntoIterator<Item = &'a RecordedEvent>) -> World {
     world.evolve_many(|world| log.into_iter().for_each(|recorded| world.evolve(recorded)));
     world
 }
@@ -768,7 +768,7 @@ proptest! {
     /// What cannot be is left alone: folding never fails, whatever is missing or out of order, and stays one function.
     #[test]
     fn folding_survives_any_order_and_any_gaps(seed in 0u64..u64::MAX, keep in 1usize..5) {
-        thread_local!(static LOG: Vec<Recorded> = life(7).log);
+        thread_local!(static LOG: Vec<RecordedEvent> = life(7).log);
         let mut log = LOG.with(Clone::clone);
         let mut dice = Dice(seed);
         log.retain(|_| dice.below(4) < keep);

@@ -97,13 +97,13 @@ fn an_external_job_ends_and_is_cleared() {
 #[test]
 fn an_event_is_reported_by_who_may_report_on_all_that_it_is_about() {
     use evirt_domain::Actor;
-    use evirt_domain::access::{AddUser, GrantPermission, Holder, Object, SUPER_USER};
+    use evirt_domain::access::{AddUser, EntityRef, GrantPermission, Holder, SUPER_USER};
     let mut estate = estate();
-    let (vm, host) = (Object::Vm(estate.vm), Object::Host(estate.host));
+    let (vm, host) = (EntityRef::Vm(estate.vm), EntityRef::Host(estate.host));
     let added = estate.does(AddUser { name: "eve".into(), password: "hash".into(), roles: Vec::new() });
     let eve = UserId(added[0].as_fold().stream().id);
     estate.does(GrantPermission { holder: Holder::User(eve), role: SUPER_USER, object: vm });
-    let about = |objects: &[Object]| {
+    let about = |objects: &[EntityRef]| {
         let ReportExternalEvent(report) = report("nagios", 1, None);
         ReportExternalEvent(Report { about: objects.to_vec(), ..report })
     };

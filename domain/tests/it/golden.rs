@@ -259,7 +259,8 @@ fn samples() -> Vec<Event> {
         ttl_minutes: 30,
         opened_at: 1_388_534_400_000_000,
     };
-    let permission = Permission { id: id(11), version: 0, holder: Holder::Group(id(7)), role: id(9), object: Object::Vm(id(12)) };
+    let permission =
+        Permission { id: id(11), version: 0, holder: Holder::Group(id(7)), role: id(9), object: EntityRef::Vm(id(12)) };
     let overrides = RunOverrides {
         boot: Some(vec![BootDevice::CdRom]),
         cdrom: Some("rhel.iso".into()),
@@ -530,7 +531,7 @@ fn samples() -> Vec<Event> {
             custom_id: 7,
             flood_rate: Some(60),
             custom_data: "d".into(),
-            about: vec![Object::Vm(id(12))],
+            about: vec![EntityRef::Vm(id(12))],
             user: Some(id(6)),
         })
         .into(),

@@ -16,7 +16,7 @@ use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
-use evirt_domain::{Actor, Context, Decide, Event, Key, Recorded, Rejection, World, decide};
+use evirt_domain::{Actor, Context, Decide, Event, Key, RecordedEvent, Rejection, World, decide};
 use uuid::Uuid;
 
 pub const GIB: i64 = 1 << 30;
@@ -80,7 +80,7 @@ impl Outcome {
 #[derive(Clone)]
 pub struct Story {
     pub world: World,
-    pub log: Vec<Recorded>,
+    pub log: Vec<RecordedEvent>,
     pub now: Micros,
     pub actor: Actor,
     pub load: BTreeMap<HostId, u8>,
@@ -150,7 +150,7 @@ impl Story {
     pub fn given(&mut self, events: Vec<Event>) {
         for event in events {
             let stream = event.as_fold().stream();
-            let recorded = Recorded {
+            let recorded = RecordedEvent {
                 position: self.world.position + 1,
                 version: self.world.version(&stream) + 1,
                 stream,

@@ -9,7 +9,7 @@ use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
 use evirt_domain::vm::{Affinity, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{FailLaunch, Observed, StartVm, VmState};
-use evirt_domain::{Event, Recorded};
+use evirt_domain::{Event, RecordedEvent};
 
 use crate::harness::*;
 
@@ -585,7 +585,7 @@ fn the_manager_is_the_fittest_host_that_is_up() {
     assert_eq!(data_center.status(&estate.world), DataCenterStatus::NotOperational);
     estate.does(ReportConnected { host: third, job: None, outcome: Ok(facts(16, 8)) });
     assert_eq!(spm(&estate), Some(third));
-    let manages = |r: &Recorded| matches!(&r.event, Event::SpmSelected(e) if e.host == Some(third));
+    let manages = |r: &RecordedEvent| matches!(&r.event, Event::SpmSelected(e) if e.host == Some(third));
     assert!(estate.log.iter().any(manages));
 }
 

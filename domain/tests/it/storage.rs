@@ -1,7 +1,7 @@
 //! Storage domains: creation, attachment, activation, maintenance, master hand-over, detachment and removal.
 
 use evirt_domain::Key::{self, *};
-use evirt_domain::access::{EVERYONE, GrantPermission, Holder, Object, SUPER_USER};
+use evirt_domain::access::{EVERYONE, EntityRef, GrantPermission, Holder, SUPER_USER};
 use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, UpdateCluster};
 use evirt_domain::data_center::*;
 use evirt_domain::host::HostStatus;
@@ -412,7 +412,7 @@ fn a_domain_that_comes_back_brings_no_permission_with_it() {
     let mut story = Story::installed();
     let host = story.host("alpha");
     let iso = story.domain(host, "iso", DomainClass::Iso);
-    let object = Object::StorageDomain(iso);
+    let object = EntityRef::StorageDomain(iso);
     for destroy in [true, false] {
         let mut story = story.clone();
         story.does(GrantPermission { holder: Holder::Group(EVERYONE), role: SUPER_USER, object });

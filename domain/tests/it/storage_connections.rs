@@ -1,7 +1,7 @@
 //! Storage connections: on their own, shared by domains, changed while domains rest.
 
 use evirt_domain::Key::*;
-use evirt_domain::access::{EVERYONE, Holder, Object, Permission, PermissionGranted, SUPER_USER};
+use evirt_domain::access::{EVERYONE, EntityRef, Holder, Permission, PermissionGranted, SUPER_USER};
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
 use evirt_domain::install::DEFAULT_DATA_CENTER;
@@ -192,7 +192,8 @@ fn what_lies_on_storage_is_taken_in() {
     let good = import(DomainClass::Export, Ok(Some(found.clone())));
     story.when(good.clone()).then(&["StorageDomainImported", "StorageConnectionAdded"]);
     // Such as an engine of before left there.
-    let (id, holder, object) = (PermissionId(uuid::Uuid::from_u128(8)), Holder::Group(EVERYONE), Object::StorageDomain(found.id));
+    let (id, holder, object) =
+        (PermissionId(uuid::Uuid::from_u128(8)), Holder::Group(EVERYONE), EntityRef::StorageDomain(found.id));
     let mut left = story.clone();
     left.given(vec![PermissionGranted { permission: Permission { id, version: 0, holder, role: SUPER_USER, object } }.into()]);
     left.when(good.clone()).then(&["PermissionRevoked", "StorageDomainImported", "StorageConnectionAdded"]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use evirt_domain::access::{Group, Holder, Object, Permission, Role, User};
+use evirt_domain::access::{EntityRef, Group, Holder, Permission, Role, User};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::Disk;
@@ -15,7 +15,7 @@ use evirt_domain::storage::StorageDomain;
 use evirt_domain::tag::{Tag, Tagged};
 use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
-use evirt_domain::{Actor, Recorded, World};
+use evirt_domain::{Actor, RecordedEvent, World};
 
 use super::{AuditEntry, FloodKey, fact};
 
@@ -24,7 +24,7 @@ use super::{AuditEntry, FloodKey, fact};
 pub(super) struct Scene<'a> {
     pub before: &'a World,
     pub after: &'a World,
-    pub recorded: &'a Recorded,
+    pub recorded: &'a RecordedEvent,
 }
 
 macro_rules! find {
@@ -68,7 +68,7 @@ impl<'a> Scene<'a> {
     pub fn asker(&self, task: impl Fn(&Task) -> bool) -> Actor {
         match self.recorded.actor {
             Actor::System => {
-                let on = Object::of(&self.recorded.stream);
+                let on = EntityRef::of(&self.recorded.stream);
                 let job = on.and_then(|on| evirt_domain::job::open_job(self.before, on, task));
                 job.map_or(Actor::System, |job| job.owner)
             }
@@ -232,23 +232,25 @@ impl Draft<'_> {
     }
 
     /// About the object of a permission: its kind and name, and the entry's reference to it.
-    pub fn object(self, object: Object) -> Self {
+    pub fn object(self, object: EntityRef) -> Self {
         let scene = self.scene;
         let (draft, kind, name) = match object {
-            Object::System => (self, "system", None),
-            Object::DataCenter(id) => (self.data_center(id), "data center", scene.data_center(id).map(|o| o.config.name.clone())),
-            Object::Cluster(id) => (self.cluster(id), "cluster", scene.cluster(id).map(|o| o.config.name.clone())),
-            Object::Network(id) => (self.network(id), "network", scene.network(id).map(|o| o.config.name.clone())),
-            Object::VnicProfile(id) => {
+            EntityRef::System => (self, "system", None),
+            EntityRef::DataCenter(id) => {
+                (self.data_center(id), "data center", scene.data_center(id).map(|o| o.config.name.clone()))
+            }
+            EntityRef::Cluster(id) => (self.cluster(id), "cluster", scene.cluster(id).map(|o| o.config.name.clone())),
+            EntityRef::Network(id) => (self.network(id), "network", scene.network(id).map(|o| o.config.name.clone())),
+            EntityRef::VnicProfile(id) => {
                 (self.vnic_profile(id), "vNIC profile", scene.vnic_profile(id).map(|o| o.config.name.clone()))
             }
-            Object::Host(id) => (self.host(id), "host", scene.host(id).map(|o| o.config.name.clone())),
-            Object::StorageDomain(id) => {
+            EntityRef::Host(id) => (self.host(id), "host", scene.host(id).map(|o| o.config.name.clone())),
+            EntityRef::StorageDomain(id) => {
                 (self.storage_domain(id), "storage domain", scene.storage_domain(id).map(|o| o.config.name.clone()))
             }
-            Object::Disk(id) => (self.disk(id), "disk", scene.disk(id).map(|o| o.config.alias.clone())),
-            Object::Vm(id) => (self.vm(id), "VM", scene.vm(id).map(|o| o.config.name.clone())),
-            Object::Template(id) => (self.template(id), "template", scene.template(id).map(|o| o.config.name.clone())),
+            EntityRef::Disk(id) => (self.disk(id), "disk", scene.disk(id).map(|o| o.config.alias.clone())),
+            EntityRef::Vm(id) => (self.vm(id), "VM", scene.vm(id).map(|o| o.config.name.clone())),
+            EntityRef::Template(id) => (self.template(id), "template", scene.template(id).map(|o| o.config.name.clone())),
         };
         draft.with("VdcObjectType", kind).with_some("VdcObjectName", &name.unwrap_or_default())
     }

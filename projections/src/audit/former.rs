@@ -2,7 +2,7 @@
 
 use evirt_domain::event::StreamKind;
 use evirt_domain::ids::*;
-use evirt_domain::{Recorded, World};
+use evirt_domain::{RecordedEvent, World};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ pub struct FormerName {
 /// The name that an event takes away. `before` and `after` are the World without and with it.
 ///
 /// An event changes or removes the name of its own stream's aggregate and no other. Costs two look-ups.
-pub fn former_name(before: &World, after: &World, recorded: &Recorded) -> Option<FormerName> {
+pub fn former_name(before: &World, after: &World, recorded: &RecordedEvent) -> Option<FormerName> {
     let (reference, id) = (Reference::of(recorded.stream.kind)?, recorded.stream.id);
     let (position, had, has) = (recorded.position, Called::by(before, reference, id)?, Called::by(after, reference, id));
     if has == Some(had) {

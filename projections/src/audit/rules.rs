@@ -1,6 +1,6 @@
 //! Which event raises which code, and what is said with it.
 
-use evirt_domain::access::{ADMIN, EVERYONE, Holder, Object, Permission};
+use evirt_domain::access::{ADMIN, EVERYONE, EntityRef, Holder, Permission};
 use evirt_domain::data_center::Version;
 use evirt_domain::disk::DiskStatus;
 use evirt_domain::fence::Proxy;
@@ -379,12 +379,12 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::UserDeactivated(e) => at.draft(20_004).by(Actor::System).with("DirectoryUserName", principal(at, e.user)),
         Event::UserReactivated(e) => at.draft(20_005).by(Actor::System).with("DirectoryUserName", principal(at, e.user)),
         Event::PermissionGranted(e) => {
-            let code = if e.permission.object == Object::System { 866 } else { 850 };
+            let code = if e.permission.object == EntityRef::System { 866 } else { 850 };
             at.draft(code).permission(&e.permission)
         }
         Event::PermissionRevoked(e) => {
             let permission = at.before.permissions.get(&e.permission)?;
-            let code = if permission.object == Object::System { 868 } else { 852 };
+            let code = if permission.object == EntityRef::System { 868 } else { 852 };
             at.draft(code).permission(permission)
         }
         Event::SessionOpened(e) => at.draft(30).by(Actor::User(e.session.user)),
@@ -534,7 +534,7 @@ fn on_domain(id: StorageDomainId) -> impl Fn(&Task) -> bool {
 /// Whether a storage domain is being attached to a data center.
 fn attaches(at: Scene<'_>, domain: StorageDomainId, data_center: DataCenterId) -> bool {
     let attach = Task::AttachStorageDomain { domain, data_center };
-    evirt_domain::job::open_job(at.before, Object::StorageDomain(domain), |task| *task == attach).is_some()
+    evirt_domain::job::open_job(at.before, EntityRef::StorageDomain(domain), |task| *task == attach).is_some()
 }
 
 /// What a fencing says; to ask for the power status changes nothing and is not told.
@@ -677,7 +677,7 @@ fn exported<'a>(draft: Draft<'a>, disk: DiskId, to: &StoredImage) -> Draft<'a> {
 
 /// The work by which a disk is made from an image.
 fn import<'a>(at: Scene<'a>, disk: DiskId) -> Option<&'a StoredImage> {
-    let job = evirt_domain::job::open_job(at.before, Object::Disk(disk), imports(disk))?;
+    let job = evirt_domain::job::open_job(at.before, EntityRef::Disk(disk), imports(disk))?;
     match &job.task {
         Task::ImportImage { from, .. } => Some(from),
         _ => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::data_center::QuotaMode;
 use evirt_domain::ids::*;
 use evirt_domain::quota::Quota;
-use evirt_domain::{Recorded, World};
+use evirt_domain::{RecordedEvent, World};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// The record of an entry that an event raised.
-    pub fn new(entry: AuditEntry, recorded: &Recorded) -> Self {
+    pub fn new(entry: AuditEntry, recorded: &RecordedEvent) -> Self {
         let origin = if entry.origin.is_empty() { OWN_ORIGIN.to_owned() } else { entry.origin };
         Self {
             id: recorded.position,

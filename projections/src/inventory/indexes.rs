@@ -1,7 +1,7 @@
 //! What finds the rows of each kind without looking at all of them: one line for each field that an index of the World answers.
 
 use evirt_domain::World;
-use evirt_domain::access::{Group, Holder, Object, User, holders};
+use evirt_domain::access::{EntityRef, Group, Holder, User, holders};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::DataCenter;
 use evirt_domain::disk::{Disk, DiskStatus};
@@ -77,7 +77,7 @@ fn clusters_with(world: &World, domain: Uuid) -> impl Iterator<Item = ClusterId>
 fn vms_of_user(world: &World, user: Uuid) -> impl Iterator<Item = VmId> {
     let held = holders(world, UserId(user)).flat_map(|holder| world.held_by(holder));
     held.filter_map(|permission| match permission.object {
-        Object::Vm(id) => Some(id),
+        EntityRef::Vm(id) => Some(id),
         _ => None,
     })
 }
@@ -326,7 +326,7 @@ pub const USERS: &[Index<User>] = &[
         }),
     ),
     related(Entity::Vm, |world, id, found| {
-        for permission in world.granted_on(Object::Vm(id.into())) {
+        for permission in world.granted_on(EntityRef::Vm(id.into())) {
             users_with(world, permission.holder, found);
         }
     }),
@@ -348,7 +348,7 @@ pub const GROUPS: &[Index<Group>] = &[
         }),
     ),
     related(Entity::Vm, |world, id, found| {
-        found.ids.extend(world.granted_on(Object::Vm(id.into())).filter_map(|permission| match permission.holder {
+        found.ids.extend(world.granted_on(EntityRef::Vm(id.into())).filter_map(|permission| match permission.holder {
             Holder::Group(group) => Some(group),
             Holder::User(_) => None,
         }));

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::{EVERYONE, Group, Holder, Object, User, holders};
+use evirt_domain::access::{EVERYONE, EntityRef, Group, Holder, User, holders};
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::{DataCenter, DataCenterStatus, Version};
 use evirt_domain::disk::Disk;
@@ -103,7 +103,7 @@ fn show_events(view: View<'_>, about: About, visit: Visit<'_>) {
 
 /// The users who hold a permission on a VM itself, on their own or through a group.
 fn users_of(world: &World, vm: VmId) -> impl Iterator<Item = &Arc<User>> {
-    world.granted_on(Object::Vm(vm)).flat_map(move |permission| {
+    world.granted_on(EntityRef::Vm(vm)).flat_map(move |permission| {
         let (user, group) = match permission.holder {
             Holder::User(id) => (world.users.get(&id), None),
             Holder::Group(id) => (None, Some(id)),
@@ -115,7 +115,7 @@ fn users_of(world: &World, vm: VmId) -> impl Iterator<Item = &Arc<User>> {
 /// The VMs on which any of these holds a permission.
 fn vms_of(world: &World, holders: impl Iterator<Item = Holder>) -> impl Iterator<Item = &Arc<Vm>> {
     holders.flat_map(|holder| world.held_by(holder)).filter_map(|permission| match permission.object {
-        Object::Vm(id) => world.vms.get(&id),
+        EntityRef::Vm(id) => world.vms.get(&id),
         _ => None,
     })
 }
@@ -191,16 +191,16 @@ macro_rules! found_by_table {
 }
 
 /// What permissions may stand on, of a kind and identifier.
-pub(super) fn object(entity: Entity, id: Uuid) -> Option<Object> {
+pub(super) fn object(entity: Entity, id: Uuid) -> Option<EntityRef> {
     Some(match entity {
-        Entity::Vm => Object::Vm(id.into()),
-        Entity::Host => Object::Host(id.into()),
-        Entity::Cluster => Object::Cluster(id.into()),
-        Entity::DataCenter => Object::DataCenter(id.into()),
-        Entity::StorageDomain => Object::StorageDomain(id.into()),
-        Entity::Disk => Object::Disk(id.into()),
-        Entity::Network => Object::Network(id.into()),
-        Entity::Template => Object::Template(id.into()),
+        Entity::Vm => EntityRef::Vm(id.into()),
+        Entity::Host => EntityRef::Host(id.into()),
+        Entity::Cluster => EntityRef::Cluster(id.into()),
+        Entity::DataCenter => EntityRef::DataCenter(id.into()),
+        Entity::StorageDomain => EntityRef::StorageDomain(id.into()),
+        Entity::Disk => EntityRef::Disk(id.into()),
+        Entity::Network => EntityRef::Network(id.into()),
+        Entity::Template => EntityRef::Template(id.into()),
         _ => return None,
     })
 }

@@ -40,7 +40,7 @@ fn lab() -> Lab {
     lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
     let ann = user(&lab, "ann");
     let role = RoleId(lab.world.exactly_named(NameKind::Role, "UserRole").expect("it is built in"));
-    lab.admin(&GrantPermission { holder: Holder::User(ann), role, object: Object::Vm(web1) });
+    lab.admin(&GrantPermission { holder: Holder::User(ann), role, object: EntityRef::Vm(web1) });
     lab
 }
 
@@ -322,15 +322,15 @@ fn a_list_can_be_cut_to_what_a_user_may_see() {
     let plan = plan(view, Entity::Vm, "");
     let seen = |user| {
         let visible = Visible::to(&lab.world, user, false);
-        let found = list_where::<Vm>(view, &plan, Page::default(), |vm| visible.contains(&lab.world, Object::Vm(vm.id)));
+        let found = list_where::<Vm>(view, &plan, Page::default(), |vm| visible.contains(&lab.world, EntityRef::Vm(vm.id)));
         found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(seen(ann), ["web1"]);
     assert_eq!(seen(ADMIN).len(), 5);
     assert!(Visible::to(&lab.world, ADMIN, false).is_everything());
-    assert!(!may_see(&lab.world, ann, Object::Cluster(DEFAULT_CLUSTER)));
-    assert!(may_see(&lab.world, ann, Object::Template(evirt_domain::template::BLANK)), "Everyone counts");
-    assert!(!may_see(&lab.world, UserId(Uuid::max()), Object::Template(evirt_domain::template::BLANK)));
+    assert!(!may_see(&lab.world, ann, EntityRef::Cluster(DEFAULT_CLUSTER)));
+    assert!(may_see(&lab.world, ann, EntityRef::Template(evirt_domain::template::BLANK)), "Everyone counts");
+    assert!(!may_see(&lab.world, UserId(Uuid::max()), EntityRef::Template(evirt_domain::template::BLANK)));
 }
 
 #[test]
@@ -385,12 +385,12 @@ fn what_is_below_is_seen_where_the_role_shows_it() {
         let role = RoleId(lab.world.exactly_named(NameKind::Role, role).expect("it is built in"));
         lab.admin(&GrantPermission { holder: Holder::User(ann), role, object });
     };
-    grant(&mut lab, "VmCreator", Object::Cluster(DEFAULT_CLUSTER));
+    grant(&mut lab, "VmCreator", EntityRef::Cluster(DEFAULT_CLUSTER));
     assert_eq!(seen(&lab), (1, 0, 0), "a role that only creates shows nothing");
-    let db1 = Object::Vm(vm(&lab, "db1"));
+    let db1 = EntityRef::Vm(vm(&lab, "db1"));
     grant(&mut lab, "UserRole", db1);
     assert_eq!(seen(&lab), (2, 1, 0), "a VM shows its disks");
-    grant(&mut lab, "UserRole", Object::Cluster(DEFAULT_CLUSTER));
+    grant(&mut lab, "UserRole", EntityRef::Cluster(DEFAULT_CLUSTER));
     assert_eq!(seen(&lab), (5, 1, 2));
 }
 
@@ -404,7 +404,7 @@ fn one_of_many(vms: usize) -> (World, UserId) {
     let blank = world.templates.get(&blank).expect("it is built in").config.clone();
     let mut record = |event: evirt_domain::Event| {
         let stream = event.as_fold().stream();
-        world.evolve(&evirt_domain::Recorded {
+        world.evolve(&evirt_domain::RecordedEvent {
             position: world.position + 1,
             version: world.version(&stream) + 1,
             stream,
@@ -425,7 +425,7 @@ fn one_of_many(vms: usize) -> (World, UserId) {
                 version: 0,
                 holder: Holder::User(ann),
                 role,
-                object: Object::Vm(vm),
+                object: EntityRef::Vm(vm),
             };
             record(PermissionGranted { permission }.into());
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use dashmap::DashMap;
-use evirt_domain::access::Object;
+use evirt_domain::access::EntityRef;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ type Key = (Uuid, &'static str, bool, bool);
 struct Entry {
     version: u64,
     /// What it refers to, which decides what is cut out of it.
-    refers: Vec<Object>,
+    refers: Vec<EntityRef>,
     rendered: Vec<(Cut, Rendered)>,
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Handled};
 use super::representation::types::{CAPABILITIES, VERSION_CAPS};
 use super::representation::{Doc, Format, render};
-use super::request::{BASES, Call};
+use super::request::{ApiRequest, BASES};
 use super::route::routes;
 
 routes! { ROUTES:
@@ -306,22 +306,22 @@ fn view(base: &str, version: Version) -> Doc {
 }
 
 /// All versions, rendered once for each base and format; there is but one document, which no maximum cuts.
-async fn list(call: Arc<Call>) -> Handled {
-    call.max()?;
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    request.max()?;
     static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
-    let base = BASES.iter().position(|base| *base == call.base).unwrap_or_default();
-    let body = RENDERED[base * 2 + usize::from(call.output == Format::Json)].get_or_init(|| {
-        let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().map(|v| view(call.base, *v)).collect();
+    let base = BASES.iter().position(|base| *base == request.base).unwrap_or_default();
+    let body = RENDERED[base * 2 + usize::from(request.output == Format::Json)].get_or_init(|| {
+        let versions: Vec<Doc> = SUPPORTED_VERSIONS.iter().map(|v| view(request.base, *v)).collect();
         let doc = Doc::new().set("version", versions).set("permits", permits());
-        render(&CAPABILITIES, &doc.set("scheduling_policies", named("scheduling_policies")), call.output).into()
+        render(&CAPABILITIES, &doc.set("scheduling_policies", named("scheduling_policies")), request.output).into()
     });
-    Ok(Answer::bytes(200, body.clone(), call.output))
+    Ok(Answer::bytes(200, body.clone(), request.output))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let wanted: Uuid = call.id(1)?;
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let wanted: Uuid = request.id(1)?;
     let version = SUPPORTED_VERSIONS.into_iter().find(|v| id(*v) == wanted);
-    Ok(Answer::doc(200, &VERSION_CAPS, &view(call.base, call.found(version, 1)?), call.output))
+    Ok(Answer::doc(200, &VERSION_CAPS, &view(request.base, request.found(version, 1)?), request.output))
 }
 
 #[cfg(test)]

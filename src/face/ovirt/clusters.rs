@@ -17,7 +17,7 @@ use super::parts::{given, listed, number, sent_version, shown, text, version};
 use super::representation::check::require;
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -94,11 +94,11 @@ fn supported(current: Version) -> Vec<Doc> {
 }
 
 /// What a request says of a cluster that is to be changed.
-fn patch(call: &Call, sent: &Doc) -> Result<ClusterPatch, Answer> {
+fn patch(request: &ApiRequest, sent: &Doc) -> Result<ClusterPatch, Answer> {
     if sent.bool("trusted_service") == Some(true) {
-        return Err(call.bad(&Fault::operation_failed(["There is no attestation server that could vouch for trusted hosts."])));
+        return Err(request.bad(&Fault::operation_failed(["There is no attestation server that could vouch for trusted hosts."])));
     }
-    let data_center = call.reference(sent, "data_center", NameKind::DataCenter, "DataCenter")?;
+    let data_center = request.reference(sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     Ok(ClusterPatch {
         name: given(sent, "name"),
         description: given(sent, "description"),
@@ -121,59 +121,59 @@ fn patch(call: &Call, sent: &Doc) -> Result<ClusterPatch, Answer> {
     })
 }
 
-fn cluster<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Cluster>, Answer> {
-    call.found(world.clusters.get(&call.id(1)?), 1)
+fn cluster<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Cluster>, Answer> {
+    request.found(world.clusters.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Cluster>()?;
-    listed(&call, &CLUSTER, found.iter().map(|c| view(call.base, c)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Cluster>()?;
+    listed(&request, &CLUSTER, found.iter().map(|c| view(request.base, c)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &CLUSTER, &view(call.base, cluster(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &CLUSTER, &view(request.base, cluster(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&CLUSTER)?;
-    require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
-    create(&call, &sent).await
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&CLUSTER)?;
+    require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
+    create(&request, &sent).await
 }
 
 /// Creates a cluster of which all that is needed is said.
-pub async fn create(call: &Arc<Call>, sent: &Doc) -> Handled {
+pub async fn create(request: &Arc<ApiRequest>, sent: &Doc) -> Handled {
     let mut config = ClusterConfig::default();
-    config.apply(&patch(call, sent)?);
+    config.apply(&patch(request, sent)?);
     if config.version > CURRENT_VERSION {
-        return Err(call.bad(&Fault::operation_failed(["Cannot add Cluster. The compatibility version is not supported."])));
+        return Err(request.bad(&Fault::operation_failed(["Cannot add Cluster. The compatibility version is not supported."])));
     }
-    let outcome = call.submit(CreateCluster { config }).await?;
+    let outcome = request.submit(CreateCluster { config }).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::ClusterCreated(e) => Some(e.cluster),
         _ => None,
     });
-    created(call, &CLUSTER, &view(call.base, call.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
+    created(request, &CLUSTER, &view(request.base, request.found(id.and_then(|id| outcome.world.clusters.get(&id)), 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = cluster(&call, &call.world)?;
-    let sent = call.body(&CLUSTER)?;
-    check_immutable(&call, &CLUSTER, &view(call.base, current), &sent)?;
-    let outcome = call.submit(UpdateCluster { cluster: current.id, changes: patch(&call, &sent)? }).await?;
-    shown(&call, &CLUSTER, &view(call.base, cluster(&call, &outcome.world)?))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = cluster(&request, &request.world)?;
+    let sent = request.body(&CLUSTER)?;
+    check_immutable(&request, &CLUSTER, &view(request.base, current), &sent)?;
+    let outcome = request.submit(UpdateCluster { cluster: current.id, changes: patch(&request, &sent)? }).await?;
+    shown(&request, &CLUSTER, &view(request.base, cluster(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let current = cluster(&call, &call.world)?;
-    remove(&call, RemoveCluster { cluster: current.id }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let current = cluster(&request, &request.world)?;
+    remove(&request, RemoveCluster { cluster: current.id }).await
 }
 
 /// A network as a cluster has it.
-fn network_view(call: &Call, world: &World, cluster: &Cluster, network: NetworkId) -> Option<Doc> {
+fn network_view(request: &ApiRequest, world: &World, cluster: &Cluster, network: NetworkId) -> Option<Doc> {
     let used = cluster.networks.iter().find(|n| n.network == network)?;
-    let href = format!("{}/clusters/{}", call.base, cluster.id);
+    let href = format!("{}/clusters/{}", request.base, cluster.id);
     let found = world.networks.get(&network)?;
-    let doc = networks::view(world, call.base, found)
+    let doc = networks::view(world, request.base, found)
         .set_path("status.state", networks::state(operational_in(world, cluster.id, found)))
         .set("href", format!("{href}/networks/{network}"))
         .set("required", used.required)
@@ -195,19 +195,19 @@ fn use_of(sent: &Doc, usage: &str) -> Option<bool> {
     sent.has("usages").then(listed)
 }
 
-async fn list_networks(call: Arc<Call>) -> Handled {
-    let cluster = cluster(&call, &call.world)?;
-    listed(&call, &NETWORK, cluster.networks.iter().filter_map(|n| network_view(&call, &call.world, cluster, n.network)))
+async fn list_networks(request: Arc<ApiRequest>) -> Handled {
+    let cluster = cluster(&request, &request.world)?;
+    listed(&request, &NETWORK, cluster.networks.iter().filter_map(|n| network_view(&request, &request.world, cluster, n.network)))
 }
 
-async fn get_network(call: Arc<Call>) -> Handled {
-    let doc = network_view(&call, &call.world, cluster(&call, &call.world)?, call.id(3)?);
-    shown(&call, &NETWORK, &call.found(doc, 3)?)
+async fn get_network(request: Arc<ApiRequest>) -> Handled {
+    let doc = network_view(&request, &request.world, cluster(&request, &request.world)?, request.id(3)?);
+    shown(&request, &NETWORK, &request.found(doc, 3)?)
 }
 
-async fn assign(call: Arc<Call>, network: NetworkId, sent: &Doc) -> Result<Doc, Answer> {
-    networks::check_usages(&call, sent)?;
-    let current = cluster(&call, &call.world)?;
+async fn assign(request: Arc<ApiRequest>, network: NetworkId, sent: &Doc) -> Result<Doc, Answer> {
+    networks::check_usages(&request, sent)?;
+    let current = cluster(&request, &request.world)?;
     let old = current.networks.iter().find(|n| n.network == network);
     let network = ClusterNetwork {
         network,
@@ -215,35 +215,35 @@ async fn assign(call: Arc<Call>, network: NetworkId, sent: &Doc) -> Result<Doc, 
         display: use_of(sent, "display").or(sent.bool("display")).or(old.map(|o| o.display)).unwrap_or(false),
         migration: use_of(sent, "migration").or(old.map(|o| o.migration)).unwrap_or(false),
     };
-    let outcome = call.submit(AssignNetwork { cluster: current.id, network }).await?;
-    call.found(network_view(&call, &outcome.world, cluster(&call, &outcome.world)?, network.network), 1)
+    let outcome = request.submit(AssignNetwork { cluster: current.id, network }).await?;
+    request.found(network_view(&request, &outcome.world, cluster(&request, &outcome.world)?, network.network), 1)
 }
 
-async fn add_network(call: Arc<Call>) -> Handled {
-    let sent = call.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
+async fn add_network(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&NETWORK)?;
+    require(&sent, "Network", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let id = match sent.text("id") {
-        Some(_) => call.reference(&Doc::new().set("network", sent.clone()), "network", NameKind::Network, "Network")?,
+        Some(_) => request.reference(&Doc::new().set("network", sent.clone()), "network", NameKind::Network, "Network")?,
         None => {
-            let center = cluster(&call, &call.world)?.config.data_center;
-            center.zip(sent.text("name")).and_then(|(center, name)| call.world.network_named(center, name)).map(|n| n.id)
+            let center = cluster(&request, &request.world)?.config.data_center;
+            center.zip(sent.text("name")).and_then(|(center, name)| request.world.network_named(center, name)).map(|n| n.id)
         }
     };
-    let id = id.ok_or_else(|| call.missing(format!("Network: name={}", sent.text("name").unwrap_or_default())))?;
-    let doc = assign(call.clone(), id, &sent).await?;
-    created(&call, &NETWORK, &doc)
+    let id = id.ok_or_else(|| request.missing(format!("Network: name={}", sent.text("name").unwrap_or_default())))?;
+    let doc = assign(request.clone(), id, &sent).await?;
+    created(&request, &NETWORK, &doc)
 }
 
-async fn update_network(call: Arc<Call>) -> Handled {
-    let id: NetworkId = call.id(3)?;
-    let current = call.found(network_view(&call, &call.world, cluster(&call, &call.world)?, id), 3)?;
-    let sent = call.body(&NETWORK)?;
-    check_immutable(&call, &NETWORK, &current, &sent)?;
-    let doc = assign(call.clone(), id, &sent).await?;
-    shown(&call, &NETWORK, &doc)
+async fn update_network(request: Arc<ApiRequest>) -> Handled {
+    let id: NetworkId = request.id(3)?;
+    let current = request.found(network_view(&request, &request.world, cluster(&request, &request.world)?, id), 3)?;
+    let sent = request.body(&NETWORK)?;
+    check_immutable(&request, &NETWORK, &current, &sent)?;
+    let doc = assign(request.clone(), id, &sent).await?;
+    shown(&request, &NETWORK, &doc)
 }
 
-async fn delete_network(call: Arc<Call>) -> Handled {
-    let cluster = cluster(&call, &call.world)?.id;
-    remove(&call, UnassignNetwork { cluster, network: call.id(3)? }).await
+async fn delete_network(request: Arc<ApiRequest>) -> Handled {
+    let cluster = cluster(&request, &request.world)?.id;
+    remove(&request, UnassignNetwork { cluster, network: request.id(3)? }).await
 }

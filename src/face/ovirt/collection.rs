@@ -14,111 +14,118 @@ use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault};
-use super::request::{Call, jobs};
+use super::request::{ApiRequest, jobs};
 use super::status::{standing, under_way};
 use super::visible::OBJECTS;
 use super::work::removed_after;
 use crate::engine::Outcome;
 
 /// The answer to a create: 201 with where it is.
-pub fn created(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
+pub fn created(request: &ApiRequest, of: &'static TypeDef, doc: &Doc) -> Handled {
     let href = doc.text("href").unwrap_or_default().to_owned();
-    Ok(Answer::doc(201, of, doc, call.output).with(header::LOCATION, &href))
+    Ok(Answer::doc(201, of, doc, request.output).with(header::LOCATION, &href))
 }
 
 /// The answer to a create that goes on after it: 202 with where to look, or after waiting 201.
 pub async fn creating(
-    call: &Call,
+    request: &ApiRequest,
     of: &'static TypeDef,
     outcome: &Outcome,
     doc: impl Fn(&evirt_domain::World) -> Option<Doc>,
 ) -> Handled {
-    if call.wants_to_wait() {
-        let world = call.settle(outcome).await?;
-        return created(call, of, &call.found(doc(&world), 0)?);
+    if request.wants_to_wait() {
+        let world = request.settle(outcome).await?;
+        return created(request, of, &request.found(doc(&world), 0)?);
     }
-    let doc = call.found(doc(&outcome.world), 0)?;
+    let doc = request.found(doc(&outcome.world), 0)?;
     match jobs(outcome).next() {
-        Some(job) => Ok(begun(call, of, doc, job)),
-        None => created(call, of, &doc),
+        Some(job) => Ok(begun(request, of, doc, job)),
+        None => created(request, of, &doc),
     }
 }
 
 /// The answer to a create that goes on: where to see how it stands.
-pub fn begun(call: &Call, of: &'static TypeDef, doc: Doc, job: JobId) -> Answer {
+pub fn begun(request: &ApiRequest, of: &'static TypeDef, doc: Doc, job: JobId) -> Answer {
     let href = format!("{}/creation_status/{job}", doc.text("href").unwrap_or_default());
     let doc = doc.set_path("creation_status.state", "pending").link("creation_status", href);
-    Answer::doc(202, of, &doc, call.output)
+    Answer::doc(202, of, &doc, request.output)
 }
 
 /// Refuses a body that changes what cannot change.
-pub fn check_immutable(call: &Call, of: &'static TypeDef, current: &Doc, sent: &Doc) -> Result<(), Answer> {
-    unchanged(of, current, sent).map_err(|fault| Answer::fault(409, &fault, call.output))
+pub fn check_immutable(request: &ApiRequest, of: &'static TypeDef, current: &Doc, sent: &Doc) -> Result<(), Answer> {
+    unchanged(of, current, sent).map_err(|fault| Answer::fault(409, &fault, request.output))
 }
 
 /// Refuses a body that says otherwise of what was settled when the resource was made: texts, by their paths, that the resource has.
-pub fn check_settled(call: &Call, current: &Doc, sent: &Doc, fields: &[&str]) -> Result<(), Answer> {
+pub fn check_settled(request: &ApiRequest, current: &Doc, sent: &Doc, fields: &[&str]) -> Result<(), Answer> {
     let differs = |field: &&&str| sent.text(field).zip(current.text(field)).is_some_and(|(sent, current)| sent != current);
     match fields.iter().find(differs) {
-        Some(field) => Err(Answer::fault(409, &Fault::immutable(field), call.output)),
+        Some(field) => Err(Answer::fault(409, &Fault::immutable(field), request.output)),
         None => Ok(()),
     }
 }
 
 /// The same for what the resource belongs to, which the body may name by identifier or name.
-pub fn check_owner(call: &Call, sent: &Doc, member: &str, kind: NameKind, class: &str, current: Uuid) -> Result<(), Answer> {
-    match call.reference::<Uuid>(sent, member, kind, class)? {
-        Some(other) if other != current => Err(Answer::fault(409, &Fault::immutable(member), call.output)),
+pub fn check_owner(
+    request: &ApiRequest,
+    sent: &Doc,
+    member: &str,
+    kind: NameKind,
+    class: &str,
+    current: Uuid,
+) -> Result<(), Answer> {
+    match request.reference::<Uuid>(sent, member, kind, class)? {
+        Some(other) if other != current => Err(Answer::fault(409, &Fault::immutable(member), request.output)),
         _ => Ok(()),
     }
 }
 
 /// Removes something, and what goes with it: see [`removed_after`].
-pub async fn remove(call: &Call, command: impl Decide + 'static) -> Handled {
-    let outcome = call.submit(command).await?;
-    removed_after(call, &outcome).await
+pub async fn remove(request: &ApiRequest, command: impl Decide + 'static) -> Handled {
+    let outcome = request.submit(command).await?;
+    removed_after(request, &outcome).await
 }
 
 /// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
 /// goes on that it opened.
-pub async fn act(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
+pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
-    let outcome = match call.submit(command).await {
+    let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
-        Err(refused) => return Err(refused.in_action(sent, call.output)),
+        Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
     match jobs(&outcome).next() {
-        Some(job) if call.goes_on(&sent)? => goes_on(call, sent, job),
-        _ => complete(call, sent),
+        Some(job) if request.goes_on(&sent)? => goes_on(request, sent, job),
+        _ => complete(request, sent),
     }
 }
 
 /// Carries an action out that goes on after its command: 202 with where to look, unless the client says `<async>false</async>`; then
 /// the answer waits, and tells by its state whether it came to something.
-pub async fn act_later(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
+pub async fn act_later(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
-    let outcome = match call.submit(command).await {
+    let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
-        Err(refused) => return Err(refused.in_action(sent, call.output)),
+        Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
-    let Some(job) = jobs(&outcome).next() else { return complete(call, sent) };
+    let Some(job) = jobs(&outcome).next() else { return complete(request, sent) };
     if sent.bool("async") == Some(false) {
-        let ended = call.engine().settle(job).await.unwrap_or(JobStatus::Finished);
-        let sent = on_target(call.base, &call.target.segments, sent);
-        return Ok(Answer::doc(200, &ACTION, &standing(sent, &ended, "Operation Failed"), call.output));
+        let ended = request.engine().settle(job).await.unwrap_or(JobStatus::Finished);
+        let sent = on_target(request.base, &request.target.segments, sent);
+        return Ok(Answer::doc(200, &ACTION, &standing(sent, &ended, "Operation Failed"), request.output));
     }
-    goes_on(call, sent, job)
+    goes_on(request, sent, job)
 }
 
 /// The answer to an action that goes on after it: where to see how it stands.
-pub fn goes_on(call: &Call, sent: Doc, job: JobId) -> Handled {
-    Ok(Answer::doc(202, &ACTION, &under_way(call, sent, job).set_path("status.state", "pending"), call.output))
+pub fn goes_on(request: &ApiRequest, sent: Doc, job: JobId) -> Handled {
+    Ok(Answer::doc(202, &ACTION, &under_way(request, sent, job).set_path("status.state", "pending"), request.output))
 }
 
 /// The answer to an action that is done.
-pub fn complete(call: &Call, answer: Doc) -> Handled {
-    let answer = on_target(call.base, &call.target.segments, answer).set_path("status.state", "complete");
-    Ok(Answer::doc(200, &ACTION, &answer, call.output))
+pub fn complete(request: &ApiRequest, answer: Doc) -> Handled {
+    let answer = on_target(request.base, &request.target.segments, answer).set_path("status.state", "complete");
+    Ok(Answer::doc(200, &ACTION, &answer, request.output))
 }
 
 /// An action with a reference to what it was carried out on, in the member that is called like it, where an action has such a one.

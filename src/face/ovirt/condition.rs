@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::representation::{Fault, Format};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::Route;
 
 /// What the first command of a request is decided on; a second one finds that the first has changed it.
@@ -121,13 +121,15 @@ fn kind_of(collection: &str) -> Option<StreamKind> {
 }
 
 /// Whether a representation holds values that change by themselves.
-fn is_live(call: &Call) -> bool {
-    call.all_content() || call.details().next().is_some() || call.target.segments.iter().any(|segment| segment == "statistics")
+fn is_live(request: &ApiRequest) -> bool {
+    request.all_content()
+        || request.details().next().is_some()
+        || request.target.segments.iter().any(|segment| segment == "statistics")
 }
 
 /// The tags that a header lists, `*` among them as none.
-fn listed(call: &Call, name: &HeaderName) -> Option<Vec<Option<Tag>>> {
-    let mut values = call.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
+fn listed(request: &ApiRequest, name: &HeaderName) -> Option<Vec<Option<Tag>>> {
+    let mut values = request.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
     values.peek()?;
     let tags = values.flat_map(|value| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
     // What is no tag equals none.
@@ -136,16 +138,16 @@ fn listed(call: &Call, name: &HeaderName) -> Option<Vec<Option<Tag>>> {
 }
 
 /// The answer to a GET of a resource with its tag, or that the client has it already.
-pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
+pub fn tagged(request: &ApiRequest, route: &Route, answer: Answer) -> Answer {
     if answer.status != 200 || !route.path.ends_with("{}") {
         return answer;
     }
     let etag = answer.etag.clone().or_else(|| {
-        let tag = Tag::of(&call.world, &call.target.segments, &answer.body, is_live(call));
+        let tag = Tag::of(&request.world, &request.target.segments, &answer.body, is_live(request));
         HeaderValue::from_str(&tag.to_string()).ok()
     });
     let Some(etag) = etag else { return answer };
-    let known = listed(call, &header::IF_NONE_MATCH).is_some_and(|tags| {
+    let known = listed(request, &header::IF_NONE_MATCH).is_some_and(|tags| {
         let tag = etag.to_str().ok().and_then(Tag::parse);
         tags.iter().any(|known| known.as_ref().is_none_or(|known| tag.as_ref().is_some_and(|tag| tag.text == known.text)))
     });
@@ -155,12 +157,12 @@ pub fn tagged(call: &Call, route: &Route, answer: Answer) -> Answer {
 
 /// The answer to a change of a resource with the tag that a GET would have now, where it would be answered the same: else somebody has
 /// changed it again, and the client has not seen that.
-pub async fn tagged_change(call: &Call, route: &Route, answer: Answer) -> Answer {
+pub async fn tagged_change(request: &ApiRequest, route: &Route, answer: Answer) -> Answer {
     if answer.status != 200 || !route.path.ends_with("{}") {
         return answer;
     }
-    let (world, segments) = (call.engine().world(), &call.target.segments);
-    match call.look_in(world.clone(), segments.clone(), call.output).await {
+    let (world, segments) = (request.engine().world(), &request.target.segments);
+    match request.look_in(world.clone(), segments.clone(), request.output).await {
         Ok(seen) if seen.body == answer.body => {
             let tag = || HeaderValue::from_str(&Tag::of(&world, segments, &seen.body, false).to_string()).ok();
             match seen.etag.clone().or_else(tag) {
@@ -173,20 +175,20 @@ pub async fn tagged_change(call: &Call, route: &Route, answer: Answer) -> Answer
 }
 
 /// Holds a change against its `If-Match`, and makes it a condition of the decision.
-pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
-    let Some(wanted) = listed(call, &header::IF_MATCH) else { return Ok(()) };
-    let mut segments = call.target.segments.clone();
+pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
+    let Some(wanted) = listed(request, &header::IF_MATCH) else { return Ok(()) };
+    let mut segments = request.target.segments.clone();
     if route.is_action() {
         segments.pop();
-    } else if call.method == Method::POST {
+    } else if request.method == Method::POST {
         let detail = "If-Match is for a resource; what is posted to a collection is not there yet";
-        return Err(call.bad(&Fault::failed(detail)));
+        return Err(request.bad(&Fault::failed(detail)));
     }
     let mut found = Vec::new();
     for output in [Format::Xml, Format::Json] {
-        let seen = call.look(segments.clone(), output).await?;
+        let seen = request.look(segments.clone(), output).await?;
         let known = seen.etag.as_ref().and_then(|etag| Tag::parse(etag.to_str().ok()?));
-        found.push(known.unwrap_or_else(|| Tag::of(&call.world, &segments, &seen.body, false)));
+        found.push(known.unwrap_or_else(|| Tag::of(&request.world, &segments, &seen.body, false)));
     }
     let fits = |wanted: &Tag| match wanted.weak {
         true => found.iter().any(|tag| tag.versions() == wanted.versions()),
@@ -194,10 +196,10 @@ pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
     };
     if !wanted.iter().any(|tag| tag.as_ref().is_none_or(fits)) {
         let fault = Fault::failed("The resource has changed since it was read: If-Match names another version");
-        return Err(Answer::fault(412, &fault, call.output));
+        return Err(Answer::fault(412, &fault, request.output));
     }
     if wanted.iter().all(Option::is_some) {
-        call.conditions.add(|condition| condition.versions = streams(&call.world, &segments));
+        request.conditions.add(|condition| condition.versions = streams(&request.world, &segments));
     }
     Ok(())
 }

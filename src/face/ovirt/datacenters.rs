@@ -17,7 +17,7 @@ use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
-use super::request::{Call, Target, jobs};
+use super::request::{ApiRequest, Target, jobs};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
@@ -112,136 +112,140 @@ fn config(sent: &Doc) -> DataCenterConfig {
 }
 
 /// The data center that the path names.
-pub fn center<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<DataCenter>, Answer> {
-    call.found(world.data_centers.get(&call.id(1)?), 1)
+pub fn center<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<DataCenter>, Answer> {
+    request.found(world.data_centers.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<DataCenter>()?;
-    listed(&call, &DATA_CENTER, found.iter().map(|dc| view(&call.world, call.base, dc)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<DataCenter>()?;
+    listed(&request, &DATA_CENTER, found.iter().map(|dc| view(&request.world, request.base, dc)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &DATA_CENTER, &view(&call.world, call.base, center(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &DATA_CENTER, &view(&request.world, request.base, center(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&DATA_CENTER)?;
-    require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| call.bad(&fault))?;
-    let outcome = call.submit(CreateDataCenter { config: config(&sent), format: format(&sent) }).await?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&DATA_CENTER)?;
+    require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| request.bad(&fault))?;
+    let outcome = request.submit(CreateDataCenter { config: config(&sent), format: format(&sent) }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.data_centers.get(&id));
-    created(&call, &DATA_CENTER, &view(&outcome.world, call.base, call.found(made, 0)?))
+    created(&request, &DATA_CENTER, &view(&outcome.world, request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = center(&call, &call.world)?;
-    let sent = call.body(&DATA_CENTER)?;
-    check_immutable(&call, &DATA_CENTER, &view(&call.world, call.base, current), &sent)?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = center(&request, &request.world)?;
+    let sent = request.body(&DATA_CENTER)?;
+    check_immutable(&request, &DATA_CENTER, &view(&request.world, request.base, current), &sent)?;
     let command = UpdateDataCenter { data_center: current.id, changes: patch(&sent), format: format(&sent) };
-    let outcome = call.submit(command).await?;
+    let outcome = request.submit(command).await?;
     // Storage that could not be upgraded is told by an event; the change stands.
     for job in jobs(&outcome) {
-        call.engine().settle(job).await;
+        request.engine().settle(job).await;
     }
-    let world = call.engine().world();
-    shown(&call, &DATA_CENTER, &view(&world, call.base, center(&call, &world)?))
+    let world = request.engine().world();
+    shown(&request, &DATA_CENTER, &view(&world, request.base, center(&request, &world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    let sent = call.optional_body(&[&ACTION])?.map(|(_, sent)| sent).unwrap_or_default();
-    remove(&call, RemoveDataCenter { data_center, force: sent.bool("force").unwrap_or_default() }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    let sent = request.optional_body(&[&ACTION])?.map(|(_, sent)| sent).unwrap_or_default();
+    remove(&request, RemoveDataCenter { data_center, force: sent.bool("force").unwrap_or_default() }).await
 }
 
 /// The clusters of the data center, by name.
-fn clusters_of(call: &Call) -> Result<Vec<&Arc<Cluster>>, Answer> {
-    let id = center(call, &call.world)?.id;
-    let mut found: Vec<_> = call.world.clusters_of(id).collect();
+fn clusters_of(request: &ApiRequest) -> Result<Vec<&Arc<Cluster>>, Answer> {
+    let id = center(request, &request.world)?.id;
+    let mut found: Vec<_> = request.world.clusters_of(id).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
     Ok(found)
 }
 
-async fn list_clusters(call: Arc<Call>) -> Handled {
-    listed(&call, &CLUSTER, clusters_of(&call)?.into_iter().map(|c| clusters::view(call.base, c)))
+async fn list_clusters(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &CLUSTER, clusters_of(&request)?.into_iter().map(|c| clusters::view(request.base, c)))
 }
 
-async fn add_cluster(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    let mut sent = call.body(&CLUSTER)?;
-    require(&sent, "Cluster", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+async fn add_cluster(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    let mut sent = request.body(&CLUSTER)?;
+    require(&sent, "Cluster", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     sent.put("data_center", Doc::new().set("id", data_center.to_string()));
-    clusters::create(&call, &sent).await
+    clusters::create(&request, &sent).await
 }
 
 /// Whatever is asked of a cluster of the data center is what is asked of the cluster.
-async fn in_cluster(call: Arc<Call>) -> Handled {
-    let id = call.id(3)?;
-    call.found(clusters_of(&call)?.into_iter().find(|c| c.id == id), 3)?;
+async fn in_cluster(request: Arc<ApiRequest>) -> Handled {
+    let id = request.id(3)?;
+    request.found(clusters_of(&request)?.into_iter().find(|c| c.id == id), 3)?;
     let target = Target {
-        segments: call.target.segments.iter().skip(2).cloned().collect(),
-        matrix: call.target.matrix.clone(),
-        query: call.target.query.clone(),
+        segments: request.target.segments.iter().skip(2).cloned().collect(),
+        matrix: request.target.matrix.clone(),
+        query: request.target.query.clone(),
     };
-    let handler = route::find(&target.segments).and_then(|route| route.handler(&call.method));
-    let handler = call.found(handler, 2)?;
-    handler(Arc::new(call.at(target))).await
+    let handler = route::find(&target.segments).and_then(|route| route.handler(&request.method));
+    let handler = request.found(handler, 2)?;
+    handler(Arc::new(request.at(target))).await
 }
 
 /// The storage domain that the path names, where it is attached to the data center that the path names.
-pub fn attached<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
-    let data_center = center(call, world)?.id;
-    let domain = world.storage_domains.get(&call.id(3)?);
-    call.found(domain.filter(|d| d.attachment_in(data_center).is_some()), 3)
+pub fn attached<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+    let data_center = center(request, world)?.id;
+    let domain = world.storage_domains.get(&request.id(3)?);
+    request.found(domain.filter(|d| d.attachment_in(data_center).is_some()), 3)
 }
 
-async fn list_domains(call: Arc<Call>) -> Handled {
-    let id = center(&call, &call.world)?.id;
-    let mut found: Vec<_> = call.world.storage_domains.by(StorageDomainTerm::DataCenter(id)).collect();
+async fn list_domains(request: Arc<ApiRequest>) -> Handled {
+    let id = center(&request, &request.world)?.id;
+    let mut found: Vec<_> = request.world.storage_domains.by(StorageDomainTerm::DataCenter(id)).collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    listed(&call, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&call.world, call.base, d, id)))
+    listed(&request, &STORAGE_DOMAIN, found.into_iter().map(|d| attached_view(&request.world, request.base, d, id)))
 }
 
-async fn get_domain(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    shown(&call, &STORAGE_DOMAIN, &attached_view(&call.world, call.base, attached(&call, &call.world)?, data_center))
+async fn get_domain(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    shown(
+        &request,
+        &STORAGE_DOMAIN,
+        &attached_view(&request.world, request.base, attached(&request, &request.world)?, data_center),
+    )
 }
 
-async fn attach(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    let sent = call.body(&STORAGE_DOMAIN)?;
-    require(&sent, "StorageDomain", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
+async fn attach(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    let sent = request.body(&STORAGE_DOMAIN)?;
+    require(&sent, "StorageDomain", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let sent = Doc::new().set("it", sent);
-    let domain: StorageDomainId = call.needed(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
-    let outcome = call.submit(AttachStorageDomain { domain, data_center }).await?;
+    let domain: StorageDomainId = request.needed(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
+    let outcome = request.submit(AttachStorageDomain { domain, data_center }).await?;
     let is_attached = |world: &World| world.storage_domains.get(&domain).is_some_and(|d| d.attachment_in(data_center).is_some());
-    let world = match call.settle(&outcome).await {
+    let world = match request.settle(&outcome).await {
         // What could only not be activated is attached all the same.
-        Err(_) if is_attached(&call.engine().world()) => call.engine().world(),
+        Err(_) if is_attached(&request.engine().world()) => request.engine().world(),
         settled => settled?,
     };
-    let made = call.found(world.storage_domains.get(&domain), 0)?;
-    created(&call, &STORAGE_DOMAIN, &attached_view(&world, call.base, made, data_center))
+    let made = request.found(world.storage_domains.get(&domain), 0)?;
+    created(&request, &STORAGE_DOMAIN, &attached_view(&world, request.base, made, data_center))
 }
 
 /// Takes a storage domain from the data center; local storage can be in no other, and is removed.
-async fn detach(call: Arc<Call>) -> Handled {
-    let (attached, data_center) = (attached(&call, &call.world)?, center(&call, &call.world)?.id);
+async fn detach(request: Arc<ApiRequest>) -> Handled {
+    let (attached, data_center) = (attached(&request, &request.world)?, center(&request, &request.world)?.id);
     let domain = attached.id;
     let outcome = if attached.storage.kind == StorageKind::Localfs {
-        let host = attached.storage.located(&call.world).server.host;
-        call.submit(RemoveStorageDomain { domain, host, format: true, destroy: false }).await?
+        let host = attached.storage.located(&request.world).server.host;
+        request.submit(RemoveStorageDomain { domain, host, format: true, destroy: false }).await?
     } else {
-        call.submit(DetachStorageDomain { domain, data_center }).await?
+        request.submit(DetachStorageDomain { domain, data_center }).await?
     };
-    removed_after(&call, &outcome).await
+    removed_after(&request, &outcome).await
 }
 
-async fn activate(call: Arc<Call>) -> Handled {
-    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
-    act_and_wait(&call, ActivateStorageDomain { domain, data_center }).await
+async fn activate(request: Arc<ApiRequest>) -> Handled {
+    let (domain, data_center) = (attached(&request, &request.world)?.id, center(&request, &request.world)?.id);
+    act_and_wait(&request, ActivateStorageDomain { domain, data_center }).await
 }
 
-async fn deactivate(call: Arc<Call>) -> Handled {
-    let (domain, data_center) = (attached(&call, &call.world)?.id, center(&call, &call.world)?.id);
-    act_and_wait(&call, DeactivateStorageDomain { domain, data_center }).await
+async fn deactivate(request: Arc<ApiRequest>) -> Handled {
+    let (domain, data_center) = (attached(&request, &request.world)?.id, center(&request, &request.world)?.id);
+    act_and_wait(&request, DeactivateStorageDomain { domain, data_center }).await
 }

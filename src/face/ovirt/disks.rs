@@ -16,7 +16,7 @@ use super::probe;
 use super::representation::check::require;
 use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
 use crate::hypervisor::DiskStatistics;
@@ -98,7 +98,7 @@ pub fn complete(sent: &Doc) -> Result<(), Fault> {
 }
 
 /// What a request says of a new disk; an empty alias is the domain's to fill.
-pub fn config(call: &Call, sent: &Doc) -> Result<DiskConfig, Answer> {
+pub fn config(request: &ApiRequest, sent: &Doc) -> Result<DiskConfig, Answer> {
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
     Ok(DiskConfig {
         alias: given(sent, "alias").or_else(|| given(sent, "name")).unwrap_or_default(),
@@ -107,7 +107,7 @@ pub fn config(call: &Call, sent: &Doc) -> Result<DiskConfig, Answer> {
         shareable: yes("shareable"),
         wipe_after_delete: yes("wipe_after_delete"),
         propagate_errors: yes("propagate_errors"),
-        quota: super::quotas::named(call, sent)?.flatten(),
+        quota: super::quotas::named(request, sent)?.flatten(),
     })
 }
 
@@ -117,80 +117,81 @@ pub fn format(sent: &Doc) -> DiskFormat {
 }
 
 /// The storage domain that a request names for a disk: the first of `storage_domains`, or `storage_domain`.
-pub fn storage_domain(call: &Call, sent: &Doc) -> Result<Option<StorageDomainId>, Answer> {
+pub fn storage_domain(request: &ApiRequest, sent: &Doc) -> Result<Option<StorageDomainId>, Answer> {
     let listed = sent.docs("storage_domains.storage_domain").next();
     let Some(domain) = listed.or_else(|| sent.doc("storage_domain")) else { return Ok(None) };
-    call.reference(&Doc::new().set("it", domain.clone()), "it", NameKind::StorageDomain, "StorageDomain")
+    request.reference(&Doc::new().set("it", domain.clone()), "it", NameKind::StorageDomain, "StorageDomain")
 }
 
 /// The disk that the path names.
-pub fn disk<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
-    call.found(world.disks.get(&call.id(1)?), 1)
+pub fn disk<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
+    request.found(world.disks.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Disk>()?;
-    listed(&call, &DISK, found.iter().map(|disk| view(&call.world, call.base, disk)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Disk>()?;
+    listed(&request, &DISK, found.iter().map(|disk| view(&request.world, request.base, disk)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &DISK, &view(&call.world, call.base, disk(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &DISK, &view(&request.world, request.base, disk(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&DISK)?;
-    let storage_domain = storage_domain(&call, &sent)?;
-    make(&call, &sent, storage_domain, view).await
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&DISK)?;
+    let storage_domain = storage_domain(&request, &sent)?;
+    make(&request, &sent, storage_domain, view).await
 }
 
 /// Makes a floating disk.
 async fn make(
-    call: &Call,
+    request: &ApiRequest,
     sent: &Doc,
     storage_domain: Option<StorageDomainId>,
     view: impl Fn(&World, &str, &Disk) -> Doc,
 ) -> Handled {
-    complete(sent).map_err(|fault| call.bad(&fault))?;
+    complete(sent).map_err(|fault| request.bad(&fault))?;
     if sent.has("lun_storage") {
         let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
-        return Err(call.bad(&fault));
+        return Err(request.bad(&fault));
     }
     let (format, sparse) = (format(sent), sent.bool("sparse"));
-    let outcome = call.submit(AddDisk { config: config(call, sent)?, format, sparse, storage_domain, attach: None }).await?;
+    let outcome =
+        request.submit(AddDisk { config: config(request, sent)?, format, sparse, storage_domain, attach: None }).await?;
     let id = first_id(&outcome).unwrap_or_default();
-    creating(call, &DISK, &outcome, |world| world.disks.get(&id).map(|disk| view(world, call.base, disk))).await
+    creating(request, &DISK, &outcome, |world| world.disks.get(&id).map(|disk| view(world, request.base, disk))).await
 }
 
 /// The storage domain that the path goes through, and the segment that names the disk.
-fn on_domain(call: &Call) -> Result<(Arc<StorageDomain>, usize), Answer> {
-    let found = match call.segment(0) {
-        "storagedomains" => (super::storagedomains::domain(call, &call.world)?.clone(), 3),
-        _ => (super::datacenters::attached(call, &call.world)?.clone(), 5),
+fn on_domain(request: &ApiRequest) -> Result<(Arc<StorageDomain>, usize), Answer> {
+    let found = match request.segment(0) {
+        "storagedomains" => (super::storagedomains::domain(request, &request.world)?.clone(), 3),
+        _ => (super::datacenters::attached(request, &request.world)?.clone(), 5),
     };
     Ok(found)
 }
 
 /// The disk as the API shows it below what the path's first `n` segments name.
-fn view_below(call: &Call, n: usize, world: &World, disk: &Disk) -> Doc {
-    let above = call.target.segments[..n].join("/");
-    at(placeless(world, call.base, disk), format!("{}/{above}/{}", call.base, disk.id))
+fn view_below(request: &ApiRequest, n: usize, world: &World, disk: &Disk) -> Doc {
+    let above = request.target.segments[..n].join("/");
+    at(placeless(world, request.base, disk), format!("{}/{above}/{}", request.base, disk.id))
 }
 
 /// The disks that lie on a storage domain and are not known. Who is only shown some objects is shown none of them: they are nobody's.
-async fn unregistered(call: &Call, domain: StorageDomainId) -> Result<Vec<FoundDisk>, Answer> {
-    let found = probe::disks(&**call.engine().driver(), domain).await;
-    let mut found = found.map_err(|why| call.bad(&Fault::operation_failed([why])))?;
-    found.retain(|disk| call.visible().is_everything() && !call.world.disks.contains(&disk.id));
+async fn unregistered(request: &ApiRequest, domain: StorageDomainId) -> Result<Vec<FoundDisk>, Answer> {
+    let found = probe::disks(&**request.engine().driver(), domain).await;
+    let mut found = found.map_err(|why| request.bad(&Fault::operation_failed([why])))?;
+    found.retain(|disk| request.visible().is_everything() && !request.world.disks.contains(&disk.id));
     Ok(found)
 }
 
 /// A disk that is not known, as the API shows it below what the path's first `n` segments name.
-fn view_found(call: &Call, n: usize, domain: StorageDomainId, disk: &FoundDisk) -> Doc {
-    let above = call.target.segments[..n].join("/");
-    let place = Doc::new().set("id", domain.to_string()).set("href", format!("{}/storagedomains/{domain}", call.base));
+fn view_found(request: &ApiRequest, n: usize, domain: StorageDomainId, disk: &FoundDisk) -> Doc {
+    let above = request.target.segments[..n].join("/");
+    let place = Doc::new().set("id", domain.to_string()).set("href", format!("{}/storagedomains/{domain}", request.base));
     Doc::new()
         .set("id", disk.id.to_string())
-        .set("href", format!("{}/{above}/{}", call.base, disk.id))
+        .set("href", format!("{}/{above}/{}", request.base, disk.id))
         .set("image_id", disk.image.to_string())
         .set("storage_domains", Doc::new().set("storage_domain", vec![place]))
         .set("size", disk.size)
@@ -202,83 +203,84 @@ fn view_found(call: &Call, n: usize, domain: StorageDomainId, disk: &FoundDisk) 
 }
 
 /// Takes a disk on that lies on the storage domain: the body names it by its identifier.
-async fn register(call: &Call, sent: &Doc, domain: StorageDomainId, n: usize) -> Handled {
-    require(sent, "Disk", "add", &["id"]).map_err(|fault| call.bad(&fault))?;
+async fn register(request: &ApiRequest, sent: &Doc, domain: StorageDomainId, n: usize) -> Handled {
+    require(sent, "Disk", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
     let id = sent.text("id").unwrap_or_default();
-    let found = unregistered(call, domain).await?.into_iter().find(|disk| disk.id.to_string() == id);
-    let found = found.ok_or_else(|| call.missing(format!("Disk: id={id}")))?;
+    let found = unregistered(request, domain).await?.into_iter().find(|disk| disk.id.to_string() == id);
+    let found = found.ok_or_else(|| request.missing(format!("Disk: id={id}")))?;
     let id = found.id;
-    let outcome = call.submit(RegisterDisk { storage_domain: domain, found, config: config(call, sent)? }).await?;
-    let made = call.found(outcome.world.disks.get(&id), 0)?;
-    created(call, &DISK, &view_below(call, n, &outcome.world, made))
+    let outcome = request.submit(RegisterDisk { storage_domain: domain, found, config: config(request, sent)? }).await?;
+    let made = request.found(outcome.world.disks.get(&id), 0)?;
+    created(request, &DISK, &view_below(request, n, &outcome.world, made))
 }
 
-async fn list_on_domain(call: Arc<Call>) -> Handled {
-    let (domain, n) = on_domain(&call)?;
-    if call.flag("unregistered")? {
-        let found = unregistered(&call, domain.id).await?;
-        return listed(&call, &DISK, found.iter().map(|disk| view_found(&call, n, domain.id, disk)));
+async fn list_on_domain(request: Arc<ApiRequest>) -> Handled {
+    let (domain, n) = on_domain(&request)?;
+    if request.flag("unregistered")? {
+        let found = unregistered(&request, domain.id).await?;
+        return listed(&request, &DISK, found.iter().map(|disk| view_found(&request, n, domain.id, disk)));
     }
-    let found =
-        list_where(call.view(), &call.plan::<Disk>()?, Page::of(call.max()?), |disk: &Disk| disk.storage_domain == domain.id);
-    listed(&call, &DISK, found.iter().map(|disk| view_below(&call, n, &call.world, disk)))
+    let found = list_where(request.view(), &request.plan::<Disk>()?, Page::of(request.max()?), |disk: &Disk| {
+        disk.storage_domain == domain.id
+    });
+    listed(&request, &DISK, found.iter().map(|disk| view_below(&request, n, &request.world, disk)))
 }
 
 /// The disk that the path names, where it is on the storage domain that the path names.
-pub fn disk_on_domain(call: &Call) -> Result<(Arc<Disk>, usize), Answer> {
-    let (domain, n) = on_domain(call)?;
-    let disk = call.world.disks.get(&call.id(n)?).filter(|disk| disk.storage_domain == domain.id);
-    Ok((call.found(disk, n)?.clone(), n))
+pub fn disk_on_domain(request: &ApiRequest) -> Result<(Arc<Disk>, usize), Answer> {
+    let (domain, n) = on_domain(request)?;
+    let disk = request.world.disks.get(&request.id(n)?).filter(|disk| disk.storage_domain == domain.id);
+    Ok((request.found(disk, n)?.clone(), n))
 }
 
-async fn get_on_domain(call: Arc<Call>) -> Handled {
-    if call.flag("unregistered")? {
-        let ((domain, n), id) = (on_domain(&call)?, call.segment(call.target.segments.len() - 1));
-        let found = unregistered(&call, domain.id).await?.into_iter().find(|disk| disk.id.to_string() == id);
-        return shown(&call, &DISK, &view_found(&call, n, domain.id, &call.found(found, n)?));
+async fn get_on_domain(request: Arc<ApiRequest>) -> Handled {
+    if request.flag("unregistered")? {
+        let ((domain, n), id) = (on_domain(&request)?, request.segment(request.target.segments.len() - 1));
+        let found = unregistered(&request, domain.id).await?.into_iter().find(|disk| disk.id.to_string() == id);
+        return shown(&request, &DISK, &view_found(&request, n, domain.id, &request.found(found, n)?));
     }
-    let (disk, n) = disk_on_domain(&call)?;
-    shown(&call, &DISK, &view_below(&call, n, &call.world, &disk))
+    let (disk, n) = disk_on_domain(&request)?;
+    shown(&request, &DISK, &view_below(&request, n, &request.world, &disk))
 }
 
-async fn add_on_domain(call: Arc<Call>) -> Handled {
-    let (domain, n) = on_domain(&call)?;
-    let sent = call.body(&DISK)?;
-    if call.flag("unregistered")? {
-        return register(&call, &sent, domain.id, n).await;
+async fn add_on_domain(request: Arc<ApiRequest>) -> Handled {
+    let (domain, n) = on_domain(&request)?;
+    let sent = request.body(&DISK)?;
+    if request.flag("unregistered")? {
+        return register(&request, &sent, domain.id, n).await;
     }
-    make(&call, &sent, Some(domain.id), |world, _, disk| view_below(&call, n, world, disk)).await
+    make(&request, &sent, Some(domain.id), |world, _, disk| view_below(&request, n, world, disk)).await
 }
 
-async fn delete_on_domain(call: Arc<Call>) -> Handled {
-    let (disk, _) = disk_on_domain(&call)?;
-    remove(&call, RemoveDisk { disk: disk.id }).await
+async fn delete_on_domain(request: Arc<ApiRequest>) -> Handled {
+    let (disk, _) = disk_on_domain(&request)?;
+    remove(&request, RemoveDisk { disk: disk.id }).await
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let disk = disk(&call, &call.world)?.id;
-    remove(&call, RemoveDisk { disk }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let disk = disk(&request, &request.world)?.id;
+    remove(&request, RemoveDisk { disk }).await
 }
 
 /// What is measured of the disk that the path names: the sum over the virtual machines that run with it.
-fn measured(call: &Call) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
-    let disk = disk(call, &call.world)?;
-    let driver = call.engine().driver();
+fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
+    let disk = disk(request, &request.world)?;
+    let driver = request.engine().driver();
     let loads = disk.vms.iter().filter_map(|vm| driver.vm_statistics(vm.0)).flat_map(|load| load.disks);
     let mut sum = DiskStatistics { disk: disk.id.0, ..DiskStatistics::default() };
     for load in loads.filter(|load| load.disk == disk.id.0) {
         sum.read_bytes_per_s += load.read_bytes_per_s;
         sum.written_bytes_per_s += load.written_bytes_per_s;
     }
-    Ok((disk.id.0, format!("{}/disks/{}", call.base, disk.id), statistics(&sum)))
+    Ok((disk.id.0, format!("{}/disks/{}", request.base, disk.id), statistics(&sum)))
 }
 
-async fn list_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::list(&call, id, "disk", &href, &measured)
+async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::list(&request, id, "disk", &href, &measured)
 }
 
-async fn get_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::one(&call, 3, id, "disk", &href, &measured)
+async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::one(&request, 3, id, "disk", &href, &measured)
 }

@@ -10,7 +10,7 @@ use super::answer::{Answer, Handled};
 use super::parts::{listed, shown, text};
 use super::representation::types::{DOMAIN, GROUP, USER};
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use crate::directory::domain_id;
 use crate::directory::ldap::{DirectoryGroup, Failed, LdapDirectory};
@@ -63,99 +63,99 @@ pub fn group_view(base: &str, id: String, name: &str, domain: &str) -> Doc {
 }
 
 /// The answer that a directory did not answer.
-pub fn failed(call: &Call, why: Failed) -> Answer {
+pub fn failed(request: &ApiRequest, why: Failed) -> Answer {
     match why {
-        Failed::Search(why) => call.bad(&Fault::failed(why)),
-        Failed::Unavailable(why) => Answer::fault(503, &Fault::failed(why), call.output),
+        Failed::Search(why) => request.bad(&Fault::failed(why)),
+        Failed::Unavailable(why) => Answer::fault(503, &Fault::failed(why), request.output),
     }
 }
 
 /// The directory that the path names; none is the internal one.
-fn domain(call: &Call) -> Result<Option<&LdapDirectory>, Answer> {
-    let id: Uuid = call.id(1)?;
+fn domain(request: &ApiRequest) -> Result<Option<&LdapDirectory>, Answer> {
+    let id: Uuid = request.id(1)?;
     if id == domain_id(INTERNAL) {
         return Ok(None);
     }
-    call.found(call.app.directory.others().iter().find(|other| other.id == id), 1).map(Some)
+    request.found(request.app.directory.others().iter().find(|other| other.id == id), 1).map(Some)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let others = call.app.directory.others().iter().map(|other| other.domain.as_str());
-    listed(&call, &DOMAIN, std::iter::once(INTERNAL).chain(others).map(|name| view(call.base, name)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let others = request.app.directory.others().iter().map(|other| other.domain.as_str());
+    listed(&request, &DOMAIN, std::iter::once(INTERNAL).chain(others).map(|name| view(request.base, name)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &DOMAIN, &view(call.base, domain(&call)?.map_or(INTERNAL, |other| &other.domain)))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &DOMAIN, &view(request.base, domain(&request)?.map_or(INTERNAL, |other| &other.domain)))
 }
 
 /// A document of a directory's user or group, at its place below the directory.
-fn placed(call: &Call, collection: &str, doc: Doc) -> Doc {
-    let href = format!("{}/domains/{}/{collection}/{}", call.base, call.segment(1), doc.text("id").unwrap_or_default());
+fn placed(request: &ApiRequest, collection: &str, doc: Doc) -> Doc {
+    let href = format!("{}/domains/{}/{collection}/{}", request.base, request.segment(1), doc.text("id").unwrap_or_default());
     doc.set("href", href)
 }
 
-fn placed_user(call: &Call, account: &Account) -> Doc {
-    placed(call, "users", user_view(&call.world, call.base, account))
+fn placed_user(request: &ApiRequest, account: &Account) -> Doc {
+    placed(request, "users", user_view(&request.world, request.base, account))
 }
 
-fn placed_group(call: &Call, group: &DirectoryGroup, domain: &str) -> Doc {
-    placed(call, "groups", group_view(call.base, group.id.to_string(), &group.name, domain))
+fn placed_group(request: &ApiRequest, group: &DirectoryGroup, domain: &str) -> Doc {
+    placed(request, "groups", group_view(request.base, group.id.to_string(), &group.name, domain))
 }
 
-fn placed_own_group(call: &Call, group: &Group) -> Doc {
-    placed(call, "groups", group_view(call.base, group.id.to_string(), &group.name, INTERNAL))
+fn placed_own_group(request: &ApiRequest, group: &Group) -> Doc {
+    placed(request, "groups", group_view(request.base, group.id.to_string(), &group.name, INTERNAL))
 }
 
 /// What is searched for among what the internal directory knows, by name: what something is called there, and its attributes.
 fn own<'a, T: Clone + 'a>(
-    call: &Call,
+    request: &ApiRequest,
     fields: Fields,
     all: impl Iterator<Item = &'a T>,
     name: impl Fn(&T) -> String,
     attribute: impl Fn(&T, &str) -> String,
 ) -> Result<Vec<T>, Answer> {
-    let wanted = read(INTERNAL, call.parameter("search").unwrap_or_default(), fields);
-    let wanted = wanted.map_err(|why| call.bad(&Fault::failed(why)))?;
+    let wanted = read(INTERNAL, request.parameter("search").unwrap_or_default(), fields);
+    let wanted = wanted.map_err(|why| request.bad(&Fault::failed(why)))?;
     let mut found: Vec<T> = all.filter(|one| wanted.is(&|field| attribute(one, field))).cloned().collect();
     found.sort_by_cached_key(name);
     Ok(found)
 }
 
-async fn list_users(call: Arc<Call>) -> Handled {
-    let Some(other) = domain(&call)? else {
-        let all: Vec<Account> = call.world.users.values().filter(|u| u.domain == INTERNAL).map(|u| u.account()).collect();
-        let own = own(&call, USER_FIELDS, all.iter(), |account| account.name.clone(), attribute_of)?;
-        return listed(&call, &USER, own.iter().map(|account| placed_user(&call, account)));
+async fn list_users(request: Arc<ApiRequest>) -> Handled {
+    let Some(other) = domain(&request)? else {
+        let all: Vec<Account> = request.world.users.values().filter(|u| u.domain == INTERNAL).map(|u| u.account()).collect();
+        let own = own(&request, USER_FIELDS, all.iter(), |account| account.name.clone(), attribute_of)?;
+        return listed(&request, &USER, own.iter().map(|account| placed_user(&request, account)));
     };
-    let found = other.users(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;
-    listed(&call, &USER, found.iter().map(|account| placed_user(&call, account)))
+    let found = other.users(request.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&request, why))?;
+    listed(&request, &USER, found.iter().map(|account| placed_user(&request, account)))
 }
 
-async fn get_user(call: Arc<Call>) -> Handled {
-    let found = match domain(&call)? {
-        None => call.world.users.get(&call.id(3)?).filter(|user| user.domain == INTERNAL).map(|user| user.account()),
-        Some(other) => other.user(call.id(3)?).await.map_err(|why| failed(&call, why))?,
+async fn get_user(request: Arc<ApiRequest>) -> Handled {
+    let found = match domain(&request)? {
+        None => request.world.users.get(&request.id(3)?).filter(|user| user.domain == INTERNAL).map(|user| user.account()),
+        Some(other) => other.user(request.id(3)?).await.map_err(|why| failed(&request, why))?,
     };
-    shown(&call, &USER, &placed_user(&call, &call.found(found, 3)?))
+    shown(&request, &USER, &placed_user(&request, &request.found(found, 3)?))
 }
 
-async fn list_groups(call: Arc<Call>) -> Handled {
-    let Some(other) = domain(&call)? else {
-        let all = call.world.groups.values().filter(|group| group.domain == INTERNAL);
+async fn list_groups(request: Arc<ApiRequest>) -> Handled {
+    let Some(other) = domain(&request)? else {
+        let all = request.world.groups.values().filter(|group| group.domain == INTERNAL);
         let called = |group: &Arc<Group>| group.name.to_string();
         let own =
-            own(&call, GROUP_FIELDS, all, called, |group, field| if field == "cn" { called(group) } else { String::new() })?;
-        return listed(&call, &GROUP, own.iter().map(|group| placed_own_group(&call, group)));
+            own(&request, GROUP_FIELDS, all, called, |group, field| if field == "cn" { called(group) } else { String::new() })?;
+        return listed(&request, &GROUP, own.iter().map(|group| placed_own_group(&request, group)));
     };
-    let found = other.groups(call.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&call, why))?;
-    listed(&call, &GROUP, found.iter().map(|group| placed_group(&call, group, &other.domain)))
+    let found = other.groups(request.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&request, why))?;
+    listed(&request, &GROUP, found.iter().map(|group| placed_group(&request, group, &other.domain)))
 }
 
-async fn get_group(call: Arc<Call>) -> Handled {
-    let Some(other) = domain(&call)? else {
-        let own = call.world.groups.get(&call.id(3)?).filter(|group| group.domain == INTERNAL);
-        return shown(&call, &GROUP, &placed_own_group(&call, call.found(own, 3)?));
+async fn get_group(request: Arc<ApiRequest>) -> Handled {
+    let Some(other) = domain(&request)? else {
+        let own = request.world.groups.get(&request.id(3)?).filter(|group| group.domain == INTERNAL);
+        return shown(&request, &GROUP, &placed_own_group(&request, request.found(own, 3)?));
     };
-    let found = other.group(call.id(3)?).await.map_err(|why| failed(&call, why))?;
-    shown(&call, &GROUP, &placed_group(&call, &call.found(found, 3)?, &other.domain))
+    let found = other.group(request.id(3)?).await.map_err(|why| failed(&request, why))?;
+    shown(&request, &GROUP, &placed_group(&request, &request.found(found, 3)?, &other.domain))
 }

@@ -9,7 +9,7 @@ use super::answer::{Answer, Handled};
 use super::parts::date;
 use super::representation::Doc;
 use super::representation::types::API;
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::rsdl;
 use super::schema;
@@ -54,17 +54,17 @@ fn links(base: &str) -> Vec<(String, String)> {
     links
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    if call.target.query.iter().any(|(name, _)| name == "rsdl") {
-        return rsdl::describe(&call);
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    if request.target.query.iter().any(|(name, _)| name == "rsdl") {
+        return rsdl::describe(&request);
     }
-    if call.target.query.iter().any(|(name, _)| name == "schema") {
+    if request.target.query.iter().any(|(name, _)| name == "schema") {
         return schema::send();
     }
-    let links = links(call.base);
+    let links = links(request.base);
     let special = Doc::new()
-        .link("templates/blank", format!("{}/templates/{NOTHING}", call.base))
-        .link("tags/root", format!("{}/tags/{NOTHING}", call.base));
+        .link("templates/blank", format!("{}/templates/{NOTHING}", request.base))
+        .link("tags/root", format!("{}/tags/{NOTHING}", request.base));
     let version = Doc::new().set("major", 3).set("minor", 3).set("build", 0).set("revision", 0);
     let product = Doc::new()
         .set("name", "evirt")
@@ -74,8 +74,8 @@ async fn get(call: Arc<Call>) -> Handled {
     let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, href));
     doc.put("special_objects", special);
     doc.put("product_info", product);
-    if !call.caller.filter && call.visible().is_everything() {
-        let summary = summary(&call.world);
+    if !request.caller.filter && request.visible().is_everything() {
+        let summary = summary(&request.world);
         let counts = [
             ("vms", &summary.vms),
             ("hosts", &summary.hosts),
@@ -86,9 +86,9 @@ async fn get(call: Arc<Call>) -> Handled {
         doc.put("summary", counts.into_iter().fold(Doc::new(), |doc, (name, counted)| doc.set(name, count(counted))));
     }
     doc.put("time", date(chrono::Utc::now().timestamp_micros()));
-    let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = if call.secure { "https" } else { "http" };
+    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = if request.secure { "https" } else { "http" };
     let header: Vec<String> = links.iter().map(|(rel, href)| format!("<{scheme}://{host}{href}>; rel={rel}")).collect();
     let link = HeaderName::from_static("link");
-    Ok(Answer::doc(200, &API, &doc, call.output).with(link, &header.join(",")))
+    Ok(Answer::doc(200, &API, &doc, request.output).with(link, &header.join(",")))
 }

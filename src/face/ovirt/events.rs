@@ -16,7 +16,7 @@ use super::representation::check::require;
 use super::representation::description::EnumDef;
 use super::representation::types::EVENT;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::visible::object_of;
 use crate::audit::{AuditFilter, AuditLog, AuditQuery, AuditRecord, Reference, Severity};
@@ -244,35 +244,35 @@ async fn named(
 }
 
 /// The answer that the audit log cannot be read.
-pub fn unavailable(call: &Call, error: &Unavailable) -> Answer {
-    Answer::fault(503, &Fault::failed(error.to_string()), call.output)
+pub fn unavailable(request: &ApiRequest, error: &Unavailable) -> Answer {
+    Answer::fault(503, &Fault::failed(error.to_string()), request.output)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let plan = call.plan_for(Entity::Event)?;
-    let from = call.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
-    let from = from.map_err(|_| call.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
-    let page = Page::of(call.max()?);
-    let found = find(call.engine().audit(), &call.world, &plan, from, page.max).await;
-    let found = found.map_err(|error| unavailable(&call, &error))?;
-    listed(&call, &EVENT, found.iter().map(|entry| view(&call.world, call.base, entry)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let plan = request.plan_for(Entity::Event)?;
+    let from = request.parameter("from").filter(|from| !from.is_empty()).map(str::parse).transpose();
+    let from = from.map_err(|_| request.bad(&Fault::failed("The parameter from has to be the number of an event")))?;
+    let page = Page::of(request.max()?);
+    let found = find(request.engine().audit(), &request.world, &plan, from, page.max).await;
+    let found = found.map_err(|error| unavailable(&request, &error))?;
+    listed(&request, &EVENT, found.iter().map(|entry| view(&request.world, request.base, entry)))
 }
 
 /// The entry of an id, unless it is hidden.
-async fn entry(call: &Call, world: &World, id: Option<u64>) -> Result<AuditRecord, Answer> {
-    let id = call.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
-    let entry = call.engine().audit().entry(id).await.map_err(|error| unavailable(call, &error))?;
-    call.found(entry.filter(|entry| is_shown(world, entry)), 1)
+async fn entry(request: &ApiRequest, world: &World, id: Option<u64>) -> Result<AuditRecord, Answer> {
+    let id = request.found(id.filter(|id| i64::try_from(*id).is_ok()), 1)?;
+    let entry = request.engine().audit().entry(id).await.map_err(|error| unavailable(request, &error))?;
+    request.found(entry.filter(|entry| is_shown(world, entry)), 1)
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let entry = entry(&call, &call.world, call.segment(1).parse().ok()).await?;
-    shown(&call, &EVENT, &view(&call.world, call.base, &entry))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let entry = entry(&request, &request.world, request.segment(1).parse().ok()).await?;
+    shown(&request, &EVENT, &view(&request.world, request.base, &entry))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let entry = entry(&call, &call.world, call.segment(1).parse().ok()).await?;
-    remove(&call, RemoveExternalEvent { event: entry.id }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let entry = entry(&request, &request.world, request.segment(1).parse().ok()).await?;
+    remove(&request, RemoveExternalEvent { event: entry.id }).await
 }
 
 static SEVERITY: EnumDef = EnumDef { class: "EventSeverity", members: &["normal", "warning", "error", "alert"] };
@@ -287,16 +287,16 @@ const ABOUT: &[(&str, NameKind)] = &[
     ("data_center", NameKind::DataCenter),
 ];
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&EVENT)?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&EVENT)?;
     let needed = ["origin", "severity", "customId", "description"];
-    require(&sent, "Event", "add", &needed).map_err(|fault| call.bad(&fault))?;
+    require(&sent, "Event", "add", &needed).map_err(|fault| request.bad(&fault))?;
     let severity = sent.text("severity").unwrap_or_default();
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
-    let (severity, _) = known.ok_or_else(|| call.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
+    let (severity, _) = known.ok_or_else(|| request.bad(&Fault::invalid_value(severity, &SEVERITY)))?;
     let mut about = Vec::new();
     for (member, kind) in ABOUT {
-        about.extend(call.reference(&sent, member, *kind, member)?.and_then(|id| object_of(*kind, id)));
+        about.extend(request.reference(&sent, member, *kind, member)?.and_then(|id| object_of(*kind, id)));
     }
     let report = Report {
         severity,
@@ -306,10 +306,10 @@ async fn add(call: Arc<Call>) -> Handled {
         flood_rate: sent.int("flood_rate"),
         custom_data: given(&sent, "custom_data").unwrap_or_default(),
         about,
-        user: call.reference(&sent, "user", NameKind::User, "user")?,
+        user: request.reference(&sent, "user", NameKind::User, "user")?,
     };
-    let outcome = call.submit(ReportExternalEvent(report)).await?;
+    let outcome = request.submit(ReportExternalEvent(report)).await?;
     let id = outcome.events.first().map(|recorded| recorded.position);
-    let entry = entry(&call, &outcome.world, id).await?;
-    created(&call, &EVENT, &view(&outcome.world, call.base, &entry))
+    let entry = entry(&request, &outcome.world, id).await?;
+    created(&request, &EVENT, &view(&outcome.world, request.base, &entry))
 }

@@ -16,7 +16,7 @@ use super::parts::{Statistic, given, number, shown, text};
 use super::representation::check::require;
 use super::representation::types::HOST_NIC;
 use super::representation::{Doc, Fault, render_collection, render_fragment};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::work::{carry_out, removed_after};
 use crate::hypervisor::NicStatistics;
@@ -89,25 +89,25 @@ pub fn statistics(load: &NicStatistics) -> Vec<Statistic> {
 }
 
 /// The host and its interface that the path names.
-fn nic<'a>(call: &Call, world: &'a World) -> Result<(&'a Arc<Host>, &'a HostNic), Answer> {
-    let host = host(call, world)?;
-    Ok((host, call.found(host.nic(call.id(3)?), 3)?))
+fn nic<'a>(request: &ApiRequest, world: &'a World) -> Result<(&'a Arc<Host>, &'a HostNic), Answer> {
+    let host = host(request, world)?;
+    Ok((host, request.found(host.nic(request.id(3)?), 3)?))
 }
 
 /// The network that a request refers to by id, or by name in the data center of the host; one that says neither is none.
-fn network(call: &Call, sent: &Doc, host: &Host) -> Result<Option<NetworkId>, Answer> {
+fn network(request: &ApiRequest, sent: &Doc, host: &Host) -> Result<Option<NetworkId>, Answer> {
     let Some(wanted) = sent.doc("network") else { return Ok(None) };
     let said = |field| wanted.text(field).filter(|text| !text.is_empty());
-    let data_center = call.world.data_center_of(host.config.cluster).map(|dc| dc.id);
+    let data_center = request.world.data_center_of(host.config.cluster).map(|dc| dc.id);
     let found = match (said("id"), said("name")) {
         (Some(id), _) => {
-            let id = Uuid::parse_str(id).map_err(|_| call.bad(&Fault::failed(format!("network.id {id} is no identifier"))))?;
-            call.world.networks.get(&NetworkId(id))
+            let id = Uuid::parse_str(id).map_err(|_| request.bad(&Fault::failed(format!("network.id {id} is no identifier"))))?;
+            request.world.networks.get(&NetworkId(id))
         }
-        (None, Some(name)) => data_center.and_then(|center| call.world.network_named(center, name)),
+        (None, Some(name)) => data_center.and_then(|center| request.world.network_named(center, name)),
         (None, None) => return Ok(None),
     };
-    let what = || call.missing(format!("Network: {}", said("id").or(said("name")).unwrap_or_default()));
+    let what = || request.missing(format!("Network: {}", said("id").or(said("name")).unwrap_or_default()));
     Ok(Some(found.ok_or_else(what)?.id))
 }
 
@@ -120,10 +120,10 @@ fn address(sent: &Doc) -> AddressWish {
     }
 }
 
-fn nic_id(call: &Call, sent: &Doc) -> Result<Option<HostNicId>, Answer> {
+fn nic_id(request: &ApiRequest, sent: &Doc) -> Result<Option<HostNicId>, Answer> {
     let id = sent.text("id").filter(|id| !id.is_empty());
     let parsed =
-        id.map(|id| Uuid::parse_str(id).map_err(|_| call.bad(&Fault::failed(format!("host_nic.id {id} is no identifier")))));
+        id.map(|id| Uuid::parse_str(id).map_err(|_| request.bad(&Fault::failed(format!("host_nic.id {id} is no identifier")))));
     Ok(parsed.transpose()?.map(HostNicId))
 }
 
@@ -132,12 +132,12 @@ fn options(sent: &Doc) -> Option<Vec<(String, String)>> {
     sent.has("bonding.options").then(|| sent.docs("bonding.options.option").map(option).collect())
 }
 
-fn slaves(call: &Call, sent: &Doc) -> Result<Option<Vec<NicRef>>, Answer> {
+fn slaves(request: &ApiRequest, sent: &Doc) -> Result<Option<Vec<NicRef>>, Answer> {
     if !sent.has("bonding.slaves") {
         return Ok(None);
     }
     let slave = |doc: &Doc| {
-        Ok(match nic_id(call, doc)? {
+        Ok(match nic_id(request, doc)? {
             Some(id) => NicRef::Id(id),
             None => NicRef::Name(given(doc, "name").unwrap_or_default()),
         })
@@ -145,110 +145,110 @@ fn slaves(call: &Call, sent: &Doc) -> Result<Option<Vec<NicRef>>, Answer> {
     sent.docs("bonding.slaves.host_nic").map(slave).collect::<Result<_, _>>().map(Some)
 }
 
-fn bond(call: &Call, sent: &Doc) -> Result<Option<BondWish>, Answer> {
+fn bond(request: &ApiRequest, sent: &Doc) -> Result<Option<BondWish>, Answer> {
     if !sent.has("bonding") {
         return Ok(None);
     }
-    Ok(Some(BondWish { options: options(sent), slaves: slaves(call, sent)? }))
+    Ok(Some(BondWish { options: options(sent), slaves: slaves(request, sent)? }))
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-    let nics = host.nics.iter().take(max).map(|nic| view(&call.world, call.base, host, nic));
-    let about = Doc::new().action("setupnetworks", format!("{}/hosts/{}/nics/setupnetworks", call.base, host.id));
-    let items = nics.map(|nic| render_fragment(&HOST_NIC, &nic, call.output));
-    Ok(Answer::bytes(200, render_collection(&HOST_NIC, &about, items, call.output), call.output))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let max = request.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let nics = host.nics.iter().take(max).map(|nic| view(&request.world, request.base, host, nic));
+    let about = Doc::new().action("setupnetworks", format!("{}/hosts/{}/nics/setupnetworks", request.base, host.id));
+    let items = nics.map(|nic| render_fragment(&HOST_NIC, &nic, request.output));
+    Ok(Answer::bytes(200, render_collection(&HOST_NIC, &about, items, request.output), request.output))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    shown(&call, &HOST_NIC, &view(&call.world, call.base, host, nic))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let (host, nic) = nic(&request, &request.world)?;
+    shown(&request, &HOST_NIC, &view(&request.world, request.base, host, nic))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let owner = host(&call, &call.world)?;
-    let sent = call.body(&HOST_NIC)?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let owner = host(&request, &request.world)?;
+    let sent = request.body(&HOST_NIC)?;
     let demanded = ["name", "network.id|name", "bonding.slaves.id|name"];
-    require(&sent, "HostNIC", "add", &demanded).map_err(|fault| call.bad(&fault))?;
+    require(&sent, "HostNIC", "add", &demanded).map_err(|fault| request.bad(&fault))?;
     let name = given(&sent, "name").unwrap_or_default();
     let command = AddHostBond {
         host: owner.id,
         name: name.clone(),
         options: options(&sent).unwrap_or_default(),
-        slaves: slaves(&call, &sent)?.unwrap_or_default(),
-        network: call.found(network(&call, &sent, owner)?, 1)?,
+        slaves: slaves(&request, &sent)?.unwrap_or_default(),
+        network: request.found(network(&request, &sent, owner)?, 1)?,
         address: address(&sent),
     };
-    let outcome = call.submit(command).await?;
-    let world = call.settle(&outcome).await?;
-    let owner = host(&call, &world)?;
-    let made = call.found(owner.nics.iter().find(|nic| nic.name == name), 1)?;
-    created(&call, &HOST_NIC, &view(&world, call.base, owner, made))
+    let outcome = request.submit(command).await?;
+    let world = request.settle(&outcome).await?;
+    let owner = host(&request, &world)?;
+    let made = request.found(owner.nics.iter().find(|nic| nic.name == name), 1)?;
+    created(&request, &HOST_NIC, &view(&world, request.base, owner, made))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let (owner, current) = nic(&call, &call.world)?;
-    let sent = call.body(&HOST_NIC)?;
-    let now = view(&call.world, call.base, owner, current);
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let (owner, current) = nic(&request, &request.world)?;
+    let sent = request.body(&HOST_NIC)?;
+    let now = view(&request.world, request.base, owner, current);
     for field in ["id", "name", "mac.address", "vlan.id"] {
         if sent.path(field).is_some_and(|wanted| Some(wanted) != now.path(field)) {
-            return Err(Answer::fault(409, &Fault::immutable(field), call.output));
+            return Err(Answer::fault(409, &Fault::immutable(field), request.output));
         }
     }
     let command = UpdateHostNic {
         host: owner.id,
         nic: current.id,
-        network: network(&call, &sent, owner)?,
+        network: network(&request, &sent, owner)?,
         address: address(&sent),
-        bond: bond(&call, &sent)?,
+        bond: bond(&request, &sent)?,
         sync: sent.bool("override_configuration") == Some(true),
         connectivity: Connectivity { check: sent.bool("check_connectivity") == Some(true), timeout_s: None },
     };
-    let outcome = call.submit(command).await?;
-    let world = call.settle(&outcome).await?;
-    let owner = host(&call, &world)?;
+    let outcome = request.submit(command).await?;
+    let world = request.settle(&outcome).await?;
+    let owner = host(&request, &world)?;
     // A VLAN device is another once it bears another network.
     let device = owner.nic(current.id).or_else(|| owner.nics.iter().find(|n| n.name == current.name));
     let shown_device = device.or_else(|| owner.nics.iter().find(|n| current.name.starts_with(&n.name)));
-    shown(&call, &HOST_NIC, &view(&world, call.base, owner, call.found(shown_device, 3)?))
+    shown(&request, &HOST_NIC, &view(&world, request.base, owner, request.found(shown_device, 3)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    let outcome = call.submit(RemoveHostBond { host: host.id, nic: nic.id }).await?;
-    removed_after(&call, &outcome).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let (host, nic) = nic(&request, &request.world)?;
+    let outcome = request.submit(RemoveHostBond { host: host.id, nic: nic.id }).await?;
+    removed_after(&request, &outcome).await
 }
 
-async fn attach(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    let sent = call.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
-    require(&sent, "Action", "attach", &["network.id|name"]).map_err(|fault| within(call.bad(&fault)))?;
-    let wanted = network(&call, &sent, host).and_then(|n| call.found(n, 4)).map_err(within)?;
+async fn attach(request: Arc<ApiRequest>) -> Handled {
+    let (host, nic) = nic(&request, &request.world)?;
+    let sent = request.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
+    require(&sent, "Action", "attach", &["network.id|name"]).map_err(|fault| within(request.bad(&fault)))?;
+    let wanted = network(&request, &sent, host).and_then(|n| request.found(n, 4)).map_err(within)?;
     let command = AttachHostNetwork { host: host.id, nic: nic.id, network: wanted };
-    carry_out(&call, sent, command).await
+    carry_out(&request, sent, command).await
 }
 
-async fn detach(call: Arc<Call>) -> Handled {
-    let (host, nic) = nic(&call, &call.world)?;
-    let sent = call.action()?;
-    let wanted = network(&call, &sent, host).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
-    carry_out(&call, sent, DetachHostNetwork { host: host.id, nic: nic.id, network: wanted }).await
+async fn detach(request: Arc<ApiRequest>) -> Handled {
+    let (host, nic) = nic(&request, &request.world)?;
+    let sent = request.action()?;
+    let wanted = network(&request, &sent, host).map_err(|refused| refused.in_action(sent.clone(), request.output))?;
+    carry_out(&request, sent, DetachHostNetwork { host: host.id, nic: nic.id, network: wanted }).await
 }
 
-async fn set_up(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let mut sent = call.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
-    require(&sent, "Action", "setupNetworks", &["hostNics"]).map_err(|fault| within(call.bad(&fault)))?;
+async fn set_up(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let mut sent = request.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
+    require(&sent, "Action", "setupNetworks", &["hostNics"]).map_err(|fault| within(request.bad(&fault)))?;
     let wish = |nic: &Doc| {
         Ok(NicWish {
-            id: nic_id(&call, nic)?,
+            id: nic_id(&request, nic)?,
             name: given(nic, "name").filter(|name| !name.is_empty()),
-            network: network(&call, nic, host)?,
+            network: network(&request, nic, host)?,
             address: address(nic),
-            bond: bond(&call, nic)?,
+            bond: bond(&request, nic)?,
             sync: nic.bool("override_configuration") == Some(true),
         })
     };
@@ -264,7 +264,7 @@ async fn set_up(call: Arc<Call>) -> Handled {
         }
         sent.put("host_nics", nics);
     }
-    carry_out(&call, sent, SetUpHostNetworks { host: host.id, nics, connectivity }).await
+    carry_out(&request, sent, SetUpHostNetworks { host: host.id, nics, connectivity }).await
 }
 
 /// Whether lost connectivity is to be checked, in any of the spellings and places of the guide and the schema.
@@ -277,20 +277,20 @@ fn connectivity(sent: &Doc) -> Connectivity {
 }
 
 /// What is measured of the interface that the path names; zeros while nothing is known.
-fn measured(call: &Call) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
-    let (host, nic) = nic(call, &call.world)?;
-    let load = call.engine().driver().host_statistics(host.id.0);
+fn measured(request: &ApiRequest) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
+    let (host, nic) = nic(request, &request.world)?;
+    let load = request.engine().driver().host_statistics(host.id.0);
     let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
-    let href = format!("{}/hosts/{}/nics/{}", call.base, host.id, nic.id);
+    let href = format!("{}/hosts/{}/nics/{}", request.base, host.id, nic.id);
     Ok((nic.id, href, statistics(&load.unwrap_or_default())))
 }
 
-async fn list_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::list(&call, id.0, "host_nic", &href, &measured)
+async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "host_nic", &href, &measured)
 }
 
-async fn get_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::one(&call, 5, id.0, "host_nic", &href, &measured)
+async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "host_nic", &href, &measured)
 }

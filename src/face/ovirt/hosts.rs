@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use evirt_domain::access::Object;
+use evirt_domain::access::EntityRef;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
@@ -26,7 +26,7 @@ use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
 use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::work::act_and_wait;
 use crate::hypervisor::{self, DriverError, FenceAction, HostStatistics, LunFacts, OperationId, Portal, PowerState, Reply};
@@ -315,26 +315,26 @@ fn config(sent: &Doc, cluster: ClusterId) -> HostConfig {
 }
 
 /// The host that the path names.
-pub fn host<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
-    call.found(world.hosts.get(&call.id(1)?), 1)
+pub fn host<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Host>, Answer> {
+    request.found(world.hosts.get(&request.id(1)?), 1)
 }
 
 /// Hides a secret from those who read the log.
-fn seal(call: &Call, secret: &str) -> Result<String, Answer> {
-    let sealed = call.app.sealer.seal(secret);
-    sealed.map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), call.output))
+fn seal(request: &ApiRequest, secret: &str) -> Result<String, Answer> {
+    let sealed = request.app.sealer.seal(secret);
+    sealed.map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), request.output))
 }
 
 /// The body with the passwords of its power management hidden.
-fn sealed_body(call: &Call) -> Result<Doc, Answer> {
+fn sealed_body(request: &ApiRequest) -> Result<Doc, Answer> {
     const PASSWORD: &str = "password";
     let hide = |doc: &mut Doc| -> Result<(), Answer> {
         if let Some(password) = given(doc, PASSWORD) {
-            doc.put(PASSWORD, seal(call, &password)?);
+            doc.put(PASSWORD, seal(request, &password)?);
         }
         Ok(())
     };
-    let mut sent = call.body(&HOST)?;
+    let mut sent = request.body(&HOST)?;
     if let Some(mut power) = sent.doc("power_management").cloned() {
         hide(&mut power)?;
         let mut agents: Vec<Doc> = power.docs("agents.agent").cloned().collect();
@@ -352,130 +352,130 @@ fn root_password(sent: &Doc) -> Option<&str> {
     sent.text("root_password").or_else(|| sent.text("ssh.user.password")).filter(|password| !password.is_empty())
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Host>()?;
-    listed(&call, &HOST, found.iter().map(|host| view(&call.world, call.base, host)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Host>()?;
+    listed(&request, &HOST, found.iter().map(|host| view(&request.world, request.base, host)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    if call.flag("force")? {
-        return refresh(&call).await;
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    if request.flag("force")? {
+        return refresh(&request).await;
     }
-    shown(&call, &HOST, &view(&call.world, call.base, host(&call, &call.world)?))
+    shown(&request, &HOST, &view(&request.world, request.base, host(&request, &request.world)?))
 }
 
 /// Shows the host as it says that it is now: it is asked before, and that is recorded.
-async fn refresh(call: &Call) -> Handled {
-    let host = host(call, &call.world)?;
-    let outcome = probe::anew(call.engine(), host).await;
+async fn refresh(request: &ApiRequest) -> Handled {
+    let host = host(request, &request.world)?;
+    let outcome = probe::anew(request.engine(), host).await;
     let failure = outcome.clone().err();
-    let outcome = call.submit(RefreshHost { host: host.id, outcome }).await?;
+    let outcome = request.submit(RefreshHost { host: host.id, outcome }).await?;
     match failure {
-        Some(why) => Err(call.bad(&Fault::operation_failed([why]))),
-        None => shown(call, &HOST, &view(&outcome.world, call.base, self::host(call, &outcome.world)?)),
+        Some(why) => Err(request.bad(&Fault::operation_failed([why]))),
+        None => shown(request, &HOST, &view(&outcome.world, request.base, self::host(request, &outcome.world)?)),
     }
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = sealed_body(&call)?;
-    require(&sent, "Host", "add", &["name", "address"]).map_err(|fault| call.bad(&fault))?;
-    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = sealed_body(&request)?;
+    require(&sent, "Host", "add", &["name", "address"]).map_err(|fault| request.bad(&fault))?;
+    let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
     let config = config(&sent, cluster);
     let (sealed_password, probe) = match root_password(&sent) {
         Some(password) => {
-            let driver = &**call.engine().driver();
-            (seal(&call, password)?, probe::host(driver, &config.address, password).await)
+            let driver = &**request.engine().driver();
+            (seal(&request, password)?, probe::host(driver, &config.address, password).await)
         }
         None => (String::new(), Err(ProbeFailure::WrongPassword)),
     };
-    let outcome = call.submit(AddHost { config, sealed_password, probe }).await?;
+    let outcome = request.submit(AddHost { config, sealed_password, probe }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.hosts.get(&id));
-    created(&call, &HOST, &view(&outcome.world, call.base, call.found(made, 0)?))
+    created(&request, &HOST, &view(&outcome.world, request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = host(&call, &call.world)?;
-    let sent = sealed_body(&call)?;
-    check_immutable(&call, &HOST, &view(&call.world, call.base, current), &sent)?;
-    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = host(&request, &request.world)?;
+    let sent = sealed_body(&request)?;
+    check_immutable(&request, &HOST, &view(&request.world, request.base, current), &sent)?;
+    let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let changes = patch(&sent, cluster, &current.config.power_management);
-    let outcome = call.submit(UpdateHost { host: current.id, changes }).await?;
-    shown(&call, &HOST, &view(&outcome.world, call.base, host(&call, &outcome.world)?))
+    let outcome = request.submit(UpdateHost { host: current.id, changes }).await?;
+    shown(&request, &HOST, &view(&outcome.world, request.base, host(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    remove(&call, RemoveHost { host }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    remove(&request, RemoveHost { host }).await
 }
 
-async fn approve(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    let sent = call.action()?;
-    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
-    act(&call, sent, ApproveHost { host, cluster }).await
+async fn approve(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    let sent = request.action()?;
+    let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+    act(&request, sent, ApproveHost { host, cluster }).await
 }
 
-async fn install(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let sent = call.action()?;
+async fn install(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let sent = request.action()?;
     let password = root_password(&sent).map(str::to_owned);
     if host.kind == HostType::Rhel && password.is_none() {
         require(&sent, "Action", "install", &["rootPassword"])
-            .map_err(|fault| call.bad(&fault).in_action(sent.clone(), call.output))?;
+            .map_err(|fault| request.bad(&fault).in_action(sent.clone(), request.output))?;
     }
-    let sealed_password = password.map(|password| seal(&call, &password)).transpose()?.unwrap_or_default();
+    let sealed_password = password.map(|password| seal(&request, &password)).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
-    act(&call, sent, install).await
+    act(&request, sent, install).await
 }
 
-async fn activate(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, ActivateHost { host }).await
+async fn activate(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    act(&request, request.action()?, ActivateHost { host }).await
 }
 
-async fn deactivate(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, DeactivateHost { host }).await
+async fn deactivate(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    act(&request, request.action()?, DeactivateHost { host }).await
 }
 
-async fn force_select_spm(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    act(&call, call.action()?, ForceSelectSpm { host }).await
+async fn force_select_spm(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    act(&request, request.action()?, ForceSelectSpm { host }).await
 }
 
-async fn commit_network(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.id;
-    act_and_wait(&call, CommitHostNetworks { host }).await
+async fn commit_network(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.id;
+    act_and_wait(&request, CommitHostNetworks { host }).await
 }
 
-async fn fence(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.clone();
-    let sent = call.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
-    require(&sent, "Action", "fence", &["fenceType"]).map_err(|fault| within(call.bad(&fault)))?;
+async fn fence(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.clone();
+    let sent = request.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
+    require(&sent, "Action", "fence", &["fenceType"]).map_err(|fault| within(request.bad(&fault)))?;
     let fence = sent.text("fence_type").and_then(FenceType::from_name).unwrap_or(FenceType::Status);
     if fence != FenceType::Status {
-        return act_and_wait(&call, FenceHost { host: host.id, fence }).await;
+        return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
     }
     grace(&sent).await;
-    let outcome = call.submit(FenceHost { host: host.id, fence }).await.map_err(within)?;
-    let sent = match call.settle(&outcome).await {
-        Ok(_) => sent.set_path("power_management.status.state", power(&call, &host).await),
+    let outcome = request.submit(FenceHost { host: host.id, fence }).await.map_err(within)?;
+    let sent = match request.settle(&outcome).await {
+        Ok(_) => sent.set_path("power_management.status.state", power(&request, &host).await),
         // A status that cannot be found out is an answer, too.
         Err(_) => {
             let fault = Doc::new().set("reason", "The power management agent does not answer");
             let failed = sent.set_path("status.state", "failed").set("fault", fault);
-            return shown(&call, &super::representation::types::ACTION, &failed);
+            return shown(&request, &super::representation::types::ACTION, &failed);
         }
     };
-    complete(&call, sent)
+    complete(&request, sent)
 }
 
 /// The state of a host's power, as its agents tell.
-async fn power(call: &Call, host: &Host) -> &'static str {
-    let driver = &**call.engine().driver();
-    let world = call.engine().world();
-    match switch(driver, &call.app.sealer, &world, OperationId(0), host, FenceAction::Status).await.map(|s| s.state) {
+async fn power(request: &ApiRequest, host: &Host) -> &'static str {
+    let driver = &**request.engine().driver();
+    let world = request.engine().world();
+    match switch(driver, &request.app.sealer, &world, OperationId(0), host, FenceAction::Status).await.map(|s| s.state) {
         Ok(PowerState::On) => "on",
         Ok(PowerState::Off) => "off",
         Ok(PowerState::Unknown) | Err(_) => "unknown",
@@ -483,108 +483,108 @@ async fn power(call: &Call, host: &Host) -> &'static str {
 }
 
 /// Refuses a caller who may not work with the host: of what only the driver is asked, no command decides.
-fn may(call: &Call, host: HostId) -> Result<(), Answer> {
-    match access::allowed(&call.world, call.caller.user, Permit::ManiputlateHost, Object::Host(host)) {
+fn may(request: &ApiRequest, host: HostId) -> Result<(), Answer> {
+    match access::allowed(&request.world, request.caller.user, Permit::ManiputlateHost, EntityRef::Host(host)) {
         true => Ok(()),
-        false => Err(Answer::refusal(&Key::NotAuthorized.into(), call.output)),
+        false => Err(Answer::refusal(&Key::NotAuthorized.into(), request.output)),
     }
 }
 
 /// Asks a host something on behalf of an action; what it cannot do is a conflict.
-async fn ask(call: &Call, host: &Host, question: hypervisor::Call) -> Result<Reply, Answer> {
-    let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), call.output);
-    call.engine().ask_host(host, probe::act(&**call.engine().driver(), question)).await.map_err(refused)
+async fn ask(request: &ApiRequest, host: &Host, question: hypervisor::DriverCall) -> Result<Reply, Answer> {
+    let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), request.output);
+    request.engine().ask_host(host, probe::act(&**request.engine().driver(), question)).await.map_err(refused)
 }
 
 fn portal(sent: &Doc) -> Portal {
     Portal { address: given(sent, "iscsi.address").unwrap_or_default(), port: number(sent, "iscsi.port").unwrap_or(ISCSI_PORT) }
 }
 
-async fn iscsi_discover(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.clone();
-    let sent = call.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
-    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| within(call.bad(&fault)))?;
-    may(&call, host.id).map_err(within)?;
-    let question = hypervisor::Call::DiscoverTargets {
+async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.clone();
+    let sent = request.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
+    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| within(request.bad(&fault)))?;
+    may(&request, host.id).map_err(within)?;
+    let question = hypervisor::DriverCall::DiscoverTargets {
         host: host.id.0,
         portal: portal(&sent),
         user: given(&sent, "iscsi.username"),
         password: given(&sent, "iscsi.password"),
     };
-    let targets: Vec<String> = match ask(&call, &host, question).await.map_err(within)? {
+    let targets: Vec<String> = match ask(&request, &host, question).await.map_err(within)? {
         Reply::Targets(found) => found.into_iter().map(|target| target.iqn).collect(),
         _ => Vec::new(),
     };
-    complete(&call, sent.set("iscsi_target", targets))
+    complete(&request, sent.set("iscsi_target", targets))
 }
 
-async fn iscsi_login(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?.clone();
-    let sent = call.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), call.output);
-    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| within(call.bad(&fault)))?;
-    may(&call, host.id).map_err(within)?;
-    let question = hypervisor::Call::LoginTarget {
+async fn iscsi_login(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?.clone();
+    let sent = request.action()?;
+    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
+    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| within(request.bad(&fault)))?;
+    may(&request, host.id).map_err(within)?;
+    let question = hypervisor::DriverCall::LoginTarget {
         host: host.id.0,
         portal: portal(&sent),
         target: given(&sent, "iscsi.target").unwrap_or_default(),
         user: given(&sent, "iscsi.username"),
         password: given(&sent, "iscsi.password"),
     };
-    ask(&call, &host, question).await.map_err(within)?;
-    complete(&call, sent)
+    ask(&request, &host, question).await.map_err(within)?;
+    complete(&request, sent)
 }
 
 /// What is measured of the host that the path names; zeros while nothing is known.
-fn measured(call: &Call) -> Result<(HostId, String, Vec<Statistic>), Answer> {
-    let id = host(call, &call.world)?.id;
-    let load = call.engine().driver().host_statistics(id.0);
-    Ok((id, format!("{}/hosts/{id}", call.base), statistics(&load.unwrap_or_default())))
+fn measured(request: &ApiRequest) -> Result<(HostId, String, Vec<Statistic>), Answer> {
+    let id = host(request, &request.world)?.id;
+    let load = request.engine().driver().host_statistics(id.0);
+    Ok((id, format!("{}/hosts/{id}", request.base), statistics(&load.unwrap_or_default())))
 }
 
-async fn list_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::list(&call, id.0, "host", &href, &measured)
+async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "host", &href, &measured)
 }
 
-async fn get_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::one(&call, 3, id.0, "host", &href, &measured)
+async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::one(&request, 3, id.0, "host", &href, &measured)
 }
 
-async fn list_hooks(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    listed(&call, &HOOK, host.facts.hooks.iter().map(|hook| hook_view(call.base, host, hook)))
+async fn list_hooks(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    listed(&request, &HOOK, host.facts.hooks.iter().map(|hook| hook_view(request.base, host, hook)))
 }
 
-async fn get_hook(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let id: Uuid = call.id(3)?;
+async fn get_hook(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let id: Uuid = request.id(3)?;
     let hook = host.facts.hooks.iter().find(|hook| hook_id(host, hook) == id);
-    shown(&call, &HOOK, &hook_view(call.base, host, call.found(hook, 3)?))
+    shown(&request, &HOOK, &hook_view(request.base, host, request.found(hook, 3)?))
 }
 
 /// The logical units that the host sees; none where it does not answer.
-async fn luns(call: &Call, host: &Host) -> Vec<LunFacts> {
-    let question = hypervisor::Call::ListLuns { host: host.id.0 };
-    match call.engine().ask_host(host, probe::ask(&**call.engine().driver(), question)).await {
+async fn luns(request: &ApiRequest, host: &Host) -> Vec<LunFacts> {
+    let question = hypervisor::DriverCall::ListLuns { host: host.id.0 };
+    match request.engine().ask_host(host, probe::ask(&**request.engine().driver(), question)).await {
         Ok(Reply::Luns(luns)) => luns,
         _ => Vec::new(),
     }
 }
 
-async fn list_storage(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let found = luns(&call, host).await;
-    listed(&call, &STORAGE, found.iter().map(|lun| lun_view(call.base, host, lun)))
+async fn list_storage(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let found = luns(&request, host).await;
+    listed(&request, &STORAGE, found.iter().map(|lun| lun_view(request.base, host, lun)))
 }
 
-async fn get_storage(call: Arc<Call>) -> Handled {
-    let host = host(&call, &call.world)?;
-    let found = luns(&call, host).await;
-    let lun = found.iter().find(|lun| lun.id == call.segment(3));
-    shown(&call, &STORAGE, &lun_view(call.base, host, call.found(lun, 3)?))
+async fn get_storage(request: Arc<ApiRequest>) -> Handled {
+    let host = host(&request, &request.world)?;
+    let found = luns(&request, host).await;
+    let lun = found.iter().find(|lun| lun.id == request.segment(3));
+    shown(&request, &STORAGE, &lun_view(request.base, host, request.found(lun, 3)?))
 }
 
 #[cfg(test)]

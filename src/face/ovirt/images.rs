@@ -13,7 +13,7 @@ use super::probe;
 use super::representation::check::require;
 use super::representation::types::IMAGE;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::work::carry_out;
 
@@ -39,56 +39,56 @@ fn view(base: &str, domain: &StorageDomain, image: &ImageFacts) -> Doc {
 }
 
 /// The image domain that the path names; others have no images.
-fn image_domain(call: &Call) -> Result<&Arc<StorageDomain>, Answer> {
-    let domain = super::storagedomains::domain(call, &call.world)?;
-    call.found((domain.class == DomainClass::Image).then_some(domain), 1)
+fn image_domain(request: &ApiRequest) -> Result<&Arc<StorageDomain>, Answer> {
+    let domain = super::storagedomains::domain(request, &request.world)?;
+    request.found((domain.class == DomainClass::Image).then_some(domain), 1)
 }
 
 /// The images of a domain, or the answer that its service does not say.
-async fn images(call: &Call, domain: &StorageDomain) -> Result<Vec<ImageFacts>, Answer> {
-    let found = probe::images(&**call.engine().driver(), &domain.storage.service).await;
-    found.map_err(|why| call.bad(&Fault::operation_failed([why])))
+async fn images(request: &ApiRequest, domain: &StorageDomain) -> Result<Vec<ImageFacts>, Answer> {
+    let found = probe::images(&**request.engine().driver(), &domain.storage.service).await;
+    found.map_err(|why| request.bad(&Fault::operation_failed([why])))
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let domain = image_domain(&call)?;
-    let found = images(&call, domain).await?;
-    listed(&call, &IMAGE, found.iter().map(|image| view(call.base, domain, image)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let domain = image_domain(&request)?;
+    let found = images(&request, domain).await?;
+    listed(&request, &IMAGE, found.iter().map(|image| view(request.base, domain, image)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let domain = image_domain(&call)?;
-    let (id, found) = (call.id::<uuid::Uuid>(3)?, images(&call, domain).await?);
-    shown(&call, &IMAGE, &view(call.base, domain, call.found(found.iter().find(|image| image.id == id), 3)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let domain = image_domain(&request)?;
+    let (id, found) = (request.id::<uuid::Uuid>(3)?, images(&request, domain).await?);
+    shown(&request, &IMAGE, &view(request.base, domain, request.found(found.iter().find(|image| image.id == id), 3)?))
 }
 
 /// The storage domain that an action names.
-fn target(call: &Call, sent: &Doc, method: &'static str) -> Result<StorageDomainId, Answer> {
-    require(sent, "Action", method, &["storageDomain.id|name"]).map_err(|fault| call.bad(&fault))?;
-    call.needed(sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")
+fn target(request: &ApiRequest, sent: &Doc, method: &'static str) -> Result<StorageDomainId, Answer> {
+    require(sent, "Action", method, &["storageDomain.id|name"]).map_err(|fault| request.bad(&fault))?;
+    request.needed(sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")
 }
 
-async fn import(call: Arc<Call>) -> Handled {
-    let domain = image_domain(&call)?;
-    let (from, image) = (domain.id, call.id(3)?);
-    let sent = call.action()?;
-    let to = target(&call, &sent, "doImport")?;
-    let found = probe::images(&**call.engine().driver(), &domain.storage.service).await;
-    carry_out(&call, sent, ImportImage { from, image, to, found }).await
+async fn import(request: Arc<ApiRequest>) -> Handled {
+    let domain = image_domain(&request)?;
+    let (from, image) = (domain.id, request.id(3)?);
+    let sent = request.action()?;
+    let to = target(&request, &sent, "doImport")?;
+    let found = probe::images(&**request.engine().driver(), &domain.storage.service).await;
+    carry_out(&request, sent, ImportImage { from, image, to, found }).await
 }
 
-async fn export_disk(call: &Arc<Call>, disk: DiskId) -> Handled {
-    let sent = call.action()?;
-    let to = target(call, &sent, "doExport")?;
-    carry_out(call, sent, ExportDisk { disk, to }).await
+async fn export_disk(request: &Arc<ApiRequest>, disk: DiskId) -> Handled {
+    let sent = request.action()?;
+    let to = target(request, &sent, "doExport")?;
+    carry_out(request, sent, ExportDisk { disk, to }).await
 }
 
-async fn export(call: Arc<Call>) -> Handled {
-    let disk = super::disks::disk(&call, &call.world)?.id;
-    export_disk(&call, disk).await
+async fn export(request: Arc<ApiRequest>) -> Handled {
+    let disk = super::disks::disk(&request, &request.world)?.id;
+    export_disk(&request, disk).await
 }
 
-async fn export_on_domain(call: Arc<Call>) -> Handled {
-    let disk = super::disks::disk_on_domain(&call)?.0.id;
-    export_disk(&call, disk).await
+async fn export_on_domain(request: Arc<ApiRequest>) -> Handled {
+    let disk = super::disks::disk_on_domain(&request)?.0.id;
+    export_disk(&request, disk).await
 }

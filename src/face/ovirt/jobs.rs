@@ -16,7 +16,7 @@ use super::representation::Fault;
 use super::representation::check::require;
 use super::representation::description::EnumDef;
 use super::representation::types::{JOB, STEP};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -188,107 +188,108 @@ fn with_own_steps(world: &World, base: &str, whole: &ExternalJob, step: &Externa
     std::iter::once(external_step_view(base, whole, step)).chain(within).collect()
 }
 
-fn job<'a>(call: &Call, world: &'a World) -> Result<Work<'a>, Answer> {
-    let id = call.id(1)?;
+fn job<'a>(request: &ApiRequest, world: &'a World) -> Result<Work<'a>, Answer> {
+    let id = request.id(1)?;
     let own = world.jobs.get(&id).map(Work::Own);
-    call.found(own.or_else(|| world.external_jobs.get(&id).map(Work::External)), 1)
+    request.found(own.or_else(|| world.external_jobs.get(&id).map(Work::External)), 1)
 }
 
 /// The newest first, as upstream lists them. What is carried out as a step of an external job is not beside it.
-async fn list(call: Arc<Call>) -> Handled {
-    let is_part = |job: &Job| job.carried_as.is_some_and(|(whole, _)| call.world.external_jobs.contains(&whole));
-    let own = call.world.jobs.values().filter(|job| !is_part(job)).map(Work::Own);
-    let mut found: Vec<Work> = own.chain(call.world.external_jobs.values().map(Work::External)).collect();
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let is_part = |job: &Job| job.carried_as.is_some_and(|(whole, _)| request.world.external_jobs.contains(&whole));
+    let own = request.world.jobs.values().filter(|job| !is_part(job)).map(Work::Own);
+    let mut found: Vec<Work> = own.chain(request.world.external_jobs.values().map(Work::External)).collect();
     found.sort_unstable_by_key(|job| std::cmp::Reverse(job.started()));
-    listed(&call, &JOB, found.into_iter().map(|job| job.view(call.base)))
+    listed(&request, &JOB, found.into_iter().map(|job| job.view(request.base)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &JOB, &job(&call, &call.world)?.view(call.base))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &JOB, &job(&request, &request.world)?.view(request.base))
 }
 
-async fn list_steps(call: Arc<Call>) -> Handled {
-    listed(&call, &STEP, job(&call, &call.world)?.steps(&call.world, call.base))
+async fn list_steps(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &STEP, job(&request, &request.world)?.steps(&request.world, request.base))
 }
 
 /// The step that the path names.
-fn step(call: &Call, world: &World) -> Result<Doc, Answer> {
-    let id = call.id::<Uuid>(3)?.to_string();
-    let steps = job(call, world)?.steps(world, call.base);
-    call.found(steps.into_iter().find(|step| step.text("id") == Some(id.as_str())), 3)
+fn step(request: &ApiRequest, world: &World) -> Result<Doc, Answer> {
+    let id = request.id::<Uuid>(3)?.to_string();
+    let steps = job(request, world)?.steps(world, request.base);
+    request.found(steps.into_iter().find(|step| step.text("id") == Some(id.as_str())), 3)
 }
 
-async fn get_step(call: Arc<Call>) -> Handled {
-    shown(&call, &STEP, &step(&call, &call.world)?)
+async fn get_step(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &STEP, &step(&request, &request.world)?)
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&JOB)?;
-    require(&sent, "Job", "add", &["description"]).map_err(|fault| call.bad(&fault))?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&JOB)?;
+    require(&sent, "Job", "add", &["description"]).map_err(|fault| request.bad(&fault))?;
     let description = sent.text("description").unwrap_or_default().to_owned();
     let auto_cleared = sent.bool("auto_cleared").unwrap_or(true);
-    let outcome = call.submit(AddExternalJob { description, auto_cleared }).await?;
+    let outcome = request.submit(AddExternalJob { description, auto_cleared }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.external_jobs.get(&id));
-    created(&call, &JOB, &external_view(call.base, call.found(made, 0)?))
+    created(&request, &JOB, &external_view(request.base, request.found(made, 0)?))
 }
 
-async fn add_step(call: Arc<Call>) -> Handled {
-    let id: JobId = call.id(1)?;
-    job(&call, &call.world)?;
-    let sent = call.body(&STEP)?;
-    require(&sent, "Step", "add", &["type", "description"]).map_err(|fault| call.bad(&fault))?;
+async fn add_step(request: Arc<ApiRequest>) -> Handled {
+    let id: JobId = request.id(1)?;
+    job(&request, &request.world)?;
+    let sent = request.body(&STEP)?;
+    require(&sent, "Step", "add", &["type", "description"]).map_err(|fault| request.bad(&fault))?;
     let kind = sent.text("type").unwrap_or_default();
     if !STEP_TYPES.contains(&kind.to_lowercase().as_str()) {
-        return Err(call.bad(&Fault::invalid_value(kind, &STEP_TYPE)));
+        return Err(request.bad(&Fault::invalid_value(kind, &STEP_TYPE)));
     }
     let parent = match sent.text("parent_step.id").filter(|id| !id.is_empty()) {
-        Some(text) => {
-            Some(Uuid::parse_str(text).map_err(|_| call.bad(&Fault::failed(format!("parent_step: {text} is no identifier"))))?)
-        }
+        Some(text) => Some(
+            Uuid::parse_str(text).map_err(|_| request.bad(&Fault::failed(format!("parent_step: {text} is no identifier"))))?,
+        ),
         None => None,
     };
     let (kind, description) = (kind.to_lowercase(), sent.text("description").unwrap_or_default().to_owned());
-    let outcome = call.submit(AddExternalStep { job: id, parent, kind, description }).await?;
+    let outcome = request.submit(AddExternalStep { job: id, parent, kind, description }).await?;
     let made = outcome.world.external_jobs.get(&id).and_then(|job| {
         let step = outcome.events.iter().find_map(|recorded| match &recorded.event {
             evirt_domain::Event::ExternalStepAdded(added) => job.step(added.step),
             _ => None,
         });
-        Some(external_step_view(call.base, job, step?))
+        Some(external_step_view(request.base, job, step?))
     });
-    created(&call, &STEP, &call.found(made, 1)?)
+    created(&request, &STEP, &request.found(made, 1)?)
 }
 
 /// How work ended, as the action says.
-fn ending(call: &Call, sent: &Doc) -> Result<WorkStatus, Answer> {
+fn ending(request: &ApiRequest, sent: &Doc) -> Result<WorkStatus, Answer> {
     let state = sent.text("status.state").unwrap_or_default();
     let ending = WorkStatus::ENDS.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(state));
-    ending.map(|(status, _)| status).ok_or_else(|| call.bad(&Fault::invalid_value(state, &STATUS)))
+    ending.map(|(status, _)| status).ok_or_else(|| request.bad(&Fault::invalid_value(state, &STATUS)))
 }
 
-async fn end(call: Arc<Call>) -> Handled {
-    let job = job(&call, &call.world)?.started().1;
-    let sent = call.action()?;
-    let status = require(&sent, "Action", "end", &["status.state"]).map_err(|fault| call.bad(&fault));
-    let status = status.and_then(|()| ending(&call, &sent)).map_err(|refused| refused.in_action(sent.clone(), call.output))?;
+async fn end(request: Arc<ApiRequest>) -> Handled {
+    let job = job(&request, &request.world)?.started().1;
+    let sent = request.action()?;
+    let status = require(&sent, "Action", "end", &["status.state"]).map_err(|fault| request.bad(&fault));
+    let status =
+        status.and_then(|()| ending(&request, &sent)).map_err(|refused| refused.in_action(sent.clone(), request.output))?;
     let force = sent.bool("force").unwrap_or(false);
-    act(&call, sent, EndExternalJob { job, status, force }).await
+    act(&request, sent, EndExternalJob { job, status, force }).await
 }
 
-async fn clear(call: Arc<Call>) -> Handled {
-    let job = job(&call, &call.world)?.started().1;
-    act(&call, call.action()?, ClearExternalJob { job }).await
+async fn clear(request: Arc<ApiRequest>) -> Handled {
+    let job = job(&request, &request.world)?.started().1;
+    act(&request, request.action()?, ClearExternalJob { job }).await
 }
 
-async fn end_step(call: Arc<Call>) -> Handled {
-    let job = job(&call, &call.world)?.started().1;
-    step(&call, &call.world)?;
-    let sent = call.action()?;
+async fn end_step(request: Arc<ApiRequest>) -> Handled {
+    let job = job(&request, &request.world)?.started().1;
+    step(&request, &request.world)?;
+    let sent = request.action()?;
     // A step may say by `succeeded` how it ended, or nothing.
     let status = match sent.has("status.state") {
-        true => ending(&call, &sent).map_err(|refused| refused.in_action(sent.clone(), call.output))?,
+        true => ending(&request, &sent).map_err(|refused| refused.in_action(sent.clone(), request.output))?,
         false if sent.bool("succeeded") == Some(false) => WorkStatus::Failed,
         false => WorkStatus::Finished,
     };
-    act(&call, sent, EndExternalStep { job, step: call.id(3)?, status }).await
+    act(&request, sent, EndExternalStep { job, step: request.id(3)?, status }).await
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::representation::Fault;
-use super::request::Call;
+use super::request::ApiRequest;
 use crate::audit::{AuditFilter, AuditQuery, Reference, References};
 use crate::engine::Engine;
 use crate::hypervisor::NicStatistics;
@@ -61,9 +61,9 @@ fn network(nics: &[NicStatistics]) -> i64 {
 
 /// Entries of the audit log by what they are about: of each condition of a search one that satisfies it, where there is any.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<About, Vec<AuditRecord>>);
+pub struct EventMatches(BTreeMap<About, Vec<AuditRecord>>);
 
-impl Events for Told {
+impl Events for EventMatches {
     fn about(&self, about: About, visit: &mut dyn FnMut(&AuditRecord) -> bool) {
         let _ = self.0.get(&about).into_iter().flatten().any(visit);
     }
@@ -120,34 +120,34 @@ const KINDS: [Kind; 4] = [
 ];
 
 /// Whether a request's search may refer to what the audit log tells.
-pub fn may_refer(call: &Call) -> bool {
-    let refers = call.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
-    refers && call.method == Method::GET && call.target.segments.len() == 1 && call.visible().is_everything()
+pub fn may_refer(request: &ApiRequest) -> bool {
+    let refers = request.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
+    refers && request.method == Method::GET && request.target.segments.len() == 1 && request.visible().is_everything()
 }
 
 /// The entries that a request's search refers to; none where it refers to no events.
 ///
 /// Each condition is looked for in the part of the audit log that an index has for it, or where the search leaves only a few candidates,
 /// in what is told of these, until all are found that there could be.
-pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
-    let Some(kind) = KINDS.iter().find(|kind| kind.collection == call.segment(0)) else { return Ok(None) };
+pub async fn told(request: &ApiRequest) -> Result<Option<EventMatches>, Answer> {
+    let Some(kind) = KINDS.iter().find(|kind| kind.collection == request.segment(0)) else { return Ok(None) };
     // What is wrong with it is told by who lists.
-    let Ok(plan) = call.plan_for(kind.entity) else { return Ok(None) };
-    let few = inventory::candidates(View::new(&call.world, 0), &plan, MAX_ASKED_FOR);
+    let Ok(plan) = request.plan_for(kind.entity) else { return Ok(None) };
+    let few = inventory::candidates(View::new(&request.world, 0), &plan, MAX_ASKED_FOR);
     let mut left = MAX_EVENTS_SEARCHED;
-    let mut told = Told::default();
+    let mut told = EventMatches::default();
     for condition in plan.conditions_on(Entity::Event) {
         let filters: Vec<AuditFilter> = match &few {
             Some(few) => few.iter().map(|id| AuditFilter::Concerning(kind.reference, *id)).collect(),
             None => {
-                let filters = super::events::filters(call.engine().audit(), &call.world, condition.hint().as_slice()).await;
-                filters.map_err(|error| super::events::unavailable(call, &error))?
+                let filters = super::events::filters(request.engine().audit(), &request.world, condition.hint().as_slice()).await;
+                filters.map_err(|error| super::events::unavailable(request, &error))?
             }
         };
         let mut found = BTreeSet::new();
         for filter in filters {
-            let wanted = if few.is_some() { found.len() + 1 } else { (kind.count)(&call.world) };
-            look_for(call, kind, &condition, filter, wanted, &mut left, &mut found, &mut told).await?;
+            let wanted = if few.is_some() { found.len() + 1 } else { (kind.count)(&request.world) };
+            look_for(request, kind, &condition, filter, wanted, &mut left, &mut found, &mut told).await?;
         }
     }
     Ok(Some(told))
@@ -156,24 +156,24 @@ pub async fn told(call: &Call) -> Result<Option<Told>, Answer> {
 /// Looks for entries that satisfy a condition until so many things are found that they are about.
 #[allow(clippy::too_many_arguments)]
 async fn look_for(
-    call: &Call,
+    request: &ApiRequest,
     kind: &Kind,
     condition: &Condition<'_>,
     filter: AuditFilter,
     wanted: usize,
     left: &mut u64,
     found: &mut BTreeSet<Uuid>,
-    told: &mut Told,
+    told: &mut EventMatches,
 ) -> Result<(), Answer> {
     let mut query = AuditQuery { filter, limit: BATCH, former: condition.asks(NAMES_IN_EVENTS), ..AuditQuery::default() };
     while found.len() < wanted {
-        let entries = call.engine().audit().find(query).await;
-        let entries = entries.map_err(|error| super::events::unavailable(call, &error))?;
-        let view = View::new(&call.world, 0);
+        let entries = request.engine().audit().find(query).await;
+        let entries = entries.map_err(|error| super::events::unavailable(request, &error))?;
+        let view = View::new(&request.world, 0);
         for entry in &entries {
             let Some(id) = (kind.of)(&entry.about).filter(|id| !found.contains(id)) else { continue };
-            if super::events::is_shown(&call.world, entry)
-                && (kind.known)(&call.world, id)
+            if super::events::is_shown(&request.world, entry)
+                && (kind.known)(&request.world, id)
                 && condition.is_satisfied_by(&AuditRowView { record: entry, view })
             {
                 found.insert(id);
@@ -183,7 +183,7 @@ async fn look_for(
         let Some(last) = entries.last().filter(|_| entries.len() as u64 == BATCH) else { break };
         query.before = Some(last.id);
         *left = left.checked_sub(BATCH).ok_or_else(|| {
-            call.bad(&Fault::failed(format!(
+            request.bad(&Fault::failed(format!(
                 "The search refers to more than {MAX_EVENTS_SEARCHED} events: narrow it by their type, severity or time, or by a name"
             )))
         })?;

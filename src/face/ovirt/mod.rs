@@ -55,7 +55,7 @@ use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, h
 use self::answer::{Answer, Handled};
 use self::condition::Conditions;
 use self::representation::{Fault, Format, TypeDef, types};
-use self::request::{Call, Handler, Target, Unreadable, base_of, named};
+use self::request::{ApiRequest, Handler, Target, Unreadable, base_of, named};
 use self::route::Route;
 use super::http::{Answering, App, Face, MAX_CORRELATION_ID, Transport, Unauthorized, authenticate_request, correlation_id_fits};
 
@@ -154,18 +154,31 @@ async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Trans
                 let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
                 let (conditions, seen, told) = (Conditions::default(), std::sync::OnceLock::new(), None);
-                let mut call =
-                    Call { app, caller, method, base, secure, target, headers, body, output, world, conditions, seen, told };
-                if live::may_refer(&call) {
-                    match Box::pin(live::told(&call)).await {
-                        Ok(told) => call.told = told.map(Arc::new),
+                let mut request = ApiRequest {
+                    app,
+                    caller,
+                    method,
+                    base,
+                    secure,
+                    target,
+                    headers,
+                    body,
+                    output,
+                    world,
+                    conditions,
+                    seen,
+                    told,
+                };
+                if live::may_refer(&request) {
+                    match Box::pin(live::told(&request)).await {
+                        Ok(told) => request.told = told.map(Arc::new),
                         Err(failed) => return failed.into_response(),
                     }
                 }
-                let call = Arc::new(call);
+                let request = Arc::new(request);
                 // In a room of its own: within others it would be moved about with them.
-                let carried_out = Box::pin(carry_out(call.clone(), route, handler));
-                visible::for_caller(&call, carried_out).await.unwrap_or_else(|failed| failed)
+                let carried_out = Box::pin(carry_out(request.clone(), route, handler));
+                visible::for_caller(&request, carried_out).await.unwrap_or_else(|failed| failed)
             }
         },
     };
@@ -182,54 +195,54 @@ static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
     LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
 
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
-async fn carry_out(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
-    if let Err(refused) = permitted(&call) {
-        return Err(if route.is_action() { refused.in_action(call.sent_action(), call.output) } else { refused });
+async fn carry_out(request: Arc<ApiRequest>, route: &'static Route, handler: Handler) -> Handled {
+    if let Err(refused) = permitted(&request) {
+        return Err(if route.is_action() { refused.in_action(request.sent_action(), request.output) } else { refused });
     }
-    if matches!(call.method, Method::GET | Method::HEAD) {
-        return Ok(condition::tagged(&call, route, handler(call.clone()).await?));
+    if matches!(request.method, Method::GET | Method::HEAD) {
+        return Ok(condition::tagged(&request, route, handler(request.clone()).await?));
     }
-    Box::pin(change(call, route, handler)).await
+    Box::pin(change(request, route, handler)).await
 }
 
 /// Asks the handler of a change.
-async fn change(call: Arc<Call>, route: &'static Route, handler: Handler) -> Handled {
-    if call.method == Method::DELETE {
+async fn change(request: Arc<ApiRequest>, route: &'static Route, handler: Handler) -> Handled {
+    if request.method == Method::DELETE {
         // What comes with a deletion is an action, or the like; a malformed one is refused even where nothing of it is read.
-        call.optional_body(&DELETIONS)?;
+        request.optional_body(&DELETIONS)?;
     }
     let changed = async {
-        condition::check(&call, route).await?;
-        repeat::check(&call, route).await?;
-        handler(call.clone()).await
+        condition::check(&request, route).await?;
+        repeat::check(&request, route).await?;
+        handler(request.clone()).await
     };
     let tagged = async {
         let answer = changed.await?;
-        let is_put = call.method == Method::PUT;
-        Handled::Ok(if is_put { condition::tagged_change(&call, route, answer).await } else { answer })
+        let is_put = request.method == Method::PUT;
+        Handled::Ok(if is_put { condition::tagged_change(&request, route, answer).await } else { answer })
     };
     match tagged.await {
-        Err(refused) if route.is_action() => Err(refused.in_action(call.sent_action(), call.output)),
+        Err(refused) if route.is_action() => Err(refused.in_action(request.sent_action(), request.output)),
         answer => answer,
     }
 }
 
 /// What can be refused of any request before its handler sees it: touching what is hidden, and parameters that make no sense, which
 /// must not be found out after a command was carried out.
-fn permitted(call: &Call) -> Result<(), Answer> {
-    if let Some(version) = call.headers.get(VERSION).filter(|version| !version.as_bytes().is_empty())
+fn permitted(request: &ApiRequest) -> Result<(), Answer> {
+    if let Some(version) = request.headers.get(VERSION).filter(|version| !version.as_bytes().is_empty())
         && version.as_bytes().split(|byte| *byte == b'.').next() != Some(b"3")
     {
         let version = String::from_utf8_lossy(version.as_bytes());
-        return Err(call.bad(&Fault::failed(format!("Version {version} is not served; this is version 3"))));
+        return Err(request.bad(&Fault::failed(format!("Version {version} is not served; this is version 3"))));
     }
-    if !matches!(call.method, Method::GET | Method::HEAD) && !correlation_id_fits(&call.headers) {
+    if !matches!(request.method, Method::GET | Method::HEAD) && !correlation_id_fits(&request.headers) {
         let detail = format!("Correlation-Id has to be of 1 to {MAX_CORRELATION_ID} letters, digits, hyphens and underscores");
-        return Err(call.bad(&Fault::failed(detail)));
+        return Err(request.bad(&Fault::failed(detail)));
     }
-    call.flag("async")?;
-    visible::check(call, matches!(call.method, Method::GET | Method::HEAD))?;
-    visible::check_permit(call)
+    request.flag("async")?;
+    visible::check(request, matches!(request.method, Method::GET | Method::HEAD))?;
+    visible::check_permit(request)
 }
 
 /// The format that the client accepts most: XML where it does not care, none where it takes neither.

@@ -14,7 +14,7 @@ use super::representation::check::require;
 use super::representation::types::NETWORK;
 use super::representation::types::enums::NETWORK_USAGE;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -57,10 +57,10 @@ pub fn view(world: &World, base: &str, network: &Network) -> Doc {
 }
 
 /// Refuses uses of networks that there are none of.
-pub fn check_usages(call: &Call, sent: &Doc) -> Result<(), Answer> {
+pub fn check_usages(request: &ApiRequest, sent: &Doc) -> Result<(), Answer> {
     let unknown = |usage: &&str| !NETWORK_USAGE.members.iter().any(|known| known.eq_ignore_ascii_case(usage));
     match sent.list("usages.usage").iter().filter_map(|usage| usage.as_text()).find(unknown) {
-        Some(usage) => Err(call.bad(&Fault::invalid_value(usage, &NETWORK_USAGE))),
+        Some(usage) => Err(request.bad(&Fault::invalid_value(usage, &NETWORK_USAGE))),
         None => Ok(()),
     }
 }
@@ -93,43 +93,43 @@ fn config(sent: &Doc) -> NetworkConfig {
 }
 
 /// The network that the path names.
-pub fn network<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Network>, Answer> {
-    call.found(world.networks.get(&call.id(1)?), 1)
+pub fn network<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Network>, Answer> {
+    request.found(world.networks.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Network>()?;
-    listed(&call, &NETWORK, found.iter().map(|network| view(&call.world, call.base, network)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Network>()?;
+    listed(&request, &NETWORK, found.iter().map(|network| view(&request.world, request.base, network)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &NETWORK, &view(&call.world, call.base, network(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &NETWORK, &view(&request.world, request.base, network(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| call.bad(&fault))?;
-    check_usages(&call, &sent)?;
-    let data_center = call.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&NETWORK)?;
+    require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
+    check_usages(&request, &sent)?;
+    let data_center = request.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);
-    let outcome = call.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
+    let outcome = request.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.networks.get(&id));
-    created(&call, &NETWORK, &view(&outcome.world, call.base, call.found(made, 0)?))
+    created(&request, &NETWORK, &view(&outcome.world, request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = network(&call, &call.world)?;
-    let sent = call.body(&NETWORK)?;
-    check_immutable(&call, &NETWORK, &view(&call.world, call.base, current), &sent)?;
-    check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
-    check_usages(&call, &sent)?;
-    let outcome = call.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &NETWORK, &view(&outcome.world, call.base, network(&call, &outcome.world)?))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = network(&request, &request.world)?;
+    let sent = request.body(&NETWORK)?;
+    check_immutable(&request, &NETWORK, &view(&request.world, request.base, current), &sent)?;
+    check_owner(&request, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
+    check_usages(&request, &sent)?;
+    let outcome = request.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
+    shown(&request, &NETWORK, &view(&outcome.world, request.base, network(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let network = network(&call, &call.world)?.id;
-    remove(&call, RemoveNetwork { network }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let network = network(&request, &request.world)?.id;
+    remove(&request, RemoveNetwork { network }).await
 }
 
 #[cfg(test)]

@@ -11,25 +11,25 @@ use super::details::with_details;
 use super::representation::description::TypeDef;
 use super::representation::types::STATISTIC;
 use super::representation::{Doc, render_fragment};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::visible;
 use crate::engine::Outcome;
 
 /// A collection of documents, those that the client may see, no more than it wants.
-pub fn listed(call: &Call, of: &'static TypeDef, docs: impl IntoIterator<Item = Doc>) -> Handled {
+pub fn listed(request: &ApiRequest, of: &'static TypeDef, docs: impl IntoIterator<Item = Doc>) -> Handled {
     // A negative number is no limit.
-    let max = call.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let max = request.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
     let docs = docs.into_iter().filter(visible::shows).take(max);
-    let rendered = docs.map(|doc| render_fragment(of, &visible::redacted(&with_details(call, of, doc)), call.output));
-    Ok(Answer::collection(of, rendered, call.output))
+    let rendered = docs.map(|doc| render_fragment(of, &visible::redacted(&with_details(request, of, doc)), request.output));
+    Ok(Answer::collection(of, rendered, request.output))
 }
 
 /// One document.
-pub fn shown(call: &Call, of: &'static TypeDef, doc: &Doc) -> Handled {
-    if call.method != Method::PUT && (call.all_content() || call.details().next().is_some()) {
-        return Ok(Answer::doc(200, of, &with_details(call, of, doc.clone()), call.output));
+pub fn shown(request: &ApiRequest, of: &'static TypeDef, doc: &Doc) -> Handled {
+    if request.method != Method::PUT && (request.all_content() || request.details().next().is_some()) {
+        return Ok(Answer::doc(200, of, &with_details(request, of, doc.clone()), request.output));
     }
-    Ok(Answer::doc(200, of, doc, call.output))
+    Ok(Answer::doc(200, of, doc, request.output))
 }
 
 /// The aggregate that a command created: the first event is its own.
@@ -136,15 +136,15 @@ impl Statistic {
     }
 
     /// What was measured of an object, as the API lists it.
-    pub fn list(call: &Call, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
-        listed(call, &STATISTIC, measured.iter().map(|statistic| statistic.view(of, owner, owner_href)))
+    pub fn list(request: &ApiRequest, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
+        listed(request, &STATISTIC, measured.iter().map(|statistic| statistic.view(of, owner, owner_href)))
     }
 
     /// The one that segment `n` names.
-    pub fn one(call: &Call, n: usize, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
-        let id: Uuid = call.id(n)?;
-        let found = call.found(measured.iter().find(|statistic| statistic.id(of) == id), n)?;
-        shown(call, &STATISTIC, &found.view(of, owner, owner_href))
+    pub fn one(request: &ApiRequest, n: usize, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
+        let id: Uuid = request.id(n)?;
+        let found = request.found(measured.iter().find(|statistic| statistic.id(of) == id), n)?;
+        shown(request, &STATISTIC, &found.view(of, owner, owner_href))
     }
 
     /// As the API shows it, below the object with this link.

@@ -13,7 +13,7 @@ use super::parts::{listed, shown};
 use super::representation::check::require;
 use super::representation::types::PERMISSION;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::visible::OBJECTS;
 
@@ -48,25 +48,25 @@ routes! { ROUTES:
 #[derive(Clone, Copy)]
 enum Scope {
     /// Those that stand on an object.
-    On(Object),
+    On(EntityRef),
     /// Those that somebody holds.
     Of(Holder),
 }
 
 /// What the path's first two segments name, if that exists.
-fn scope(call: &Call) -> Result<Scope, Answer> {
-    let world: &World = &call.world;
-    let (scope, there) = match call.segment(0) {
-        "permissions" => return Ok(Scope::On(Object::System)),
-        "groups" => call.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
-        "users" => call.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
+fn scope(request: &ApiRequest) -> Result<Scope, Answer> {
+    let world: &World = &request.world;
+    let (scope, there) = match request.segment(0) {
+        "permissions" => return Ok(Scope::On(EntityRef::System)),
+        "groups" => request.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
+        "users" => request.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
         collection => {
             let make = OBJECTS.iter().find(|(name, ..)| *name == collection).map(|(.., make)| make);
-            let object = call.found(make, 0)?(call.id(1)?);
+            let object = request.found(make, 0)?(request.id(1)?);
             (Scope::On(object), object.exists(world))
         }
     };
-    call.found(there.then_some(scope), 1)
+    request.found(there.then_some(scope), 1)
 }
 
 impl Scope {
@@ -87,26 +87,26 @@ impl Scope {
 }
 
 /// What the permissions of a path stand below, such as `/api/vms/{id}`.
-fn parent(call: &Call) -> String {
-    match call.segment(0) {
-        "permissions" => call.base.to_owned(),
-        collection => format!("{}/{collection}/{}", call.base, call.segment(1)),
+fn parent(request: &ApiRequest) -> String {
+    match request.segment(0) {
+        "permissions" => request.base.to_owned(),
+        collection => format!("{}/{collection}/{}", request.base, request.segment(1)),
     }
 }
 
 /// Where the API shows an object: the member of a permission, the collection and the id.
-pub fn place(object: Object) -> Option<(&'static str, &'static str, String)> {
+pub fn place(object: EntityRef) -> Option<(&'static str, &'static str, String)> {
     let (member, collection, id) = match object {
-        Object::System => return None,
-        Object::DataCenter(id) => ("data_center", "datacenters", id.0),
-        Object::Cluster(id) => ("cluster", "clusters", id.0),
-        Object::Network(id) => ("network", "networks", id.0),
-        Object::VnicProfile(id) => ("vnic_profile", "vnicprofiles", id.0),
-        Object::Host(id) => ("host", "hosts", id.0),
-        Object::StorageDomain(id) => ("storage_domain", "storagedomains", id.0),
-        Object::Disk(id) => ("disk", "disks", id.0),
-        Object::Vm(id) => ("vm", "vms", id.0),
-        Object::Template(id) => ("template", "templates", id.0),
+        EntityRef::System => return None,
+        EntityRef::DataCenter(id) => ("data_center", "datacenters", id.0),
+        EntityRef::Cluster(id) => ("cluster", "clusters", id.0),
+        EntityRef::Network(id) => ("network", "networks", id.0),
+        EntityRef::VnicProfile(id) => ("vnic_profile", "vnicprofiles", id.0),
+        EntityRef::Host(id) => ("host", "hosts", id.0),
+        EntityRef::StorageDomain(id) => ("storage_domain", "storagedomains", id.0),
+        EntityRef::Disk(id) => ("disk", "disks", id.0),
+        EntityRef::Vm(id) => ("vm", "vms", id.0),
+        EntityRef::Template(id) => ("template", "templates", id.0),
     };
     Some((member, collection, id.to_string()))
 }
@@ -132,34 +132,34 @@ pub fn view(base: &str, parent: &str, permission: &Permission) -> Doc {
     }
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let (scope, parent) = (scope(&call)?, parent(&call));
-    listed(&call, &PERMISSION, scope.all(&call.world).map(|permission| view(call.base, &parent, permission)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let (scope, parent) = (scope(&request)?, parent(&request));
+    listed(&request, &PERMISSION, scope.all(&request.world).map(|permission| view(request.base, &parent, permission)))
 }
 
 /// The permission that the path names, where it is one of its scope.
-fn permission(call: &Call) -> Result<&Arc<Permission>, Answer> {
-    let scope = scope(call)?;
-    let last = call.target.segments.len() - 1;
-    let id: PermissionId = call.id(last)?;
-    call.found(call.world.permissions.get(&id).filter(|permission| scope.holds(permission)), last)
+fn permission(request: &ApiRequest) -> Result<&Arc<Permission>, Answer> {
+    let scope = scope(request)?;
+    let last = request.target.segments.len() - 1;
+    let id: PermissionId = request.id(last)?;
+    request.found(request.world.permissions.get(&id).filter(|permission| scope.holds(permission)), last)
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &PERMISSION, &view(call.base, &parent(&call), permission(&call)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &PERMISSION, &view(request.base, &parent(&request), permission(&request)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let permission = permission(&call)?.id;
-    remove(&call, RevokePermission { permission }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let permission = permission(&request)?.id;
+    remove(&request, RevokePermission { permission }).await
 }
 
 /// The object that a request names; none is the system.
-fn sent_object(call: &Call, sent: &Doc) -> Result<Object, Answer> {
+fn sent_object(request: &ApiRequest, sent: &Doc) -> Result<EntityRef, Answer> {
     macro_rules! named {
         ($($member:literal $kind:ident $class:literal;)*) => {
-            $(if let Some(id) = call.reference(sent, $member, NameKind::$kind, $class)? {
-                return Ok(Object::$kind(id));
+            $(if let Some(id) = request.reference(sent, $member, NameKind::$kind, $class)? {
+                return Ok(EntityRef::$kind(id));
             })*
         };
     }
@@ -172,31 +172,31 @@ fn sent_object(call: &Call, sent: &Doc) -> Result<Object, Answer> {
         "template" Template "Template";
         "disk" Disk "Disk";
     }
-    Ok(Object::System)
+    Ok(EntityRef::System)
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let scope = scope(&call)?;
-    let sent = call.body(&PERMISSION)?;
-    let bad = |fault| call.bad(&fault);
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let scope = scope(&request)?;
+    let sent = request.body(&PERMISSION)?;
+    let bad = |fault| request.bad(&fault);
     // A role may be named instead, which upstream does not take.
     if !sent.has("role.name") {
         require(&sent, "Permission", "add", &["role.id"]).map_err(bad)?;
     }
-    let role: RoleId = call.needed(&sent, "role", NameKind::Role, "Role")?;
+    let role: RoleId = request.needed(&sent, "role", NameKind::Role, "Role")?;
     let (holder, object) = match scope {
-        Scope::Of(holder) => (holder, sent_object(&call, &sent)?),
+        Scope::Of(holder) => (holder, sent_object(&request, &sent)?),
         Scope::On(object) => {
             require(&sent, "Permission", "add", &["user|group.id"]).map_err(bad)?;
-            let user: Option<UserId> = call.reference(&sent, "user", NameKind::User, "User")?;
-            let group: Option<GroupId> = call.reference(&sent, "group", NameKind::Group, "Group")?;
+            let user: Option<UserId> = request.reference(&sent, "user", NameKind::User, "User")?;
+            let group: Option<GroupId> = request.reference(&sent, "group", NameKind::Group, "Group")?;
             let holder = user.map(Holder::User).or(group.map(Holder::Group));
             let neither = || bad(Fault::incomplete_parameters("Permission", ["user|group.id"], "add"));
             (holder.ok_or_else(neither)?, object)
         }
     };
-    let outcome = call.submit(GrantPermission { holder, role, object }).await?;
+    let outcome = request.submit(GrantPermission { holder, role, object }).await?;
     // Granted already, it is the one that there is.
     let made = outcome.world.held_on(holder, object).find(|permission| permission.role == role);
-    created(&call, &PERMISSION, &view(call.base, &parent(&call), call.found(made, 0)?))
+    created(&request, &PERMISSION, &view(request.base, &parent(&request), request.found(made, 0)?))
 }

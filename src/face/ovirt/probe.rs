@@ -8,7 +8,7 @@ use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
 
 use crate::engine::Engine;
-use crate::hypervisor::{Call, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
+use crate::hypervisor::{DriverCall, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
 use crate::reactors::{self, host_facts, storage_spec};
 
 /// The operation that all questions belong to: calls that only read are answered afresh each time.
@@ -17,13 +17,13 @@ const QUESTION: OperationId = OperationId(0);
 pub const ISCSI_PORT: u16 = 3260;
 
 /// Asks a driver something that changes nothing.
-pub async fn ask(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
+pub async fn ask(driver: &dyn Hypervisor, call: DriverCall) -> Result<Reply, DriverError> {
     driver.call(QUESTION, call).await
 }
 
 /// Has a driver do something that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
 /// has it done afresh.
-pub async fn act(driver: &dyn Hypervisor, call: Call) -> Result<Reply, DriverError> {
+pub async fn act(driver: &dyn Hypervisor, call: DriverCall) -> Result<Reply, DriverError> {
     driver.call(OperationId::afresh(), call).await
 }
 
@@ -34,7 +34,7 @@ fn strange(reply: &Reply) -> String {
 
 /// Asks what is at an address, with the password of root.
 pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -> Result<HostFacts, ProbeFailure> {
-    let call = Call::Probe { address: address.to_owned(), root_password: Some(root_password.to_owned()) };
+    let call = DriverCall::Probe { address: address.to_owned(), root_password: Some(root_password.to_owned()) };
     match ask(driver, call).await {
         Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
         Ok(reply) => Err(ProbeFailure::Unreachable(strange(&reply))),
@@ -48,7 +48,7 @@ pub async fn anew(engine: &Engine, host: &Host) -> Result<HostFacts, String> {
     let answer = match host.status {
         HostStatus::Up => engine.connect(OperationId::afresh(), host).await,
         HostStatus::Maintenance => {
-            let call = Call::Connect { host: host.id.0, address: host.config.address.clone() };
+            let call = DriverCall::Connect { host: host.id.0, address: host.config.address.clone() };
             engine.ask_host(host, act(&**engine.driver(), call)).await
         }
         _ => return Err("the host does not serve".to_owned()),
@@ -62,7 +62,7 @@ pub async fn anew(engine: &Engine, host: &Host) -> Result<HostFacts, String> {
 
 /// Asks for the disks that lie on a storage domain, each of one volume.
 pub async fn disks(driver: &dyn Hypervisor, domain: StorageDomainId) -> Result<Vec<FoundDisk>, String> {
-    match ask(driver, Call::ListVolumes { domain: domain.0 }).await {
+    match ask(driver, DriverCall::ListVolumes { domain: domain.0 }).await {
         Ok(Reply::Volumes(volumes)) => Ok(reactors::found_disks(&volumes)),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -72,7 +72,7 @@ pub async fn disks(driver: &dyn Hypervisor, domain: StorageDomainId) -> Result<V
 /// Asks what a host finds on a storage, or why it does not reach it.
 pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> Result<StorageFacts, String> {
     let spec = storage_spec(storage).ok_or("hosts have no part in such storage")?;
-    let call = Call::CheckStorage { host: host.0, storage: spec };
+    let call = DriverCall::CheckStorage { host: host.0, storage: spec };
     match ask(driver, call).await {
         Ok(Reply::Storage(facts)) => Ok(facts),
         Ok(reply) => Err(strange(&reply)),
@@ -82,7 +82,7 @@ pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> 
 
 /// Asks what service of images is at an address, or why none answers.
 pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<ImageService, String> {
-    match ask(driver, Call::FindImageService { address: address.to_owned() }).await {
+    match ask(driver, DriverCall::FindImageService { address: address.to_owned() }).await {
         Ok(Reply::ImageService(facts)) => Ok(reactors::image_service(&facts)),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -91,7 +91,7 @@ pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<Ima
 
 /// Asks a service for its images.
 pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageFacts>, String> {
-    match ask(driver, Call::ListImages { service: service.to_owned() }).await {
+    match ask(driver, DriverCall::ListImages { service: service.to_owned() }).await {
         Ok(Reply::Images(found)) => Ok(found.into_iter().map(reactors::image).collect()),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -116,7 +116,7 @@ pub async fn target(
     config: &ConnectionConfig,
     password: Option<String>,
 ) -> Result<(), String> {
-    let call = Call::LoginTarget {
+    let call = DriverCall::LoginTarget {
         host: host.0,
         portal: Portal { address: config.address.clone(), port: config.port },
         target: config.target.clone(),

@@ -16,7 +16,7 @@ use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{CLUSTER_QUOTA_LIMIT, QUOTA, STORAGE_QUOTA_LIMIT};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -32,19 +32,19 @@ routes! { ROUTES:
 const GIB: f64 = 1024.0;
 
 /// The quota that a disk or VM is said to consume; an empty reference says none.
-pub fn named(call: &Call, sent: &Doc) -> Result<Option<Option<QuotaId>>, Answer> {
+pub fn named(request: &ApiRequest, sent: &Doc) -> Result<Option<Option<QuotaId>>, Answer> {
     let Some(quota) = sent.doc("quota") else { return Ok(None) };
     let Some(id) = quota.text("id").filter(|id| !id.is_empty()) else { return Ok(Some(None)) };
-    let id = Uuid::parse_str(id).map_err(|_| call.missing(format!("Quota: id={id}")))?;
+    let id = Uuid::parse_str(id).map_err(|_| request.missing(format!("Quota: id={id}")))?;
     Ok(Some(Some(QuotaId(id))))
 }
 
-fn place(call: &Call, quota: &Quota) -> String {
-    format!("{}/datacenters/{}/quotas/{}", call.base, quota.data_center, quota.id)
+fn place(request: &ApiRequest, quota: &Quota) -> String {
+    format!("{}/datacenters/{}/quotas/{}", request.base, quota.data_center, quota.id)
 }
 
-fn view(call: &Call, quota: &Quota) -> Doc {
-    let href = place(call, quota);
+fn view(request: &ApiRequest, quota: &Quota) -> Doc {
+    let href = place(request, quota);
     let config = &quota.config;
     let unusual = |percent: i32, usual: i32| (percent != usual).then_some(percent);
     let center = quota.data_center;
@@ -52,7 +52,7 @@ fn view(call: &Call, quota: &Quota) -> Doc {
         .set("id", quota.id.to_string())
         .set("name", &config.name)
         .opt("description", text(&config.description))
-        .reference("data_center", center.to_string(), format!("{}/datacenters/{center}", call.base))
+        .reference("data_center", center.to_string(), format!("{}/datacenters/{center}", request.base))
         .opt("cluster_soft_limit_pct", unusual(config.cluster_soft_percent, DEFAULT_SOFT_PERCENT))
         .opt("cluster_hard_limit_pct", unusual(config.cluster_hard_percent, DEFAULT_HARD_PERCENT))
         .opt("storage_soft_limit_pct", unusual(config.storage_soft_percent, DEFAULT_SOFT_PERCENT))
@@ -74,44 +74,44 @@ fn patch(sent: &Doc) -> QuotaPatch {
 }
 
 /// The quota that the path names, where it is one of the data center that the path names.
-fn quota<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Quota>, Answer> {
-    let data_center = center(call, world)?.id;
-    call.found(world.quotas.get(&call.id(3)?).filter(|q| q.data_center == data_center), 3)
+fn quota<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Quota>, Answer> {
+    let data_center = center(request, world)?.id;
+    request.found(world.quotas.get(&request.id(3)?).filter(|q| q.data_center == data_center), 3)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    let found = call.world.quotas.by(QuotaTerm::DataCenter(data_center));
-    listed(&call, &QUOTA, found.map(|q| view(&call, q)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    let found = request.world.quotas.by(QuotaTerm::DataCenter(data_center));
+    listed(&request, &QUOTA, found.map(|q| view(&request, q)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &QUOTA, &view(&call, quota(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &QUOTA, &view(&request, quota(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let data_center = center(&call, &call.world)?.id;
-    let sent = call.body(&QUOTA)?;
-    require(&sent, "Quota", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let data_center = center(&request, &request.world)?.id;
+    let sent = request.body(&QUOTA)?;
+    require(&sent, "Quota", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = QuotaConfig::named(String::new());
     config.apply(&patch(&sent));
-    let outcome = call.submit(CreateQuota { data_center, config }).await?;
+    let outcome = request.submit(CreateQuota { data_center, config }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.quotas.get(&id));
-    created(&call, &QUOTA, &view(&call, call.found(made, 0)?))
+    created(&request, &QUOTA, &view(&request, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = quota(&call, &call.world)?;
-    let sent = call.body(&QUOTA)?;
-    check_immutable(&call, &QUOTA, &view(&call, current), &sent)?;
-    check_owner(&call, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
-    let outcome = call.submit(UpdateQuota { quota: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &QUOTA, &view(&call, quota(&call, &outcome.world)?))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = quota(&request, &request.world)?;
+    let sent = request.body(&QUOTA)?;
+    check_immutable(&request, &QUOTA, &view(&request, current), &sent)?;
+    check_owner(&request, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
+    let outcome = request.submit(UpdateQuota { quota: current.id, changes: patch(&sent) }).await?;
+    shown(&request, &QUOTA, &view(&request, quota(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?.id;
-    remove(&call, RemoveQuota { quota }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?.id;
+    remove(&request, RemoveQuota { quota }).await
 }
 
 /// A limit's identifier: that of what it is on; the quota's, where it is on everything.
@@ -120,14 +120,14 @@ fn limit_id(quota: &Quota, on: Option<Uuid>) -> Uuid {
 }
 
 /// What the path's limit is on; none where it is on everything.
-fn limited(call: &Call, quota: &Quota) -> Result<Option<Uuid>, Answer> {
-    let id: Uuid = call.id(5)?;
+fn limited(request: &ApiRequest, quota: &Quota) -> Result<Option<Uuid>, Answer> {
+    let id: Uuid = request.id(5)?;
     Ok((id != quota.id.0).then_some(id))
 }
 
-fn storage_view(call: &Call, world: &World, quota: &Quota, limit: &StorageLimit) -> Doc {
+fn storage_view(request: &ApiRequest, world: &World, quota: &Quota, limit: &StorageLimit) -> Doc {
     let id = limit_id(quota, limit.domain.map(|d| d.0));
-    let href = place(call, quota);
+    let href = place(request, quota);
     let doc = Doc::new()
         .set("id", id.to_string())
         .set("href", format!("{href}/quotastoragelimits/{id}"))
@@ -135,14 +135,14 @@ fn storage_view(call: &Call, world: &World, quota: &Quota, limit: &StorageLimit)
         .set("limit", limit.gib)
         .set("usage", quota.storage_used(world, limit.domain) as f64 / (1_i64 << 30) as f64);
     match limit.domain {
-        Some(domain) => doc.reference("storage_domain", domain.to_string(), format!("{}/storagedomains/{domain}", call.base)),
+        Some(domain) => doc.reference("storage_domain", domain.to_string(), format!("{}/storagedomains/{domain}", request.base)),
         None => doc,
     }
 }
 
-fn cluster_view(call: &Call, world: &World, quota: &Quota, limit: &ClusterLimit) -> Doc {
+fn cluster_view(request: &ApiRequest, world: &World, quota: &Quota, limit: &ClusterLimit) -> Doc {
     let id = limit_id(quota, limit.cluster.map(|c| c.0));
-    let href = place(call, quota);
+    let href = place(request, quota);
     let (memory, cpus) = quota.cluster_used(world, limit.cluster);
     let gib = |mib: i64| if mib == UNLIMITED { UNLIMITED as f64 } else { mib as f64 / GIB };
     let doc = Doc::new()
@@ -154,71 +154,71 @@ fn cluster_view(call: &Call, world: &World, quota: &Quota, limit: &ClusterLimit)
         .set("memory_limit", gib(limit.memory_mib))
         .set("memory_usage", gib(memory));
     match limit.cluster {
-        Some(cluster) => doc.reference("cluster", cluster.to_string(), format!("{}/clusters/{cluster}", call.base)),
+        Some(cluster) => doc.reference("cluster", cluster.to_string(), format!("{}/clusters/{cluster}", request.base)),
         None => doc,
     }
 }
 
-async fn list_storage(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    listed(&call, &STORAGE_QUOTA_LIMIT, quota.storage.iter().map(|l| storage_view(&call, &call.world, quota, l)))
+async fn list_storage(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    listed(&request, &STORAGE_QUOTA_LIMIT, quota.storage.iter().map(|l| storage_view(&request, &request.world, quota, l)))
 }
 
-async fn get_storage(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    let on = limited(&call, quota)?;
-    let limit = call.found(quota.storage.iter().find(|l| l.domain.map(|d| d.0) == on), 5)?;
-    shown(&call, &STORAGE_QUOTA_LIMIT, &storage_view(&call, &call.world, quota, limit))
+async fn get_storage(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    let on = limited(&request, quota)?;
+    let limit = request.found(quota.storage.iter().find(|l| l.domain.map(|d| d.0) == on), 5)?;
+    shown(&request, &STORAGE_QUOTA_LIMIT, &storage_view(&request, &request.world, quota, limit))
 }
 
-async fn add_storage(call: Arc<Call>) -> Handled {
-    let id = quota(&call, &call.world)?.id;
-    let sent = call.body(&STORAGE_QUOTA_LIMIT)?;
-    require(&sent, "QuotaStorageLimit", "add", &["limit"]).map_err(|fault| call.bad(&fault))?;
-    let domain = call.reference(&sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")?;
+async fn add_storage(request: Arc<ApiRequest>) -> Handled {
+    let id = quota(&request, &request.world)?.id;
+    let sent = request.body(&STORAGE_QUOTA_LIMIT)?;
+    require(&sent, "QuotaStorageLimit", "add", &["limit"]).map_err(|fault| request.bad(&fault))?;
+    let domain = request.reference(&sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")?;
     let limit = StorageLimit { domain, gib: sent.int("limit").unwrap_or(UNLIMITED) };
-    let outcome = call.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Storage(limit.clone()) }).await?;
-    let doc = storage_view(&call, &outcome.world, quota(&call, &outcome.world)?, &limit);
-    created(&call, &STORAGE_QUOTA_LIMIT, &doc)
+    let outcome = request.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Storage(limit.clone()) }).await?;
+    let doc = storage_view(&request, &outcome.world, quota(&request, &outcome.world)?, &limit);
+    created(&request, &STORAGE_QUOTA_LIMIT, &doc)
 }
 
-async fn delete_storage(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    let on = limited(&call, quota)?.map(StorageDomainId);
-    remove(&call, ChangeQuotaLimit { quota: quota.id, change: LimitChange::NoStorage(on) }).await
+async fn delete_storage(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    let on = limited(&request, quota)?.map(StorageDomainId);
+    remove(&request, ChangeQuotaLimit { quota: quota.id, change: LimitChange::NoStorage(on) }).await
 }
 
-async fn list_clusters(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    listed(&call, &CLUSTER_QUOTA_LIMIT, quota.clusters.iter().map(|l| cluster_view(&call, &call.world, quota, l)))
+async fn list_clusters(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    listed(&request, &CLUSTER_QUOTA_LIMIT, quota.clusters.iter().map(|l| cluster_view(&request, &request.world, quota, l)))
 }
 
-async fn get_cluster(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    let on = limited(&call, quota)?;
-    let limit = call.found(quota.clusters.iter().find(|l| l.cluster.map(|c| c.0) == on), 5)?;
-    shown(&call, &CLUSTER_QUOTA_LIMIT, &cluster_view(&call, &call.world, quota, limit))
+async fn get_cluster(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    let on = limited(&request, quota)?;
+    let limit = request.found(quota.clusters.iter().find(|l| l.cluster.map(|c| c.0) == on), 5)?;
+    shown(&request, &CLUSTER_QUOTA_LIMIT, &cluster_view(&request, &request.world, quota, limit))
 }
 
 /// Sets a limit on a cluster, or on all; what is not said of is not limited.
-async fn add_cluster(call: Arc<Call>) -> Handled {
-    let id = quota(&call, &call.world)?.id;
-    let sent = call.body(&CLUSTER_QUOTA_LIMIT)?;
-    require(&sent, "QuotaClusterLimit", "add", &["vcpuLimit|memoryLimit"]).map_err(|fault| call.bad(&fault))?;
-    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+async fn add_cluster(request: Arc<ApiRequest>) -> Handled {
+    let id = quota(&request, &request.world)?.id;
+    let sent = request.body(&CLUSTER_QUOTA_LIMIT)?;
+    require(&sent, "QuotaClusterLimit", "add", &["vcpuLimit|memoryLimit"]).map_err(|fault| request.bad(&fault))?;
+    let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let memory = sent.decimal("memory_limit").filter(|gib| *gib != UNLIMITED as f64);
     let limit = ClusterLimit {
         cluster,
         memory_mib: memory.map_or(UNLIMITED, |gib| (gib * GIB).ceil() as i64),
         vcpus: sent.int("vcpu_limit").unwrap_or(UNLIMITED),
     };
-    let outcome = call.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Cluster(limit.clone()) }).await?;
-    let doc = cluster_view(&call, &outcome.world, quota(&call, &outcome.world)?, &limit);
-    created(&call, &CLUSTER_QUOTA_LIMIT, &doc)
+    let outcome = request.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Cluster(limit.clone()) }).await?;
+    let doc = cluster_view(&request, &outcome.world, quota(&request, &outcome.world)?, &limit);
+    created(&request, &CLUSTER_QUOTA_LIMIT, &doc)
 }
 
-async fn delete_cluster(call: Arc<Call>) -> Handled {
-    let quota = quota(&call, &call.world)?;
-    let on = limited(&call, quota)?.map(ClusterId);
-    remove(&call, ChangeQuotaLimit { quota: quota.id, change: LimitChange::NoCluster(on) }).await
+async fn delete_cluster(request: Arc<ApiRequest>) -> Handled {
+    let quota = quota(&request, &request.world)?;
+    let on = limited(&request, quota)?.map(ClusterId);
+    remove(&request, ChangeQuotaLimit { quota: quota.id, change: LimitChange::NoCluster(on) }).await
 }

@@ -11,98 +11,100 @@ use super::answer::{Answer, Handled};
 use super::collection::begun;
 use super::representation::types::DISK;
 use super::representation::{Fault, parse};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::Route;
 use crate::log::{EventLog, Record};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Answers a creation that was carried out before; else makes its key a condition of the decision.
-pub async fn check(call: &Call, route: &Route) -> Result<(), Answer> {
-    let Some(key) = call.headers.get(HEADER).filter(|_| call.method == Method::POST && !route.is_action()) else { return Ok(()) };
+pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
+    let Some(key) = request.headers.get(HEADER).filter(|_| request.method == Method::POST && !route.is_action()) else {
+        return Ok(());
+    };
     let key = key.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > MAX_CREATION_KEY {
         let detail = format!("Idempotency-Key has to be of 1 to {MAX_CREATION_KEY} printable characters");
-        return Err(call.bad(&Fault::failed(detail)));
+        return Err(request.bad(&Fault::failed(detail)));
     }
-    let digest = digest(call);
+    let digest = digest(request);
     let now = chrono::Utc::now().timestamp_micros();
-    if let Some(earlier) = call.world.creations.find(call.caller.user, key, now) {
+    if let Some(earlier) = request.world.creations.find(request.caller.user, key, now) {
         if *earlier.digest != *digest {
-            return Err(Answer::refusal(&Rejection::new(Key::CreationKeyReused).with("key", key), call.output));
+            return Err(Answer::refusal(&Rejection::new(Key::CreationKeyReused).with("key", key), request.output));
         }
-        return Err(again(call, key).await);
+        return Err(again(request, key).await);
     }
-    call.conditions.add(|condition| condition.key = Some((key.into(), digest.into())));
+    request.conditions.add(|condition| condition.key = Some((key.into(), digest.into())));
     Ok(())
 }
 
 /// What makes a request the same: where it goes and what it says.
-fn digest(call: &Call) -> String {
+fn digest(request: &ApiRequest) -> String {
     let mut context = Context::new(&SHA256);
-    for segment in &call.target.segments {
+    for segment in &request.target.segments {
         context.update(segment.as_bytes());
         context.update(b"/");
     }
-    context.update(&call.body);
+    context.update(&request.body);
     hex::encode(&context.finish().as_ref()[..16])
 }
 
 /// The answer to a creation that was carried out before, or while this one waited for its decision: as the first one was answered, with
 /// what it made as it is now.
-pub async fn again(call: &Call, key: &str) -> Answer {
-    answered(call, key).await.unwrap_or_else(|failed| failed)
+pub async fn again(request: &ApiRequest, key: &str) -> Answer {
+    answered(request, key).await.unwrap_or_else(|failed| failed)
 }
 
-async fn answered(call: &Call, key: &str) -> Handled {
-    let events = events(call, find(call, &call.engine().world(), key)?).await?;
+async fn answered(request: &ApiRequest, key: &str) -> Handled {
+    let events = events(request, find(request, &request.engine().world(), key)?).await?;
     let mut goes_on = None;
     for opened in events.iter().filter_map(opened) {
         match opened.task {
             // A host is there while it is being installed, and also where that fails.
             Task::InstallHost { .. } => {}
-            Task::CreateDisk { .. } if !call.wants_to_wait() && call.engine().world().open_jobs.contains(&opened.job) => {
+            Task::CreateDisk { .. } if !request.wants_to_wait() && request.engine().world().open_jobs.contains(&opened.job) => {
                 goes_on = Some(opened.job);
             }
             _ => {
-                let ended = call.engine().settle(opened.job).await;
-                let forgotten = || find(call, &call.engine().world(), key).ok()?.failure.map(|why| why.to_string());
+                let ended = request.engine().settle(opened.job).await;
+                let forgotten = || find(request, &request.engine().world(), key).ok()?.failure.map(|why| why.to_string());
                 let why = match ended {
                     Some(JobStatus::Failed(why)) => Some(why),
                     Some(_) => None,
                     None => forgotten(),
                 };
                 if let Some(why) = why {
-                    return Err(call.bad(&Fault::operation_failed([why])));
+                    return Err(request.bad(&Fault::operation_failed([why])));
                 }
             }
         }
     }
-    let (href, found) = made(call, &events).await?;
+    let (href, found) = made(request, &events).await?;
     if let Some(job) = goes_on
-        && let Ok(doc) = parse(&found.body, call.output, &DISK)
+        && let Ok(doc) = parse(&found.body, request.output, &DISK)
     {
-        return Ok(begun(call, &DISK, doc, job));
+        return Ok(begun(request, &DISK, doc, job));
     }
     // What was there before was only put where it is.
     let attached = matches!(events.first(), Some((_, Event::DiskAttached(_))));
     Ok(match attached {
-        true => Answer::bytes(200, found.body, call.output),
-        false => Answer::bytes(201, found.body, call.output).with(header::LOCATION, &href),
+        true => Answer::bytes(200, found.body, request.output),
+        false => Answer::bytes(201, found.body, request.output).with(header::LOCATION, &href),
     })
 }
 
 /// What was created under a key, in a World.
-fn find(call: &Call, world: &World, key: &str) -> Result<Creation, Answer> {
-    let creation = world.creations.find(call.caller.user, key, chrono::Utc::now().timestamp_micros());
-    creation.cloned().ok_or_else(|| Answer::refusal(&Rejection::new(Key::CreationRepeated).with("key", key), call.output))
+fn find(request: &ApiRequest, world: &World, key: &str) -> Result<Creation, Answer> {
+    let creation = world.creations.find(request.caller.user, key, chrono::Utc::now().timestamp_micros());
+    creation.cloned().ok_or_else(|| Answer::refusal(&Rejection::new(Key::CreationRepeated).with("key", key), request.output))
 }
 
 /// The events of a creation, with their positions.
-async fn events(call: &Call, creation: Creation) -> Result<Vec<(u64, Event)>, Answer> {
+async fn events(request: &ApiRequest, creation: Creation) -> Result<Vec<(u64, Event)>, Answer> {
     let count = usize::try_from(creation.keyed.saturating_sub(creation.first)).unwrap_or(0);
-    let records = call.engine().log().read(creation.first.saturating_sub(1), count).await;
-    let records = records.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), call.output))?;
+    let records = request.engine().log().read(creation.first.saturating_sub(1), count).await;
+    let records = records.map_err(|error| Answer::fault(503, &Fault::failed(error.to_string()), request.output))?;
     let decoded = |record: &Record| Some((record.position, Event::decode(&record.kind, &record.payload).ok()?));
     Ok(records.iter().filter_map(decoded).collect())
 }
@@ -115,18 +117,18 @@ fn opened((_, event): &(u64, Event)) -> Option<&JobOpened> {
 }
 
 /// What a creation made, as it is now, and where: the first of the names in its events that answers in the collection.
-async fn made(call: &Call, events: &[(u64, Event)]) -> Result<(String, Answer), Answer> {
-    let world = call.engine().world();
+async fn made(request: &ApiRequest, events: &[(u64, Event)]) -> Result<(String, Answer), Answer> {
+    let world = request.engine().world();
     for name in events.iter().flat_map(names) {
-        let segments = [&call.target.segments[..], std::slice::from_ref(&name)].concat();
-        if let Ok(found) = call.look_in(world.clone(), segments.clone(), call.output).await {
-            return Ok((format!("{}/{}", call.base, segments.join("/")), found));
+        let segments = [&request.target.segments[..], std::slice::from_ref(&name)].concat();
+        if let Ok(found) = request.look_in(world.clone(), segments.clone(), request.output).await {
+            return Ok((format!("{}/{}", request.base, segments.join("/")), found));
         }
     }
-    Err(call.missing("what the request with this Idempotency-Key created is not there any more"))
+    Err(request.missing("what the request with this Idempotency-Key created is not there any more"))
 }
 
-/// What an event may call something that was created: by the identifiers that stand in it, a permit by its number, and an entry of the
+/// What an event may request something that was created: by the identifiers that stand in it, a permit by its number, and an entry of the
 /// audit log by the position of its event.
 fn names((position, event): &(u64, Event)) -> Vec<String> {
     match event {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::condition::{Condition, Conditions};
-use super::live::Told;
+use super::live::EventMatches;
 use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
@@ -113,7 +113,7 @@ fn decode(text: &str, plus: bool) -> Option<String> {
 }
 
 /// A request of the API.
-pub struct Call {
+pub struct ApiRequest {
     pub app: App,
     pub caller: Caller,
     pub method: Method,
@@ -131,12 +131,12 @@ pub struct Call {
     /// What its first command is decided on.
     pub conditions: Conditions,
     /// What the audit log tells, where its search refers to that.
-    pub told: Option<Arc<Told>>,
+    pub told: Option<Arc<EventMatches>>,
     /// What the caller may see of it, once that was asked for.
     pub seen: OnceLock<Visible>,
 }
 
-impl Call {
+impl ApiRequest {
     /// The same request, asked at another place.
     pub fn at(&self, target: Target) -> Self {
         Self {
@@ -285,7 +285,7 @@ impl Call {
         let Some(handler) = handler else { return Err(missing) };
         let matrix = self.target.matrix.iter().filter(|(name, _)| name != "force").cloned().collect();
         let target = Target { segments, matrix, query: Vec::new() };
-        let call = Call {
+        let request = ApiRequest {
             app: self.app.clone(),
             caller: self.caller.clone(),
             method: Method::GET,
@@ -300,8 +300,8 @@ impl Call {
             told: None,
             seen: OnceLock::new(),
         };
-        visible::check(&call, true)?;
-        handler(Arc::new(call)).await
+        visible::check(&request, true)?;
+        handler(Arc::new(request)).await
     }
 
     /// The format of the body, by its content type or by how it begins.
@@ -455,7 +455,7 @@ pub fn jobs(outcome: &Outcome) -> impl Iterator<Item = JobId> {
 }
 
 /// What a handler is: from a request to its answer.
-pub type Handler = fn(Arc<Call>) -> std::pin::Pin<Box<dyn Future<Output = Handled> + Send>>;
+pub type Handler = fn(Arc<ApiRequest>) -> std::pin::Pin<Box<dyn Future<Output = Handled> + Send>>;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use super::parts::{first_id, given, listed, shown};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{PERMIT, ROLE};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -46,153 +46,153 @@ fn view(parent: &str, role: &Role) -> Doc {
 }
 
 /// What the roles of a path stand below.
-fn parent(call: &Call) -> String {
-    match call.segment(0) {
-        "roles" => call.base.to_owned(),
-        collection => format!("{}/{collection}/{}", call.base, call.segment(1)),
+fn parent(request: &ApiRequest) -> String {
+    match request.segment(0) {
+        "roles" => request.base.to_owned(),
+        collection => format!("{}/{collection}/{}", request.base, request.segment(1)),
     }
 }
 
 /// A permit of a role.
-fn permit_view(call: &Call, role: &Role, permit: Permit) -> Doc {
+fn permit_view(request: &ApiRequest, role: &Role, permit: Permit) -> Doc {
     Doc::new()
         .set("id", permit.id().to_string())
-        .set("href", format!("{}/roles/{}/permits/{}", parent(call), role.id, permit.id()))
+        .set("href", format!("{}/roles/{}/permits/{}", parent(request), role.id, permit.id()))
         .set("name", permit.name())
         .set("administrative", permit.administrative())
-        .reference("role", role.id.to_string(), format!("{}/roles/{}", call.base, role.id))
+        .reference("role", role.id.to_string(), format!("{}/roles/{}", request.base, role.id))
 }
 
 /// The segment that names the role.
-fn place(call: &Call) -> usize {
-    if call.segment(0) == "roles" { 1 } else { 3 }
+fn place(request: &ApiRequest) -> usize {
+    if request.segment(0) == "roles" { 1 } else { 3 }
 }
 
 /// The role that the path names: any, or one that the path's user or group holds on the system.
-fn role<'w>(call: &Call, world: &'w World) -> Result<&'w Arc<Role>, Answer> {
-    let n = place(call);
-    let id: RoleId = call.id(n)?;
+fn role<'w>(request: &ApiRequest, world: &'w World) -> Result<&'w Arc<Role>, Answer> {
+    let n = place(request);
+    let id: RoleId = request.id(n)?;
     if n > 1 {
-        holding(call, id)?;
+        holding(request, id)?;
     }
-    call.found(world.roles.get(&id), n)
+    request.found(world.roles.get(&id), n)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    listed(&call, &ROLE, call.world.roles.values().map(|role| view(call.base, role)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &ROLE, request.world.roles.values().map(|role| view(request.base, role)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &ROLE, &view(call.base, role(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &ROLE, &view(request.base, role(&request, &request.world)?))
 }
 
 /// The permit that a document names by id or name.
-fn named(call: &Call, sent: &Doc) -> Result<Permit, Answer> {
+fn named(request: &ApiRequest, sent: &Doc) -> Result<Permit, Answer> {
     let text = sent.text("id").filter(|id| !id.is_empty()).or(sent.text("name")).unwrap_or_default();
-    Permit::find(text).ok_or_else(|| call.missing(format!("Permit: {text}")))
+    Permit::find(text).ok_or_else(|| request.missing(format!("Permit: {text}")))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&ROLE)?;
-    require(&sent, "Role", "add", &["name", "permits.id"]).map_err(|fault| call.bad(&fault))?;
-    let permits = sent.docs("permits.permit").map(|permit| named(&call, permit)).collect::<Result<_, _>>()?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&ROLE)?;
+    require(&sent, "Role", "add", &["name", "permits.id"]).map_err(|fault| request.bad(&fault))?;
+    let permits = sent.docs("permits.permit").map(|permit| named(&request, permit)).collect::<Result<_, _>>()?;
     let command = CreateRole {
         name: given(&sent, "name").unwrap_or_default(),
         description: given(&sent, "description").unwrap_or_default(),
         administrative: sent.bool("administrative").unwrap_or(false),
         permits,
     };
-    let outcome = call.submit(command).await?;
+    let outcome = request.submit(command).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.roles.get(&id));
-    created(&call, &ROLE, &view(call.base, call.found(made, 0)?))
+    created(&request, &ROLE, &view(request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = role(&call, &call.world)?;
-    let sent = call.body(&ROLE)?;
-    check_immutable(&call, &ROLE, &view(call.base, current), &sent)?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = role(&request, &request.world)?;
+    let sent = request.body(&ROLE)?;
+    check_immutable(&request, &ROLE, &view(request.base, current), &sent)?;
     let changes = RolePatch {
         name: given(&sent, "name"),
         description: given(&sent, "description"),
         administrative: sent.bool("administrative"),
     };
-    let permits = sent.docs("permits.permit").map(|permit| named(&call, permit)).collect::<Result<Vec<_>, _>>()?;
+    let permits = sent.docs("permits.permit").map(|permit| named(&request, permit)).collect::<Result<Vec<_>, _>>()?;
     let permits = sent.has("permits").then_some(permits);
-    let outcome = call.submit(UpdateRole { role: current.id, changes, permits }).await?;
-    shown(&call, &ROLE, &view(call.base, role(&call, &outcome.world)?))
+    let outcome = request.submit(UpdateRole { role: current.id, changes, permits }).await?;
+    shown(&request, &ROLE, &view(request.base, role(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let role = role(&call, &call.world)?.id;
-    remove(&call, RemoveRole { role }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let role = role(&request, &request.world)?.id;
+    remove(&request, RemoveRole { role }).await
 }
 
-async fn list_permits(call: Arc<Call>) -> Handled {
-    let role = role(&call, &call.world)?;
-    listed(&call, &PERMIT, role.permits.iter().map(|permit| permit_view(&call, role, *permit)))
+async fn list_permits(request: Arc<ApiRequest>) -> Handled {
+    let role = role(&request, &request.world)?;
+    listed(&request, &PERMIT, role.permits.iter().map(|permit| permit_view(&request, role, *permit)))
 }
 
 /// The permit that the path names, where the role holds it.
-fn permit(call: &Call, role: &Role) -> Result<Permit, Answer> {
-    let n = place(call) + 2;
-    let found = role.permits.iter().find(|permit| permit.id().to_string() == call.segment(n));
-    call.found(found.copied(), n)
+fn permit(request: &ApiRequest, role: &Role) -> Result<Permit, Answer> {
+    let n = place(request) + 2;
+    let found = role.permits.iter().find(|permit| permit.id().to_string() == request.segment(n));
+    request.found(found.copied(), n)
 }
 
-async fn get_permit(call: Arc<Call>) -> Handled {
-    let role = role(&call, &call.world)?;
-    shown(&call, &PERMIT, &permit_view(&call, role, permit(&call, role)?))
+async fn get_permit(request: Arc<ApiRequest>) -> Handled {
+    let role = role(&request, &request.world)?;
+    shown(&request, &PERMIT, &permit_view(&request, role, permit(&request, role)?))
 }
 
-async fn add_permit(call: Arc<Call>) -> Handled {
-    let current = role(&call, &call.world)?.id;
-    let sent = call.body(&PERMIT)?;
-    require(&sent, "Permit", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let permit = named(&call, &sent)?;
-    let outcome = call.submit(AddPermit { role: current, permit }).await?;
-    created(&call, &PERMIT, &permit_view(&call, role(&call, &outcome.world)?, permit))
+async fn add_permit(request: Arc<ApiRequest>) -> Handled {
+    let current = role(&request, &request.world)?.id;
+    let sent = request.body(&PERMIT)?;
+    require(&sent, "Permit", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
+    let permit = named(&request, &sent)?;
+    let outcome = request.submit(AddPermit { role: current, permit }).await?;
+    created(&request, &PERMIT, &permit_view(&request, role(&request, &outcome.world)?, permit))
 }
 
-async fn delete_permit(call: Arc<Call>) -> Handled {
-    let role = role(&call, &call.world)?;
-    remove(&call, RemovePermit { role: role.id, permit: permit(&call, role)? }).await
+async fn delete_permit(request: Arc<ApiRequest>) -> Handled {
+    let role = role(&request, &request.world)?;
+    remove(&request, RemovePermit { role: role.id, permit: permit(&request, role)? }).await
 }
 
 /// The user or group that the path is about.
-fn holder(call: &Call) -> Result<Holder, Answer> {
-    let (holder, there) = match call.segment(0) {
-        "users" => call.id(1).map(|id| (Holder::User(id), call.world.users.contains(&id))),
-        _ => call.id(1).map(|id| (Holder::Group(id), call.world.groups.contains(&id))),
+fn holder(request: &ApiRequest) -> Result<Holder, Answer> {
+    let (holder, there) = match request.segment(0) {
+        "users" => request.id(1).map(|id| (Holder::User(id), request.world.users.contains(&id))),
+        _ => request.id(1).map(|id| (Holder::Group(id), request.world.groups.contains(&id))),
     }?;
-    call.found(there.then_some(holder), 1)
+    request.found(there.then_some(holder), 1)
 }
 
 /// The permission by which the path's user or group holds a role on the system.
-fn holding(call: &Call, role: RoleId) -> Result<&Arc<Permission>, Answer> {
-    let held = call.world.held_on(holder(call)?, Object::System).find(|permission| permission.role == role);
-    call.found(held, 3)
+fn holding(request: &ApiRequest, role: RoleId) -> Result<&Arc<Permission>, Answer> {
+    let held = request.world.held_on(holder(request)?, EntityRef::System).find(|permission| permission.role == role);
+    request.found(held, 3)
 }
 
-async fn list_held(call: Arc<Call>) -> Handled {
-    let (held, parent) = (call.world.held_on(holder(&call)?, Object::System), parent(&call));
-    let roles = held.filter_map(|permission| call.world.roles.get(&permission.role));
-    listed(&call, &ROLE, roles.map(|role| view(&parent, role)))
+async fn list_held(request: Arc<ApiRequest>) -> Handled {
+    let (held, parent) = (request.world.held_on(holder(&request)?, EntityRef::System), parent(&request));
+    let roles = held.filter_map(|permission| request.world.roles.get(&permission.role));
+    listed(&request, &ROLE, roles.map(|role| view(&parent, role)))
 }
 
-async fn get_held(call: Arc<Call>) -> Handled {
-    shown(&call, &ROLE, &view(&parent(&call), role(&call, &call.world)?))
+async fn get_held(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &ROLE, &view(&parent(&request), role(&request, &request.world)?))
 }
 
-async fn grant(call: Arc<Call>) -> Handled {
-    let holder = holder(&call)?;
-    let sent = call.body(&ROLE)?;
-    require(&sent, "Role", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let role: RoleId = call.needed(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
-    let outcome = call.submit(GrantPermission { holder, role, object: Object::System }).await?;
-    created(&call, &ROLE, &view(&parent(&call), call.found(outcome.world.roles.get(&role), 0)?))
+async fn grant(request: Arc<ApiRequest>) -> Handled {
+    let holder = holder(&request)?;
+    let sent = request.body(&ROLE)?;
+    require(&sent, "Role", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
+    let role: RoleId = request.needed(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
+    let outcome = request.submit(GrantPermission { holder, role, object: EntityRef::System }).await?;
+    created(&request, &ROLE, &view(&parent(&request), request.found(outcome.world.roles.get(&role), 0)?))
 }
 
-async fn revoke(call: Arc<Call>) -> Handled {
-    let permission = holding(&call, call.id(3)?)?.id;
-    remove(&call, RevokePermission { permission }).await
+async fn revoke(request: Arc<ApiRequest>) -> Handled {
+    let permission = holding(&request, request.id(3)?)?.id;
+    remove(&request, RevokePermission { permission }).await
 }

@@ -22,7 +22,7 @@ macro_rules! routes {
         /// What this collection answers.
         pub const $name: &[crate::face::ovirt::route::Route] = &[$(crate::face::ovirt::route::Route {
             path: $path,
-            methods: &[$((axum::http::Method::$method, |call| Box::pin($handler(call)))),+],
+            methods: &[$((axum::http::Method::$method, |request| Box::pin($handler(request)))),+],
         }),*];
     };
 }
@@ -66,9 +66,10 @@ fn status(segments: &[String]) -> Option<&'static Route> {
     find(&segments[..segments.len() - 1]).filter(|route| route.is_action() && !above.is_empty()).map(|_| &ACTION_STATUS)
 }
 
-static ACTION_STATUS: Route = Route { path: "{}/action/{}", methods: &[(Method::GET, |call| Box::pin(action_status(call)))] };
+static ACTION_STATUS: Route =
+    Route { path: "{}/action/{}", methods: &[(Method::GET, |request| Box::pin(action_status(request)))] };
 static CREATION_STATUS: Route =
-    Route { path: "{}/creation_status/{}", methods: &[(Method::GET, |call| Box::pin(creation_status(call)))] };
+    Route { path: "{}/creation_status/{}", methods: &[(Method::GET, |request| Box::pin(creation_status(request)))] };
 
 impl Route {
     /// What answers a method; HEAD is answered like GET.

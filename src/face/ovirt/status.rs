@@ -12,17 +12,17 @@ use super::answer::{Answer, Handled};
 use super::collection::on_target;
 use super::representation::Doc;
 use super::representation::types::{ACTION, CREATION};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::visible::object_at;
 
 /// An action that goes on: where to ask how it stands, what it is about, and where to begin it again.
-pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
-    let segments = &call.target.segments;
+pub fn under_way(request: &ApiRequest, sent: Doc, job: JobId) -> Doc {
+    let segments = &request.target.segments;
     let job_text = job.to_string();
     let action = if segments.last() == Some(&job_text) { &segments[..segments.len() - 1] } else { segments };
-    let href = format!("{}/{}", call.base, action.join("/"));
+    let href = format!("{}/{}", request.base, action.join("/"));
     let (parent, _) = href.rsplit_once('/').unwrap_or_default();
-    on_target(call.base, action, sent)
+    on_target(request.base, action, sent)
         .set("async", true)
         .set("id", job_text.as_str())
         .link("parent", parent)
@@ -31,34 +31,34 @@ pub fn under_way(call: &Call, sent: Doc, job: JobId) -> Doc {
 }
 
 /// How an action stands that went on after its answer. One that is not known any more, or was another, leads back to what it was about.
-pub async fn action_status(call: Arc<Call>) -> Handled {
-    let segments = &call.target.segments;
+pub async fn action_status(request: Arc<ApiRequest>) -> Handled {
+    let segments = &request.target.segments;
     let (action, parent) = (&segments[..segments.len() - 1], &segments[..segments.len() - 2]);
-    let Some(job) = job_of_path(&call).ok().filter(|job| is_of_action(&job.task, action)) else {
-        call.look(parent.to_vec(), call.output).await?;
-        return Ok(Answer::empty(301).with(header::LOCATION, &format!("{}/{}", call.base, parent.join("/"))));
+    let Some(job) = job_of_path(&request).ok().filter(|job| is_of_action(&job.task, action)) else {
+        request.look(parent.to_vec(), request.output).await?;
+        return Ok(Answer::empty(301).with(header::LOCATION, &format!("{}/{}", request.base, parent.join("/"))));
     };
-    let doc = under_way(&call, Doc::new(), job.id);
-    Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
+    let doc = under_way(&request, Doc::new(), job.id);
+    Ok(Answer::doc(200, &ACTION, &standing(doc, &job.status, "Asynchronous task failed"), request.output))
 }
 
 /// The state of what a create left to do.
-pub async fn creation_status(call: Arc<Call>) -> Handled {
-    let segments = &call.target.segments;
+pub async fn creation_status(request: Arc<ApiRequest>) -> Handled {
+    let segments = &request.target.segments;
     let created = &segments[..segments.len() - 2];
-    let job = job_of_path(&call)?;
+    let job = job_of_path(&request)?;
     let job = Some(job).filter(|job| object_at(created).is_some_and(|object| job.task.object() == object));
-    let job = call.found(job, segments.len() - 1)?;
-    call.look(created.to_vec(), call.output).await?;
-    let doc = Doc::new().set("id", job.id.to_string()).set("href", format!("{}/{}", call.base, segments.join("/")));
-    Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), call.output))
+    let job = request.found(job, segments.len() - 1)?;
+    request.look(created.to_vec(), request.output).await?;
+    let doc = Doc::new().set("id", job.id.to_string()).set("href", format!("{}/{}", request.base, segments.join("/")));
+    Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), request.output))
 }
 
 /// The job that the last segment names.
-fn job_of_path(call: &Call) -> Result<Arc<Job>, Answer> {
-    let last = call.target.segments.len() - 1;
-    let id: JobId = call.id(last)?;
-    call.found(call.world.jobs.get(&id), last).cloned()
+fn job_of_path(request: &ApiRequest) -> Result<Arc<Job>, Answer> {
+    let last = request.target.segments.len() - 1;
+    let id: JobId = request.id(last)?;
+    request.found(request.world.jobs.get(&id), last).cloned()
 }
 
 /// A document with the state of a job, and with a fault where it failed.

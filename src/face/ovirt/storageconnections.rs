@@ -15,7 +15,7 @@ use super::probe::{self, ISCSI_PORT};
 use super::representation::check::require;
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::storagedomains::domain;
 
@@ -53,14 +53,14 @@ fn view(base: &str, parent: &str, connection: &StorageConnection) -> Doc {
 }
 
 /// The password of CHAP as it is kept.
-pub fn sealed(call: &Call, sent: &Doc) -> Result<Option<String>, Answer> {
+pub fn sealed(request: &ApiRequest, sent: &Doc) -> Result<Option<String>, Answer> {
     let Some(password) = sent.text("password").filter(|password| !password.is_empty()) else { return Ok(None) };
-    let sealed = call.app.sealer.seal(password);
-    sealed.map(Some).map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), call.output))
+    let sealed = request.app.sealer.seal(password);
+    sealed.map(Some).map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), request.output))
 }
 
 /// What a request says of a connection. The path of a mount may be said as the address of its server.
-pub fn patch(call: &Call, sent: &Doc) -> Result<ConnectionPatch, Answer> {
+pub fn patch(request: &ApiRequest, sent: &Doc) -> Result<ConnectionPatch, Answer> {
     Ok(ConnectionPatch {
         kind: sent.text("type").and_then(StorageKind::from_name),
         address: given(sent, "address"),
@@ -73,50 +73,50 @@ pub fn patch(call: &Call, sent: &Doc) -> Result<ConnectionPatch, Answer> {
         port: number(sent, "port"),
         target: given(sent, "target"),
         username: given(sent, "username"),
-        password: sealed(call, sent)?,
+        password: sealed(request, sent)?,
         host: None,
     })
 }
 
 /// What a request says of a new connection.
-pub fn config(call: &Call, kind: StorageKind, sent: &Doc) -> Result<ConnectionConfig, Answer> {
+pub fn config(request: &ApiRequest, kind: StorageKind, sent: &Doc) -> Result<ConnectionConfig, Answer> {
     let port = if kind == StorageKind::Iscsi { ISCSI_PORT } else { 0 };
     let mut config = ConnectionConfig { port, ..ConnectionConfig::of(kind) };
-    config.apply(&ConnectionPatch { kind: None, ..patch(call, sent)? });
+    config.apply(&ConnectionPatch { kind: None, ..patch(request, sent)? });
     Ok(config)
 }
 
 /// Asks a host whether it can reach a connection; without a host nobody tries.
-async fn reach(call: &Call, host: Option<HostId>, config: &ConnectionConfig) -> Result<(), String> {
+async fn reach(request: &ApiRequest, host: Option<HostId>, config: &ConnectionConfig) -> Result<(), String> {
     match host {
         Some(host) if config.kind == StorageKind::Iscsi => {
             let password = match config.password.as_str() {
                 "" => None,
-                sealed => Some(call.app.sealer.unseal(sealed).map_err(|error| error.to_string())?),
+                sealed => Some(request.app.sealer.unseal(sealed).map_err(|error| error.to_string())?),
             };
-            probe::target(&**call.engine().driver(), host, config, password).await
+            probe::target(&**request.engine().driver(), host, config, password).await
         }
-        Some(host) => probe::reach(&**call.engine().driver(), host, &Storage::files(config.clone())).await.map(drop),
+        Some(host) => probe::reach(&**request.engine().driver(), host, &Storage::files(config.clone())).await.map(drop),
         None => Ok(()),
     }
 }
 
-fn connection<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
-    call.found(world.storage_connections.get(&call.id(1)?), 1)
+fn connection<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
+    request.found(world.storage_connections.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.world.storage_connections.values();
-    listed(&call, &STORAGE_CONNECTION, found.map(|c| view(call.base, call.base, c)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.world.storage_connections.values();
+    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, request.base, c)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &STORAGE_CONNECTION, &view(call.base, call.base, connection(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["type"]).map_err(|fault| call.bad(&fault))?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&STORAGE_CONNECTION)?;
+    require(&sent, "StorageConnection", "add", &["type"]).map_err(|fault| request.bad(&fault))?;
     let needed: &[&str] = match sent.text("type") {
         Some("nfs") => &["address", "path"],
         Some("posixfs" | "glusterfs") => &["path", "vfsType"],
@@ -124,80 +124,80 @@ async fn add(call: Arc<Call>) -> Handled {
         Some("iscsi") => &["address", "target"],
         _ => &[],
     };
-    require(&sent, "StorageConnection", "add", needed).map_err(|fault| call.bad(&fault))?;
-    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    require(&sent, "StorageConnection", "add", needed).map_err(|fault| request.bad(&fault))?;
+    let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
-    let mut config = config(&call, kind, &sent)?;
+    let mut config = config(&request, kind, &sent)?;
     config.host = host.filter(|_| kind == StorageKind::Localfs);
-    let reach = reach(&call, host, &config).await;
-    let outcome = call.submit(AddStorageConnection { config, host, reach }).await?;
+    let reach = reach(&request, host, &config).await;
+    let outcome = request.submit(AddStorageConnection { config, host, reach }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.storage_connections.get(&id));
-    created(&call, &STORAGE_CONNECTION, &view(call.base, call.base, call.found(made, 0)?))
+    created(&request, &STORAGE_CONNECTION, &view(request.base, request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = connection(&call, &call.world)?;
-    let sent = call.body(&STORAGE_CONNECTION)?;
-    check_immutable(&call, &STORAGE_CONNECTION, &view(call.base, call.base, current), &sent)?;
-    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
-    let changes = patch(&call, &sent)?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = connection(&request, &request.world)?;
+    let sent = request.body(&STORAGE_CONNECTION)?;
+    check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, request.base, current), &sent)?;
+    let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
+    let changes = patch(&request, &sent)?;
     let mut wanted = current.config.clone();
     wanted.apply(&changes);
-    let reach = reach(&call, host, &wanted).await;
-    let outcome = call.submit(UpdateStorageConnection { connection: current.id, changes, host, reach }).await?;
-    shown(&call, &STORAGE_CONNECTION, &view(call.base, call.base, connection(&call, &outcome.world)?))
+    let reach = reach(&request, host, &wanted).await;
+    let outcome = request.submit(UpdateStorageConnection { connection: current.id, changes, host, reach }).await?;
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &outcome.world)?))
 }
 
 /// Removes a connection. The body may name a host that is to let go of it: hosts let go when a domain rests, so that it has nothing
 /// more to do, but it has to exist.
-async fn delete(call: Arc<Call>) -> Handled {
-    let connection = connection(&call, &call.world)?.id;
-    if let Some((of, sent)) = call.optional_body(&[&HOST, &STORAGE_CONNECTION, &ACTION])? {
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let connection = connection(&request, &request.world)?.id;
+    if let Some((of, sent)) = request.optional_body(&[&HOST, &STORAGE_CONNECTION, &ACTION])? {
         let sent = if std::ptr::eq(of, &HOST) { Doc::new().set("host", sent) } else { sent };
-        let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
-        if let Some(host) = host.filter(|host| !call.world.hosts.contains(host)) {
-            return Err(call.missing(format!("Host: id={host}")));
+        let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
+        if let Some(host) = host.filter(|host| !request.world.hosts.contains(host)) {
+            return Err(request.missing(format!("Host: id={host}")));
         }
     }
-    remove(&call, RemoveStorageConnection { connection }).await
+    remove(&request, RemoveStorageConnection { connection }).await
 }
 
 /// What the connections of the storage domain that the path names stand below.
-fn parent(call: &Call) -> String {
-    format!("{}/storagedomains/{}", call.base, call.segment(1))
+fn parent(request: &ApiRequest) -> String {
+    format!("{}/storagedomains/{}", request.base, request.segment(1))
 }
 
 /// The connection that the path names, where the storage domain has it.
-fn of_domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
-    let domain = domain(call, world)?;
-    let id: StorageConnectionId = call.id(3)?;
+fn of_domain<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
+    let domain = domain(request, world)?;
+    let id: StorageConnectionId = request.id(3)?;
     let has = domain.storage.connections.contains(&id);
-    call.found(world.storage_connections.get(&id).filter(|_| has), 3)
+    request.found(world.storage_connections.get(&id).filter(|_| has), 3)
 }
 
-async fn list_of_domain(call: Arc<Call>) -> Handled {
-    let connections = &domain(&call, &call.world)?.storage.connections;
-    let found = connections.iter().filter_map(|id| call.world.storage_connections.get(id));
-    listed(&call, &STORAGE_CONNECTION, found.map(|c| view(call.base, &parent(&call), c)))
+async fn list_of_domain(request: Arc<ApiRequest>) -> Handled {
+    let connections = &domain(&request, &request.world)?.storage.connections;
+    let found = connections.iter().filter_map(|id| request.world.storage_connections.get(id));
+    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, &parent(&request), c)))
 }
 
-async fn get_of_domain(call: Arc<Call>) -> Handled {
-    shown(&call, &STORAGE_CONNECTION, &view(call.base, &parent(&call), of_domain(&call, &call.world)?))
+async fn get_of_domain(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, &parent(&request), of_domain(&request, &request.world)?))
 }
 
-async fn attach(call: Arc<Call>) -> Handled {
-    let domain = domain(&call, &call.world)?.id;
-    let sent = call.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["id"]).map_err(|fault| call.bad(&fault))?;
+async fn attach(request: Arc<ApiRequest>) -> Handled {
+    let domain = domain(&request, &request.world)?.id;
+    let sent = request.body(&STORAGE_CONNECTION)?;
+    require(&sent, "StorageConnection", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
     let id = sent.text("id").unwrap_or_default();
-    let connection = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("StorageConnection: id={id}")))?;
+    let connection = uuid::Uuid::parse_str(id).map_err(|_| request.missing(format!("StorageConnection: id={id}")))?;
     let connection = StorageConnectionId(connection);
-    let outcome = call.submit(AttachStorageConnection { domain, connection }).await?;
-    let made = call.found(outcome.world.storage_connections.get(&connection), 1)?;
-    created(&call, &STORAGE_CONNECTION, &view(call.base, &parent(&call), made))
+    let outcome = request.submit(AttachStorageConnection { domain, connection }).await?;
+    let made = request.found(outcome.world.storage_connections.get(&connection), 1)?;
+    created(&request, &STORAGE_CONNECTION, &view(request.base, &parent(&request), made))
 }
 
-async fn detach(call: Arc<Call>) -> Handled {
-    let domain = domain(&call, &call.world)?.id;
-    remove(&call, DetachStorageConnection { domain, connection: call.id(3)? }).await
+async fn detach(request: Arc<ApiRequest>) -> Handled {
+    let domain = domain(&request, &request.world)?.id;
+    remove(&request, DetachStorageConnection { domain, connection: request.id(3)? }).await
 }

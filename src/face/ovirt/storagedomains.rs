@@ -16,7 +16,7 @@ use super::probe;
 use super::representation::check::require;
 use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::storageconnections as connections;
 use super::work::removed_after;
@@ -174,76 +174,76 @@ fn units(storage: &Doc) -> impl Iterator<Item = &Doc> {
 }
 
 /// Where a request says that the storage is.
-fn sent_storage(call: &Call, sent: &Doc) -> Result<Storage, Answer> {
+fn sent_storage(request: &ApiRequest, sent: &Doc) -> Result<Storage, Answer> {
     let empty = Doc::new();
     let storage = sent.doc("storage").unwrap_or(&empty);
     if let Some(id) = storage.text("id") {
         let known = uuid::Uuid::parse_str(id).ok().map(StorageConnectionId);
-        let known = known.and_then(|id| call.world.storage_connections.get(&id));
-        let known = known.ok_or_else(|| call.missing(format!("StorageConnection: id={id}")))?;
+        let known = known.and_then(|id| request.world.storage_connections.get(&id));
+        let known = known.ok_or_else(|| request.missing(format!("StorageConnection: id={id}")))?;
         return Ok(Storage { connection: Some(known.id), ..Storage::files(known.config.clone()) });
     }
     let kind = storage.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
     if !kind.is_block() {
-        return Ok(Storage::files(connections::config(call, kind, storage)?));
+        return Ok(Storage::files(connections::config(request, kind, storage)?));
     }
-    let luns = units(storage).map(|unit| lun(call, kind, storage, unit)).collect::<Result<_, _>>()?;
+    let luns = units(storage).map(|unit| lun(request, kind, storage, unit)).collect::<Result<_, _>>()?;
     Ok(Storage { server: ConnectionConfig::of(kind), connection: None, luns })
 }
 
 /// A logical unit that a request names; what it does not say of its portal the storage around it may.
-fn lun(call: &Call, kind: StorageKind, storage: &Doc, unit: &Doc) -> Result<Lun, Answer> {
+fn lun(request: &ApiRequest, kind: StorageKind, storage: &Doc, unit: &Doc) -> Result<Lun, Answer> {
     let id = given(unit, "id").unwrap_or_default();
     let said = |field: &str| unit.has(field) || storage.has(field);
     if kind != StorageKind::Iscsi || !(said("address") || said("target")) {
         return Ok(Lun { id, portal: None });
     }
-    let mut portal = connections::config(call, kind, storage)?;
-    portal.apply(&ConnectionPatch { kind: None, path: None, ..connections::patch(call, unit)? });
+    let mut portal = connections::config(request, kind, storage)?;
+    portal.apply(&ConnectionPatch { kind: None, path: None, ..connections::patch(request, unit)? });
     portal.path.clear();
     Ok(Lun { id, portal: Some(portal) })
 }
 
 /// The storage domain that the path names.
-pub fn domain<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
-    call.found(world.storage_domains.get(&call.id(1)?), 1)
+pub fn domain<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<StorageDomain>, Answer> {
+    request.found(world.storage_domains.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<StorageDomain>()?;
-    listed(&call, &STORAGE_DOMAIN, found.iter().map(|d| view(&call.world, call.base, d)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<StorageDomain>()?;
+    listed(&request, &STORAGE_DOMAIN, found.iter().map(|d| view(&request.world, request.base, d)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &STORAGE_DOMAIN, &view(&call.world, call.base, domain(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &STORAGE_DOMAIN, &view(&request.world, request.base, domain(&request, &request.world)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&STORAGE_DOMAIN)?;
-    complete(&sent).map_err(|fault| call.bad(&fault))?;
-    if let Some(made) = add_image_domain(&call, &sent).await? {
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&STORAGE_DOMAIN)?;
+    complete(&sent).map_err(|fault| request.bad(&fault))?;
+    if let Some(made) = add_image_domain(&request, &sent).await? {
         return Ok(made);
     }
-    let host: HostId = call.needed(&sent, "host", NameKind::Host, "Host")?;
-    let storage = sent_storage(&call, &sent)?;
+    let host: HostId = request.needed(&sent, "host", NameKind::Host, "Host")?;
+    let storage = sent_storage(&request, &sent)?;
     let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
-    let found = probe::reach(&**call.engine().driver(), host, &storage).await;
+    let found = probe::reach(&**request.engine().driver(), host, &storage).await;
     let outcome = if existing(&sent) {
         let found = found.map(|facts| found_domain(&facts));
-        call.submit(ImportStorageDomain { config: config(&sent), class, storage, host, found }).await?
+        request.submit(ImportStorageDomain { config: config(&sent), class, storage, host, found }).await?
     } else {
         let format = sent.text("storage_format").and_then(StorageFormat::from_name);
         let overwrite = storage.kind().is_block() && sent.bool("storage.override_luns") == Some(true);
         let mount = probe::free(&found, overwrite);
-        call.submit(CreateStorageDomain { config: config(&sent), class, format, host, overwrite, mount, storage }).await?
+        request.submit(CreateStorageDomain { config: config(&sent), class, format, host, overwrite, mount, storage }).await?
     };
-    let world = call.settle(&outcome).await?;
+    let world = request.settle(&outcome).await?;
     let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));
-    created(&call, &STORAGE_DOMAIN, &view(&world, call.base, call.found(made, 0)?))
+    created(&request, &STORAGE_DOMAIN, &view(&world, request.base, request.found(made, 0)?))
 }
 
 /// Adds an image domain, where the request is for one: no host has a part in it.
-async fn add_image_domain(call: &Call, sent: &Doc) -> Result<Option<Answer>, Answer> {
+async fn add_image_domain(request: &ApiRequest, sent: &Doc) -> Result<Option<Answer>, Answer> {
     let is = |path, name| sent.text(path) == Some(name);
     let (class, kind) = (DomainClass::Image.name(), StorageKind::Glance.name());
     if !is("type", class) && !is("storage.type", kind) {
@@ -251,84 +251,84 @@ async fn add_image_domain(call: &Call, sent: &Doc) -> Result<Option<Answer>, Ans
     }
     if !(is("type", class) && is("storage.type", kind)) {
         let detail = format!("Cannot add Storage. The fields type {class} and storage.type {kind} go together.");
-        return Err(call.bad(&Fault::operation_failed([detail])));
+        return Err(request.bad(&Fault::operation_failed([detail])));
     }
     let address = sent.text("storage.address").unwrap_or_default();
-    let service = probe::image_service(&**call.engine().driver(), address).await;
-    let outcome = call.submit(AddImageDomain { config: config(sent), service }).await?;
+    let service = probe::image_service(&**request.engine().driver(), address).await;
+    let outcome = request.submit(AddImageDomain { config: config(sent), service }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.storage_domains.get(&id));
-    created(call, &STORAGE_DOMAIN, &view(&outcome.world, call.base, call.found(made, 0)?)).map(Some)
+    created(request, &STORAGE_DOMAIN, &view(&outcome.world, request.base, request.found(made, 0)?)).map(Some)
 }
 
 /// What stays as the domain was made.
 const SETTLED: &[&str] = &["type", "storage_format", "storage.type", "storage.address", "storage.path", "storage.vfs_type"];
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = domain(&call, &call.world)?;
-    let sent = call.body(&STORAGE_DOMAIN)?;
-    let shown_now = view(&call.world, call.base, current);
-    check_immutable(&call, &STORAGE_DOMAIN, &shown_now, &sent)?;
-    check_settled(&call, &shown_now, &sent, SETTLED)?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = domain(&request, &request.world)?;
+    let sent = request.body(&STORAGE_DOMAIN)?;
+    let shown_now = view(&request.world, request.base, current);
+    check_immutable(&request, &STORAGE_DOMAIN, &shown_now, &sent)?;
+    check_settled(&request, &shown_now, &sent, SETTLED)?;
     let storage = sent.doc("storage").cloned().unwrap_or_default();
     let kind = current.storage.kind;
     let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));
-    let luns = units(&storage).filter(new).map(|unit| lun(&call, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
+    let luns = units(&storage).filter(new).map(|unit| lun(&request, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
     if !luns.is_empty() {
-        require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+        require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| request.bad(&fault))?;
     }
-    let host: Option<HostId> = call.reference(&sent, "host", NameKind::Host, "Host")?;
-    if let Some(unknown) = host.filter(|id| !call.world.hosts.contains(id)) {
-        return Err(call.missing(format!("Host: {unknown}")));
+    let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
+    if let Some(unknown) = host.filter(|id| !request.world.hosts.contains(id)) {
+        return Err(request.missing(format!("Host: {unknown}")));
     }
     let domain_id = current.id;
     let extension = host.filter(|_| !luns.is_empty()).map(|host| ExtendStorageDomain { domain: domain_id, host, luns });
-    let outcome = call.submit(UpdateStorageDomain { domain: domain_id, changes: patch(&sent), extension }).await?;
-    let world = call.settle(&outcome).await?;
-    shown(&call, &STORAGE_DOMAIN, &view(&world, call.base, domain(&call, &world)?))
+    let outcome = request.submit(UpdateStorageDomain { domain: domain_id, changes: patch(&sent), extension }).await?;
+    let world = request.settle(&outcome).await?;
+    shown(&request, &STORAGE_DOMAIN, &view(&world, request.base, domain(&request, &world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let domain = domain(&call, &call.world)?;
-    let sent = match call.optional_body(&[&STORAGE_DOMAIN, &ACTION])? {
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let domain = domain(&request, &request.world)?;
+    let sent = match request.optional_body(&[&STORAGE_DOMAIN, &ACTION])? {
         None if domain.class == DomainClass::Image => Doc::new(),
-        None => return Err(call.bad(&Fault::bare("storage-domain parameter is missing"))),
+        None => return Err(request.bad(&Fault::bare("storage-domain parameter is missing"))),
         Some((of, sent)) if std::ptr::eq(of, &ACTION) => sent.doc("storage_domain").cloned().unwrap_or_default(),
         Some((_, sent)) => sent,
     };
     if domain.class != DomainClass::Image {
-        require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| call.bad(&fault))?;
+        require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| request.bad(&fault))?;
     }
-    let host = call.reference(&sent, "host", NameKind::Host, "Host")?;
+    let host = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
     let command = RemoveStorageDomain { domain: domain.id, host, format: yes("format"), destroy: yes("destroy") };
-    removed_after(&call, &call.submit(command).await?).await
+    removed_after(&request, &request.submit(command).await?).await
 }
 
 /// The files of a storage domain that has any: an ISO domain.
-fn files<'a>(call: &Call, world: &'a World) -> Result<(&'a StorageDomain, &'a [DomainFile]), Answer> {
-    let domain = domain(call, world)?;
-    call.found((domain.class == DomainClass::Iso).then_some((&**domain, domain.files.as_slice())), 1)
+fn files<'a>(request: &ApiRequest, world: &'a World) -> Result<(&'a StorageDomain, &'a [DomainFile]), Answer> {
+    let domain = domain(request, world)?;
+    request.found((domain.class == DomainClass::Iso).then_some((&**domain, domain.files.as_slice())), 1)
 }
 
 /// Lists the files that are there now: those of an active domain are looked up anew.
-async fn list_files(call: Arc<Call>) -> Handled {
-    let (known, _) = files(&call, &call.world)?;
-    let mut world = call.world.clone();
+async fn list_files(request: Arc<ApiRequest>) -> Handled {
+    let (known, _) = files(&request, &request.world)?;
+    let mut world = request.world.clone();
     if known.is_in(AttachmentStatus::Active)
         && let Ok(Reply::Files(found)) =
-            probe::ask(&**call.engine().driver(), crate::hypervisor::Call::ListFiles { domain: known.id.0 }).await
+            probe::ask(&**request.engine().driver(), crate::hypervisor::DriverCall::ListFiles { domain: known.id.0 }).await
     {
         let report = ReportDomainFiles { domain: known.id, files: domain_files(found) };
-        world = call.submit(report).await?.world;
+        world = request.submit(report).await?.world;
     }
-    let (domain, files) = files(&call, &world)?;
-    listed(&call, &FILE, files.iter().map(|file| file_view(call.base, domain, file)))
+    let (domain, files) = files(&request, &world)?;
+    listed(&request, &FILE, files.iter().map(|file| file_view(request.base, domain, file)))
 }
 
-async fn get_file(call: Arc<Call>) -> Handled {
-    let (domain, files) = files(&call, &call.world)?;
-    let found = files.iter().find(|file| file.name == call.segment(3));
-    shown(&call, &FILE, &file_view(call.base, domain, call.found(found, 3)?))
+async fn get_file(request: Arc<ApiRequest>) -> Handled {
+    let (domain, files) = files(&request, &request.world)?;
+    let found = files.iter().find(|file| file.name == request.segment(3));
+    shown(&request, &FILE, &file_view(request.base, domain, request.found(found, 3)?))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::parts::{first_id, given, listed, shown};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::TAG;
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -44,102 +44,102 @@ fn patch(sent: &Doc, parent: Option<TagId>) -> TagPatch {
     TagPatch { name: given(sent, "name"), description: given(sent, "description"), parent: parent.map(Some) }
 }
 
-fn tag<'a>(call: &Call, world: &'a World, n: usize) -> Result<&'a Arc<Tag>, Answer> {
-    call.found(world.tags.get(&call.id(n)?), n)
+fn tag<'a>(request: &ApiRequest, world: &'a World, n: usize) -> Result<&'a Arc<Tag>, Answer> {
+    request.found(world.tags.get(&request.id(n)?), n)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let mut found: Vec<&Arc<Tag>> = call.world.tags.values().collect();
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let mut found: Vec<&Arc<Tag>> = request.world.tags.values().collect();
     found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    listed(&call, &TAG, found.into_iter().map(|tag| view(call.base, tag)))
+    listed(&request, &TAG, found.into_iter().map(|tag| view(request.base, tag)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &TAG, &view(call.base, tag(&call, &call.world, 1)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &TAG, &view(request.base, tag(&request, &request.world, 1)?))
 }
 
 /// The parent that a request names.
-fn parent(call: &Call, sent: &Doc) -> Result<Option<TagId>, Answer> {
-    call.reference(sent, "parent.tag", NameKind::Tag, "Tag")
+fn parent(request: &ApiRequest, sent: &Doc) -> Result<Option<TagId>, Answer> {
+    request.reference(sent, "parent.tag", NameKind::Tag, "Tag")
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&TAG)?;
-    require(&sent, "Tag", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&TAG)?;
+    require(&sent, "Tag", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = TagConfig { name: String::new(), description: String::new(), parent: None };
-    config.apply(&patch(&sent, parent(&call, &sent)?));
-    let outcome = call.submit(CreateTag { config }).await?;
+    config.apply(&patch(&sent, parent(&request, &sent)?));
+    let outcome = request.submit(CreateTag { config }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.tags.get(&id));
-    created(&call, &TAG, &view(call.base, call.found(made, 0)?))
+    created(&request, &TAG, &view(request.base, request.found(made, 0)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = tag(&call, &call.world, 1)?;
-    let sent = call.body(&TAG)?;
-    check_immutable(&call, &TAG, &view(call.base, current), &sent)?;
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = tag(&request, &request.world, 1)?;
+    let sent = request.body(&TAG)?;
+    check_immutable(&request, &TAG, &view(request.base, current), &sent)?;
     // The root is shown as its own parent; sent back as it was shown, that changes nothing.
-    let parent = parent(&call, &sent)?.filter(|parent| current.id != ROOT || *parent != ROOT);
-    let outcome = call.submit(UpdateTag { tag: current.id, changes: patch(&sent, parent) }).await?;
-    shown(&call, &TAG, &view(call.base, tag(&call, &outcome.world, 1)?))
+    let parent = parent(&request, &sent)?.filter(|parent| current.id != ROOT || *parent != ROOT);
+    let outcome = request.submit(UpdateTag { tag: current.id, changes: patch(&sent, parent) }).await?;
+    shown(&request, &TAG, &view(request.base, tag(&request, &outcome.world, 1)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let tag = tag(&call, &call.world, 1)?.id;
-    remove(&call, RemoveTag { tag }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let tag = tag(&request, &request.world, 1)?.id;
+    remove(&request, RemoveTag { tag }).await
 }
 
 /// What the path's first two segments name: the object whose tags it is about, with its member of a tag.
-fn tagged(call: &Call) -> Result<(Tagged, &'static str), Answer> {
-    Ok(match call.segment(0) {
-        "hosts" => (Tagged::Host(call.id(1)?), "host"),
-        "groups" => (Tagged::Group(call.id(1)?), "group"),
-        _ => (Tagged::User(call.id(1)?), "user"),
+fn tagged(request: &ApiRequest) -> Result<(Tagged, &'static str), Answer> {
+    Ok(match request.segment(0) {
+        "hosts" => (Tagged::Host(request.id(1)?), "host"),
+        "groups" => (Tagged::Group(request.id(1)?), "group"),
+        _ => (Tagged::User(request.id(1)?), "user"),
     })
 }
 
-fn refused(call: &Call, rejection: Rejection) -> Answer {
-    Answer::refusal(&rejection, call.output)
+fn refused(request: &ApiRequest, rejection: Rejection) -> Answer {
+    Answer::refusal(&rejection, request.output)
 }
 
 /// The tag as the API shows it below what has it.
-fn tagged_view(call: &Call, member: &'static str, tag: &Tag) -> Doc {
-    let (collection, id) = (call.segment(0), call.segment(1));
-    let owner = format!("{}/{collection}/{id}", call.base);
-    view(call.base, tag).set("href", format!("{owner}/tags/{}", tag.id)).reference(member, id, owner)
+fn tagged_view(request: &ApiRequest, member: &'static str, tag: &Tag) -> Doc {
+    let (collection, id) = (request.segment(0), request.segment(1));
+    let owner = format!("{}/{collection}/{id}", request.base);
+    view(request.base, tag).set("href", format!("{owner}/tags/{}", tag.id)).reference(member, id, owner)
 }
 
-async fn list_of(call: Arc<Call>) -> Handled {
-    let (to, member) = tagged(&call)?;
-    let tags = to.tags(&call.world).map_err(|rejection| refused(&call, rejection))?;
-    let found = tags.iter().filter_map(|id| call.world.tags.get(id));
-    listed(&call, &TAG, found.map(|tag| tagged_view(&call, member, tag)))
+async fn list_of(request: Arc<ApiRequest>) -> Handled {
+    let (to, member) = tagged(&request)?;
+    let tags = to.tags(&request.world).map_err(|rejection| refused(&request, rejection))?;
+    let found = tags.iter().filter_map(|id| request.world.tags.get(id));
+    listed(&request, &TAG, found.map(|tag| tagged_view(&request, member, tag)))
 }
 
 /// The tag that the path names below what has it.
-fn tag_of<'a>(call: &Call, to: Tagged, world: &'a World) -> Result<&'a Arc<Tag>, Answer> {
-    let tags = to.tags(world).map_err(|rejection| refused(call, rejection))?;
-    let id: TagId = call.id(3)?;
-    call.found(world.tags.get(&id).filter(|tag| tags.contains(&tag.id)), 3)
+fn tag_of<'a>(request: &ApiRequest, to: Tagged, world: &'a World) -> Result<&'a Arc<Tag>, Answer> {
+    let tags = to.tags(world).map_err(|rejection| refused(request, rejection))?;
+    let id: TagId = request.id(3)?;
+    request.found(world.tags.get(&id).filter(|tag| tags.contains(&tag.id)), 3)
 }
 
-async fn get_of(call: Arc<Call>) -> Handled {
-    let (to, member) = tagged(&call)?;
-    shown(&call, &TAG, &tagged_view(&call, member, tag_of(&call, to, &call.world)?))
+async fn get_of(request: Arc<ApiRequest>) -> Handled {
+    let (to, member) = tagged(&request)?;
+    shown(&request, &TAG, &tagged_view(&request, member, tag_of(&request, to, &request.world)?))
 }
 
-async fn attach(call: Arc<Call>) -> Handled {
-    let (to, member) = tagged(&call)?;
-    to.tags(&call.world).map_err(|rejection| refused(&call, rejection))?;
-    let sent = call.body(&TAG)?;
-    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let tag: TagId = call.needed(&Doc::new().set("it", sent), "it", NameKind::Tag, "Tag")?;
-    let outcome = call.submit(AttachTag { tag, to }).await?;
-    let attached = call.found(outcome.world.tags.get(&tag), 0)?;
-    created(&call, &TAG, &tagged_view(&call, member, attached))
+async fn attach(request: Arc<ApiRequest>) -> Handled {
+    let (to, member) = tagged(&request)?;
+    to.tags(&request.world).map_err(|rejection| refused(&request, rejection))?;
+    let sent = request.body(&TAG)?;
+    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
+    let tag: TagId = request.needed(&Doc::new().set("it", sent), "it", NameKind::Tag, "Tag")?;
+    let outcome = request.submit(AttachTag { tag, to }).await?;
+    let attached = request.found(outcome.world.tags.get(&tag), 0)?;
+    created(&request, &TAG, &tagged_view(&request, member, attached))
 }
 
-async fn detach(call: Arc<Call>) -> Handled {
-    let (to, _) = tagged(&call)?;
-    let tag = tag_of(&call, to, &call.world)?.id;
-    remove(&call, DetachTag { tag, to }).await
+async fn detach(request: Arc<ApiRequest>) -> Handled {
+    let (to, _) = tagged(&request)?;
+    let tag = tag_of(&request, to, &request.world)?.id;
+    remove(&request, DetachTag { tag, to }).await
 }

@@ -8,7 +8,7 @@ use super::answer::Handled;
 use super::parts::{date, listed, shown, text};
 use super::representation::Doc;
 use super::representation::types::TEMPLATE;
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::with_devices;
 
@@ -59,17 +59,17 @@ pub fn view(base: &str, template: &Template) -> Doc {
 }
 
 /// The template, with its devices where the client wants all content.
-fn whole(call: &Call, template: &Template) -> Doc {
-    let doc = view(call.base, template);
-    if call.all_content() { with_devices(doc) } else { doc }
+fn whole(request: &ApiRequest, template: &Template) -> Doc {
+    let doc = view(request.base, template);
+    if request.all_content() { with_devices(doc) } else { doc }
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Template>()?;
-    listed(&call, &TEMPLATE, found.iter().map(|template| whole(&call, template)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Template>()?;
+    listed(&request, &TEMPLATE, found.iter().map(|template| whole(&request, template)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let found = call.found(call.world.templates.get(&call.id(1)?), 1)?;
-    shown(&call, &TEMPLATE, &whole(&call, found))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let found = request.found(request.world.templates.get(&request.id(1)?), 1)?;
+    shown(&request, &TEMPLATE, &whole(&request, found))
 }

@@ -16,7 +16,7 @@ use super::parts::{first_id, listed, shown};
 use super::representation::check::require;
 use super::representation::types::USER;
 use super::representation::{Doc, Fault};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use crate::directory::{domain_id, passwords};
 
@@ -35,73 +35,73 @@ pub fn view(world: &World, base: &str, user: &User) -> Doc {
     doc.set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some()).set("href", href)
 }
 
-fn user(call: &Call) -> Result<&Arc<User>, Answer> {
-    call.found(call.world.users.get(&call.id(1)?), 1)
+fn user(request: &ApiRequest) -> Result<&Arc<User>, Answer> {
+    request.found(request.world.users.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<User>()?;
-    listed(&call, &USER, found.iter().map(|user| view(&call.world, call.base, user)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<User>()?;
+    listed(&request, &USER, found.iter().map(|user| view(&request.world, request.base, user)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &USER, &view(&call.world, call.base, user(&call)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &USER, &view(&request.world, request.base, user(&request)?))
 }
 
 /// The domain that a request names for a user or group, by id or name.
-pub fn sent_domain(call: &Call, sent: &Doc) -> Option<String> {
+pub fn sent_domain(request: &ApiRequest, sent: &Doc) -> Option<String> {
     if let Some(id) = sent.text("domain.id").filter(|id| !id.is_empty()) {
         let own = Uuid::parse_str(id).is_ok_and(|id| id == domain_id(INTERNAL)).then(|| INTERNAL.to_owned());
-        let other = || call.app.directory.others().iter().find(|other| other.id.to_string() == id.to_lowercase());
+        let other = || request.app.directory.others().iter().find(|other| other.id.to_string() == id.to_lowercase());
         return own.or_else(|| other().map(|other| other.domain.clone())).or_else(|| Some(id.to_owned()));
     }
     sent.text("domain.name").filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// The name and the directory of a user that a request wants added.
-fn sent_name(call: &Call, sent: &Doc) -> Result<(String, String), Answer> {
-    let bad = |fault| call.bad(&fault);
+fn sent_name(request: &ApiRequest, sent: &Doc) -> Result<(String, String), Answer> {
+    let bad = |fault| request.bad(&fault);
     require(sent, "User", "add", &["userName"]).map_err(bad)?;
     let name = sent.text("user_name").unwrap_or_default();
     if let Some((name, domain)) = name.split_once('@') {
         return Ok((name.to_owned(), domain.to_owned()));
     }
     require(sent, "User", "add", &["domain.id|name"]).map_err(bad)?;
-    Ok((name.to_owned(), sent_domain(call, sent).unwrap_or_default()))
+    Ok((name.to_owned(), sent_domain(request, sent).unwrap_or_default()))
 }
 
 /// The roles that a request wants granted on the system.
-pub fn sent_roles(call: &Call, sent: &Doc) -> Result<Vec<RoleId>, Answer> {
+pub fn sent_roles(request: &ApiRequest, sent: &Doc) -> Result<Vec<RoleId>, Answer> {
     let mut roles = Vec::new();
     for role in sent.docs("roles.role") {
-        roles.push(call.needed(&Doc::new().set("it", role.clone()), "it", NameKind::Role, "Role")?);
+        roles.push(request.needed(&Doc::new().set("it", role.clone()), "it", NameKind::Role, "Role")?);
     }
     Ok(roles)
 }
 
 /// Adds a user: one whom another directory knows, or a new one of the internal directory, which upstream has no room for.
 /// Without a password nobody can log in as that until one is set.
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&USER)?;
-    let (name, domain) = sent_name(&call, &sent)?;
-    let roles = sent_roles(&call, &sent)?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&USER)?;
+    let (name, domain) = sent_name(&request, &sent)?;
+    let roles = sent_roles(&request, &sent)?;
     let outcome = if domain == INTERNAL {
         let password = match sent.text("password").filter(|password| !password.is_empty()) {
             Some(password) => passwords::hash(password).await,
             None => passwords::hash(&passwords::generate()).await,
         };
-        call.submit(AddUser { name, password, roles }).await?
+        request.submit(AddUser { name, password, roles }).await?
     } else {
-        let unknown = || call.bad(&Fault::failed(format!("No such user: {name} in domain {domain}")));
-        let other = call.app.directory.other(&domain).ok_or_else(unknown)?;
-        let account = other.user_named(&name).await.map_err(|why| failed(&call, why))?.ok_or_else(unknown)?;
-        call.submit(ImportUser { account, roles }).await?
+        let unknown = || request.bad(&Fault::failed(format!("No such user: {name} in domain {domain}")));
+        let other = request.app.directory.other(&domain).ok_or_else(unknown)?;
+        let account = other.user_named(&name).await.map_err(|why| failed(&request, why))?.ok_or_else(unknown)?;
+        request.submit(ImportUser { account, roles }).await?
     };
     let made = first_id(&outcome).and_then(|id| outcome.world.users.get(&id));
-    created(&call, &USER, &view(&outcome.world, call.base, call.found(made, 0)?))
+    created(&request, &USER, &view(&outcome.world, request.base, request.found(made, 0)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let user = user(&call)?.id;
-    remove(&call, RemoveUser { user }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let user = user(&request)?.id;
+    remove(&request, RemoveUser { user }).await
 }

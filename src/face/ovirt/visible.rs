@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::Method;
-use evirt_domain::access::{Object, allowed_somewhere};
+use evirt_domain::access::{EntityRef, allowed_somewhere};
 use evirt_domain::permit::Permit;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Key, World};
@@ -18,50 +18,50 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::representation::description::TypeDef;
 use super::representation::{Doc, Fault, Value};
-use super::request::{BASES, Call};
+use super::request::{ApiRequest, BASES};
 
 /// Collections that no permission stands on and that everybody may read.
 const OPEN: &[&str] = &["", "capabilities", "roles", "tags"];
 
-type Maker = fn(Uuid) -> Object;
+type Maker = fn(Uuid) -> EntityRef;
 
 /// Objects that permissions stand on: their collection, the member of documents that refers to one, and what an identifier there names.
 pub const OBJECTS: &[(&str, &str, Maker)] = &[
-    ("clusters", "cluster", |id| Object::Cluster(id.into())),
-    ("datacenters", "data_center", |id| Object::DataCenter(id.into())),
-    ("disks", "disk", |id| Object::Disk(id.into())),
-    ("hosts", "host", |id| Object::Host(id.into())),
-    ("networks", "network", |id| Object::Network(id.into())),
-    ("storagedomains", "storage_domain", |id| Object::StorageDomain(id.into())),
-    ("templates", "template", |id| Object::Template(id.into())),
-    ("vms", "vm", |id| Object::Vm(id.into())),
-    ("vnicprofiles", "vnic_profile", |id| Object::VnicProfile(id.into())),
+    ("clusters", "cluster", |id| EntityRef::Cluster(id.into())),
+    ("datacenters", "data_center", |id| EntityRef::DataCenter(id.into())),
+    ("disks", "disk", |id| EntityRef::Disk(id.into())),
+    ("hosts", "host", |id| EntityRef::Host(id.into())),
+    ("networks", "network", |id| EntityRef::Network(id.into())),
+    ("storagedomains", "storage_domain", |id| EntityRef::StorageDomain(id.into())),
+    ("templates", "template", |id| EntityRef::Template(id.into())),
+    ("vms", "vm", |id| EntityRef::Vm(id.into())),
+    ("vnicprofiles", "vnic_profile", |id| EntityRef::VnicProfile(id.into())),
 ];
 
 /// The object that a name of a kind is of, where permissions stand on such.
-pub fn object_of(kind: NameKind, id: Uuid) -> Option<Object> {
+pub fn object_of(kind: NameKind, id: Uuid) -> Option<EntityRef> {
     Some(match kind {
-        NameKind::DataCenter => Object::DataCenter(id.into()),
-        NameKind::Cluster => Object::Cluster(id.into()),
-        NameKind::Network => Object::Network(id.into()),
-        NameKind::Host | NameKind::HostAddress => Object::Host(id.into()),
-        NameKind::StorageDomain => Object::StorageDomain(id.into()),
-        NameKind::Disk => Object::Disk(id.into()),
-        NameKind::Vm => Object::Vm(id.into()),
-        NameKind::Template => Object::Template(id.into()),
+        NameKind::DataCenter => EntityRef::DataCenter(id.into()),
+        NameKind::Cluster => EntityRef::Cluster(id.into()),
+        NameKind::Network => EntityRef::Network(id.into()),
+        NameKind::Host | NameKind::HostAddress => EntityRef::Host(id.into()),
+        NameKind::StorageDomain => EntityRef::StorageDomain(id.into()),
+        NameKind::Disk => EntityRef::Disk(id.into()),
+        NameKind::Vm => EntityRef::Vm(id.into()),
+        NameKind::Template => EntityRef::Template(id.into()),
         _ => return None,
     })
 }
 
 /// The object that a path below the base names at its end, where permissions stand on such.
-pub fn object_at(segments: &[String]) -> Option<Object> {
+pub fn object_at(segments: &[String]) -> Option<EntityRef> {
     let [.., collection, id] = segments else { return None };
     let (_, _, make) = OBJECTS.iter().find(|(name, ..)| name == collection)?;
     Uuid::parse_str(id).ok().map(make)
 }
 
 /// The objects that a path below the base goes through, each with the segment that names it.
-fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, Object)> {
+fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, EntityRef)> {
     let pairs = segments.clone().zip(segments.skip(1));
     pairs.filter_map(|(collection, id)| {
         let (_, _, make) = OBJECTS.iter().find(|(name, ..)| *name == collection)?;
@@ -70,35 +70,35 @@ fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator
 }
 
 /// Refuses a request that touches what its caller may not see: what is hidden does not exist. `reads` is whether it only reads.
-pub fn check(call: &Call, reads: bool) -> Result<(), Answer> {
-    let visible = call.visible();
+pub fn check(request: &ApiRequest, reads: bool) -> Result<(), Answer> {
+    let visible = request.visible();
     if visible.is_everything() {
         return Ok(());
     }
-    let top = call.segment(0);
-    if reads && !OPEN.contains(&top) && !(call.caller.filter && OBJECTS.iter().any(|(name, ..)| *name == top)) {
+    let top = request.segment(0);
+    if reads && !OPEN.contains(&top) && !(request.caller.filter && OBJECTS.iter().any(|(name, ..)| *name == top)) {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
-        return Err(call.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
+        return Err(request.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
-    let hidden = |(_, object): &(&str, Object)| object.exists(&call.world) && !visible.contains(&call.world, *object);
-    match objects(call.target.segments.iter().map(String::as_str)).find(hidden) {
+    let hidden = |(_, object): &(&str, EntityRef)| object.exists(&request.world) && !visible.contains(&request.world, *object);
+    match objects(request.target.segments.iter().map(String::as_str)).find(hidden) {
         // In the words of what does not exist.
-        Some((id, _)) => Err(call.missing(id)),
+        Some((id, _)) => Err(request.missing(id)),
         None => Ok(()),
     }
 }
 
 /// Takes a document in without what its sender has no say in, and refuses one that refers by its identifier to something that its sender
 /// may not see, in the words of what does not exist.
-pub fn admit(call: &Call, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
-    let doc = if call.caller.filter { unplaced(doc) } else { doc };
-    if call.visible().is_everything() {
+pub fn admit(request: &ApiRequest, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
+    let doc = if request.caller.filter { unplaced(doc) } else { doc };
+    if request.visible().is_everything() {
         return Ok(doc);
     }
     // What is posted to a collection within a resource may be a reference itself.
-    let named = (call.method == Method::POST && call.target.segments.len() > 1).then_some(of.element);
-    match unseen(call, named, &doc) {
-        Some(id) => Err(call.missing(id)),
+    let named = (request.method == Method::POST && request.target.segments.len() > 1).then_some(of.element);
+    match unseen(request, named, &doc) {
+        Some(id) => Err(request.missing(id)),
         None => Ok(doc),
     }
 }
@@ -114,21 +114,22 @@ fn unplaced(mut doc: Doc) -> Doc {
 }
 
 /// The first identifier in a document that is of nothing visible. What else a reference says beside its identifier counts for nothing.
-fn unseen<'d>(call: &Call, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
+fn unseen<'d>(request: &ApiRequest, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
     if let (Some("quota"), Some(id)) = (member, doc.text("id")) {
-        let quota = Uuid::parse_str(id).ok().and_then(|id| call.world.quotas.get(&id.into()));
-        let seen = quota.is_some_and(|quota| call.visible().contains(&call.world, Object::DataCenter(quota.data_center)));
+        let quota = Uuid::parse_str(id).ok().and_then(|id| request.world.quotas.get(&id.into()));
+        let seen =
+            quota.is_some_and(|quota| request.visible().contains(&request.world, EntityRef::DataCenter(quota.data_center)));
         return (!seen).then_some(id);
     }
     let make = OBJECTS.iter().find(|(_, name, _)| Some(*name) == member).map(|(.., make)| make);
     let id = make.zip(doc.text("id")).and_then(|(make, id)| Some((id, make(Uuid::parse_str(id).ok()?))));
-    let seen = |object: Object| object.exists(&call.world) && call.visible().contains(&call.world, object);
+    let seen = |object: EntityRef| object.exists(&request.world) && request.visible().contains(&request.world, object);
     if let Some((id, object)) = id {
         return (!seen(object)).then_some(id);
     }
     doc.members().iter().find_map(|(name, value)| match value {
-        Value::Doc(child) => unseen(call, Some(name), child),
-        Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(call, Some(name), item)),
+        Value::Doc(child) => unseen(request, Some(name), child),
+        Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(request, Some(name), item)),
         _ => None,
     })
 }
@@ -155,21 +156,21 @@ const NEEDED: &[(&[&str], Permit)] = &[
 const PROBED: &[(&str, Permit)] = &[("hosts", Permit::CreateHost), ("storagedomains", Permit::CreateStorageDomain)];
 
 /// Refuses who could not carry the change out on anything, in the same words whatever the path names.
-pub fn check_permit(call: &Call) -> Result<(), Answer> {
-    if matches!(call.method, Method::GET | Method::HEAD) {
+pub fn check_permit(request: &ApiRequest) -> Result<(), Answer> {
+    if matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let segments = &call.target.segments;
+    let segments = &request.target.segments;
     let begins = |path: &[&str]| {
         let fits = |(wanted, segment): (&&str, &String)| *wanted == "{}" || *wanted == segment;
         segments.len() >= path.len() && path.iter().zip(segments).all(fits)
     };
-    let creates = call.method == Method::POST && segments.len() == 1;
+    let creates = request.method == Method::POST && segments.len() == 1;
     let probed = || PROBED.iter().find(|(name, _)| creates && *name == segments[0]).map(|(_, permit)| *permit);
     let needed = NEEDED.iter().find(|(path, _)| begins(path)).map(|(_, permit)| *permit).or_else(probed);
-    match needed.is_none_or(|permit| allowed_somewhere(&call.world, call.caller.user, permit)) {
+    match needed.is_none_or(|permit| allowed_somewhere(&request.world, request.caller.user, permit)) {
         true => Ok(()),
-        false => Err(Answer::refusal(&Key::NotAuthorized.into(), call.output)),
+        false => Err(Answer::refusal(&Key::NotAuthorized.into(), request.output)),
     }
 }
 
@@ -187,15 +188,15 @@ tokio::task_local! {
 }
 
 /// Makes an answer for its caller: what it renders is cut to what the caller may see.
-pub async fn for_caller<F: Future>(call: &Call, answer: F) -> F::Output {
-    if call.visible().is_everything() {
+pub async fn for_caller<F: Future>(request: &ApiRequest, answer: F) -> F::Output {
+    if request.visible().is_everything() {
         return answer.await;
     }
-    RESTRICTED.scope(Restricted { world: call.world.clone(), visible: call.visible().clone() }, answer).await
+    RESTRICTED.scope(Restricted { world: request.world.clone(), visible: request.visible().clone() }, answer).await
 }
 
 impl Restricted {
-    fn hidden(&self, object: Object) -> bool {
+    fn hidden(&self, object: EntityRef) -> bool {
         object.exists(&self.world) && !self.visible.contains(&self.world, object)
     }
 
@@ -237,7 +238,7 @@ pub fn shows(doc: &Doc) -> bool {
 pub type Cut = u64;
 
 /// What is cut out of a document that refers to these objects; none where they are too many to say.
-pub fn cut(refers: &[Object]) -> Option<Cut> {
+pub fn cut(refers: &[EntityRef]) -> Option<Cut> {
     let bits = |caller: &Restricted| {
         let hidden = refers.iter().map(|object| caller.hidden(*object));
         hidden.enumerate().fold(1 << 63, |cut: Cut, (n, hidden)| cut | Cut::from(hidden) << n)
@@ -246,7 +247,7 @@ pub fn cut(refers: &[Object]) -> Option<Cut> {
 }
 
 /// The objects that the references in a document lead to or through, each once.
-pub fn referred(doc: &Doc) -> Vec<Object> {
+pub fn referred(doc: &Doc) -> Vec<EntityRef> {
     let mut found = Vec::new();
     collect(doc, &mut found);
     found.sort();
@@ -254,7 +255,7 @@ pub fn referred(doc: &Doc) -> Vec<Object> {
     found
 }
 
-fn collect(doc: &Doc, found: &mut Vec<Object>) {
+fn collect(doc: &Doc, found: &mut Vec<EntityRef>) {
     found.extend(doc.text("href").into_iter().flat_map(led_to));
     for (_, value) in doc.members() {
         match value {
@@ -266,7 +267,7 @@ fn collect(doc: &Doc, found: &mut Vec<Object>) {
 }
 
 /// The objects that a link leads to or through.
-fn led_to(href: &str) -> impl Iterator<Item = Object> {
+fn led_to(href: &str) -> impl Iterator<Item = EntityRef> {
     let path = BASES.iter().find_map(|base| href.strip_prefix(base));
     path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1))).map(|(_, object)| object)
 }

@@ -9,7 +9,7 @@ use super::answer::Handled;
 use super::parts::{listed, shown};
 use super::representation::Doc;
 use super::representation::types::{APPLICATION, REPORTED_DEVICE, SNAPSHOT, WATCHDOG};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
 
@@ -25,8 +25,8 @@ routes! { ROUTES:
 const REPORTED: u128 = 0x7265_706f_7274_6564;
 
 /// The device that the guest reports for an interface: it tells its addresses without saying whose they are, so the first has them.
-fn device(call: &Call, vm: &Vm, nic: &Nic, ips: &[String]) -> Doc {
-    let vm_href = format!("{}/vms/{}", call.base, vm.id);
+fn device(request: &ApiRequest, vm: &Vm, nic: &Nic, ips: &[String]) -> Doc {
+    let vm_href = format!("{}/vms/{}", request.base, vm.id);
     let id = Uuid::from_u128(nic.id.0.as_u128() ^ REPORTED);
     let ips: Vec<Doc> = ips.iter().map(|ip| Doc::new().set("address", ip)).collect();
     Doc::new()
@@ -39,27 +39,27 @@ fn device(call: &Call, vm: &Vm, nic: &Nic, ips: &[String]) -> Doc {
         .reference("vm", vm.id.to_string(), vm_href)
 }
 
-fn devices(call: &Call) -> Result<Vec<Doc>, super::answer::Answer> {
-    let vm = vm(call, &call.world)?;
+fn devices(request: &ApiRequest) -> Result<Vec<Doc>, super::answer::Answer> {
+    let vm = vm(request, &request.world)?;
     let Some(run) = vm.run.as_ref().filter(|run| !run.ips.is_empty()) else { return Ok(Vec::new()) };
     let plugged = vm.nics.iter().filter(|nic| nic.plugged).enumerate();
-    Ok(plugged.map(|(n, nic)| device(call, vm, nic, if n == 0 { &run.ips } else { &[] })).collect())
+    Ok(plugged.map(|(n, nic)| device(request, vm, nic, if n == 0 { &run.ips } else { &[] })).collect())
 }
 
-async fn list_devices(call: Arc<Call>) -> Handled {
-    listed(&call, &REPORTED_DEVICE, devices(&call)?)
+async fn list_devices(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &REPORTED_DEVICE, devices(&request)?)
 }
 
-async fn get_device(call: Arc<Call>) -> Handled {
-    let found = devices(&call)?.into_iter().find(|doc| doc.text("id") == Some(call.segment(3)));
-    shown(&call, &REPORTED_DEVICE, &call.found(found, 3)?)
+async fn get_device(request: Arc<ApiRequest>) -> Handled {
+    let found = devices(&request)?.into_iter().find(|doc| doc.text("id") == Some(request.segment(3)));
+    shown(&request, &REPORTED_DEVICE, &request.found(found, 3)?)
 }
 
 macro_rules! empty {
     ($($handler:ident $of:ident;)*) => {$(
-        async fn $handler(call: Arc<Call>) -> Handled {
-            vm(&call, &call.world)?;
-            listed(&call, &$of, [])
+        async fn $handler(request: Arc<ApiRequest>) -> Handled {
+            vm(&request, &request.world)?;
+            listed(&request, &$of, [])
         }
     )*};
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::Event;
-use evirt_domain::access::Object;
+use evirt_domain::access::EntityRef;
 use evirt_domain::ids::*;
 use evirt_domain::network::{Network, VnicProfile, profiles_of};
 use evirt_domain::vm::*;
@@ -15,7 +15,7 @@ use super::parts::{Statistic, given, listed};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::NIC;
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
 use super::work::act_and_wait;
@@ -30,8 +30,8 @@ routes! { ROUTES:
 }
 
 /// The interface as the API shows it.
-fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
-    let vm_href = format!("{}/vms/{}", call.base, vm.id);
+fn view(request: &ApiRequest, vm: &Vm, nic: &Nic) -> Doc {
+    let vm_href = format!("{}/vms/{}", request.base, vm.id);
     let href = format!("{vm_href}/nics/{}", nic.id);
     let mut doc = Doc::new()
         .set("id", nic.id.to_string())
@@ -46,16 +46,16 @@ fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
         .action("activate", format!("{href}/activate"))
         .action("deactivate", format!("{href}/deactivate"));
     if let Some(id) = nic.profile {
-        doc = doc.reference("vnic_profile", id.to_string(), format!("{}/vnicprofiles/{id}", call.base));
-        if let Some(profile) = call.world.vnic_profiles.get(&id) {
+        doc = doc.reference("vnic_profile", id.to_string(), format!("{}/vnicprofiles/{id}", request.base));
+        if let Some(profile) = request.world.vnic_profiles.get(&id) {
             let network = profile.network;
-            doc = doc.reference("network", network.to_string(), format!("{}/networks/{network}", call.base));
+            doc = doc.reference("network", network.to_string(), format!("{}/networks/{network}", request.base));
         }
     }
     let mirrored = nic
-        .mirrored(&call.world)
+        .mirrored(&request.world)
         .into_iter()
-        .map(|id| Doc::with_capacity(2).set("href", format!("{}/networks/{id}", call.base)).set("id", id.to_string()));
+        .map(|id| Doc::with_capacity(2).set("href", format!("{}/networks/{id}", request.base)).set("id", id.to_string()));
     let mirrored: Vec<Doc> = mirrored.collect();
     if !mirrored.is_empty() {
         doc = doc.set("port_mirroring", Doc::new().set("networks", Doc::new().set("network", mirrored)));
@@ -64,35 +64,36 @@ fn view(call: &Call, vm: &Vm, nic: &Nic) -> Doc {
 }
 
 /// The network of the VM's data center that a reference means.
-fn network<'a>(call: &'a Call, wanted: &Doc, vm: &Vm) -> Result<&'a Arc<Network>, Answer> {
+fn network<'a>(request: &'a ApiRequest, wanted: &Doc, vm: &Vm) -> Result<&'a Arc<Network>, Answer> {
     let (id, name) = (wanted.text("id").filter(|t| !t.is_empty()), wanted.text("name").filter(|t| !t.is_empty()));
-    let data_center = call.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
+    let data_center = request.world.data_center_of(vm.config.cluster).map(|dc| dc.id);
     let network = match id {
-        Some(id) => id.parse().ok().and_then(|id| call.world.networks.get(&NetworkId(id))),
-        None => data_center.zip(name).and_then(|(center, name)| call.world.network_named(center, name)),
+        Some(id) => id.parse().ok().and_then(|id| request.world.networks.get(&NetworkId(id))),
+        None => data_center.zip(name).and_then(|(center, name)| request.world.network_named(center, name)),
     };
     // A network is as good as absent where none of its profiles is seen.
-    let network = network.filter(|n| call.visible().is_everything() || profiles_of(&call.world, n.id).any(|p| is_seen(call, p)));
-    network.ok_or_else(|| call.missing(format!("Network: {}", id.or(name).unwrap_or_default())))
+    let network =
+        network.filter(|n| request.visible().is_everything() || profiles_of(&request.world, n.id).any(|p| is_seen(request, p)));
+    network.ok_or_else(|| request.missing(format!("Network: {}", id.or(name).unwrap_or_default())))
 }
 
-fn is_seen(call: &Call, profile: &VnicProfile) -> bool {
-    call.visible().contains(&call.world, Object::VnicProfile(profile.id))
+fn is_seen(request: &ApiRequest, profile: &VnicProfile) -> bool {
+    request.visible().contains(&request.world, EntityRef::VnicProfile(profile.id))
 }
 
 /// The networks that a request wants mirrored, if it speaks of any; what the profile mirrors anyway is not said twice.
-fn mirrored(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Vec<NetworkId>>, Answer> {
+fn mirrored(request: &ApiRequest, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Vec<NetworkId>>, Answer> {
     if !sent.has("port_mirroring") {
         return Ok(None);
     }
     let mut networks = Vec::new();
     for wanted in sent.docs("port_mirroring.networks.network") {
-        let network = network(call, wanted, vm)?.id;
+        let network = network(request, wanted, vm)?.id;
         if !networks.contains(&network) {
             networks.push(network);
         }
     }
-    if current.is_some_and(|nic| nic.mirrored(&call.world) == networks) {
+    if current.is_some_and(|nic| nic.mirrored(&request.world) == networks) {
         return Ok(None);
     }
     Ok(Some(networks))
@@ -100,10 +101,10 @@ fn mirrored(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<O
 
 /// The profile that a request means: named, or the first of the network that it names; an empty reference is none. An update may send
 /// both as they were before and change one: what is still as it was says nothing.
-fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Option<VnicProfileId>>, Answer> {
+fn profile(request: &ApiRequest, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Option<Option<VnicProfileId>>, Answer> {
     let current = current.and_then(|nic| nic.profile);
     if let Some(id) = sent.text("vnic_profile.id") {
-        let id = uuid::Uuid::parse_str(id).map_err(|_| call.missing(format!("VnicProfile: id={id}")))?;
+        let id = uuid::Uuid::parse_str(id).map_err(|_| request.missing(format!("VnicProfile: id={id}")))?;
         if current != Some(VnicProfileId(id)) {
             return Ok(Some(Some(VnicProfileId(id))));
         }
@@ -112,49 +113,49 @@ fn profile(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<Op
     if ["id", "name"].into_iter().all(|by| wanted.text(by).is_none_or(str::is_empty)) {
         return Ok(Some(None));
     }
-    let network = network(call, wanted, vm)?;
-    if current.and_then(|id| call.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
+    let network = network(request, wanted, vm)?;
+    if current.and_then(|id| request.world.vnic_profiles.get(&id)).is_some_and(|profile| profile.network == network.id) {
         return Ok(None);
     }
-    let profile = profiles_of(&call.world, network.id).find(|profile| is_seen(call, profile));
-    Ok(Some(Some(profile.ok_or_else(|| call.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
+    let profile = profiles_of(&request.world, network.id).find(|profile| is_seen(request, profile));
+    Ok(Some(Some(profile.ok_or_else(|| request.missing(format!("VnicProfile: network={}", network.config.name)))?.id)))
 }
 
-fn patch(call: &Call, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<NicPatch, Answer> {
+fn patch(request: &ApiRequest, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> Result<NicPatch, Answer> {
     Ok(NicPatch {
         name: given(sent, "name"),
         interface: sent.text("interface").and_then(NicInterface::from_name),
-        profile: profile(call, sent, vm, current)?,
+        profile: profile(request, sent, vm, current)?,
         mac: given(sent, "mac.address"),
         linked: sent.bool("linked"),
         plugged: sent.bool("plugged").or_else(|| sent.bool("active")),
-        port_mirroring: mirrored(call, sent, vm, current)?,
+        port_mirroring: mirrored(request, sent, vm, current)?,
     })
 }
 
-fn nic<'a>(call: &Call, vm: &'a Vm) -> Result<&'a Nic, Answer> {
-    let id: NicId = call.id(3)?;
-    call.found(vm.nics.iter().find(|nic| nic.id == id), 3)
+fn nic<'a>(request: &ApiRequest, vm: &'a Vm) -> Result<&'a Nic, Answer> {
+    let id: NicId = request.id(3)?;
+    request.found(vm.nics.iter().find(|nic| nic.id == id), 3)
 }
 
 /// The interfaces of a VM.
-pub fn views(call: &Call, vm: &Vm) -> Vec<Doc> {
-    vm.nics.iter().map(|nic| view(call, vm, nic)).collect()
+pub fn views(request: &ApiRequest, vm: &Vm) -> Vec<Doc> {
+    vm.nics.iter().map(|nic| view(request, vm, nic)).collect()
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    listed(&call, &NIC, views(&call, vm(&call, &call.world)?))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &NIC, views(&request, vm(&request, &request.world)?))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    Ok(Answer::doc(200, &NIC, &view(&call, vm, nic(&call, vm)?), call.output))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    Ok(Answer::doc(200, &NIC, &view(&request, vm, nic(&request, vm)?), request.output))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let owner = vm(&call, &call.world)?;
-    let sent = call.body(&NIC)?;
-    require(&sent, "NIC", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let owner = vm(&request, &request.world)?;
+    let sent = request.body(&NIC)?;
+    require(&sent, "NIC", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = NicConfig {
         name: String::new(),
         interface: NicInterface::Virtio,
@@ -164,63 +165,63 @@ async fn add(call: Arc<Call>) -> Handled {
         plugged: true,
         port_mirroring: Vec::new(),
     };
-    config.apply(&patch(&call, &sent, owner, None)?);
-    let outcome = call.submit(AddNic { vm: owner.id, config }).await?;
-    let world = call.settle(&outcome).await?;
+    config.apply(&patch(&request, &sent, owner, None)?);
+    let outcome = request.submit(AddNic { vm: owner.id, config }).await?;
+    let world = request.settle(&outcome).await?;
     let nic = outcome.events.iter().find_map(|r| match &r.event {
         Event::NicAdded(e) => Some(&e.nic),
         _ => None,
     });
-    created(&call, &NIC, &view(&call, vm(&call, &world)?, call.found(nic, 1)?))
+    created(&request, &NIC, &view(&request, vm(&request, &world)?, request.found(nic, 1)?))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let owner = vm(&call, &call.world)?;
-    let current = nic(&call, owner)?;
-    let sent = call.body(&NIC)?;
-    check_immutable(&call, &NIC, &view(&call, owner, current), &sent)?;
-    let changes = patch(&call, &sent, owner, Some(current))?;
-    let outcome = call.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
-    let world = call.settle(&outcome).await?;
-    let owner = vm(&call, &world)?;
-    Ok(Answer::doc(200, &NIC, &view(&call, owner, nic(&call, owner)?), call.output))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let owner = vm(&request, &request.world)?;
+    let current = nic(&request, owner)?;
+    let sent = request.body(&NIC)?;
+    check_immutable(&request, &NIC, &view(&request, owner, current), &sent)?;
+    let changes = patch(&request, &sent, owner, Some(current))?;
+    let outcome = request.submit(UpdateNic { vm: owner.id, nic: current.id, changes }).await?;
+    let world = request.settle(&outcome).await?;
+    let owner = vm(&request, &world)?;
+    Ok(Answer::doc(200, &NIC, &view(&request, owner, nic(&request, owner)?), request.output))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let owner = vm(&call, &call.world)?;
-    remove(&call, RemoveNic { vm: owner.id, nic: nic(&call, owner)?.id }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let owner = vm(&request, &request.world)?;
+    remove(&request, RemoveNic { vm: owner.id, nic: nic(&request, owner)?.id }).await
 }
 
-async fn plug(call: Arc<Call>, plugged: bool) -> Handled {
-    let owner = vm(&call, &call.world)?;
-    let nic = nic(&call, owner)?.id;
+async fn plug(request: Arc<ApiRequest>, plugged: bool) -> Handled {
+    let owner = vm(&request, &request.world)?;
+    let nic = nic(&request, owner)?.id;
     let changes = NicPatch { plugged: Some(plugged), ..Default::default() };
-    act_and_wait(&call, UpdateNic { vm: owner.id, nic, changes }).await
+    act_and_wait(&request, UpdateNic { vm: owner.id, nic, changes }).await
 }
 
-async fn activate(call: Arc<Call>) -> Handled {
-    plug(call, true).await
+async fn activate(request: Arc<ApiRequest>) -> Handled {
+    plug(request, true).await
 }
 
-async fn deactivate(call: Arc<Call>) -> Handled {
-    plug(call, false).await
+async fn deactivate(request: Arc<ApiRequest>) -> Handled {
+    plug(request, false).await
 }
 
 /// What is measured of the interface that the path names; zeros while the VM does not run.
-fn measured(call: &Call) -> Result<(NicId, String, Vec<Statistic>), Answer> {
-    let owner = vm(call, &call.world)?;
-    let nic = nic(call, owner)?;
-    let live = call.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
+fn measured(request: &ApiRequest) -> Result<(NicId, String, Vec<Statistic>), Answer> {
+    let owner = vm(request, &request.world)?;
+    let nic = nic(request, owner)?;
+    let live = request.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
     let load = live.nics.into_iter().find(|load| load.name == nic.name).unwrap_or_default();
-    Ok((nic.id, format!("{}/vms/{}/nics/{}", call.base, owner.id, nic.id), nic_statistics(&load)))
+    Ok((nic.id, format!("{}/vms/{}/nics/{}", request.base, owner.id, nic.id), nic_statistics(&load)))
 }
 
-async fn list_statistics(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::list(&call, id.0, "nic", &href, &measured)
+async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "nic", &href, &measured)
 }
 
-async fn get_statistic(call: Arc<Call>) -> Handled {
-    let (id, href, measured) = measured(&call)?;
-    Statistic::one(&call, 5, id.0, "nic", &href, &measured)
+async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
+    let (id, href, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "nic", &href, &measured)
 }

@@ -17,7 +17,7 @@ use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
 use super::representation::{Doc, Fault, render};
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 use super::status::action_status;
 use super::tags;
@@ -152,20 +152,20 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
 }
 
 /// What a request says of a VM's configuration.
-fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
+fn patch(request: &ApiRequest, sent: &Doc) -> Result<VmPatch, Answer> {
     let os = sent.text("os.type").map(|os| (os, os_type(os)));
     if let Some((os, None)) = os {
         let detail = format!(
             "{os} is not a member of OsType. Possible values for OsType and its extended configurable values are: {}",
             OS_TYPES.join(", ")
         );
-        return Err(call.bad(&Fault::new("Invalid value", detail)));
+        return Err(request.bad(&Fault::new("Invalid value", detail)));
     }
     let boot = sent.has("os.boot").then(|| boot(sent, "os.boot"));
     // An empty host is none.
     let placed = sent.doc("placement_policy").cloned().unwrap_or_default();
     let pinned = match placed.doc("host") {
-        Some(_) => Some(call.reference(&placed, "host", NameKind::Host, "Host")?),
+        Some(_) => Some(request.reference(&placed, "host", NameKind::Host, "Host")?),
         None => None,
     };
     let properties = sent.has("custom_properties").then(|| {
@@ -200,7 +200,7 @@ fn patch(call: &Call, sent: &Doc) -> Result<VmPatch, Answer> {
         priority: number(sent, "high_availability.priority"),
         stateless: sent.bool("stateless"),
         delete_protected: sent.bool("delete_protected"),
-        quota: super::quotas::named(call, sent)?,
+        quota: super::quotas::named(request, sent)?,
         affinity: placed.text("affinity").and_then(Affinity::from_name),
         pinned_host: pinned,
         timezone: given(sent, "timezone"),
@@ -223,53 +223,57 @@ fn boot(sent: &Doc, path: &str) -> Vec<BootDevice> {
 }
 
 /// The VM of the path.
-pub fn vm<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<Vm>, Answer> {
-    call.found(world.vms.get(&call.id(1)?), 1)
+pub fn vm<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Vm>, Answer> {
+    request.found(world.vms.get(&request.id(1)?), 1)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    let found = call.list::<Vm>()?;
-    let as_bytes = as_bytes(&call);
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    let found = request.list::<Vm>()?;
+    let as_bytes = as_bytes(&request);
     let items = found.iter().map(|vm| as_bytes(vm));
-    let body = super::representation::render_collection(&VM, &Doc::new(), items, call.output);
-    Ok(Answer::bytes(200, body, call.output))
+    let body = super::representation::render_collection(&VM, &Doc::new(), items, request.output);
+    Ok(Answer::bytes(200, body, request.output))
 }
 
 /// VMs as bytes, from the cache where they are known unless the client wants more than their own state.
-fn as_bytes(call: &Call) -> impl Fn(&Vm) -> Rendered {
-    let detailed_ones = call.all_content() || DETAILS.iter().any(|(part, _)| call.wants_detail(part));
-    let filtered = call.caller.filter;
+fn as_bytes(request: &ApiRequest) -> impl Fn(&Vm) -> Rendered {
+    let detailed_ones = request.all_content() || DETAILS.iter().any(|(part, _)| request.wants_detail(part));
+    let filtered = request.caller.filter;
     move |vm| match detailed_ones {
-        true => Rendered::new(detailed(call, vm), call.output),
-        false => rendered(&VM, (vm.id.0, vm.version), call.base, call.output, filtered, || view(call.base, vm, filtered)),
+        true => Rendered::new(detailed(request, vm), request.output),
+        false => {
+            rendered(&VM, (vm.id.0, vm.version), request.base, request.output, filtered, || view(request.base, vm, filtered))
+        }
     }
 }
 
 /// A part of a VM that is shown within it where a client asks for it: its name, and the list that holds it.
-type Detail = (&'static str, fn(&Call, &Vm) -> Doc);
+type Detail = (&'static str, fn(&ApiRequest, &Vm) -> Doc);
 
 /// What a client may have shown within a VM.
 const DETAILS: &[Detail] = &[
-    ("disks", |call, vm| Doc::new().set("disk", vm_disks::views(call, vm))),
-    ("nics", |call, vm| Doc::new().set("nic", vm_nics::views(call, vm))),
-    ("tags", |call, vm| Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(call, vm, *tag)).collect::<Vec<_>>())),
-    ("statistics", |call, vm| {
-        let href = format!("{}/vms/{}", call.base, vm.id);
-        let views: Vec<Doc> = statistics(call, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
+    ("disks", |request, vm| Doc::new().set("disk", vm_disks::views(request, vm))),
+    ("nics", |request, vm| Doc::new().set("nic", vm_nics::views(request, vm))),
+    ("tags", |request, vm| {
+        Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(request, vm, *tag)).collect::<Vec<_>>())
+    }),
+    ("statistics", |request, vm| {
+        let href = format!("{}/vms/{}", request.base, vm.id);
+        let views: Vec<Doc> = statistics(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
         Doc::new().set("statistic", views)
     }),
 ];
 
 /// A VM with what the client wants shown within it.
-fn detailed(call: &Call, vm: &Vm) -> Vec<u8> {
-    let mut doc = view(call.base, vm, call.caller.filter);
-    for (part, make) in DETAILS.iter().filter(|(part, _)| call.wants_detail(part)) {
-        doc.put(part, make(call, vm));
+fn detailed(request: &ApiRequest, vm: &Vm) -> Vec<u8> {
+    let mut doc = view(request.base, vm, request.caller.filter);
+    for (part, make) in DETAILS.iter().filter(|(part, _)| request.wants_detail(part)) {
+        doc.put(part, make(request, vm));
     }
-    if call.all_content() {
+    if request.all_content() {
         doc = with_devices(doc);
     }
-    render(&VM, &visible::redacted(&doc), call.output)
+    render(&VM, &visible::redacted(&doc), request.output)
 }
 
 /// What every machine has that is shown only with all content: no serial console, and a controller for disks by VirtIO-SCSI.
@@ -277,86 +281,89 @@ pub fn with_devices(doc: Doc) -> Doc {
     doc.set_path("console.enabled", false).set_path("virtio_scsi.enabled", true)
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    Ok(Answer::rendered(as_bytes(&call)(vm), call.output))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    Ok(Answer::rendered(as_bytes(&request)(vm), request.output))
 }
 
 /// What a new VM may be asked to have by the guide and cannot have yet: refused, since a VM without it would not be what was asked for.
 const NOT_YET: &[&str] = &["snapshots", "initialization"];
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&VM)?;
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&VM)?;
     let clones = Some("disks.clone").filter(|clone| sent.bool(clone) == Some(true));
     if let Some(field) = NOT_YET.iter().copied().find(|field| sent.doc(field).is_some()).or(clones) {
-        return Err(call.bad(&Fault::failed(format!("A VM with [{field}] cannot be created by this version"))));
+        return Err(request.bad(&Fault::failed(format!("A VM with [{field}] cannot be created by this version"))));
     }
     for needed in ["cluster.id|name", "name", "template.id|name"] {
-        require(&sent, "VM", "add", &[needed]).map_err(|fault| call.bad(&fault))?;
+        require(&sent, "VM", "add", &[needed]).map_err(|fault| request.bad(&fault))?;
     }
-    let cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
-    let template = call.reference(&sent, "template", NameKind::Template, "Template")?;
-    let command =
-        CreateVm { cluster: cluster.unwrap_or_default(), template: template.unwrap_or_default(), changes: patch(&call, &sent)? };
-    let outcome = call.submit(command).await?;
+    let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+    let template = request.reference(&sent, "template", NameKind::Template, "Template")?;
+    let command = CreateVm {
+        cluster: cluster.unwrap_or_default(),
+        template: template.unwrap_or_default(),
+        changes: patch(&request, &sent)?,
+    };
+    let outcome = request.submit(command).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::VmCreated(e) => Some(e.vm),
         _ => None,
     });
-    let vm = call.found(id.and_then(|id| outcome.world.vms.get(&id)), 0)?;
-    created(&call, &VM, &view(call.base, vm, call.caller.filter))
+    let vm = request.found(id.and_then(|id| outcome.world.vms.get(&id)), 0)?;
+    created(&request, &VM, &view(request.base, vm, request.caller.filter))
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = vm(&call, &call.world)?;
-    let sent = call.body(&VM)?;
-    check_immutable(&call, &VM, &view(call.base, current, call.caller.filter), &sent)?;
-    let mut changes = patch(&call, &sent)?;
-    changes.cluster = call.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
-    let outcome = call.submit(UpdateVm { vm: current.id, changes }).await?;
-    let vm = vm(&call, &outcome.world)?;
-    Ok(Answer::doc(200, &VM, &view(call.base, vm, call.caller.filter), call.output))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = vm(&request, &request.world)?;
+    let sent = request.body(&VM)?;
+    check_immutable(&request, &VM, &view(request.base, current, request.caller.filter), &sent)?;
+    let mut changes = patch(&request, &sent)?;
+    changes.cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
+    let outcome = request.submit(UpdateVm { vm: current.id, changes }).await?;
+    let vm = vm(&request, &outcome.world)?;
+    Ok(Answer::doc(200, &VM, &view(request.base, vm, request.caller.filter), request.output))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let id = vm(&call, &call.world)?.id;
-    let sent = call.optional_body(&[&ACTION, &VM])?.map(|(_, doc)| doc).unwrap_or_default();
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let id = vm(&request, &request.world)?.id;
+    let sent = request.optional_body(&[&ACTION, &VM])?.map(|(_, doc)| doc).unwrap_or_default();
     let keep_disks = sent.has("vm.disks.detach_only") || sent.has("disks.detach_only");
-    let outcome = call.submit(RemoveVm { vm: id, keep_disks }).await?;
-    removed_after(&call, &outcome).await
+    let outcome = request.submit(RemoveVm { vm: id, keep_disks }).await?;
+    removed_after(&request, &outcome).await
 }
 
 macro_rules! actions {
-    ($($handler:ident => |$vm:ident, $sent:ident, $call:ident| $command:expr;)*) => {$(
-        async fn $handler($call: Arc<Call>) -> Handled {
-            let $vm = vm(&$call, &$call.world)?.id;
-            let $sent = $call.action()?;
+    ($($handler:ident => |$vm:ident, $sent:ident, $request:ident| $command:expr;)*) => {$(
+        async fn $handler($request: Arc<ApiRequest>) -> Handled {
+            let $vm = vm(&$request, &$request.world)?.id;
+            let $sent = $request.action()?;
             let command = $command;
-            act(&$call, $sent, command).await
+            act(&$request, $sent, command).await
         }
     )*};
 }
 
 actions! {
-    start => |vm, sent, call| start_command(&call, vm, &sent)?;
-    stop => |vm, sent, call| StopVm { vm };
-    shutdown => |vm, sent, call| ShutdownVm { vm };
-    reboot => |vm, sent, call| RebootVm { vm };
-    cancel_migration => |vm, sent, call| CancelMigration { vm };
-    migrate => |vm, sent, call| MigrateVm {
+    start => |vm, sent, request| start_command(&request, vm, &sent)?;
+    stop => |vm, sent, request| StopVm { vm };
+    shutdown => |vm, sent, request| ShutdownVm { vm };
+    reboot => |vm, sent, request| RebootVm { vm };
+    cancel_migration => |vm, sent, request| CancelMigration { vm };
+    migrate => |vm, sent, request| MigrateVm {
         vm,
-        host: call.reference(&sent, "host", NameKind::Host, "Host")?,
+        host: request.reference(&sent, "host", NameKind::Host, "Host")?,
         force: sent.bool("force").unwrap_or_default(),
     };
 }
 
-async fn suspend(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?.id;
-    act_later(&call, call.action()?, SuspendVm { vm }).await
+async fn suspend(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?.id;
+    act_later(&request, request.action()?, SuspendVm { vm }).await
 }
 
 /// A start, with what is asked for this run only.
-fn start_command(call: &Call, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
+fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
     let cdrom = sent.docs("vm.cdroms.cdrom").next().map(|cd| cd.text("file.id").unwrap_or_default().to_owned());
     let overrides = RunOverrides {
         boot: sent.has("vm.os.boot").then(|| boot(sent, "vm.os.boot")),
@@ -368,41 +375,41 @@ fn start_command(call: &Call, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
         stateless: sent.bool("vm.stateless"),
         paused: sent.bool("pause").unwrap_or_default(),
     };
-    let host = call.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
+    let host = request.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
     Ok(StartVm { vm, overrides, once: sent.has("vm"), host })
 }
 
 /// How long a generated ticket is, in characters.
 const TICKET_LENGTH: usize = 12;
 
-async fn ticket(call: Arc<Call>) -> Handled {
-    let id = vm(&call, &call.world)?.id;
-    let sent = call.action()?;
+async fn ticket(request: Arc<ApiRequest>) -> Handled {
+    let id = vm(&request, &request.world)?.id;
+    let sent = request.action()?;
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
     let value = given(&sent, "ticket.value")
         .filter(|value| !value.is_empty())
         .unwrap_or_else(|| rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect());
-    let outcome = match call.submit(SetTicket { vm: id, expires_s }).await {
+    let outcome = match request.submit(SetTicket { vm: id, expires_s }).await {
         Ok(outcome) => outcome,
-        Err(refused) => return Err(refused.in_action(sent, call.output)),
+        Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
-    let set = hypervisor::Call::SetTicket { vm: id.0, value: value.clone(), expiry_s: expires_s.into() };
-    if let Err(error) = call.engine().driver().call(hypervisor::OperationId(outcome.position), set).await {
+    let set = hypervisor::DriverCall::SetTicket { vm: id.0, value: value.clone(), expiry_s: expires_s.into() };
+    if let Err(error) = request.engine().driver().call(hypervisor::OperationId(outcome.position), set).await {
         let fault = Fault::operation_failed([error.to_string()]);
-        return Err(Answer::fault(500, &fault, call.output).in_action(sent, call.output));
+        return Err(Answer::fault(500, &fault, request.output).in_action(sent, request.output));
     }
     let ticket = Doc::new().set("value", value).set("expiry", i64::from(expires_s));
     let mut answer = sent;
     answer.put("ticket", ticket);
-    complete(&call, answer)
+    complete(&request, answer)
 }
 
 // The drive
 
 /// The drive as the API shows it: what is configured, or with `current` what the running VM has.
-fn drive(call: &Call, vm: &Vm, current: bool) -> Doc {
-    let href = format!("{}/vms/{}", call.base, vm.id);
+fn drive(request: &ApiRequest, vm: &Vm, current: bool) -> Doc {
+    let href = format!("{}/vms/{}", request.base, vm.id);
     let file = match (&vm.run, current) {
         (Some(run), true) => &run.cdrom,
         _ => &vm.cdrom,
@@ -414,104 +421,104 @@ fn drive(call: &Call, vm: &Vm, current: bool) -> Doc {
     doc.reference("vm", vm.id.to_string(), href)
 }
 
-async fn list_cdroms(call: Arc<Call>) -> Handled {
-    let doc = drive(&call, vm(&call, &call.world)?, false);
-    listed(&call, &CDROM, [doc])
+async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
+    let doc = drive(&request, vm(&request, &request.world)?, false);
+    listed(&request, &CDROM, [doc])
 }
 
-async fn change_cd(call: &Call, file: String, current: bool) -> Result<Doc, Answer> {
-    let id = vm(call, &call.world)?.id;
-    let outcome = call.submit(ChangeCdRom { vm: id, file: file.clone(), current }).await?;
+async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<Doc, Answer> {
+    let id = vm(request, &request.world)?.id;
+    let outcome = request.submit(ChangeCdRom { vm: id, file: file.clone(), current }).await?;
     if current {
         let world = &outcome.world;
-        let cluster = vm(call, world)?.config.cluster;
+        let cluster = vm(request, world)?.config.cluster;
         let domain = evirt_domain::vm::iso_file(evirt_domain::check::Act("change CD of", "VM"), world, cluster, &file).ok();
         let cd = domain.map(|domain| hypervisor::FileRef { domain: domain.0, name: file });
-        let change = hypervisor::Call::ChangeCd { vm: id.0, cd };
-        if let Err(error) = call.engine().driver().call(hypervisor::OperationId(outcome.position), change).await {
-            return Err(Answer::fault(500, &Fault::operation_failed([error.to_string()]), call.output));
+        let change = hypervisor::DriverCall::ChangeCd { vm: id.0, cd };
+        if let Err(error) = request.engine().driver().call(hypervisor::OperationId(outcome.position), change).await {
+            return Err(Answer::fault(500, &Fault::operation_failed([error.to_string()]), request.output));
         }
     }
-    Ok(drive(call, vm(call, &outcome.world)?, current))
+    Ok(drive(request, vm(request, &outcome.world)?, current))
 }
 
-async fn add_cdrom(call: Arc<Call>) -> Handled {
-    let sent = call.body(&CDROM)?;
-    require(&sent, "CdRom", "add", &["file.id"]).map_err(|fault| call.bad(&fault))?;
-    let doc = change_cd(&call, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
-    created(&call, &CDROM, &doc)
+async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&CDROM)?;
+    require(&sent, "CdRom", "add", &["file.id"]).map_err(|fault| request.bad(&fault))?;
+    let doc = change_cd(&request, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
+    created(&request, &CDROM, &doc)
 }
 
-fn check_drive(call: &Call) -> Result<(), Answer> {
-    if call.segment(3) == DRIVE { Ok(()) } else { Err(call.missing(call.segment(3))) }
+fn check_drive(request: &ApiRequest) -> Result<(), Answer> {
+    if request.segment(3) == DRIVE { Ok(()) } else { Err(request.missing(request.segment(3))) }
 }
 
-async fn get_cdrom(call: Arc<Call>) -> Handled {
-    check_drive(&call)?;
-    let doc = drive(&call, vm(&call, &call.world)?, call.flag("current")?);
-    Ok(Answer::doc(200, &CDROM, &doc, call.output))
+async fn get_cdrom(request: Arc<ApiRequest>) -> Handled {
+    check_drive(&request)?;
+    let doc = drive(&request, vm(&request, &request.world)?, request.flag("current")?);
+    Ok(Answer::doc(200, &CDROM, &doc, request.output))
 }
 
-async fn update_cdrom(call: Arc<Call>) -> Handled {
-    check_drive(&call)?;
-    let (sent, current) = (call.body(&CDROM)?, call.flag("current")?);
-    let doc = drive(&call, vm(&call, &call.world)?, current);
-    check_immutable(&call, &CDROM, &doc, &sent)?;
+async fn update_cdrom(request: Arc<ApiRequest>) -> Handled {
+    check_drive(&request)?;
+    let (sent, current) = (request.body(&CDROM)?, request.flag("current")?);
+    let doc = drive(&request, vm(&request, &request.world)?, current);
+    check_immutable(&request, &CDROM, &doc, &sent)?;
     let doc = match sent.doc("file") {
-        Some(file) => change_cd(&call, file.text("id").unwrap_or_default().to_owned(), current).await?,
+        Some(file) => change_cd(&request, file.text("id").unwrap_or_default().to_owned(), current).await?,
         None => doc,
     };
-    Ok(Answer::doc(200, &CDROM, &doc, call.output))
+    Ok(Answer::doc(200, &CDROM, &doc, request.output))
 }
 
-async fn delete_cdrom(call: Arc<Call>) -> Handled {
-    check_drive(&call)?;
-    let current = call.flag("current")?;
-    change_cd(&call, String::new(), current).await?;
+async fn delete_cdrom(request: Arc<ApiRequest>) -> Handled {
+    check_drive(&request)?;
+    let current = request.flag("current")?;
+    change_cd(&request, String::new(), current).await?;
     Ok(Answer::empty(204))
 }
 
 // Tags
 
 /// A tag as it is attached to a VM.
-fn tag_view(call: &Call, vm: &Vm, tag: TagId) -> Option<Doc> {
-    let href = format!("{}/vms/{}", call.base, vm.id);
-    let doc = tags::view(call.base, call.engine().world().tags.get(&tag)?).set("href", format!("{href}/tags/{tag}"));
+fn tag_view(request: &ApiRequest, vm: &Vm, tag: TagId) -> Option<Doc> {
+    let href = format!("{}/vms/{}", request.base, vm.id);
+    let doc = tags::view(request.base, request.engine().world().tags.get(&tag)?).set("href", format!("{href}/tags/{tag}"));
     Some(doc.reference("vm", vm.id.to_string(), href))
 }
 
-async fn list_tags(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    listed(&call, &TAG, vm.tags.iter().filter_map(|tag| tag_view(&call, vm, *tag)))
+async fn list_tags(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    listed(&request, &TAG, vm.tags.iter().filter_map(|tag| tag_view(&request, vm, *tag)))
 }
 
-async fn add_tag(call: Arc<Call>) -> Handled {
-    let current = vm(&call, &call.world)?;
-    let sent = call.body(&TAG)?;
-    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| call.bad(&fault))?;
-    let tag: TagId = call.reference(&Doc::new().set("tag", sent), "tag", NameKind::Tag, "Tag")?.unwrap_or_default();
-    let outcome = call.submit(AttachTag { tag, to: Tagged::Vm(current.id) }).await?;
-    let doc = tag_view(&call, vm(&call, &outcome.world)?, tag);
-    created(&call, &TAG, &call.found(doc, 1)?)
+async fn add_tag(request: Arc<ApiRequest>) -> Handled {
+    let current = vm(&request, &request.world)?;
+    let sent = request.body(&TAG)?;
+    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
+    let tag: TagId = request.reference(&Doc::new().set("tag", sent), "tag", NameKind::Tag, "Tag")?.unwrap_or_default();
+    let outcome = request.submit(AttachTag { tag, to: Tagged::Vm(current.id) }).await?;
+    let doc = tag_view(&request, vm(&request, &outcome.world)?, tag);
+    created(&request, &TAG, &request.found(doc, 1)?)
 }
 
-async fn get_tag(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    let tag: TagId = call.id(3)?;
-    let doc = vm.tags.contains(&tag).then(|| tag_view(&call, vm, tag)).flatten();
-    Ok(Answer::doc(200, &TAG, &call.found(doc, 3)?, call.output))
+async fn get_tag(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    let tag: TagId = request.id(3)?;
+    let doc = vm.tags.contains(&tag).then(|| tag_view(&request, vm, tag)).flatten();
+    Ok(Answer::doc(200, &TAG, &request.found(doc, 3)?, request.output))
 }
 
-async fn delete_tag(call: Arc<Call>) -> Handled {
-    let id = vm(&call, &call.world)?.id;
-    super::collection::remove(&call, DetachTag { tag: call.id(3)?, to: Tagged::Vm(id) }).await
+async fn delete_tag(request: Arc<ApiRequest>) -> Handled {
+    let id = vm(&request, &request.world)?.id;
+    super::collection::remove(&request, DetachTag { tag: request.id(3)?, to: Tagged::Vm(id) }).await
 }
 
 // Statistics
 
 /// What is measured of a VM; zeros while it does not run.
-fn statistics(call: &Call, vm: &Vm) -> Vec<Statistic> {
-    let live = call.engine().driver().vm_statistics(vm.id.0).unwrap_or_default();
+fn statistics(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
+    let live = request.engine().driver().vm_statistics(vm.id.0).unwrap_or_default();
     let (guest, hypervisor) = (live.cpu_guest_percent, live.cpu_hypervisor_percent);
     vec![
         Statistic::bytes("memory.installed", "Total memory configured", vm.config.memory.unsigned_abs()),
@@ -522,14 +529,14 @@ fn statistics(call: &Call, vm: &Vm) -> Vec<Statistic> {
     ]
 }
 
-async fn list_statistics(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    Statistic::list(&call, vm.id.0, "vm", &format!("{}/vms/{}", call.base, vm.id), &statistics(&call, vm))
+async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    Statistic::list(&request, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &statistics(&request, vm))
 }
 
-async fn get_statistic(call: Arc<Call>) -> Handled {
-    let vm = vm(&call, &call.world)?;
-    Statistic::one(&call, 3, vm.id.0, "vm", &format!("{}/vms/{}", call.base, vm.id), &statistics(&call, vm))
+async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
+    let vm = vm(&request, &request.world)?;
+    Statistic::one(&request, 3, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &statistics(&request, vm))
 }
 
 #[cfg(test)]

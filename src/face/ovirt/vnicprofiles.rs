@@ -14,7 +14,7 @@ use super::parts::{first_id, given, listed, shown, text};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::VNIC_PROFILE;
-use super::request::Call;
+use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
@@ -68,68 +68,68 @@ fn config(sent: &Doc) -> VnicProfileConfig {
     config
 }
 
-fn profile<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<VnicProfile>, Answer> {
-    call.found(world.vnic_profiles.get(&call.id(1)?), 1)
+fn profile<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<VnicProfile>, Answer> {
+    request.found(world.vnic_profiles.get(&request.id(1)?), 1)
 }
 
 /// The profile that the path names below its network.
-fn of_network<'a>(call: &Call, world: &'a World) -> Result<&'a Arc<VnicProfile>, Answer> {
-    let network = network(call, world)?.id;
-    let profile = world.vnic_profiles.get(&call.id(3)?);
-    call.found(profile.filter(|profile| profile.network == network), 3)
+fn of_network<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<VnicProfile>, Answer> {
+    let network = network(request, world)?.id;
+    let profile = world.vnic_profiles.get(&request.id(3)?);
+    request.found(profile.filter(|profile| profile.network == network), 3)
 }
 
-async fn list(call: Arc<Call>) -> Handled {
-    listed(&call, &VNIC_PROFILE, call.world.vnic_profiles.values().map(|profile| view(call.base, profile)))
+async fn list(request: Arc<ApiRequest>) -> Handled {
+    listed(&request, &VNIC_PROFILE, request.world.vnic_profiles.values().map(|profile| view(request.base, profile)))
 }
 
-async fn list_of_network(call: Arc<Call>) -> Handled {
-    let network = network(&call, &call.world)?.id;
-    listed(&call, &VNIC_PROFILE, profiles_of(&call.world, network).map(|profile| view(call.base, profile)))
+async fn list_of_network(request: Arc<ApiRequest>) -> Handled {
+    let network = network(&request, &request.world)?.id;
+    listed(&request, &VNIC_PROFILE, profiles_of(&request.world, network).map(|profile| view(request.base, profile)))
 }
 
-async fn get(call: Arc<Call>) -> Handled {
-    shown(&call, &VNIC_PROFILE, &view(call.base, profile(&call, &call.world)?))
+async fn get(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &VNIC_PROFILE, &view(request.base, profile(&request, &request.world)?))
 }
 
-async fn get_of_network(call: Arc<Call>) -> Handled {
-    shown(&call, &VNIC_PROFILE, &view(call.base, of_network(&call, &call.world)?))
+async fn get_of_network(request: Arc<ApiRequest>) -> Handled {
+    shown(&request, &VNIC_PROFILE, &view(request.base, of_network(&request, &request.world)?))
 }
 
-async fn create(call: &Call, network: NetworkId, sent: &Doc) -> Handled {
-    let outcome = call.submit(CreateVnicProfile { network, config: config(sent) }).await?;
+async fn create(request: &ApiRequest, network: NetworkId, sent: &Doc) -> Handled {
+    let outcome = request.submit(CreateVnicProfile { network, config: config(sent) }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.vnic_profiles.get(&id));
-    created(call, &VNIC_PROFILE, &view(call.base, call.found(made, 0)?))
+    created(request, &VNIC_PROFILE, &view(request.base, request.found(made, 0)?))
 }
 
-async fn add(call: Arc<Call>) -> Handled {
-    let sent = call.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name", "network.id|name"]).map_err(|fault| call.bad(&fault))?;
-    create(&call, call.needed(&sent, "network", NameKind::Network, "Network")?, &sent).await
+async fn add(request: Arc<ApiRequest>) -> Handled {
+    let sent = request.body(&VNIC_PROFILE)?;
+    require(&sent, "VnicProfile", "add", &["name", "network.id|name"]).map_err(|fault| request.bad(&fault))?;
+    create(&request, request.needed(&sent, "network", NameKind::Network, "Network")?, &sent).await
 }
 
-async fn add_to_network(call: Arc<Call>) -> Handled {
-    let network = network(&call, &call.world)?.id;
-    let sent = call.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name"]).map_err(|fault| call.bad(&fault))?;
-    create(&call, network, &sent).await
+async fn add_to_network(request: Arc<ApiRequest>) -> Handled {
+    let network = network(&request, &request.world)?.id;
+    let sent = request.body(&VNIC_PROFILE)?;
+    require(&sent, "VnicProfile", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
+    create(&request, network, &sent).await
 }
 
-async fn update(call: Arc<Call>) -> Handled {
-    let current = profile(&call, &call.world)?;
-    let sent = call.body(&VNIC_PROFILE)?;
-    check_immutable(&call, &VNIC_PROFILE, &view(call.base, current), &sent)?;
-    check_owner(&call, &sent, "network", NameKind::Network, "Network", current.network.0)?;
-    let outcome = call.submit(UpdateVnicProfile { profile: current.id, changes: patch(&sent) }).await?;
-    shown(&call, &VNIC_PROFILE, &view(call.base, profile(&call, &outcome.world)?))
+async fn update(request: Arc<ApiRequest>) -> Handled {
+    let current = profile(&request, &request.world)?;
+    let sent = request.body(&VNIC_PROFILE)?;
+    check_immutable(&request, &VNIC_PROFILE, &view(request.base, current), &sent)?;
+    check_owner(&request, &sent, "network", NameKind::Network, "Network", current.network.0)?;
+    let outcome = request.submit(UpdateVnicProfile { profile: current.id, changes: patch(&sent) }).await?;
+    shown(&request, &VNIC_PROFILE, &view(request.base, profile(&request, &outcome.world)?))
 }
 
-async fn delete(call: Arc<Call>) -> Handled {
-    let profile = profile(&call, &call.world)?.id;
-    remove(&call, RemoveVnicProfile { profile }).await
+async fn delete(request: Arc<ApiRequest>) -> Handled {
+    let profile = profile(&request, &request.world)?.id;
+    remove(&request, RemoveVnicProfile { profile }).await
 }
 
-async fn delete_of_network(call: Arc<Call>) -> Handled {
-    let profile = of_network(&call, &call.world)?.id;
-    remove(&call, RemoveVnicProfile { profile }).await
+async fn delete_of_network(request: Arc<ApiRequest>) -> Handled {
+    let profile = of_network(&request, &request.world)?.id;
+    remove(&request, RemoveVnicProfile { profile }).await
 }

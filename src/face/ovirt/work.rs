@@ -8,36 +8,36 @@ use super::answer::{Answer, Handled};
 use super::collection::{complete, goes_on, grace};
 use super::representation::Doc;
 use super::representation::types::ACTION;
-use super::request::{Call, jobs};
+use super::request::{ApiRequest, jobs};
 use crate::engine::Outcome;
 
 /// Carries an action out and waits for the job that it opens, unless the client said that it would not: then 202 with where to look.
-pub async fn act_and_wait(call: &Arc<Call>, command: impl Decide + 'static) -> Handled {
-    carry_out(call, call.action()?, command).await
+pub async fn act_and_wait(request: &Arc<ApiRequest>, command: impl Decide + 'static) -> Handled {
+    carry_out(request, request.action()?, command).await
 }
 
 /// As [`act_and_wait`], with the action that the answer repeats.
-pub async fn carry_out(call: &Arc<Call>, sent: Doc, command: impl Decide + 'static) -> Handled {
+pub async fn carry_out(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
-    let outcome = call.submit(command).await?;
-    if call.goes_on(&sent)?
+    let outcome = request.submit(command).await?;
+    if request.goes_on(&sent)?
         && let Some(job) = jobs(&outcome).next()
     {
-        return goes_on(call, sent, job);
+        return goes_on(request, sent, job);
     }
-    call.settle(&outcome).await?;
-    complete(call, sent)
+    request.settle(&outcome).await?;
+    complete(request, sent)
 }
 
 /// The answer to a removal, after the job that it opened: 204 without a body as the guide shows it, with an `<action>` 200 and the action;
 /// 202 at once where the client does not want to wait.
-pub async fn removed_after(call: &Call, outcome: &Outcome) -> Handled {
-    if call.goes_on(&call.sent_action())? {
+pub async fn removed_after(request: &ApiRequest, outcome: &Outcome) -> Handled {
+    if request.goes_on(&request.sent_action())? {
         return Ok(Answer::empty(202));
     }
-    call.settle(outcome).await?;
-    if call.body.iter().all(u8::is_ascii_whitespace) {
+    request.settle(outcome).await?;
+    if request.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Answer::empty(204));
     }
-    Ok(Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), call.output))
+    Ok(Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), request.output))
 }

@@ -70,7 +70,7 @@ impl Machine {
     }
 
     /// Takes a call on, joins the same step under way, or answers with what was done before.
-    pub fn submit(&mut self, id: OperationId, call: Call) -> oneshot::Receiver<Outcome> {
+    pub fn submit(&mut self, id: OperationId, call: DriverCall) -> oneshot::Receiver<Outcome> {
         let (waiter, answer) = oneshot::channel();
         let key = (id, call.step());
         let remembered = !call.only_reads();
@@ -80,7 +80,7 @@ impl Machine {
             self.waiters.entry(*number).or_default().push(waiter);
         } else {
             let duration_ms = self.duration_ms(&call);
-            let number = self.world.schedule(duration_ms, Timer::Call { id, call });
+            let number = self.world.schedule(duration_ms, Timer::DriverCall { id, call });
             if remembered {
                 self.world.in_flight.insert(key, number);
                 self.changed = true;
@@ -172,7 +172,7 @@ impl Machine {
 
     fn happen(&mut self, number: u64, timer: Timer) {
         match timer {
-            Timer::Call { id, call } => self.finish(number, id, call),
+            Timer::DriverCall { id, call } => self.finish(number, id, call),
             Timer::HostBooted { name, epoch } => self.host_booted(&name, epoch),
             Timer::HeartbeatLost { name, deaths } => self.heartbeat_lost(&name, deaths),
             Timer::Vm { vm, epoch, turn } => self.turn(vm, epoch, turn),
@@ -180,7 +180,7 @@ impl Machine {
         }
     }
 
-    fn finish(&mut self, number: u64, id: OperationId, call: Call) {
+    fn finish(&mut self, number: u64, id: OperationId, call: DriverCall) {
         let key = (id, call.step());
         let (kind, only_reads) = (call.kind(), call.only_reads());
         let failure = self.failures.iter().position(|(of, _)| *of == kind);
@@ -231,14 +231,14 @@ impl Machine {
     }
 
     /// How long a call takes. One whose host does not answer takes as long as the patience for it.
-    fn duration_ms(&mut self, call: &Call) -> u64 {
+    fn duration_ms(&mut self, call: &DriverCall) -> u64 {
         let times = self.estate.durations.clone();
         let gib = |bytes: u64| bytes.div_ceil(1 << 30);
         let answers = match call {
-            Call::Probe { address, .. } | Call::Install { address, .. } | Call::Connect { address, .. } => {
+            DriverCall::Probe { address, .. } | DriverCall::Install { address, .. } | DriverCall::Connect { address, .. } => {
                 self.reach(address).is_ok()
             }
-            Call::Fence { .. } => true,
+            DriverCall::Fence { .. } => true,
             _ => match call.step().host {
                 host if self.world.host_names.contains_key(&host) => self.running(host).is_ok(),
                 _ => true,
@@ -248,116 +248,118 @@ impl Machine {
             return times.unreachable_ms;
         }
         // A change that is taken back takes as long as is waited for the host.
-        if let Call::SetupNetworks { host, bonds, networks, rollback_s: Some(seconds) } = call {
+        if let DriverCall::SetupNetworks { host, bonds, networks, rollback_s: Some(seconds) } = call {
             let laid = Laid { bonds: bonds.clone(), networks: networks.clone() };
             if self.cuts(*host, &laid) {
                 return u64::from(*seconds) * 1_000;
             }
         }
         let usual_ms = match call {
-            Call::Install { .. } => times.install_ms,
-            Call::Fence { action: FenceAction::Status, .. } => times.call_ms,
-            Call::Fence { .. } => times.fence_ms,
-            Call::CreateDomain { .. } | Call::ExtendDomain { .. } | Call::FormatDomain { .. } => times.create_domain_ms,
-            Call::ActivateDomain { .. } | Call::DeactivateDomain { .. } => times.activate_domain_ms,
-            Call::StartSpm { .. } => times.start_spm_ms,
-            Call::CreateVolume { .. }
-            | Call::DeleteVolume { .. }
-            | Call::DeleteDisk { .. }
-            | Call::ExtendVolume { .. }
-            | Call::MergeVolume { .. }
-            | Call::Snapshot { .. }
-            | Call::Revert { .. } => times.volume_ms,
-            Call::CopyVolume { from, .. } | Call::ExportImage { volume: from, .. } => {
+            DriverCall::Install { .. } => times.install_ms,
+            DriverCall::Fence { action: FenceAction::Status, .. } => times.call_ms,
+            DriverCall::Fence { .. } => times.fence_ms,
+            DriverCall::CreateDomain { .. } | DriverCall::ExtendDomain { .. } | DriverCall::FormatDomain { .. } => {
+                times.create_domain_ms
+            }
+            DriverCall::ActivateDomain { .. } | DriverCall::DeactivateDomain { .. } => times.activate_domain_ms,
+            DriverCall::StartSpm { .. } => times.start_spm_ms,
+            DriverCall::CreateVolume { .. }
+            | DriverCall::DeleteVolume { .. }
+            | DriverCall::DeleteDisk { .. }
+            | DriverCall::ExtendVolume { .. }
+            | DriverCall::MergeVolume { .. }
+            | DriverCall::Snapshot { .. }
+            | DriverCall::Revert { .. } => times.volume_ms,
+            DriverCall::CopyVolume { from, .. } | DriverCall::ExportImage { volume: from, .. } => {
                 let size_bytes = self.world.volumes.get(from).map_or(0, |facts| facts.size_bytes);
                 times.volume_ms.saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
             }
-            Call::ImportImage { service, image, .. } => {
+            DriverCall::ImportImage { service, image, .. } => {
                 let found = self.images(service).unwrap_or_default().into_iter().find(|found| found.id == *image);
                 let size_bytes = found.map_or(0, |found| found.size_bytes);
                 times.volume_ms.saturating_add(times.copy_ms_per_gib.saturating_mul(gib(size_bytes)))
             }
-            Call::Launch { .. } => times.launch_ms,
-            Call::Destroy { .. } => times.destroy_ms,
+            DriverCall::Launch { .. } => times.launch_ms,
+            DriverCall::Destroy { .. } => times.destroy_ms,
             _ => times.call_ms,
         };
         self.about(usual_ms).saturating_add(self.delay_of(call))
     }
 
-    fn perform(&mut self, call: Call) -> Outcome {
+    fn perform(&mut self, call: DriverCall) -> Outcome {
         match call {
-            Call::Probe { address, root_password } => self.probe(&address, root_password.as_deref()),
-            Call::Install { host, address, root_password } => self.install(host, &address, root_password.as_deref()),
-            Call::Connect { host, address } => self.connect(host, &address),
-            Call::Disconnect { host } => self.disconnect(host),
-            Call::SetupNetworks { host, bonds, networks, rollback_s } => {
+            DriverCall::Probe { address, root_password } => self.probe(&address, root_password.as_deref()),
+            DriverCall::Install { host, address, root_password } => self.install(host, &address, root_password.as_deref()),
+            DriverCall::Connect { host, address } => self.connect(host, &address),
+            DriverCall::Disconnect { host } => self.disconnect(host),
+            DriverCall::SetupNetworks { host, bonds, networks, rollback_s } => {
                 self.setup_networks(host, Laid { bonds, networks }, rollback_s.is_some())
             }
-            Call::SetMemoryPolicy { host, ksm, huge_pages, ballooning } => {
+            DriverCall::SetMemoryPolicy { host, ksm, huge_pages, ballooning } => {
                 self.set_memory_policy(host, ksm, huge_pages, ballooning)
             }
-            Call::SaveNetworks { host } => self.save_networks(host),
-            Call::Fence { host, proxy, agent, action } => self.fence(host, proxy, &agent, action),
-            Call::StartSpm { host, pool } => self.start_spm(host, pool),
-            Call::StopSpm { host, pool } => self.stop_spm(host, pool),
+            DriverCall::SaveNetworks { host } => self.save_networks(host),
+            DriverCall::Fence { host, proxy, agent, action } => self.fence(host, proxy, &agent, action),
+            DriverCall::StartSpm { host, pool } => self.start_spm(host, pool),
+            DriverCall::StopSpm { host, pool } => self.stop_spm(host, pool),
 
-            Call::CheckStorage { host, storage } => self.check_storage(host, &storage),
-            Call::CreateDomain { host, domain, name, storage, class, format, overwrite } => {
+            DriverCall::CheckStorage { host, storage } => self.check_storage(host, &storage),
+            DriverCall::CreateDomain { host, domain, name, storage, class, format, overwrite } => {
                 self.create_domain(host, &storage, DomainFacts { domain, name, class, format, pool: None }, overwrite)
             }
-            Call::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
-            Call::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
-            Call::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
-            Call::DeactivateDomain { hosts, domain } => self.deactivate_domain(&hosts, domain),
-            Call::UpgradeDomain { host, domain, format } => self.upgrade_domain(host, domain, format),
-            Call::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
-            Call::FormatDomain { host, domain } => self.format_domain(host, domain),
-            Call::DomainSpace { domain } => self.domain_space(domain),
-            Call::ListFiles { domain } => self.files(domain).map(Reply::Files),
-            Call::DiscoverTargets { host, portal, user, password } => {
+            DriverCall::AttachDomain { host, pool, domain } => self.attach_domain(host, pool, domain),
+            DriverCall::DetachDomain { host, pool, domain } => self.detach_domain(host, pool, domain),
+            DriverCall::ActivateDomain { hosts, domain, storage } => self.activate_domain(&hosts, domain, &storage),
+            DriverCall::DeactivateDomain { hosts, domain } => self.deactivate_domain(&hosts, domain),
+            DriverCall::UpgradeDomain { host, domain, format } => self.upgrade_domain(host, domain, format),
+            DriverCall::ExtendDomain { host, domain, storage } => self.extend_domain(host, domain, &storage),
+            DriverCall::FormatDomain { host, domain } => self.format_domain(host, domain),
+            DriverCall::DomainSpace { domain } => self.domain_space(domain),
+            DriverCall::ListFiles { domain } => self.files(domain).map(Reply::Files),
+            DriverCall::DiscoverTargets { host, portal, user, password } => {
                 self.discover_targets(host, &portal, user.map(|user| (user, password.unwrap_or_default())))
             }
-            Call::LoginTarget { host, portal, target, user, password } => {
+            DriverCall::LoginTarget { host, portal, target, user, password } => {
                 self.login_target(host, portal, target, user.zip(password))
             }
-            Call::ListLuns { host } => self.list_luns(host),
-            Call::CreateVolume { volume, parent, size_bytes, format, sparse } => {
+            DriverCall::ListLuns { host } => self.list_luns(host),
+            DriverCall::CreateVolume { volume, parent, size_bytes, format, sparse } => {
                 self.create_volume(VolumeFacts { volume, parent, size_bytes, actual_bytes: 0, format, sparse })
             }
-            Call::DeleteVolume { volume } => self.delete_volume(volume),
-            Call::DeleteDisk { domain, disk } => self.delete_disk(domain, disk),
-            Call::ExtendVolume { volume, size_bytes } => self.extend_volume(volume, size_bytes),
-            Call::CopyVolume { from, to, format, sparse } => self.copy_volume(from, to, format, sparse),
-            Call::MergeVolume { volume } => self.merge_volume(volume),
-            Call::ListVolumes { domain } => self.list_volumes(domain),
-            Call::FindImageService { address } => self.find_image_service(&address),
-            Call::ListImages { service } => self.images(&service).map(Reply::Images),
-            Call::ImportImage { service, image, volume, sparse } => self.import_image(&service, image, volume, sparse),
-            Call::ExportImage { volume, service, image, name } => self.export_image(volume, &service, image, name),
+            DriverCall::DeleteVolume { volume } => self.delete_volume(volume),
+            DriverCall::DeleteDisk { domain, disk } => self.delete_disk(domain, disk),
+            DriverCall::ExtendVolume { volume, size_bytes } => self.extend_volume(volume, size_bytes),
+            DriverCall::CopyVolume { from, to, format, sparse } => self.copy_volume(from, to, format, sparse),
+            DriverCall::MergeVolume { volume } => self.merge_volume(volume),
+            DriverCall::ListVolumes { domain } => self.list_volumes(domain),
+            DriverCall::FindImageService { address } => self.find_image_service(&address),
+            DriverCall::ListImages { service } => self.images(&service).map(Reply::Images),
+            DriverCall::ImportImage { service, image, volume, sparse } => self.import_image(&service, image, volume, sparse),
+            DriverCall::ExportImage { volume, service, image, name } => self.export_image(volume, &service, image, name),
 
-            Call::Launch { host, vm } => self.launch(host, *vm),
-            Call::Resume { vm } => self.resume(vm),
-            Call::Pause { vm } => self.pause(vm),
-            Call::Shutdown { vm } => self.shutdown(vm),
-            Call::Destroy { vm } => self.destroy(vm),
-            Call::Reboot { vm } => self.reboot(vm),
-            Call::Suspend { vm, domain } => self.suspend(vm, domain),
-            Call::Restore { host, vm } => self.restore(host, *vm),
-            Call::DiscardSavedState { vm } => self.discard_saved_state(vm),
-            Call::Migrate { vm, from, to } => self.migrate(vm, from, to),
-            Call::CancelMigration { vm } => self.cancel_migration(vm),
-            Call::SetTicket { vm, value, expiry_s } => self.set_ticket(vm, value, expiry_s),
-            Call::HotplugDisk { vm, disk } => self.hotplug_disk(vm, disk),
-            Call::HotunplugDisk { vm, disk } => self.hotunplug_disk(vm, disk),
-            Call::HotplugNic { vm, nic } => self.hotplug_nic(vm, nic),
-            Call::UpdateNic { vm, nic } => self.update_nic(vm, nic),
-            Call::HotunplugNic { vm, nic } => self.hotunplug_nic(vm, nic),
-            Call::ChangeCd { vm, cd } => self.change_cd(vm, cd),
-            Call::Snapshot { vm, disks, memory, .. } => self.snapshot(vm, &disks, memory),
-            Call::Revert { vm, volumes } => self.revert(vm, &volumes),
-            Call::Freeze { vm } => self.set_frozen(vm, true),
-            Call::Thaw { vm } => self.set_frozen(vm, false),
-            Call::ListVms { host } => self.list_vms(host),
+            DriverCall::Launch { host, vm } => self.launch(host, *vm),
+            DriverCall::Resume { vm } => self.resume(vm),
+            DriverCall::Pause { vm } => self.pause(vm),
+            DriverCall::Shutdown { vm } => self.shutdown(vm),
+            DriverCall::Destroy { vm } => self.destroy(vm),
+            DriverCall::Reboot { vm } => self.reboot(vm),
+            DriverCall::Suspend { vm, domain } => self.suspend(vm, domain),
+            DriverCall::Restore { host, vm } => self.restore(host, *vm),
+            DriverCall::DiscardSavedState { vm } => self.discard_saved_state(vm),
+            DriverCall::Migrate { vm, from, to } => self.migrate(vm, from, to),
+            DriverCall::CancelMigration { vm } => self.cancel_migration(vm),
+            DriverCall::SetTicket { vm, value, expiry_s } => self.set_ticket(vm, value, expiry_s),
+            DriverCall::HotplugDisk { vm, disk } => self.hotplug_disk(vm, disk),
+            DriverCall::HotunplugDisk { vm, disk } => self.hotunplug_disk(vm, disk),
+            DriverCall::HotplugNic { vm, nic } => self.hotplug_nic(vm, nic),
+            DriverCall::UpdateNic { vm, nic } => self.update_nic(vm, nic),
+            DriverCall::HotunplugNic { vm, nic } => self.hotunplug_nic(vm, nic),
+            DriverCall::ChangeCd { vm, cd } => self.change_cd(vm, cd),
+            DriverCall::Snapshot { vm, disks, memory, .. } => self.snapshot(vm, &disks, memory),
+            DriverCall::Revert { vm, volumes } => self.revert(vm, &volumes),
+            DriverCall::Freeze { vm } => self.set_frozen(vm, true),
+            DriverCall::Thaw { vm } => self.set_frozen(vm, false),
+            DriverCall::ListVms { host } => self.list_vms(host),
         }
     }
 

@@ -35,7 +35,8 @@ use self::machine::{Batch, Machine};
 use self::world::World;
 use super::estate::Estate;
 use super::{
-    Answer, Call, CallKind, DriverError, HostStatistics, Hypervisor, OBSERVATION_BUFFER, Observation, OperationId, VmStatistics,
+    Answer, CallKind, DriverCall, DriverError, HostStatistics, Hypervisor, OBSERVATION_BUFFER, Observation, OperationId,
+    VmStatistics,
 };
 
 /// After a write of the state file it rests for this many times as long as the write took.
@@ -191,7 +192,7 @@ impl Drop for Simulator {
 }
 
 impl Hypervisor for Simulator {
-    fn call(&self, id: OperationId, call: Call) -> Answer<'_> {
+    fn call(&self, id: OperationId, call: DriverCall) -> Answer<'_> {
         let answer = {
             let mut machine = self.shared.machine();
             machine.advance(self.shared.clock.now_ms());

@@ -416,18 +416,18 @@ impl Machine {
     }
 
     /// How much longer a call takes as storage is slow.
-    pub(super) fn delay_of(&self, call: &Call) -> u64 {
+    pub(super) fn delay_of(&self, call: &DriverCall) -> u64 {
         if self.world.slow_storage.is_empty() {
             return 0;
         }
         match call {
-            Call::ActivateDomain { domain, .. } | Call::DomainSpace { domain } | Call::DeleteDisk { domain, .. } => {
-                self.delay_ms(*domain)
-            }
-            Call::CreateVolume { volume, .. } | Call::DeleteVolume { volume } | Call::ExtendVolume { volume, .. } => {
-                self.delay_ms(volume.domain)
-            }
-            Call::Launch { vm, .. } => volumes_of(vm).map(|volume| self.delay_ms(volume.domain)).max().unwrap_or_default(),
+            DriverCall::ActivateDomain { domain, .. }
+            | DriverCall::DomainSpace { domain }
+            | DriverCall::DeleteDisk { domain, .. } => self.delay_ms(*domain),
+            DriverCall::CreateVolume { volume, .. }
+            | DriverCall::DeleteVolume { volume }
+            | DriverCall::ExtendVolume { volume, .. } => self.delay_ms(volume.domain),
+            DriverCall::Launch { vm, .. } => volumes_of(vm).map(|volume| self.delay_ms(volume.domain)).max().unwrap_or_default(),
             _ => 0,
         }
     }

@@ -41,24 +41,24 @@ impl Lab {
         }
         for (domain, path, class) in [(DATA, "/data1", DomainClass::Data), (ISO, "/iso1", DomainClass::Iso)] {
             self.does(create_domain(domain, nfs(path), class)).await;
-            self.does(Call::AttachDomain { host: HOST1, pool: POOL, domain }).await;
+            self.does(DriverCall::AttachDomain { host: HOST1, pool: POOL, domain }).await;
             let hosts = vec![HOST1, HOST2];
-            self.does(Call::ActivateDomain { hosts, domain, storage: nfs(path) }).await;
+            self.does(DriverCall::ActivateDomain { hosts, domain, storage: nfs(path) }).await;
         }
         self
     }
 
-    async fn tries(&mut self, call: Call) -> Outcome {
+    async fn tries(&mut self, call: DriverCall) -> Outcome {
         self.next += 1;
         self.simulator.call(OperationId(self.next), call).await
     }
 
-    async fn does(&mut self, call: Call) -> Reply {
+    async fn does(&mut self, call: DriverCall) -> Reply {
         let told = format!("{call:?}");
         self.tries(call).await.unwrap_or_else(|error| panic!("{told}: {error}"))
     }
 
-    async fn refuses(&mut self, call: Call) -> DriverError {
+    async fn refuses(&mut self, call: DriverCall) -> DriverError {
         self.tries(call).await.unwrap_err()
     }
 
@@ -83,30 +83,30 @@ impl Lab {
     }
 
     async fn vms_of(&mut self, host: Uuid) -> Vec<VmReport> {
-        match self.does(Call::ListVms { host }).await {
+        match self.does(DriverCall::ListVms { host }).await {
             Reply::Vms(vms) => vms,
             other => panic!("{other:?}"),
         }
     }
 
     async fn space(&mut self) -> Space {
-        match self.does(Call::DomainSpace { domain: DATA }).await {
+        match self.does(DriverCall::DomainSpace { domain: DATA }).await {
             Reply::Space(space) => space,
             other => panic!("{other:?}"),
         }
     }
 }
 
-fn install(host: Uuid, address: &str, password: &str) -> Call {
-    Call::Install { host, address: address.to_owned(), root_password: Some(password.to_owned()) }
+fn install(host: Uuid, address: &str, password: &str) -> DriverCall {
+    DriverCall::Install { host, address: address.to_owned(), root_password: Some(password.to_owned()) }
 }
 
 fn nfs(path: &str) -> StorageSpec {
     StorageSpec::Nfs { address: "192.168.0.10".to_owned(), path: path.to_owned() }
 }
 
-fn create_domain(domain: Uuid, storage: StorageSpec, class: DomainClass) -> Call {
-    Call::CreateDomain {
+fn create_domain(domain: Uuid, storage: StorageSpec, class: DomainClass) -> DriverCall {
+    DriverCall::CreateDomain {
         host: HOST1,
         domain,
         name: "a domain".to_owned(),
@@ -121,8 +121,8 @@ fn volume(number: u128) -> VolumeRef {
     VolumeRef { domain: DATA, disk: Uuid::from_u128(200), volume: Uuid::from_u128(number) }
 }
 
-fn create_volume(volume: VolumeRef, size_bytes: u64, sparse: bool) -> Call {
-    Call::CreateVolume { volume, parent: None, size_bytes, format: VolumeFormat::Raw, sparse }
+fn create_volume(volume: VolumeRef, size_bytes: u64, sparse: bool) -> DriverCall {
+    DriverCall::CreateVolume { volume, parent: None, size_bytes, format: VolumeFormat::Raw, sparse }
 }
 
 fn disk(volume: VolumeRef) -> DiskSpec {
@@ -167,8 +167,8 @@ fn spec(id: Uuid) -> VmSpec {
     }
 }
 
-fn launch(host: Uuid, vm: VmSpec) -> Call {
-    Call::Launch { host, vm: Box::new(vm) }
+fn launch(host: Uuid, vm: VmSpec) -> DriverCall {
+    DriverCall::Launch { host, vm: Box::new(vm) }
 }
 
 fn agent() -> FenceAgent {
@@ -181,21 +181,21 @@ fn agent() -> FenceAgent {
     }
 }
 
-fn fence(action: FenceAction) -> Call {
-    Call::Fence { host: HOST1, proxy: Some(HOST2), agent: agent(), action }
+fn fence(action: FenceAction) -> DriverCall {
+    DriverCall::Fence { host: HOST1, proxy: Some(HOST2), agent: agent(), action }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_on_the_estate_cannot_be_reached() {
     let mut lab = Lab::ready().await;
     let nowhere = "10.9.9.9".to_owned();
-    let error = lab.refuses(Call::Probe { address: nowhere.clone(), root_password: None }).await;
+    let error = lab.refuses(DriverCall::Probe { address: nowhere.clone(), root_password: None }).await;
     assert_eq!(error, DriverError::Unreachable { address: nowhere });
     let error = lab.refuses(install(Uuid::from_u128(3), "192.168.0.13", "wrong")).await;
     assert_eq!(error, DriverError::WrongPassword { address: "192.168.0.13".to_owned() });
-    let error = lab.refuses(Call::CheckStorage { host: HOST1, storage: nfs("/nothing") }).await;
+    let error = lab.refuses(DriverCall::CheckStorage { host: HOST1, storage: nfs("/nothing") }).await;
     assert_eq!(error, DriverError::NoSuchExport { storage: "192.168.0.10:/nothing".to_owned() });
-    let error = lab.refuses(Call::Connect { host: Uuid::from_u128(3), address: "192.168.0.13".to_owned() }).await;
+    let error = lab.refuses(DriverCall::Connect { host: Uuid::from_u128(3), address: "192.168.0.13".to_owned() }).await;
     assert_eq!(error, DriverError::Refused(Refusal::HostNotInstalled));
 }
 
@@ -203,8 +203,8 @@ async fn what_is_not_on_the_estate_cannot_be_reached() {
 async fn a_host_answers_to_its_address_and_to_its_name() {
     let mut lab = Lab::empty();
     let password = Some("redhat".to_owned());
-    let by_name = Call::Probe { address: "HOST1.example.com".to_owned(), root_password: password.clone() };
-    let by_address = Call::Probe { address: ADDRESS.to_owned(), root_password: password };
+    let by_name = DriverCall::Probe { address: "HOST1.example.com".to_owned(), root_password: password.clone() };
+    let by_address = DriverCall::Probe { address: ADDRESS.to_owned(), root_password: password };
     let reply = lab.does(by_name).await;
     assert_eq!(reply, lab.does(by_address).await);
     let Reply::Host(facts) = reply else { panic!("{reply:?}") };
@@ -217,7 +217,7 @@ async fn a_node_registers_itself_until_it_is_approved() {
     let mut lab = Lab::empty();
     let Observation::HostRegistered { address, name, .. } = lab.next_observation().await else { panic!() };
     assert_eq!((name.as_str(), address.as_str()), ("hypervisor", "192.168.0.5"));
-    lab.does(Call::Install { host: HOST1, address, root_password: None }).await;
+    lab.does(DriverCall::Install { host: HOST1, address, root_password: None }).await;
     lab.seen = lab.simulator.observe();
     tokio::time::sleep(Duration::from_secs(60)).await;
     // Services of images are offered again.
@@ -229,9 +229,9 @@ async fn a_node_registers_itself_until_it_is_approved() {
 async fn a_node_that_was_let_go_is_connected_again_without_an_installation() {
     let mut lab = Lab::empty();
     let address = "192.168.0.5".to_owned();
-    lab.does(Call::Install { host: HOST1, address: address.clone(), root_password: None }).await;
-    lab.does(Call::Disconnect { host: HOST1 }).await;
-    lab.does(Call::Connect { host: HOST1, address }).await;
+    lab.does(DriverCall::Install { host: HOST1, address: address.clone(), root_password: None }).await;
+    lab.does(DriverCall::Disconnect { host: HOST1 }).await;
+    lab.does(DriverCall::Connect { host: HOST1, address }).await;
     assert_eq!(lab.vms_of(HOST1).await, []);
 }
 
@@ -245,12 +245,12 @@ async fn a_vm_powers_up_and_shuts_down_by_itself() {
     let report = lab.sees(VmState::Up).await;
     assert_eq!(report.guest.unwrap().fqdn, "vm1.example.com");
 
-    lab.does(Call::Shutdown { vm: VM }).await;
+    lab.does(DriverCall::Shutdown { vm: VM }).await;
     lab.sees(VmState::PoweringDown).await;
     let message = "The guest has shut down".to_owned();
     lab.sees(VmState::Down { exit: ExitStatus::Normal, message }).await;
     assert!(matches!(lab.vms_of(HOST1).await[0].state, VmState::Down { .. }));
-    lab.does(Call::Destroy { vm: VM }).await;
+    lab.does(DriverCall::Destroy { vm: VM }).await;
     assert_eq!(lab.vms_of(HOST1).await, []);
 }
 
@@ -276,7 +276,7 @@ async fn the_same_step_is_done_once() {
     let before = lab.space().await;
     let (one, other) = tokio::join!(lab.simulator.call(id, call.clone()), lab.simulator.call(id, call.clone()));
     assert_eq!(one, other);
-    lab.does(Call::DeleteVolume { volume: volume(1) }).await;
+    lab.does(DriverCall::DeleteVolume { volume: volume(1) }).await;
     assert_eq!(lab.simulator.call(id, call).await, one);
     assert_eq!(lab.space().await, before);
 }
@@ -289,10 +289,10 @@ async fn a_call_goes_on_when_nobody_waits_and_a_failed_one_may_be_tried_again() 
 
     let error = DriverError::Failed { message: "planned".to_owned() };
     lab.simulator.fail_next(CallKind::Pause, error.clone());
-    assert_eq!(lab.simulator.call(OperationId(2), Call::Pause { vm: VM }).await, Err(error));
-    assert_eq!(lab.simulator.call(OperationId(2), Call::Pause { vm: VM }).await, Ok(Reply::Done));
+    assert_eq!(lab.simulator.call(OperationId(2), DriverCall::Pause { vm: VM }).await, Err(error));
+    assert_eq!(lab.simulator.call(OperationId(2), DriverCall::Pause { vm: VM }).await, Ok(Reply::Done));
     lab.sees(VmState::Paused { reason: PauseReason::Requested }).await;
-    lab.does(Call::Resume { vm: VM }).await;
+    lab.does(DriverCall::Resume { vm: VM }).await;
     lab.sees(VmState::Up).await;
 }
 
@@ -302,7 +302,7 @@ async fn a_host_has_only_so_much_memory() {
     // These two use four fifths of their memory.
     let large =
         |n: u128| VmSpec { memory_bytes: 24 * GIB, guaranteed_memory_bytes: 8 * GIB, ..spec(Uuid::from_u128((0xff << 120) | n)) };
-    let policy = |ksm, ballooning| Call::SetMemoryPolicy { host: HOST1, ksm, huge_pages: false, ballooning };
+    let policy = |ksm, ballooning| DriverCall::SetMemoryPolicy { host: HOST1, ksm, huge_pages: false, ballooning };
     lab.does(policy(false, false)).await;
     lab.does(launch(HOST1, large(1))).await;
     let error = lab.refuses(launch(HOST1, large(2))).await;
@@ -334,11 +334,11 @@ async fn an_interface_that_mirrors_a_network_receives_what_others_of_its_host_ca
     let received = |lab: &Lab| lab.simulator.vm_statistics(VM).unwrap().nics[0].rx_bytes_per_s;
     let mut heard = Vec::new();
     for networks in [&[][..], &["elsewhere"], &["ovirtmgmt"]] {
-        lab.does(Call::UpdateNic { vm: VM, nic: nic(networks) }).await;
+        lab.does(DriverCall::UpdateNic { vm: VM, nic: nic(networks) }).await;
         heard.push(received(&lab));
     }
     assert!(heard[0] == heard[1] && heard[2] > heard[0], "{heard:?}");
-    lab.does(Call::Destroy { vm: Uuid::from_u128(101) }).await;
+    lab.does(DriverCall::Destroy { vm: Uuid::from_u128(101) }).await;
     assert_eq!(received(&lab), heard[0], "nobody else is there");
 }
 
@@ -352,26 +352,26 @@ async fn a_vm_needs_its_disks_and_its_cd() {
     let other = VmSpec { id: Uuid::from_u128(101), ..with_disk.clone() };
     assert_eq!(lab.refuses(launch(HOST2, other)).await, DriverError::Refused(Refusal::VolumeInUse));
     assert_eq!(
-        lab.refuses(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await,
+        lab.refuses(DriverCall::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await,
         DriverError::Refused(Refusal::DomainInUse)
     );
-    lab.does(Call::Destroy { vm: VM }).await;
-    lab.does(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
+    lab.does(DriverCall::Destroy { vm: VM }).await;
+    lab.does(DriverCall::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
     let error = lab.refuses(launch(HOST1, VmSpec { generation: 2, ..with_disk })).await;
     assert_eq!(error, DriverError::Refused(Refusal::DomainNotActive));
 
     let cd = |name: &str| Some(FileRef { domain: ISO, name: name.to_owned() });
     lab.does(launch(HOST1, VmSpec { cdrom: cd("rhel-server-6.4-x86_64-dvd.iso"), ..spec(VM) })).await;
-    let missing = Call::ChangeCd { vm: VM, cd: cd("nothing.iso") };
+    let missing = DriverCall::ChangeCd { vm: VM, cd: cd("nothing.iso") };
     assert!(matches!(lab.refuses(missing).await, DriverError::NotFound { what, .. } if what == "file"));
-    lab.does(Call::ChangeCd { vm: VM, cd: None }).await;
+    lab.does(DriverCall::ChangeCd { vm: VM, cd: None }).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_vm_migrates() {
     let mut lab = Lab::ready().await;
     lab.starts().await;
-    lab.does(Call::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
+    lab.does(DriverCall::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
     let mut percents = Vec::new();
     let mut host = HOST1;
     loop {
@@ -394,10 +394,10 @@ async fn a_vm_migrates() {
 async fn a_migration_is_cancelled_and_one_to_a_dying_host_fails() {
     let mut lab = Lab::ready().await;
     lab.starts().await;
-    let cancel = Call::CancelMigration { vm: VM };
+    let cancel = DriverCall::CancelMigration { vm: VM };
     assert_eq!(lab.refuses(cancel.clone()).await, DriverError::Refused(Refusal::NotMigrating));
     for (by_request, expected) in [(true, true), (false, false)] {
-        lab.does(Call::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
+        lab.does(DriverCall::Migrate { vm: VM, from: HOST1, to: HOST2 }).await;
         match by_request {
             true => _ = lab.does(cancel.clone()).await,
             false => _ = lab.simulator.kill_host("192.168.0.12"),
@@ -418,11 +418,11 @@ async fn a_dead_host_takes_its_vms_with_it_and_fencing_brings_it_back() {
     lab.starts().await;
     lab.simulator.kill_host("host1.example.com");
     assert_eq!(lab.next_observation().await, Observation::HostUnresponsive { host: HOST1 });
-    let error = lab.refuses(Call::ListVms { host: HOST1 }).await;
+    let error = lab.refuses(DriverCall::ListVms { host: HOST1 }).await;
     assert_eq!(error, DriverError::Unreachable { address: ADDRESS.to_owned() });
 
     let wrong = FenceAgent { password: "wrong".to_owned(), ..agent() };
-    let call = Call::Fence { host: HOST1, proxy: Some(HOST2), agent: wrong, action: FenceAction::Status };
+    let call = DriverCall::Fence { host: HOST1, proxy: Some(HOST2), agent: wrong, action: FenceAction::Status };
     assert!(matches!(lab.refuses(call).await, DriverError::WrongPassword { .. }));
     assert_eq!(lab.does(fence(FenceAction::Status)).await, Reply::Power(PowerState::On));
     assert_eq!(lab.does(fence(FenceAction::Stop)).await, Reply::Power(PowerState::Off));
@@ -437,13 +437,13 @@ async fn a_vm_is_suspended_to_storage_and_restored_elsewhere() {
     let mut lab = Lab::ready().await;
     let before = lab.space().await;
     lab.starts().await;
-    lab.does(Call::Suspend { vm: VM, domain: DATA }).await;
+    lab.does(DriverCall::Suspend { vm: VM, domain: DATA }).await;
     lab.sees(VmState::SavingState).await;
     lab.sees(VmState::Saved).await;
     assert_eq!(lab.vms_of(HOST1).await, []);
     assert_eq!(lab.space().await.used_bytes, before.used_bytes + GIB);
 
-    let restore = Call::Restore { host: HOST2, vm: Box::new(VmSpec { generation: 2, ..spec(VM) }) };
+    let restore = DriverCall::Restore { host: HOST2, vm: Box::new(VmSpec { generation: 2, ..spec(VM) }) };
     lab.does(restore).await;
     lab.sees(VmState::RestoringState).await;
     assert_eq!(lab.sees(VmState::Up).await.host, HOST2);
@@ -460,7 +460,7 @@ async fn storage_that_is_lost_stops_guests_until_it_returns() {
     let lost = |host| Observation::DomainUnreachable { host, domain: DATA };
     assert_eq!([lab.next_observation().await, lab.next_observation().await], [lost(HOST1), lost(HOST2)]);
     lab.sees(VmState::Paused { reason: PauseReason::Eio }).await;
-    assert!(matches!(lab.refuses(Call::DomainSpace { domain: DATA }).await, DriverError::Unreachable { .. }));
+    assert!(matches!(lab.refuses(DriverCall::DomainSpace { domain: DATA }).await, DriverError::Unreachable { .. }));
     lab.simulator.reachable_export("192.168.0.10:/data1");
     assert_eq!(lab.next_observation().await, Observation::DomainReachable { host: HOST1, domain: DATA });
     lab.sees(VmState::Up).await;
@@ -472,17 +472,17 @@ async fn a_storage_domain_lies_upon_free_storage_only() {
     let call = create_domain(Uuid::from_u128(13), nfs("/data1"), DomainClass::Data);
     assert_eq!(lab.refuses(call).await, DriverError::Refused(Refusal::StorageInUse));
     assert_eq!(
-        lab.refuses(Call::FormatDomain { host: HOST1, domain: DATA }).await,
+        lab.refuses(DriverCall::FormatDomain { host: HOST1, domain: DATA }).await,
         DriverError::Refused(Refusal::DomainAttached)
     );
     let space = lab.space().await;
     assert_eq!((space.available_bytes, space.used_bytes), (175019917312, 27917287424));
     let error = lab.refuses(create_volume(volume(1), space.available_bytes + 1, false)).await;
     assert!(matches!(error, DriverError::NoSpace { .. }));
-    lab.does(Call::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
-    lab.does(Call::DetachDomain { host: HOST1, pool: POOL, domain: DATA }).await;
-    lab.does(Call::FormatDomain { host: HOST1, domain: DATA }).await;
-    let reply = lab.does(Call::CheckStorage { host: HOST1, storage: nfs("/data1") }).await;
+    lab.does(DriverCall::DeactivateDomain { hosts: vec![HOST1, HOST2], domain: DATA }).await;
+    lab.does(DriverCall::DetachDomain { host: HOST1, pool: POOL, domain: DATA }).await;
+    lab.does(DriverCall::FormatDomain { host: HOST1, domain: DATA }).await;
+    let reply = lab.does(DriverCall::CheckStorage { host: HOST1, storage: nfs("/data1") }).await;
     assert_eq!(reply, Reply::Storage(StorageFacts { space, existing: None }));
 }
 
@@ -490,15 +490,15 @@ async fn a_storage_domain_lies_upon_free_storage_only() {
 async fn iscsi_units_are_discovered_and_used() {
     let mut lab = Lab::ready().await;
     let portal = Portal { address: "192.168.0.20".to_owned(), port: 3260 };
-    let reply = lab.does(Call::DiscoverTargets { host: HOST1, portal: portal.clone(), user: None, password: None }).await;
+    let reply = lab.does(DriverCall::DiscoverTargets { host: HOST1, portal: portal.clone(), user: None, password: None }).await;
     let Reply::Targets(targets) = reply else { panic!("{reply:?}") };
     assert_eq!(targets.len(), 2);
     // Fibre Channel needs no login.
-    let Reply::Luns(before) = lab.does(Call::ListLuns { host: HOST1 }).await else { panic!() };
+    let Reply::Luns(before) = lab.does(DriverCall::ListLuns { host: HOST1 }).await else { panic!() };
     assert!(before.iter().all(|lun| lun.target.is_none()), "{before:?}");
     let target = targets[0].iqn.clone();
-    lab.does(Call::LoginTarget { host: HOST1, portal, target, user: None, password: None }).await;
-    let Reply::Luns(luns) = lab.does(Call::ListLuns { host: HOST1 }).await else { panic!() };
+    lab.does(DriverCall::LoginTarget { host: HOST1, portal, target, user: None, password: None }).await;
+    let Reply::Luns(luns) = lab.does(DriverCall::ListLuns { host: HOST1 }).await else { panic!() };
     let luns: Vec<LunFacts> = luns.into_iter().filter(|lun| lun.target.is_some()).collect();
     assert_eq!(luns.len(), 2);
     let luns = luns.into_iter().map(|lun| LunSpec { id: lun.id, portal: None, target: None }).collect();
@@ -509,7 +509,7 @@ async fn iscsi_units_are_discovered_and_used() {
 #[tokio::test(start_paused = true)]
 async fn iso_files_are_listed() {
     let mut lab = Lab::ready().await;
-    let Reply::Files(files) = lab.does(Call::ListFiles { domain: ISO }).await else { panic!() };
+    let Reply::Files(files) = lab.does(DriverCall::ListFiles { domain: ISO }).await else { panic!() };
     assert!(files.iter().any(|file| file.name == "rhel-server-6.0-x86_64-dvd.iso" && file.size_bytes > GIB));
 }
 
@@ -519,27 +519,27 @@ async fn snapshots_are_laid_upon_disks_and_merged_live() {
     lab.does(create_volume(volume(1), GIB, true)).await;
     lab.does(launch(HOST1, VmSpec { disks: vec![disk(volume(1))], ..spec(VM) })).await;
     let disks = vec![SnapshotDisk { volume: volume(2), parent: Uuid::from_u128(1) }];
-    lab.does(Call::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
-    let delete = |number| Call::DeleteVolume { volume: volume(number) };
+    lab.does(DriverCall::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
+    let delete = |number| DriverCall::DeleteVolume { volume: volume(number) };
     for number in [1, 2] {
         assert_eq!(lab.refuses(delete(number)).await, DriverError::Refused(Refusal::VolumeInUse));
     }
-    lab.does(Call::MergeVolume { volume: volume(2) }).await;
+    lab.does(DriverCall::MergeVolume { volume: volume(2) }).await;
     assert!(matches!(lab.refuses(delete(2)).await, DriverError::NotFound { .. }));
     assert_eq!(lab.refuses(delete(1)).await, DriverError::Refused(Refusal::VolumeInUse));
-    lab.does(Call::Destroy { vm: VM }).await;
+    lab.does(DriverCall::Destroy { vm: VM }).await;
     let disks = vec![SnapshotDisk { volume: volume(3), parent: Uuid::from_u128(1) }];
-    lab.does(Call::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
-    lab.does(Call::Revert { vm: VM, volumes: vec![volume(1)] }).await;
-    let Reply::Volumes(volumes) = lab.does(Call::ListVolumes { domain: DATA }).await else { panic!() };
+    lab.does(DriverCall::Snapshot { vm: VM, disks, memory: None, quiesce: false }).await;
+    lab.does(DriverCall::Revert { vm: VM, volumes: vec![volume(1)] }).await;
+    let Reply::Volumes(volumes) = lab.does(DriverCall::ListVolumes { domain: DATA }).await else { panic!() };
     assert_eq!(volumes.iter().map(|facts| facts.volume).collect::<Vec<_>>(), [volume(1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_one_host_manages_a_pool() {
     let mut lab = Lab::ready().await;
-    lab.does(Call::StartSpm { host: HOST1, pool: POOL }).await;
-    let other = Call::StartSpm { host: HOST2, pool: POOL };
+    lab.does(DriverCall::StartSpm { host: HOST1, pool: POOL }).await;
+    let other = DriverCall::StartSpm { host: HOST2, pool: POOL };
     assert_eq!(lab.refuses(other.clone()).await, DriverError::Refused(Refusal::SpmElsewhere));
     lab.simulator.kill_host(ADDRESS);
     lab.does(other).await;
@@ -571,7 +571,7 @@ async fn a_fault_that_is_added_to_an_estate_happens_once() {
         while lab.next_observation().await != (Observation::HostUp { host: HOST1 }) {}
         drop(lab);
         let mut lab = Lab::over(estate, Some(file.clone()));
-        lab.does(Call::Connect { host: HOST1, address: ADDRESS.to_owned() }).await;
+        lab.does(DriverCall::Connect { host: HOST1, address: ADDRESS.to_owned() }).await;
     }
 }
 
@@ -602,8 +602,8 @@ async fn day(seed: u64) -> Vec<String> {
     for number in 0..5 {
         lab.does(launch(HOST1, spec(Uuid::from_u128(500 + number)))).await;
     }
-    lab.does(Call::Migrate { vm: Uuid::from_u128(500), from: HOST1, to: HOST2 }).await;
-    lab.does(Call::Reboot { vm: Uuid::from_u128(501) }).await;
+    lab.does(DriverCall::Migrate { vm: Uuid::from_u128(500), from: HOST1, to: HOST2 }).await;
+    lab.does(DriverCall::Reboot { vm: Uuid::from_u128(501) }).await;
     lab.simulator.kill_host(ADDRESS);
     lab.does(fence(FenceAction::Restart)).await;
     let mut trace = Vec::new();
@@ -622,7 +622,7 @@ async fn a_host_tells_whether_its_cpu_has_nx() {
     let text = |nx: &str| format!("[[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmemory_bytes = 1\n{nx}");
     for (nx, has) in [("", true), ("nx = true", true), ("nx = false", false)] {
         let mut lab = Lab::over(Estate::parse(&text(nx)).unwrap(), None);
-        let probe = Call::Probe { address: "10.0.0.1".to_owned(), root_password: Some("redhat".to_owned()) };
+        let probe = DriverCall::Probe { address: "10.0.0.1".to_owned(), root_password: Some("redhat".to_owned()) };
         let reply = lab.does(probe).await;
         assert!(matches!(&reply, Reply::Host(facts) if facts.cpu.nx == has), "{nx}: {reply:?}");
     }
@@ -647,7 +647,7 @@ async fn the_world_survives_the_engine() {
     // Taken on, and not answered when the engine dies.
     let copy = create_volume(volume(1), GIB, false);
     drop(lab.simulator.call(OperationId(2), copy.clone()));
-    lab.does(Call::ListVms { host: HOST2 }).await;
+    lab.does(DriverCall::ListVms { host: HOST2 }).await;
     drop(lab);
 
     let mut lab = Lab::over(Estate::builtin(), Some(file));
@@ -658,7 +658,7 @@ async fn the_world_survives_the_engine() {
     let before = lab.space().await;
     assert!(matches!(lab.simulator.call(OperationId(2), copy).await, Ok(Reply::Volume(_))));
     assert_eq!(lab.space().await.used_bytes, before.used_bytes + GIB);
-    lab.does(Call::Shutdown { vm: VM }).await;
+    lab.does(DriverCall::Shutdown { vm: VM }).await;
     lab.sees(VmState::PoweringDown).await;
 }
 
@@ -716,14 +716,14 @@ async fn the_file_has_every_change() {
     let calls = (0..6).map(|n| launch(HOST1, spec(vm(n)))).chain([
         create_volume(volume(1), GIB, true),
         create_volume(volume(2), GIB, false),
-        Call::StartSpm { host: HOST1, pool: POOL },
-        Call::Migrate { vm: vm(0), from: HOST1, to: HOST2 },
-        Call::Suspend { vm: vm(1), domain: DATA },
-        Call::SetTicket { vm: vm(2), value: "secret".to_owned(), expiry_s: 60 },
-        Call::ExtendVolume { volume: volume(1), size_bytes: 2 * GIB },
-        Call::DeleteVolume { volume: volume(2) },
-        Call::Shutdown { vm: vm(3) },
-        Call::SetMemoryPolicy { host: HOST2, ksm: true, huge_pages: true, ballooning: true },
+        DriverCall::StartSpm { host: HOST1, pool: POOL },
+        DriverCall::Migrate { vm: vm(0), from: HOST1, to: HOST2 },
+        DriverCall::Suspend { vm: vm(1), domain: DATA },
+        DriverCall::SetTicket { vm: vm(2), value: "secret".to_owned(), expiry_s: 60 },
+        DriverCall::ExtendVolume { volume: volume(1), size_bytes: 2 * GIB },
+        DriverCall::DeleteVolume { volume: volume(2) },
+        DriverCall::Shutdown { vm: vm(3) },
+        DriverCall::SetMemoryPolicy { host: HOST2, ksm: true, huge_pages: true, ballooning: true },
     ]);
     for call in calls {
         lab.does(call).await;
@@ -767,7 +767,7 @@ async fn what_broke_off_in_the_middle_of_a_change_is_as_it_was_before() {
     torn.resize(whole.len(), 0);
     std::fs::write(&file, &torn).unwrap();
     assert_eq!(kept(&file), before);
-    drop(Lab::over(Estate::builtin(), Some(file.clone())).tries(Call::ListVms { host: HOST1 }).await);
+    drop(Lab::over(Estate::builtin(), Some(file.clone())).tries(DriverCall::ListVms { host: HOST1 }).await);
     torn.extend(b"\n{}\n");
     std::fs::write(&file, &torn).unwrap();
     assert!(matches!(Simulator::new(Estate::builtin(), Some(file)), Err(SimulatorError::Parse { .. })));
@@ -793,7 +793,7 @@ async fn a_change_costs_what_has_changed_and_the_file_does_not_grow_for_ever() {
     for n in 0..1_000 {
         let before = bytes();
         lab.does(launch(HOST1, small.clone())).await;
-        lab.does(Call::Destroy { vm: VM }).await;
+        lab.does(DriverCall::Destroy { vm: VM }).await;
         // Who tells waits for who listens.
         while lab.seen.try_recv().is_ok() {}
         shrunk += u32::from(bytes() < before);
@@ -864,7 +864,7 @@ fn messages_survive_the_wire() {
     ];
     for call in calls {
         let text = serde_json::to_string(&call).unwrap();
-        assert_eq!(serde_json::from_str::<Call>(&text).unwrap(), call);
+        assert_eq!(serde_json::from_str::<DriverCall>(&text).unwrap(), call);
     }
 }
 
@@ -883,7 +883,7 @@ async fn storage_is_lost_to_one_host_alone() {
     assert_eq!([lab.next_observation().await, lab.next_observation().await], [timely(HOST1), timely(HOST2)]);
     lab.simulator.set_way("host2.example.com", other, false);
     assert_eq!(lab.next_observation().await, Observation::DomainUnreachable { host: HOST2, domain: DATA });
-    lab.does(Call::DomainSpace { domain: DATA }).await;
+    lab.does(DriverCall::DomainSpace { domain: DATA }).await;
     lab.simulator.set_way(ADDRESS, address, false);
     assert_eq!(lab.next_observation().await, Observation::DomainUnreachable { host: HOST1, domain: DATA });
     lab.sees(VmState::Paused { reason: PauseReason::Eio }).await;

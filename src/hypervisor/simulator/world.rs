@@ -216,9 +216,9 @@ pub struct Saved {
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum Timer {
     /// A call is finished: now it is done, or fails.
-    Call {
+    DriverCall {
         id: OperationId,
-        call: Call,
+        call: DriverCall,
     },
     HostBooted {
         name: String,
@@ -288,9 +288,9 @@ impl World {
         self.hosts.retain(|name, _| estate.hosts.iter().any(|entry| entry.name == *name));
         self.host_names = self.hosts.iter().filter_map(|(name, host)| Some((host.id?, name.clone()))).collect();
         // Nobody waits any more for what only reads.
-        self.timers.retain(|_, timer| !matches!(timer, Timer::Call { call, .. } if call.only_reads()));
+        self.timers.retain(|_, timer| !matches!(timer, Timer::DriverCall { call, .. } if call.only_reads()));
         for ((_, number), timer) in self.timers.iter() {
-            if let Timer::Call { id, call } = timer {
+            if let Timer::DriverCall { id, call } = timer {
                 self.in_flight.insert((*id, call.step()), *number);
             }
         }

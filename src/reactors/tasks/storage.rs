@@ -7,8 +7,8 @@ use evirt_domain::{World, disk};
 use uuid::Uuid;
 
 use super::Work;
-use crate::hypervisor::{self as driver, Call, DriverError, OperationId, Portal, Reply};
-use crate::reactors::{Reactor, speak};
+use crate::hypervisor::{self as driver, DriverCall, DriverError, OperationId, Portal, Reply};
+use crate::reactors::{Reactor, driver_mapping};
 
 /// The space of an activated domain, and the hosts that could not be connected to it.
 type Activated = (driver::Space, Vec<(Uuid, DriverError)>);
@@ -28,7 +28,7 @@ impl Reactor {
                 sealed => Some(self.sealer.unseal(sealed).map_err(|error| error.to_string())?),
             };
             for host in hosts {
-                let call = Call::LoginTarget {
+                let call = DriverCall::LoginTarget {
                     host: *host,
                     portal: Portal { address: config.address.clone(), port: config.port },
                     target: config.target.clone(),
@@ -54,8 +54,8 @@ impl Reactor {
     ) -> Result<Activated, String> {
         self.login(operation, world, domain, &hosts).await?;
         let storage = domain.storage.located(world);
-        let storage = speak::storage_spec(&storage).ok_or("this kind of storage cannot be activated")?;
-        match self.engine.driver().call(operation, Call::ActivateDomain { hosts, domain: domain.id.0, storage }).await {
+        let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be activated")?;
+        match self.engine.driver().call(operation, DriverCall::ActivateDomain { hosts, domain: domain.id.0, storage }).await {
             Ok(Reply::Activated { space, failed }) => Ok((space, failed)),
             Ok(other) => Err(format!("the driver answered {other:?}")),
             Err(error) => Err(error.to_string()),
@@ -69,20 +69,20 @@ impl Work<'_> {
             let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
             self.reactor.login(self.operation, world, domain, &[host.0]).await?;
             let storage = domain.storage.located(world);
-            let storage = speak::storage_spec(&storage).ok_or("this kind of storage cannot be prepared")?;
-            let call = Call::CreateDomain {
+            let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be prepared")?;
+            let call = DriverCall::CreateDomain {
                 host: host.0,
                 domain: id.0,
                 name: domain.config.name.clone(),
                 storage,
-                class: speak::domain_class(domain.class),
-                format: speak::storage_format(domain.format),
+                class: driver_mapping::domain_class(domain.class),
+                format: driver_mapping::storage_format(domain.format),
                 overwrite,
             };
             let space = match self.ask(call).await? {
                 Reply::Space(space) => space,
                 Reply::Storage(facts) => facts.space,
-                _ => match self.ask(Call::DomainSpace { domain: id.0 }).await? {
+                _ => match self.ask(DriverCall::DomainSpace { domain: id.0 }).await? {
                     Reply::Space(space) => space,
                     _ => driver::Space::default(),
                 },
@@ -97,7 +97,7 @@ impl Work<'_> {
         let attached = self
             .step(1, async {
                 let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
-                self.ask(Call::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
+                self.ask(DriverCall::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
             })
             .await;
         let outcome = match attached {
@@ -133,9 +133,9 @@ impl Work<'_> {
         let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
         self.submit(ReportDomainSpace { domain: id, available, used }).await;
         if domain.class == DomainClass::Iso
-            && let Reply::Files(files) = self.ask(Call::ListFiles { domain: id.0 }).await?
+            && let Reply::Files(files) = self.ask(DriverCall::ListFiles { domain: id.0 }).await?
         {
-            self.submit(ReportDomainFiles { domain: id, files: speak::domain_files(files) }).await;
+            self.submit(ReportDomainFiles { domain: id, files: driver_mapping::domain_files(files) }).await;
         }
         Ok(())
     }
@@ -157,14 +157,14 @@ impl Work<'_> {
         let up = self.hosts_in(data_center);
         let manager = world.data_centers.get(&data_center).and_then(|dc| dc.spm).map(|host| host.0);
         let host = manager.filter(|host| up.contains(host)).or_else(|| up.first().copied()).ok_or("no host is up")?;
-        self.ask(Call::UpgradeDomain { host, domain: id.0, format: speak::storage_format(format) }).await.map(drop)
+        self.ask(DriverCall::UpgradeDomain { host, domain: id.0, format: driver_mapping::storage_format(format) }).await.map(drop)
     }
 
     pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) {
         let outcome = async {
             let host = self.hosts_in(data_center).first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
             let host = host.ok_or("there is no host")?;
-            self.ask(Call::DetachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
+            self.ask(DriverCall::DetachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
         }
         .await;
         self.finish_storage(id, outcome).await;
@@ -183,8 +183,9 @@ impl Work<'_> {
             let attachment = domain.attachment().ok_or("the domain is not attached")?;
             let hosts = self.hosts_in(attachment.data_center);
             self.reactor.login(self.operation, world, &domain, &hosts).await?;
-            let storage = speak::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
-            match self.ask(Call::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
+            let storage =
+                driver_mapping::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
+            match self.ask(DriverCall::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
                 Reply::Space(space) => Ok((space.available_bytes as i64, space.used_bytes as i64)),
                 other => Err(format!("the driver answered {other:?}")),
             }
@@ -198,11 +199,11 @@ impl Work<'_> {
         let outcome = async {
             let world = self.reactor.engine.world();
             for attachment in world.storage_domains.get(&id).iter().flat_map(|d| &d.attachments) {
-                let call = Call::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
+                let call = DriverCall::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
                 self.ask(call).await?;
             }
             match format {
-                true => self.ask(Call::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
+                true => self.ask(DriverCall::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
                 false => Ok(()),
             }
         };
@@ -213,11 +214,11 @@ impl Work<'_> {
     pub(super) async fn create_disk(&self, world: &World, id: DiskId) {
         let outcome = async {
             let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let call = Call::CreateVolume {
-                volume: speak::volume(disk),
+            let call = DriverCall::CreateVolume {
+                volume: driver_mapping::volume(disk),
                 parent: None,
                 size_bytes: disk.config.size as u64,
-                format: speak::volume_format(disk.format),
+                format: driver_mapping::volume_format(disk.format),
                 sparse: disk.sparse,
             };
             Ok(match self.ask(call).await? {
@@ -237,8 +238,8 @@ impl Work<'_> {
     pub(super) async fn import_image(&self, world: &World, id: DiskId, from: &StoredImage) {
         let outcome = async {
             let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let (service, volume) = (self.service(world, from)?, speak::volume(disk));
-            match self.ask(Call::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
+            let (service, volume) = (self.service(world, from)?, driver_mapping::volume(disk));
+            match self.ask(DriverCall::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
                 Reply::Volume(facts) => Ok(facts.actual_bytes as i64),
                 other => Err(format!("the driver answered {other:?}")),
             }
@@ -250,8 +251,8 @@ impl Work<'_> {
     pub(super) async fn export_disk(&self, world: &World, id: DiskId, to: &StoredImage) {
         let outcome = async {
             let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let (service, volume) = (self.service(world, to)?, speak::volume(disk));
-            self.ask(Call::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await.map(drop)
+            let (service, volume) = (self.service(world, to)?, driver_mapping::volume(disk));
+            self.ask(DriverCall::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await.map(drop)
         }
         .await;
         self.submit(FinishDiskExport { job: self.job, disk: id, outcome }).await;
@@ -260,7 +261,7 @@ impl Work<'_> {
     pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {
         let outcome = async {
             let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            match self.ask(Call::ExtendVolume { volume: speak::volume(disk), size_bytes: size as u64 }).await? {
+            match self.ask(DriverCall::ExtendVolume { volume: driver_mapping::volume(disk), size_bytes: size as u64 }).await? {
                 Reply::Volume(facts) => Ok((facts.size_bytes as i64, facts.actual_bytes as i64)),
                 other => Err(format!("the driver answered {other:?}")),
             }
@@ -272,7 +273,7 @@ impl Work<'_> {
     /// Deletes the volumes of disks; one that is gone already is as good as deleted.
     pub(super) async fn delete_disks(&self, world: &World, disks: &[DiskId]) -> Result<(), String> {
         for disk in disks.iter().filter_map(|id| world.disks.get(id)) {
-            match self.call(Call::DeleteDisk { domain: disk.storage_domain.0, disk: disk.id.0 }).await {
+            match self.call(DriverCall::DeleteDisk { domain: disk.storage_domain.0, disk: disk.id.0 }).await {
                 Ok(_) | Err(DriverError::NotFound { .. }) => {}
                 Err(error) => return Err(error.to_string()),
             }

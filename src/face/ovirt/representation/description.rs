@@ -10,7 +10,7 @@ pub struct TypeDef {
     pub element: &'static str,
     /// The root element of a collection, such as `vms`; empty where there are no collections.
     pub plural: &'static str,
-    /// The name that faults call it by, such as `VM`.
+    /// The name that faults request it by, such as `VM`.
     pub class: &'static str,
     /// The fields in the order in which they are written.
     pub fields: &'static [FieldDef],
@@ -53,7 +53,7 @@ pub enum Kind {
 /// A set of names that a field may take.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EnumDef {
-    /// The name that faults call it by, such as `DiskFormat`.
+    /// The name that faults request it by, such as `DiskFormat`.
     pub class: &'static str,
     /// The names, in lower case.
     pub members: &'static [&'static str],

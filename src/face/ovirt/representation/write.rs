@@ -65,7 +65,7 @@ fn write(out: &mut Vec<u8>, def: &TypeDef, doc: &Doc, format: Format) {
 
 /// A way of putting documents into bytes.
 trait Notation {
-    /// Writes an object; `name` is what the notation may call it by.
+    /// Writes an object; `name` is what the notation may request it by.
     fn object(out: &mut Vec<u8>, name: &str, def: &TypeDef, doc: &Doc);
 
     /// Writes a collection around items that are written already.

@@ -15,16 +15,16 @@ use super::entry;
 use super::representation::description::TypeDef;
 use super::representation::types::{self, ACTION, HOST_NIC, RSDL};
 use super::representation::{Doc, Format, Kind, render};
-use super::request::{BASES, Call};
+use super::request::{ApiRequest, BASES};
 use super::route::{self, Route};
 
 /// Describes every operation. The documents are made once: of each base in each format.
-pub fn describe(call: &Call) -> Handled {
+pub fn describe(request: &ApiRequest) -> Handled {
     static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
-    let base = BASES.iter().position(|base| *base == call.base).unwrap_or_default();
-    let n = base * 2 + usize::from(call.output == Format::Json);
-    let body = RENDERED[n].get_or_init(|| render(&RSDL, &document(call.base), call.output).into());
-    Ok(Answer::bytes(200, body.clone(), call.output))
+    let base = BASES.iter().position(|base| *base == request.base).unwrap_or_default();
+    let n = base * 2 + usize::from(request.output == Format::Json);
+    let body = RENDERED[n].get_or_init(|| render(&RSDL, &document(request.base), request.output).into());
+    Ok(Answer::bytes(200, body.clone(), request.output))
 }
 
 fn document(base: &str) -> Doc {

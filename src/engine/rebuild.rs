@@ -19,7 +19,7 @@ const CHUNK: u64 = 8_192;
 
 /// A World that is folded from nothing, step by step.
 #[derive(Default)]
-pub struct Refold {
+pub struct Rebuild {
     world: World,
     decoder: Decoder,
     auditor: Auditor,
@@ -46,7 +46,7 @@ pub struct ComputedEntry {
     pub repeatable: bool,
 }
 
-impl Refold {
+impl Rebuild {
     /// The World as far as it is folded.
     pub fn world(&self) -> &World {
         &self.world
