@@ -1,5 +1,6 @@
 //! The evirt server as a library: the binary, the tests and the benchmarks all start it from here.
 
+pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod config;

@@ -19,11 +19,12 @@ use evirt_domain::service::TellOfService;
 use hyper_util::rt::TokioTimer;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::app::App;
 use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request, Stores};
-use crate::face::http::{self, App, Face, Front, FrontForEach, Sessions, Transport};
+use crate::face::http::{self, Face, Front, FrontForEach, Sessions, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;

@@ -2,9 +2,11 @@
 
 use crate::access::{EntityRef, allowed};
 use crate::context::{Actor, Context};
-use crate::event::{Event, Stream};
+use crate::creation::Made;
+use crate::event::Event;
+use crate::external_step;
+use crate::intent::Intent;
 use crate::job;
-use crate::monitored;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -25,48 +27,34 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     fn further_permits(&self, _world: &World) -> Vec<(Permit, EntityRef)> {
         Vec::new()
     }
+
+    /// What it has made, where it creates something and these are its events: the first that they tell of, unless the command knows better.
+    fn made(&self, events: &[Event]) -> Option<Made> {
+        events.iter().find_map(Made::by)
+    }
+
+    /// What it takes at least, on whatever it may be. A caller who holds it on nothing is refused before anything is looked up on the
+    /// caller's behalf, so that nobody is told what exists, and no host or storage is asked. None where there is nothing to hide.
+    fn least() -> Option<Permit>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
-/// Decides a command: first whether the caller may, then the command itself, and then what follows for whoever leads the jobs that it ends.
-pub fn decide(world: &World, cx: &Context, command: &dyn Decide) -> Result<Vec<Event>, Rejection> {
-    if let Actor::User(user) = cx.actor {
-        let mut needed = command.permit(world).into_iter().chain(command.further_permits(world));
-        if !needed.all(|(permit, object)| allowed(world, user, permit, object)) {
-            return Err(Key::NotAuthorized.into());
-        }
+/// Decides an intent: first whether the caller may, then the command itself and what comes with it, and then what follows for whoever
+/// leads the jobs that it ends.
+///
+/// Refused with `NotAuthorized`, and as [`Intent`] says.
+pub fn decide(world: &World, cx: &Context, intent: &Intent) -> Result<Vec<Event>, Rejection> {
+    if let Actor::User(user) = cx.actor
+        && !intent.permits(world).into_iter().all(|(permit, object)| allowed(world, user, permit, object))
+    {
+        return Err(Key::NotAuthorized.into());
     }
-    let mut events = command.decide(world, cx)?;
+    let mut events = intent.decide(world, cx)?;
     job::end_once(world, &mut events);
-    events.extend(monitored::ends(world, &events));
+    events.extend(external_step::ends(world, &events));
     Ok(events)
-}
-
-/// A command on the condition that streams are at the versions that its caller saw: decided with it, so that nothing can come between.
-#[derive(Debug)]
-pub struct Expecting<C> {
-    /// What is wanted.
-    pub command: C,
-    /// The streams with their versions; 0 where there is none.
-    pub versions: Vec<(Stream, u64)>,
-}
-
-impl<C: Decide> Decide for Expecting<C> {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        for (stream, expected) in &self.versions {
-            let found = world.version(stream);
-            if found != *expected {
-                let stale = Rejection::new(Key::VersionStale).with("what", stream);
-                return Err(stale.with("found", found).with("expected", expected));
-            }
-        }
-        self.command.decide(world, cx)
-    }
-
-    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
-        self.command.permit(world)
-    }
-
-    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
-        self.command.further_permits(world)
-    }
 }

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::EntityRef;
-use crate::command::Decide;
-use crate::context::{Actor, Context};
+use crate::context::Context;
 use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
-use crate::ids::{Micros, Position, UserId};
-use crate::permit::Permit;
+use crate::host_net::device_id;
+use crate::ids::{JobId, Micros, Position, UserId};
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
 
@@ -32,6 +30,12 @@ pub struct Creation {
     pub keyed: Position,
     /// When.
     pub at: Micros,
+    /// What was made; keys of before did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// The work that it left to do first, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
     /// Why the work came to nothing that it left to do, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Arc<str>>,
@@ -48,6 +52,11 @@ impl Creations {
     /// What a user created under a key, unless that was too long ago.
     pub fn find(&self, user: UserId, key: &str, now: Micros) -> Option<&Creation> {
         self.by_key.get(&name(user, key)).filter(|creation| now - creation.at < KEEP_CREATION_KEYS)
+    }
+
+    /// What was created under the key whose own event stands at a position.
+    pub fn at(&self, keyed: Position) -> Option<&Creation> {
+        self.by_key.get(self.by_age.get(&keyed)?)
     }
 
     /// Remembers that the work came to nothing that was begun at a position, where a creation under a key began it.
@@ -91,6 +100,12 @@ pub struct CreationKeyed {
     pub digest: Arc<str>,
     /// How many events the creation has.
     pub events: u64,
+    /// What was made; keys of before did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// The first job that was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
 }
 
 impl Fold for CreationKeyed {
@@ -100,42 +115,129 @@ impl Fold for CreationKeyed {
 
     fn fold(&self, world: &mut World, at: &EventMetadata) {
         let first = at.position.saturating_sub(self.events);
-        let creation = Creation { digest: self.digest.clone(), first, keyed: at.position, at: at.at, failure: None };
+        let mut made = self.made;
+        if let Some(Made { kind: MadeKind::Event, id }) = &mut made {
+            *id = Uuid::from_u128(first.into());
+        }
+        let creation =
+            Creation { digest: self.digest.clone(), first, keyed: at.position, at: at.at, made, job: self.job, failure: None };
         world.creations.insert(name(self.user, &self.key), creation);
     }
 }
 
-/// A command that creates something, under a key.
-#[derive(Debug)]
-pub struct Keyed<C> {
-    /// What is wanted.
-    pub command: C,
-    /// The key.
+/// A creation that its client may send again, without it being carried out again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotent {
+    /// The client's key.
     pub key: Arc<str>,
-    /// Of the request, in hexadecimal: the same key with another is refused.
+    /// The digest of the request in hexadecimal: the same key with another digest is refused.
     pub digest: Arc<str>,
 }
 
-impl<C: Decide> Decide for Keyed<C> {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let Actor::User(user) = cx.actor else { return self.command.decide(world, cx) };
-        if let Some(earlier) = world.creations.find(user, &self.key, cx.now) {
-            let key = if earlier.digest == self.digest { Key::CreationRepeated } else { Key::CreationKeyReused };
-            return Err(Rejection::new(key).with("key", &self.key));
-        }
-        let mut events = self.command.decide(world, cx)?;
-        if !events.is_empty() {
-            let (key, digest) = (self.key.clone(), self.digest.clone());
-            events.push(CreationKeyed { user, key, digest, events: events.len() as u64 }.into());
-        }
-        Ok(events)
-    }
+/// Refuses a key that was used: `CreationRepeated` for the same request, `CreationKeyReused` for another.
+pub(crate) fn check(world: &World, cx: &Context, user: UserId, idempotent: &Idempotent) -> Result<(), Rejection> {
+    let Some(earlier) = world.creations.find(user, &idempotent.key, cx.now) else { return Ok(()) };
+    let key = if earlier.digest == idempotent.digest { Key::CreationRepeated } else { Key::CreationKeyReused };
+    Err(Rejection::new(key).with("key", &idempotent.key))
+}
 
-    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
-        self.command.permit(world)
+/// Adds to the events of a creation that it came under a key; where there was nothing to do, nothing is remembered.
+pub(crate) fn remember(user: UserId, idempotent: &Idempotent, made: Option<Made>, events: &mut Vec<Event>) {
+    if !events.is_empty() {
+        let Idempotent { key, digest } = idempotent.clone();
+        let job = events.iter().find_map(|event| match event {
+            Event::JobOpened(opened) => Some(opened.job),
+            _ => None,
+        });
+        events.push(CreationKeyed { user, key, digest, events: events.len() as u64, made, job }.into());
     }
+}
 
-    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
-        self.command.further_permits(world)
-    }
+/// What a creation made, by its kind and the identifier that it has among its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its kind.
+    pub kind: MadeKind,
+    /// Its identifier; a permit's number and, once it is appended, a reported event's position stand in the low bits.
+    pub id: Uuid,
+}
+
+macro_rules! made {
+    ($($event:ident $kind:ident |$e:ident| $id:expr;)*) => {
+        impl Made {
+            /// What an event tells of as new; none where it creates nothing that a client can ask for.
+            pub fn by(event: &Event) -> Option<Self> {
+                match event {
+                    $(Event::$event($e) => Some(Self { kind: MadeKind::$kind, id: $id }),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// What clients can create: resources, and what one resource has of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum MadeKind {
+    AssignedNetwork,
+    AttachedConnection,
+    AttachedDisk,
+    AttachedStorageDomain,
+    AttachedTag,
+    Cluster,
+    DataCenter,
+    Disk,
+    Event,
+    ExternalJob,
+    ExternalStep,
+    Group,
+    Host,
+    HostNic,
+    Network,
+    Nic,
+    Permission,
+    Permit,
+    Quota,
+    QuotaLimit,
+    Role,
+    StorageConnection,
+    StorageDomain,
+    Tag,
+    Template,
+    User,
+    Vm,
+    VnicProfile,
+}
+
+made! {
+    ClusterCreated Cluster |e| e.cluster.0;
+    DataCenterCreated DataCenter |e| e.data_center.0;
+    DiskAdded Disk |e| e.disk.0;
+    DiskAttached AttachedDisk |e| e.attachment.disk.0;
+    ExternalEventReported Event |_e| Uuid::nil();
+    ExternalJobAdded ExternalJob |e| e.job.0;
+    ExternalStepAdded ExternalStep |e| e.step;
+    GroupAdded Group |e| e.group.id.0;
+    HostAdded Host |e| e.host.0;
+    HostBondSet HostNic |e| device_id(e.host, &e.bond.name).0;
+    NetworkAssigned AssignedNetwork |e| e.network.network.0;
+    NetworkCreated Network |e| e.network.0;
+    NicAdded Nic |e| e.nic.id.0;
+    PermissionGranted Permission |e| e.permission.id.0;
+    QuotaCreated Quota |e| e.quota.0;
+    RoleCreated Role |e| e.role.id.0;
+    RolePermitAdded Permit |e| Uuid::from_u128(e.permit.id().into());
+    StorageConnectionAdded StorageConnection |e| e.connection.0;
+    StorageConnectionAttached AttachedConnection |e| e.connection.0;
+    StorageDomainAdded StorageDomain |e| e.domain.0;
+    StorageDomainAttached AttachedStorageDomain |e| e.domain.0;
+    StorageDomainImported StorageDomain |e| e.domain.0;
+    TagAttached AttachedTag |e| e.tag.0;
+    TagCreated Tag |e| e.tag.0;
+    TemplateCreated Template |e| e.template.0;
+    UserAdded User |e| e.user.id.0;
+    VmCreated Vm |e| e.vm.0;
+    VnicProfileCreated VnicProfile |e| e.profile.0;
 }

@@ -217,6 +217,10 @@ impl Decide for ReportExternalEvent {
     fn further_permits(&self, _: &World) -> Vec<(Permit, EntityRef)> {
         self.0.about.iter().skip(1).map(|object| (Permit::InjectExternalEvents, *object)).collect()
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalEvents)
+    }
 }
 
 /// Removes an external event; the engine's own stay.
@@ -236,6 +240,10 @@ impl Decide for RemoveExternalEvent {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::InjectExternalEvents, EntityRef::System))
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalEvents)
     }
 }
 
@@ -538,6 +546,10 @@ impl Decide for AddExternalJob {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalTasks)
+    }
 }
 
 /// Begins a step of an external job.
@@ -566,6 +578,10 @@ impl Decide for AddExternalStep {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalTasks)
+    }
 }
 
 /// Ends a step of an external job.
@@ -593,6 +609,10 @@ impl Decide for EndExternalStep {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalTasks)
+    }
 }
 
 /// Ends an external job.
@@ -616,6 +636,10 @@ impl Decide for EndExternalJob {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalTasks)
+    }
 }
 
 /// Forgets an external job; one that has not ended is aborted first.
@@ -635,5 +659,9 @@ impl Decide for ClearExternalJob {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some(INJECT)
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::InjectExternalTasks)
     }
 }

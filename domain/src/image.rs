@@ -98,6 +98,10 @@ impl Decide for AddImageDomain {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
+    }
 }
 
 /// A service that a driver offers: it gets an image domain, unless it has one, or had one that somebody removed.

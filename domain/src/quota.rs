@@ -8,6 +8,7 @@ use crate::access::{EntityRef, allowed};
 use crate::check::{self, Act, NameRule};
 use crate::command::Decide;
 use crate::context::{Actor, Context};
+use crate::creation::{Made, MadeKind};
 use crate::data_center::{DataCenter, QuotaMode};
 use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::fold;
@@ -580,6 +581,16 @@ impl Decide for ChangeQuotaLimit {
 
     fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
         configure(world.quotas.get(&self.quota).map(|q| q.data_center))
+    }
+
+    fn made(&self, _: &[Event]) -> Option<Made> {
+        let id = match &self.change {
+            LimitChange::Storage(limit) => limit.domain.map(|domain| domain.0),
+            LimitChange::Cluster(limit) => limit.cluster.map(|cluster| cluster.0),
+            LimitChange::NoStorage(_) | LimitChange::NoCluster(_) => return None,
+        };
+        // A limit on everything goes by its quota's identifier.
+        Some(Made { kind: MadeKind::QuotaLimit, id: id.unwrap_or(self.quota.0) })
     }
 }
 

@@ -267,6 +267,10 @@ impl Decide for AddStorageConnection {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
+    }
 }
 
 /// Changes a storage connection, all of whose storage domains are in maintenance or attached nowhere.
@@ -314,6 +318,10 @@ impl Decide for UpdateStorageConnection {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
+    }
 }
 
 /// Whether no host uses a domain: it is attached nowhere, or in maintenance.
@@ -340,6 +348,10 @@ impl Decide for RemoveStorageConnection {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
     }
 }
 

@@ -16,6 +16,13 @@ use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
 
+/// What it takes at least to tag a user or a group, whichever it may be.
+pub fn tag_account() -> Option<Permit> {
+    Some(TAG_ACCOUNT)
+}
+
+const TAG_ACCOUNT: Permit = Permit::ManipulateUsers;
+
 /// The tag above all others.
 pub const ROOT: TagId = TagId(Uuid::nil());
 
@@ -73,7 +80,7 @@ impl Tagged {
         Some(match self {
             Self::Vm(id) => (Permit::EditVmProperties, EntityRef::Vm(id)),
             Self::Host(id) => (Permit::EditHostConfiguration, EntityRef::Host(id)),
-            Self::User(_) | Self::Group(_) => (Permit::ManipulateUsers, EntityRef::System),
+            Self::User(_) | Self::Group(_) => (TAG_ACCOUNT, EntityRef::System),
         })
     }
 }
@@ -186,6 +193,10 @@ impl Decide for CreateTag {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ConfigureEngine, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ConfigureEngine)
+    }
 }
 
 /// Changes a tag.
@@ -219,6 +230,10 @@ impl Decide for UpdateTag {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ConfigureEngine, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ConfigureEngine)
+    }
 }
 
 /// Removes a tag and all below it.
@@ -247,6 +262,10 @@ impl Decide for RemoveTag {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ConfigureEngine, EntityRef::System))
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ConfigureEngine)
     }
 }
 

@@ -12,7 +12,7 @@ use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{BootDevice, CreateVm, VmPatch};
 use evirt_domain::vm_run::{Observed, ReportVm, StartVm};
-use evirt_domain::{Actor, Context, Decide, Event, RecordedEvent, World, decide};
+use evirt_domain::{Actor, Context, Event, Intent, RecordedEvent, World, decide};
 
 use uuid::Uuid;
 
@@ -61,12 +61,13 @@ impl Lab {
     /// A fresh installation.
     pub fn installed() -> Self {
         let mut lab = Self::default();
-        lab.run(Actor::System, &Install { admin_password: "hash".into() });
+        lab.run(Actor::System, Install { admin_password: "hash".into() });
         lab
     }
 
     /// Decides a command and folds its events in; the events.
-    pub fn run(&mut self, actor: Actor, command: &dyn Decide) -> Vec<Event> {
+    pub fn run(&mut self, actor: Actor, intent: impl Into<Intent>) -> Vec<Event> {
+        let intent = intent.into();
         let cx = Context {
             actor,
             now: START + self.world.position as Micros * 1_000_000,
@@ -75,7 +76,7 @@ impl Lab {
             host_load: Arc::default(),
             quiet: Default::default(),
         };
-        let events = decide(&self.world, &cx, command).unwrap_or_else(|why| panic!("{command:?}: {why}"));
+        let events = decide(&self.world, &cx, &intent).unwrap_or_else(|why| panic!("{intent:?}: {why}"));
         for event in &events {
             self.record(actor, event.clone());
         }
@@ -83,12 +84,12 @@ impl Lab {
     }
 
     /// Runs a command as the administrator.
-    pub fn admin(&mut self, command: &dyn Decide) -> Vec<Event> {
+    pub fn admin(&mut self, command: impl Into<Intent>) -> Vec<Event> {
         self.run(BY_ADMIN, command)
     }
 
     /// Runs a command as the engine.
-    pub fn system(&mut self, command: &dyn Decide) -> Vec<Event> {
+    pub fn system(&mut self, command: impl Into<Intent>) -> Vec<Event> {
         self.run(Actor::System, command)
     }
 
@@ -157,11 +158,11 @@ impl Lab {
             ksm: true,
             transparent_hugepages: true,
         };
-        self.admin(&AddHost { config, sealed_password: "sealed".into(), probe: Ok(facts.clone()) });
+        self.admin(AddHost { config, sealed_password: "sealed".into(), probe: Ok(facts.clone()) });
         let job = self.job();
         let host = self.world.exactly_named(evirt_domain::world::NameKind::Host, name).map(HostId).expect("it was added");
-        self.system(&ReportInstalled { host, job, outcome: Ok(()) });
-        self.system(&ReportConnected { host, job: Some(job), outcome: Ok(facts) });
+        self.system(ReportInstalled { host, job, outcome: Ok(()) });
+        self.system(ReportConnected { host, job: Some(job), outcome: Ok(facts) });
         host
     }
 
@@ -174,7 +175,7 @@ impl Lab {
             ..ConnectionConfig::of(StorageKind::Nfs)
         };
         let storage = Storage::files(server);
-        self.admin(&CreateStorageDomain {
+        self.admin(CreateStorageDomain {
             config,
             class: DomainClass::Data,
             storage,
@@ -186,10 +187,10 @@ impl Lab {
         let job = self.job();
         let domain =
             self.world.exactly_named(evirt_domain::world::NameKind::StorageDomain, name).map(StorageDomainId).expect("added");
-        self.system(&FinishStorageDomainCreation { job, domain, outcome: Ok((500 << 30, 1 << 30)) });
-        self.admin(&AttachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
+        self.system(FinishStorageDomainCreation { job, domain, outcome: Ok((500 << 30, 1 << 30)) });
+        self.admin(AttachStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
         let job = self.job();
-        self.system(&FinishStorageTask { job, domain, outcome: Ok(()) });
+        self.system(FinishStorageTask { job, domain, outcome: Ok(()) });
         domain
     }
 
@@ -201,7 +202,7 @@ impl Lab {
             memory: Some(512 << 20),
             ..VmPatch::default()
         };
-        self.admin(&CreateVm { cluster: DEFAULT_CLUSTER, template: BLANK, changes });
+        self.admin(CreateVm { cluster: DEFAULT_CLUSTER, template: BLANK, changes });
         self.world.exactly_named(evirt_domain::world::NameKind::Vm, name).map(VmId).expect("it was created")
     }
 
@@ -217,22 +218,22 @@ impl Lab {
             quota: None,
         };
         let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
-        self.admin(&AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach });
+        self.admin(AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach });
         let job = self.job();
         let disk = self.world.exactly_named(evirt_domain::world::NameKind::Disk, alias).map(DiskId).expect("it was added");
-        self.system(&FinishDiskCreation { job, disk, outcome: Ok(1 << 20) });
+        self.system(FinishDiskCreation { job, disk, outcome: Ok(1 << 20) });
         disk
     }
 
     /// Starts a VM on a host and waits until it is up.
     pub fn start(&mut self, actor: Actor, vm: VmId, host: HostId) {
-        self.run(actor, &StartVm { vm, host: Some(host), ..StartVm::default() });
+        self.run(actor, StartVm { vm, host: Some(host), ..StartVm::default() });
         self.observe(vm, Observed::PoweringUp(Default::default()));
         self.observe(vm, Observed::Up(Default::default()));
     }
 
     /// Reports what a driver observed.
     pub fn observe(&mut self, vm: VmId, observed: Observed) {
-        self.system(&ReportVm { vm, generation: None, observed });
+        self.system(ReportVm { vm, generation: None, observed });
     }
 }

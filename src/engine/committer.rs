@@ -17,10 +17,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use evirt_domain::command::{Decide, decide};
+use evirt_domain::command::decide;
 use evirt_domain::context::Context;
 use evirt_domain::event::{Event, RecordedEvent, StreamKind};
 use evirt_domain::ids::{Micros, Position};
+use evirt_domain::intent::Intent;
 use evirt_domain::quota::told;
 use evirt_domain::rejection::Rejection;
 use evirt_domain::world::World;
@@ -37,7 +38,7 @@ use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unava
 /// A command that waits for its decision, and who waits for the answer.
 pub(super) struct Submission {
     pub request: Request,
-    pub command: Box<dyn Decide>,
+    pub intent: Intent,
     pub reply: oneshot::Sender<Result<Outcome, Rejection>>,
 }
 
@@ -158,7 +159,7 @@ impl Committer {
         };
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {
-            let (events, refusal) = match decide(&self.world, &cx, &*submission.command) {
+            let (events, refusal) = match decide(&self.world, &cx, &submission.intent) {
                 Ok(events) => (events, None),
                 Err(refusal) => (told(&self.world, &cx, &refusal).into_iter().collect(), Some(refusal)),
             };
@@ -180,7 +181,7 @@ impl Committer {
                 }
             }
             Err(_) => {
-                tracing::error!(command = ?submission.command, "a decision panicked");
+                tracing::error!(intent = ?submission.intent, "a decision panicked");
                 Decision::Refused(broken("its decision broke off"), 0)
             }
         };

@@ -17,19 +17,22 @@ mod tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use evirt_domain::command::Decide;
 use evirt_domain::context::{Actor, QuietTimes};
-use evirt_domain::event::RecordedEvent;
+use evirt_domain::creation::{Made, MadeKind};
+use evirt_domain::event::{Event, RecordedEvent};
 use evirt_domain::ids::{HostId, JobId, Micros, Position};
+use evirt_domain::intent::Intent;
 use evirt_domain::job::JobStatus;
 use evirt_domain::rejection::{Key, Rejection};
 use evirt_domain::world::World;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
@@ -152,6 +155,25 @@ pub struct Outcome {
     pub world: Arc<World>,
 }
 
+impl Outcome {
+    /// The jobs that it opened, in their order.
+    pub fn jobs(&self) -> impl Iterator<Item = JobId> {
+        self.events.iter().filter_map(|recorded| match &recorded.event {
+            Event::JobOpened(opened) => Some(opened.job),
+            _ => None,
+        })
+    }
+
+    /// The identifier of what it made first of a kind.
+    pub fn made<T: From<Uuid>>(&self, kind: MadeKind) -> Option<T> {
+        let made = self.events.iter().filter_map(|recorded| Made::by(&recorded.event));
+        made.into_iter().find(|made| made.kind == kind).map(|made| made.id.into())
+    }
+}
+
+/// An answer of the committer's on its way.
+pub type Deciding = Pin<Box<dyn Future<Output = Result<Outcome, Rejection>> + Send>>;
+
 /// The engine. A copy is another handle to the same.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
@@ -225,25 +247,25 @@ impl Engine {
         self.0.published.world.load_full()
     }
 
-    /// Decides a command and makes its events durable, or tells why it is refused.
+    /// Decides what is wanted and makes its events durable, or tells why it is refused.
     ///
-    /// The command takes its place in the queue at once, before the answer is awaited for the first time: commands of one caller are
+    /// The intent takes its place in the queue at once, before the answer is awaited for the first time: commands of one caller are
     /// decided in the order of its calls. It is carried out even if nobody awaits the answer any more.
-    pub fn submit<C: Decide + 'static>(
-        &self,
-        request: &Request,
-        command: C,
-    ) -> impl Future<Output = Result<Outcome, Rejection>> + Send + use<C> {
+    pub fn submit(&self, request: &Request, intent: impl Into<Intent>) -> Deciding {
+        self.enqueue(request, intent.into())
+    }
+
+    fn enqueue(&self, request: &Request, intent: Intent) -> Deciding {
         let (reply, answer) = oneshot::channel();
-        let submission = Submission { request: request.clone(), command: Box::new(command), reply };
+        let submission = Submission { request: request.clone(), intent, reply };
         let queued = self.0.queue.try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => unavailable("too many commands are waiting"),
             mpsc::error::TrySendError::Closed(_) => unavailable("the engine is stopping"),
         });
-        async move {
+        Box::pin(async move {
             queued?;
             answer.await.unwrap_or_else(|_| Err(unavailable("the engine has stopped")))
-        }
+        })
     }
 
     /// How many commands wait for the committer.

@@ -175,7 +175,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 #[derive(Debug)]
 struct Panics;
 
-impl Decide for Panics {
+impl evirt_domain::Decide for Panics {
     fn decide(&self, _: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         panic!("on purpose")
     }

@@ -145,6 +145,10 @@ impl Decide for AddGroup {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateUsers)
+    }
 }
 
 /// Removes a group and what it holds.
@@ -167,6 +171,10 @@ impl Decide for RemoveGroup {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateUsers)
     }
 }
 

@@ -199,6 +199,10 @@ impl Decide for GrantPermission {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ManipulatePermissions, self.object))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulatePermissions)
+    }
 }
 
 /// Takes a permission away.
@@ -228,6 +232,10 @@ impl Decide for RevokePermission {
         let object = world.permissions.get(&self.permission).map_or(EntityRef::System, |p| p.object);
         Some((Permit::ManipulatePermissions, object))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulatePermissions)
+    }
 }
 
 /// The events that take away every permission on an object that is being removed.
@@ -238,15 +246,6 @@ pub fn revocations(world: &World, object: EntityRef) -> Vec<Event> {
 /// The events that take away all that somebody holds.
 pub(super) fn revocations_of(world: &World, holder: Holder) -> impl Iterator<Item = Event> {
     world.held_by(holder).map(|p| PermissionRevoked { permission: p.id }.into())
-}
-
-/// Carries a command out for a user of the user-level API, who becomes the owner of what it creates.
-#[derive(Debug)]
-pub struct Owned<C> {
-    /// The command.
-    pub command: C,
-    /// Whether the caller is to own what it creates; an administrator does not.
-    pub owned: bool,
 }
 
 /// What the owner of a new object gets: UserVmManager, DiskOperator or TemplateOwner.
@@ -260,24 +259,12 @@ fn ownership(event: &Event) -> Option<(EntityRef, RoleId)> {
     }
 }
 
-impl<C: Decide> Decide for Owned<C> {
-    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
-        let mut events = self.command.decide(world, cx)?;
-        let (Actor::User(user), true) = (cx.actor, self.owned) else { return Ok(events) };
-        let owned: Vec<_> = events.iter().filter_map(ownership).collect();
-        // Counted from the far end, so that they are not what the command itself derives.
-        events.extend((0..).zip(owned).map(|(n, (object, role))| {
-            let permission = Permission { id: cx.fresh(u64::MAX - n), version: 0, holder: Holder::User(user), role, object };
-            PermissionGranted { permission }.into()
-        }));
-        Ok(events)
-    }
-
-    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
-        self.command.permit(world)
-    }
-
-    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
-        self.command.further_permits(world)
-    }
+/// Makes a user of the user-level API the owner of what a command of theirs creates.
+pub(crate) fn own(cx: &Context, user: UserId, events: &mut Vec<Event>) {
+    let owned: Vec<_> = events.iter().filter_map(ownership).collect();
+    // Counted from the far end, so that they are not what the command itself derives.
+    events.extend((0..).zip(owned).map(|(n, (object, role))| {
+        let permission = Permission { id: cx.fresh(u64::MAX - n), version: 0, holder: Holder::User(user), role, object };
+        PermissionGranted { permission }.into()
+    }));
 }

@@ -206,6 +206,10 @@ impl Decide for CreateRole {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateRoles)
+    }
 }
 
 /// Changes a role.
@@ -256,6 +260,10 @@ impl Decide for UpdateRole {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateRoles)
+    }
 }
 
 /// Removes a role that nobody holds. Costs a walk over the permissions.
@@ -277,6 +285,10 @@ impl Decide for RemoveRole {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateRoles)
     }
 }
 
@@ -303,6 +315,10 @@ impl Decide for AddPermit {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateRoles)
+    }
 }
 
 /// Takes a permit from a role.
@@ -326,5 +342,9 @@ impl Decide for RemovePermit {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         RIGHT
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateRoles)
     }
 }

@@ -339,6 +339,10 @@ impl Decide for ImportUser {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ManipulateUsers, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateUsers)
+    }
 }
 
 /// Takes over what a directory tells of somebody who just logged in there. Who is not known yet is added, if a group lets in; who was not
@@ -475,5 +479,9 @@ impl Decide for RemoveUser {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::ManipulateUsers, EntityRef::System))
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::ManipulateUsers)
     }
 }

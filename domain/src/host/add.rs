@@ -211,6 +211,10 @@ impl Decide for AddHost {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateHost, EntityRef::Cluster(self.config.cluster)))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateHost)
+    }
 }
 
 /// A hypervisor announced itself.

@@ -205,6 +205,10 @@ impl Decide for CreateStorageDomain {
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
     }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
+    }
 }
 
 /// A storage domain as a host found it on storage.
@@ -269,6 +273,10 @@ impl Decide for ImportStorageDomain {
 
     fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
         Some((Permit::CreateStorageDomain, EntityRef::System))
+    }
+
+    fn least() -> Option<Permit> {
+        Some(Permit::CreateStorageDomain)
     }
 }
 

@@ -9,7 +9,7 @@ use evirt_domain::storage::DeactivateStorageDomain;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::{CreateVm, RemoveVm, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{MigrateVm, SetTicket, StartVm};
-use evirt_domain::{Actor, Decide, Event};
+use evirt_domain::{Actor, Decide, Event, Intent};
 
 use crate::harness::*;
 
@@ -356,7 +356,7 @@ fn who_creates_something_by_the_user_level_api_owns_it() {
         template: BLANK,
         changes: VmPatch { name: Some("vm".into()), ..VmPatch::default() },
     };
-    let events = story.when_by(Actor::User(eve), Owned { command: create, owned: true }).accepted();
+    let events = story.when_by(Actor::User(eve), Intent::from(create).owned(true)).accepted();
     let Some(Event::PermissionGranted(granted)) = events.last() else { panic!("{events:?}") };
     assert_eq!((granted.permission.holder, granted.permission.role), (Holder::User(eve), role(&story, "UserVmManager")));
 }
@@ -396,8 +396,6 @@ fn a_user_whom_the_directory_has_no_more_is_inactive_until_it_has_the_user_again
 
 #[test]
 fn what_reaches_two_objects_needs_a_permit_on_each() {
-    use evirt_domain::command::Expecting;
-    use evirt_domain::creation::Keyed;
     use evirt_domain::disk::{AddDisk, AttachTo, DiskConfig, DiskFormat, DiskInterface};
     use evirt_domain::vm::{AddNic, AttachDisk, DiskAttachment, NicConfig, NicInterface};
     let estate = estate();
@@ -449,8 +447,8 @@ fn what_reaches_two_objects_needs_a_permit_on_each() {
     );
     let config: DiskConfig = estate.world.disks.get(&disk).expect("a disk").config.clone();
     let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
-    let wrapped = Expecting { command: Owned { command: create(VmPatch::default()), owned: true }, versions: Vec::new() };
-    assert_eq!(needs(&Keyed { command: wrapped, key: "k".into(), digest: "d".into() }).len(), 2, "wrappers ask for the same");
+    let conditional = Intent::from(create(VmPatch::default())).owned(true).idempotent("k", "d");
+    assert_eq!(conditional.permits(&estate.world).len(), 2, "conditions ask for nothing more");
     let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach };
     assert_eq!(needs(&add), [(Permit::CreateDisk, EntityRef::StorageDomain(estate.domain)), on_vm(Permit::ConfigureVmStorage)]);
 }

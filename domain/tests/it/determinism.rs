@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use evirt_domain::access::*;
 use evirt_domain::cluster::*;
-use evirt_domain::creation::Keyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
 use evirt_domain::external::*;
@@ -31,7 +30,7 @@ use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::world::{NameKind, Table};
-use evirt_domain::{Decide, Event, RecordedEvent, World};
+use evirt_domain::{Decide, Event, Intent, RecordedEvent, World};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -475,9 +474,8 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }),
         74 => Box::new(RemoveDataCenter { data_center, force: dice.below(6) == 0 }),
         75 if coin => {
-            let key = name.as_str().into();
             let config = ClusterConfig { name, data_center: Some(data_center), ..crate::harness::cluster_config() };
-            Box::new(Keyed { command: CreateCluster { config }, key, digest: "00ff".into() })
+            Box::new(CreateCluster { config })
         }
         75 => Box::new(RemoveCluster { cluster }),
         76 => {
@@ -655,6 +653,12 @@ fn life(seed: u64) -> Story {
     curious_life(seed, &mut Event::KINDS.iter().map(|kind| kind.name).collect())
 }
 
+/// Something that somebody wants, now and then under a key.
+fn intent(dice: &mut Dice, world: &World) -> Intent {
+    let wanted = Intent::from(command(dice, world));
+    if dice.below(10) == 0 { wanted.idempotent(format!("key-{}", dice.below(1_000_000)), "00ff") } else { wanted }
+}
+
 /// A random life with a liking for what was not seen before: of several commands it takes the one that brings something new, so that no
 /// kind of event is left to the dice alone.
 fn curious_life(seed: u64, seen: &mut BTreeSet<&'static str>) -> Story {
@@ -664,18 +668,18 @@ fn curious_life(seed: u64, seen: &mut BTreeSet<&'static str>) -> Story {
     seen.extend(story.log.iter().map(|recorded| recorded.event.kind()));
     let mut accepted = 0;
     for _ in 0..LIFE * 20 {
-        let mut next = command(&mut dice, &story.world);
+        let mut next = intent(&mut dice, &story.world);
         let choices = if seen.len() < Event::KINDS.len() { CHOICES } else { 0 };
         for _ in 0..choices {
-            let other = command(&mut dice, &story.world);
-            let events = evirt_domain::decide(&story.world, &story.context(), &*other).unwrap_or_default();
+            let other = intent(&mut dice, &story.world);
+            let events = evirt_domain::decide(&story.world, &story.context(), &other).unwrap_or_default();
             if events.iter().any(|event| !seen.contains(event.kind())) {
                 next = other;
                 break;
             }
         }
         story.now += if dice.below(50) == 0 { KEEP_FINISHED } else { 0 };
-        let happened = story.tries(&*next).unwrap_or_default();
+        let happened = story.tries(&next).unwrap_or_default();
         seen.extend(happened.iter().map(Event::kind));
         if !happened.is_empty() {
             let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_invariants(&story.world)));

@@ -1,11 +1,12 @@
 //! What systems outside report and do.
 
+use evirt_domain::Intent;
 use evirt_domain::Key;
 use evirt_domain::external::*;
+use evirt_domain::external_step::ExternalStep;
 use evirt_domain::host::DeactivateHost;
 use evirt_domain::ids::*;
 use evirt_domain::job::{ClearJobs, EndJob, JobOpened, KEEP_FINISHED, Task};
-use evirt_domain::monitored::{Monitored, Whole};
 use evirt_domain::tag::{CreateTag, TagConfig};
 use uuid::Uuid;
 
@@ -118,8 +119,8 @@ fn tag() -> CreateTag {
     CreateTag { config: TagConfig { name: "one".into(), description: String::new(), parent: None } }
 }
 
-fn monitored<C: std::fmt::Debug>(command: C, job: Option<JobId>, step: Option<Uuid>) -> Monitored<C> {
-    Monitored { command, whole: Some(Whole { job, step, description: "update clusters".into() }) }
+fn as_step(command: impl Into<Intent>, job: Option<JobId>, parent: Option<Uuid>) -> Intent {
+    command.into().as_step(Some(ExternalStep { job, parent, description: "update clusters".into() }))
 }
 
 #[test]
@@ -130,13 +131,13 @@ fn a_command_is_a_step_of_an_external_job_and_ends_with_the_job_that_it_opened()
     let of = |story: &Story, id| story.world.external_jobs.get(&job).unwrap().step(id).unwrap().clone();
 
     // What is done at once is a step that is done.
-    story.does(monitored(tag(), Some(job), None));
+    story.does(as_step(tag(), Some(job), None));
     let done = of(&story, newest(&story, job));
     assert_eq!((done.parent, done.status, done.description.as_str()), (None, WorkStatus::Finished, "update clusters"));
 
     // What takes time is a step, here within another that alone says which job it is, until its job ends.
     let host = story.host("one");
-    story.does(monitored(DeactivateHost { host }, None, Some(outer)));
+    story.does(as_step(DeactivateHost { host }, None, Some(outer)));
     let step = of(&story, newest(&story, job));
     let own = step.carries.unwrap();
     assert_eq!((step.parent, step.status), (Some(outer), WorkStatus::Started));
@@ -154,17 +155,17 @@ fn a_command_is_no_step_of_what_has_ended_or_is_not_there() {
     let mut other = story.clone();
     story.does(AddExternalJob { description: "Restore".into(), auto_cleared: true });
     let elsewhere = story.world.external_jobs.values().map(|job| job.id).find(|id| *id != job).unwrap();
-    story.when(monitored(tag(), Some(nowhere()), None)).refused(Key::EntityNotFound);
-    story.when(monitored(tag(), None, Some(nowhere()))).refused(Key::StepUnknown);
-    story.when(monitored(tag(), Some(elsewhere), Some(of_job))).refused(Key::StepUnknown);
+    story.when(as_step(tag(), Some(nowhere()), None)).refused(Key::EntityNotFound);
+    story.when(as_step(tag(), None, Some(nowhere()))).refused(Key::StepUnknown);
+    story.when(as_step(tag(), Some(elsewhere), Some(of_job))).refused(Key::StepUnknown);
     story.does(EndExternalStep { job, step: of_job, status: WorkStatus::Finished });
-    story.when(monitored(tag(), None, Some(of_job))).refused(Key::StepWithoutParent);
+    story.when(as_step(tag(), None, Some(of_job))).refused(Key::StepWithoutParent);
     story.does(EndExternalJob { job, status: WorkStatus::Finished, force: false });
-    story.when(monitored(tag(), Some(job), None)).refused(Key::JobEnded);
+    story.when(as_step(tag(), Some(job), None)).refused(Key::JobEnded);
 
     // What ends while a command's work goes on ends without it.
     let host = other.host("one");
-    other.does(monitored(DeactivateHost { host }, Some(job), None));
+    other.does(as_step(DeactivateHost { host }, Some(job), None));
     let own = other.world.external_jobs.get(&job).unwrap().steps.last().unwrap().carries.unwrap();
     other.does(ClearExternalJob { job });
     other.when(EndJob { job: own, failure: None }).then(&["JobEnded"]);

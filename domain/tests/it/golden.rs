@@ -276,7 +276,7 @@ fn samples() -> Vec<Event> {
         SystemInstalled { version: "0.1.0".into() }.into(),
         evirt_domain::service::EngineStarted { version: "0.1.0".into() }.into(),
         evirt_domain::service::EngineStopped {}.into(),
-        CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2 }.into(),
+        CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2, made: None, job: None }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),
         DataCenterRemoved { data_center: id(1), name: name(), forced: true }.into(),

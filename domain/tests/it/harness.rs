@@ -16,7 +16,7 @@ use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
-use evirt_domain::{Actor, Context, Decide, Event, Key, RecordedEvent, Rejection, World, decide};
+use evirt_domain::{Actor, Context, Event, Intent, Key, RecordedEvent, Rejection, World, decide};
 use uuid::Uuid;
 
 pub const GIB: i64 = 1 << 30;
@@ -122,25 +122,26 @@ impl Story {
     }
 
     /// Decides a command and leaves the World as it is.
-    pub fn when(&self, command: impl Decide) -> Outcome {
-        Outcome { result: decide(&self.world, &self.context(), &command), command: format!("{command:?}") }
+    pub fn when(&self, intent: impl Into<Intent>) -> Outcome {
+        let intent = intent.into();
+        Outcome { result: decide(&self.world, &self.context(), &intent), command: format!("{:?}", intent.command) }
     }
 
     /// Decides as somebody else.
-    pub fn when_by(&self, actor: Actor, command: impl Decide) -> Outcome {
+    pub fn when_by(&self, actor: Actor, command: impl Into<Intent>) -> Outcome {
         Self { actor, ..self.clone() }.when(command)
     }
 
     /// Decides a command that has to be accepted, and folds what it gives.
     #[track_caller]
-    pub fn does(&mut self, command: impl Decide) -> Vec<Event> {
+    pub fn does(&mut self, command: impl Into<Intent>) -> Vec<Event> {
         let events = self.when(command).accepted();
         self.given(events.clone());
         events
     }
 
     /// Decides a command and folds what it gives, if anything.
-    pub fn tries(&mut self, command: &dyn Decide) -> Result<Vec<Event>, Rejection> {
+    pub fn tries(&mut self, command: &Intent) -> Result<Vec<Event>, Rejection> {
         let events = decide(&self.world, &self.context(), command)?;
         self.given(events.clone());
         Ok(events)

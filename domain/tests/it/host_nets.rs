@@ -101,7 +101,7 @@ impl Lab {
 
     /// A change is decided and carried out by the host.
     #[track_caller]
-    fn does(&mut self, command: impl evirt_domain::Decide) -> Vec<&'static str> {
+    fn does(&mut self, command: impl Into<evirt_domain::Intent>) -> Vec<&'static str> {
         self.story.does(command);
         let (job, layout) = match &self.world.jobs.get(&self.job()).expect("opened").task {
             Task::SetUpHostNetworks { setup, .. } => (self.job(), setup.layout.clone()),

@@ -193,12 +193,12 @@ proptest! {
             let to = story.world.vms.get(&vm).and_then(|v| v.run.as_ref()).and_then(|r| r.destination);
             let report = |observed| ReportVm { vm, generation: None, observed };
             let _ = match action {
-                0 => story.tries(&start(vm, None)),
-                1 => story.tries(&start(vm, Some(host))),
-                2 => story.tries(&report(Observed::Up(Guest::default()))),
-                3 => story.tries(&MigrateVm { vm, host: None, force: true }),
-                4 => story.tries(&report(Observed::Migrated { from, to: to.unwrap_or(from) })),
-                _ => story.tries(&FailLaunch { vm, job, reason: "no".into() }),
+                0 => story.tries(&start(vm, None).into()),
+                1 => story.tries(&start(vm, Some(host)).into()),
+                2 => story.tries(&report(Observed::Up(Guest::default())).into()),
+                3 => story.tries(&MigrateVm { vm, host: None, force: true }.into()),
+                4 => story.tries(&report(Observed::Migrated { from, to: to.unwrap_or(from) }).into()),
+                _ => story.tries(&FailLaunch { vm, job, reason: "no".into() }.into()),
             };
             for host in hosts {
                 let (promised, allowed) = promised(&story, host);

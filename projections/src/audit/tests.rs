@@ -250,38 +250,38 @@ fn life() -> Lab {
     let vm = lab.vm("vm1");
     lab.disk(vm, "vm1_Disk1");
     lab.start(BY_ADMIN, vm, north);
-    lab.admin(&MigrateVm { vm, host: Some(south), force: false });
+    lab.admin(MigrateVm { vm, host: Some(south), force: false });
     lab.observe(vm, Observed::Migrated { from: north, to: south });
-    lab.admin(&SetTicket { vm, expires_s: 120 });
-    lab.admin(&RebootVm { vm });
+    lab.admin(SetTicket { vm, expires_s: 120 });
+    lab.admin(RebootVm { vm });
     lab.observe(vm, Observed::Up(Guest::default()));
-    lab.admin(&SuspendVm { vm });
+    lab.admin(SuspendVm { vm });
     lab.observe(vm, Observed::Saved);
     lab.start(Actor::System, vm, north);
-    lab.admin(&ShutdownVm { vm });
-    lab.system(&FallBackToStop { vm });
+    lab.admin(ShutdownVm { vm });
+    lab.system(FallBackToStop { vm });
     lab.observe(vm, Observed::Down { error: false, message: "User shut down".into() });
     lab.start(BY_ADMIN, vm, north);
     let (detail, patience) = ("no answer".to_owned(), Patience::default());
-    lab.system(&ReportSilent { host: north, detail: detail.clone(), patience });
-    lab.system(&ReportUnresponsive { host: north, detail });
-    lab.admin(&FenceHost { host: north, fence: FenceType::Restart });
+    lab.system(ReportSilent { host: north, detail: detail.clone(), patience });
+    lab.system(ReportUnresponsive { host: north, detail });
+    lab.admin(FenceHost { host: north, fence: FenceType::Restart });
     let job = lab.job();
-    lab.system(&FinishFence { host: north, job, fence: FenceType::Restart, failure: None });
-    lab.admin(&DeactivateHost { host: south });
+    lab.system(FinishFence { host: north, job, fence: FenceType::Restart, failure: None });
+    lab.admin(DeactivateHost { host: south });
     let job = lab.job();
-    lab.system(&FinishEvacuation { host: south, job, failure: None });
-    lab.admin(&ActivateHost { host: south });
+    lab.system(FinishEvacuation { host: south, job, failure: None });
+    lab.admin(ActivateHost { host: south });
     let (job, facts) = (lab.job(), lab.world.hosts.get(&south).map(|h| h.facts.clone()).unwrap_or_default());
-    lab.system(&ReportConnected { host: south, job: Some(job), outcome: Ok(facts) });
-    lab.admin(&DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
+    lab.system(ReportConnected { host: south, job: Some(job), outcome: Ok(facts) });
+    lab.admin(DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = lab.job();
-    lab.system(&FinishStorageTask { job, domain, outcome: Ok(()) });
-    lab.admin(&ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
+    lab.system(FinishStorageTask { job, domain, outcome: Ok(()) });
+    lab.admin(ActivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER });
     let job = lab.job();
-    lab.system(&FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
-    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: vec![SUPER_USER] });
-    lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
+    lab.system(FinishStorageTask { job, domain, outcome: Err("mount failed".into()) });
+    lab.admin(AddUser { name: "ann".into(), password: "hash".into(), roles: vec![SUPER_USER] });
+    lab.admin(evirt_domain::vm::RemoveVm { vm, keep_disks: true });
     lab
 }
 
@@ -321,12 +321,12 @@ fn logins_are_told_in_the_guides_words() {
     let mut lab = Lab::installed();
     let from = lab.world.position;
     let opened =
-        lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
+        lab.run(BY_ADMIN, OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let Event::SessionOpened(opened) = &opened[0] else { panic!("{opened:?}") };
-    lab.run(BY_ADMIN, &CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
-    lab.system(&RefuseLogin { name: "admin@internal".into() });
-    lab.system(&RefuseLogin { name: "mallory".into() });
-    lab.system(&RefuseLogin { name: String::new() });
+    lab.run(BY_ADMIN, CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
+    lab.system(RefuseLogin { name: "admin@internal".into() });
+    lab.system(RefuseLogin { name: "mallory".into() });
+    lab.system(RefuseLogin { name: String::new() });
     assert_eq!(
         lab.told(from),
         [
@@ -372,17 +372,17 @@ fn an_attachment_is_told_when_it_has_come_about() {
     lab.storage("first", host);
     let second = lab.storage("second", host);
     let data_center = DEFAULT_DATA_CENTER;
-    lab.admin(&DeactivateStorageDomain { domain: second, data_center });
-    lab.system(&FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
-    lab.admin(&DetachStorageDomain { domain: second, data_center });
-    lab.system(&FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
+    lab.admin(DeactivateStorageDomain { domain: second, data_center });
+    lab.system(FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
+    lab.admin(DetachStorageDomain { domain: second, data_center });
+    lab.system(FinishStorageTask { job: lab.job(), domain: second, outcome: Ok(()) });
     for (steps, codes) in [(0, vec![963]), (1, vec![962, 967])] {
         let from = lab.world.position;
-        lab.admin(&AttachStorageDomain { domain: second, data_center });
+        lab.admin(AttachStorageDomain { domain: second, data_center });
         assert_eq!(lab.told(from), [], "it is only asked for yet");
         let (job, outcome) = (lab.job(), Err("no lease".into()));
-        lab.system(&FinishStep { job, done: steps });
-        lab.system(&FinishStorageTask { job, domain: second, outcome });
+        lab.system(FinishStep { job, done: steps });
+        lab.system(FinishStorageTask { job, domain: second, outcome });
         assert_eq!(lab.told(from).into_iter().map(|(code, _)| code).collect::<Vec<_>>(), codes);
     }
 }
@@ -390,7 +390,7 @@ fn an_attachment_is_told_when_it_has_come_about() {
 #[test]
 fn a_limit_of_nothing_has_no_shares() {
     let mut lab = Lab::installed();
-    let created = lab.admin(&CreateQuota { data_center: DEFAULT_DATA_CENTER, config: QuotaConfig::named("gold".into()) });
+    let created = lab.admin(CreateQuota { data_center: DEFAULT_DATA_CENTER, config: QuotaConfig::named("gold".into()) });
     let Event::QuotaCreated(created) = &created[0] else { panic!("{created:?}") };
     let from = lab.world.position;
     for (resource, used_percent, requested_percent) in
@@ -414,12 +414,12 @@ fn failures_say_why() {
     let mut lab = Lab::installed();
     let host = lab.host("north");
     let vm = lab.vm("vm1");
-    lab.admin(&StartVm { vm, ..StartVm::default() });
+    lab.admin(StartVm { vm, ..StartVm::default() });
     let job = lab.job();
     lab.host("south");
     let from = lab.world.position;
-    lab.system(&FailLaunch { vm, job, reason: "no memory".into() });
-    lab.system(&FailLaunch { vm, job, reason: "no memory".into() });
+    lab.system(FailLaunch { vm, job, reason: "no memory".into() });
+    lab.system(FailLaunch { vm, job, reason: "no memory".into() });
     lab.start(BY_ADMIN, vm, host);
     lab.observe(vm, Observed::Down { error: true, message: "Lost connection with qemu process".into() });
     let told = lab.told(from);
@@ -436,10 +436,10 @@ fn a_disk_that_cannot_be_removed_is_told_once() {
     lab.storage("data", host);
     let vm = lab.vm("vm1");
     let disk = lab.disk(vm, "vm1_Disk1");
-    lab.admin(&evirt_domain::vm::DetachDisk { vm, disk });
-    lab.admin(&evirt_domain::disk::RemoveDisk { disk });
+    lab.admin(evirt_domain::vm::DetachDisk { vm, disk });
+    lab.admin(evirt_domain::disk::RemoveDisk { disk });
     let (job, from) = (lab.job(), lab.world.position);
-    lab.system(&evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Err("busy".into()) });
+    lab.system(evirt_domain::disk::FinishDiskRemoval { job, disk, outcome: Err("busy".into()) });
     let codes: Vec<u32> = lab.told(from).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [2015]);
 }
@@ -449,7 +449,7 @@ fn removed_things_keep_their_names() {
     let mut lab = Lab::installed();
     let vm = lab.vm("vm1");
     let from = lab.world.position;
-    lab.admin(&evirt_domain::vm::RemoveVm { vm, keep_disks: true });
+    lab.admin(evirt_domain::vm::RemoveVm { vm, keep_disks: true });
     assert_eq!(lab.told(from), [(113, "VM vm1 was removed by admin.")]);
     let (_, entry) = lab.entries.last().expect("it was told");
     assert_eq!(entry.about.vm, Some(VmId(vm.0)));
@@ -465,28 +465,28 @@ fn what_goes_wrong_by_itself_has_codes_of_its_own() {
     let (first, second) = (lab.storage("first", north), lab.storage("second", north));
     let from = lab.world.position;
     for (domain, host) in [(first, north), (first, south), (second, north), (second, south)] {
-        lab.system(&ReportDomainReach { domain, host, reachable: false });
+        lab.system(ReportDomainReach { domain, host, reachable: false });
     }
     assert_eq!(codes(&lab, from), [970, 984, 970, 983]);
     let vm = lab.vm("vm1");
     lab.start(BY_ADMIN, vm, north);
-    lab.admin(&DeactivateHost { host: north });
+    lab.admin(DeactivateHost { host: north });
     let job = lab.job();
     let from = lab.world.position;
-    lab.system(&FinishEvacuation { host: north, job, failure: Some("no route".into()) });
+    lab.system(FinishEvacuation { host: north, job, failure: Some("no route".into()) });
     assert_eq!(
         lab.told(from),
         [(602, "Host north could not be put into maintenance for admin: these VMs did not leave it: vm1.")]
     );
-    lab.run(Actor::System, &StopVm { vm });
+    lab.run(Actor::System, StopVm { vm });
     lab.observe(vm, Observed::Absent);
-    lab.run(Actor::System, &StartVm { vm, host: None, ..StartVm::default() });
+    lab.run(Actor::System, StartVm { vm, host: None, ..StartVm::default() });
     let (job, from) = (lab.job(), lab.world.position);
-    lab.system(&FailLaunch { vm, job, reason: "no memory".into() });
+    lab.system(FailLaunch { vm, job, reason: "no memory".into() });
     assert_eq!(codes(&lab, from), [507]);
     let from = lab.world.position;
     for host in [north, south] {
-        lab.system(&ReportUnresponsive { host, detail: "no answer".into() });
+        lab.system(ReportUnresponsive { host, detail: "no answer".into() });
     }
     assert!(codes(&lab, from).contains(&979), "{:?}", codes(&lab, from));
 }

@@ -29,18 +29,18 @@ fn lab() -> Lab {
         }
     }
     let config = |name: &str, parent| TagConfig { name: name.into(), description: String::new(), parent: Some(parent) };
-    lab.admin(&CreateTag { config: config("prod", ROOT) });
+    lab.admin(CreateTag { config: config("prod", ROOT) });
     let prod = TagId(lab.world.exactly_named(NameKind::Tag, "prod").expect("it was created"));
-    lab.admin(&CreateTag { config: config("prod-web", prod) });
+    lab.admin(CreateTag { config: config("prod-web", prod) });
     let web = TagId(lab.world.exactly_named(NameKind::Tag, "prod-web").expect("it was created"));
     let (db1, web1) = (vm(&lab, "db1"), vm(&lab, "web1"));
-    lab.admin(&AttachTag { tag: prod, to: Tagged::Vm(db1) });
-    lab.admin(&AttachTag { tag: web, to: Tagged::Vm(web1) });
+    lab.admin(AttachTag { tag: prod, to: Tagged::Vm(db1) });
+    lab.admin(AttachTag { tag: web, to: Tagged::Vm(web1) });
     lab.disk(db1, "db1_Disk1");
-    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
+    lab.admin(AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
     let ann = user(&lab, "ann");
     let role = RoleId(lab.world.exactly_named(NameKind::Role, "UserRole").expect("it is built in"));
-    lab.admin(&GrantPermission { holder: Holder::User(ann), role, object: EntityRef::Vm(web1) });
+    lab.admin(GrantPermission { holder: Holder::User(ann), role, object: EntityRef::Vm(web1) });
     lab
 }
 
@@ -296,7 +296,7 @@ fn events_are_found() {
 #[test]
 fn the_summary_counts() {
     let mut lab = lab();
-    lab.run(BY_ADMIN, &OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
+    lab.run(BY_ADMIN, OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let expected = Summary {
         vms: Count { total: 5, active: 3 },
         hosts: Count { total: 2, active: 2 },
@@ -305,10 +305,10 @@ fn the_summary_counts() {
     };
     assert_eq!(summary(&lab.world), expected);
     let web1 = vm(&lab, "web1");
-    lab.admin(&MigrateVm { vm: web1, host: None, force: false });
+    lab.admin(MigrateVm { vm: web1, host: None, force: false });
     assert_eq!(summary(&lab.world), expected, "a VM that migrates counts once");
     let db1 = vm(&lab, "db1");
-    lab.admin(&SuspendVm { vm: db1 });
+    lab.admin(SuspendVm { vm: db1 });
     lab.observe(db1, Observed::Saved);
     assert_eq!(summary(&lab.world).vms, Count { total: 5, active: 2 });
 }
@@ -383,7 +383,7 @@ fn what_is_below_is_seen_where_the_role_shows_it() {
     };
     let grant = |lab: &mut Lab, role: &str, object| {
         let role = RoleId(lab.world.exactly_named(NameKind::Role, role).expect("it is built in"));
-        lab.admin(&GrantPermission { holder: Holder::User(ann), role, object });
+        lab.admin(GrantPermission { holder: Holder::User(ann), role, object });
     };
     grant(&mut lab, "VmCreator", EntityRef::Cluster(DEFAULT_CLUSTER));
     assert_eq!(seen(&lab), (1, 0, 0), "a role that only creates shows nothing");
@@ -397,7 +397,7 @@ fn what_is_below_is_seen_where_the_role_shows_it() {
 /// A user who may see 100 VMs, in a World of so many more.
 fn one_of_many(vms: usize) -> (World, UserId) {
     let mut lab = Lab::installed();
-    lab.admin(&AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
+    lab.admin(AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
     let ann = user(&lab, "ann");
     let role = RoleId(lab.world.exactly_named(NameKind::Role, "UserRole").expect("it is built in"));
     let (blank, mut world) = (evirt_domain::template::BLANK, lab.world);
@@ -514,7 +514,7 @@ fn crowd() -> Lab {
         lab.disk(created, &format!("disk{n:02}"));
         let changes = evirt_domain::vm::VmPatch { cluster: Some(cluster), ..Default::default() };
         lab.record(BY_ADMIN, evirt_domain::vm::VmUpdated { vm: created, changes }.into());
-        lab.admin(&AddUser { name: format!("user{n:02}"), password: "hash".into(), roles: Vec::new() });
+        lab.admin(AddUser { name: format!("user{n:02}"), password: "hash".into(), roles: Vec::new() });
         let user = user(&lab, &format!("user{n:02}"));
         if n % 10 == 0 {
             lab.record(BY_ADMIN, TagAttached { tag: prod, to: Tagged::Host(host) }.into());

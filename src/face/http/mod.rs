@@ -19,9 +19,7 @@ pub use front::{Answering, BODY_TIMEOUT, Face, Front, MAX_BODY, Transport};
 pub use own::routes;
 pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthorized, authenticate_request};
 
-use crate::directory::Directory;
-use crate::engine::Engine;
-use crate::log::Sealer;
+use crate::app::App;
 
 /// The header that names a request in events, jobs and logs.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
@@ -31,38 +29,6 @@ pub const MAX_CORRELATION_ID: usize = 50;
 
 const FILTER: HeaderName = HeaderName::from_static("filter");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-
-/// What a face works with. A copy is another handle to the same.
-#[derive(Clone, Debug)]
-pub struct App(Arc<Parts>);
-
-/// What an App holds.
-#[derive(Debug)]
-pub struct Parts {
-    /// The engine.
-    pub engine: Engine,
-    /// Seals what must not be in the log in clear: the root passwords of hosts.
-    pub sealer: Arc<Sealer>,
-    /// Who checks credentials.
-    pub directory: Directory,
-    /// When sessions were last used.
-    pub sessions: Sessions,
-}
-
-impl App {
-    /// The shared parts around an engine.
-    pub fn new(engine: Engine, sealer: Arc<Sealer>, directory: Directory) -> Self {
-        Self(Arc::new(Parts { engine, sealer, directory, sessions: Sessions::default() }))
-    }
-}
-
-impl std::ops::Deref for App {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
 
 /// Who calls, and how.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use evirt_domain::{Class, Rejection};
+use evirt_domain::{Class, Key, Rejection};
 
 use super::cache::Rendered;
 use super::representation::description::TypeDef;
@@ -10,6 +10,7 @@ use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
 use super::representation::{render, render_collection};
 use super::visible::redacted;
+use crate::app::Refused;
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
 pub type Handled = Result<Answer, Answer>;
@@ -65,6 +66,26 @@ impl Answer {
             _ => Fault::operation_failed(rejection.messages()),
         };
         Self::fault(status_of(rejection.class()), &fault, format)
+    }
+
+    /// What a use case says that did not come about. A creation that was carried out before is answered by `repeat`.
+    pub fn refused(refused: &Refused, format: Format) -> Self {
+        let failed = |status, why: &str| Self::fault(status, &Fault::operation_failed([why]), format);
+        match refused {
+            Refused::Rejected(rejection) if rejection.key == Key::LogUnavailable => {
+                Self::fault(503, &Fault::failed(rejection.to_string()), format)
+            }
+            Refused::Rejected(rejection) => Self::refusal(rejection, format),
+            Refused::Failed(why) => failed(400, why),
+            Refused::Unreached(why) => failed(409, why),
+            Refused::Repeated(_) => Self::refusal(&Key::CreationRepeated.into(), format),
+            Refused::TooBroad { limit } => {
+                let detail = format!(
+                    "The search refers to more than {limit} events: narrow it by their type, severity or time, or by a name"
+                );
+                Self::fault(400, &Fault::failed(detail), format)
+            }
+        }
     }
 
     /// A fault as an action holds it, with what was sent.

@@ -14,10 +14,11 @@ use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault};
-use super::request::{ApiRequest, jobs};
+use super::request::ApiRequest;
 use super::status::{standing, under_way};
 use super::visible::OBJECTS;
-use super::work::removed_after;
+use super::work::{gone, removed_after};
+use crate::app::{Done, Refused};
 use crate::engine::Outcome;
 
 /// The answer to a create: 201 with where it is.
@@ -38,7 +39,7 @@ pub async fn creating(
         return created(request, of, &request.found(doc(&world), 0)?);
     }
     let doc = request.found(doc(&outcome.world), 0)?;
-    match jobs(outcome).next() {
+    match outcome.jobs().next() {
         Some(job) => Ok(begun(request, of, doc, job)),
         None => created(request, of, &doc),
     }
@@ -86,6 +87,12 @@ pub async fn remove(request: &ApiRequest, command: impl Decide + 'static) -> Han
     removed_after(request, &outcome).await
 }
 
+/// The answer to a removal that leaves no work.
+pub fn removed(request: &ApiRequest, done: Result<Done, Refused>) -> Handled {
+    request.refusing(done)?;
+    Ok(gone(request))
+}
+
 /// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
 /// goes on that it opened.
 pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
@@ -94,7 +101,7 @@ pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 's
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
-    match jobs(&outcome).next() {
+    match outcome.jobs().next() {
         Some(job) if request.goes_on(&sent)? => goes_on(request, sent, job),
         _ => complete(request, sent),
     }
@@ -108,7 +115,7 @@ pub async fn act_later(request: &Arc<ApiRequest>, sent: Doc, command: impl Decid
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
-    let Some(job) = jobs(&outcome).next() else { return complete(request, sent) };
+    let Some(job) = outcome.jobs().next() else { return complete(request, sent) };
     if sent.bool("async") == Some(false) {
         let ended = request.engine().settle(job).await.unwrap_or(JobStatus::Finished);
         let sent = on_target(request.base, &request.target.segments, sent);

@@ -6,42 +6,17 @@
 //! comes between.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use evirt_domain::World;
 use evirt_domain::event::{Stream, StreamKind};
+use evirt_domain::intent::IfVersions;
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::representation::{Fault, Format};
 use super::request::ApiRequest;
 use super::route::Route;
-
-/// What the first command of a request is decided on; a second one finds that the first has changed it.
-#[derive(Clone, Debug, Default)]
-pub struct Conditions(Arc<Mutex<Condition>>);
-
-/// The versions that must not have changed, and the key that a creation comes under.
-#[derive(Debug, Default)]
-pub struct Condition {
-    /// Streams with their versions.
-    pub versions: Vec<(Stream, u64)>,
-    /// The key and the digest of the request.
-    pub key: Option<(Arc<str>, Arc<str>)>,
-}
-
-impl Conditions {
-    /// Takes them, for the first command.
-    pub fn take(&self) -> Condition {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Adds to them.
-    pub fn add(&self, change: impl FnOnce(&mut Condition)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// How long most tags are.
 const TAG_LENGTH: usize = 32;
@@ -199,7 +174,7 @@ pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
         return Err(Answer::fault(412, &fault, request.output));
     }
     if wanted.iter().all(Option::is_some) {
-        request.conditions.add(|condition| condition.versions = streams(&request.world, &segments));
+        request.conditions.expect(IfVersions(streams(&request.world, &segments)));
     }
     Ok(())
 }

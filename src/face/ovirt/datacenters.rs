@@ -17,7 +17,7 @@ use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
-use super::request::{ApiRequest, Target, jobs};
+use super::request::{ApiRequest, Target};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
@@ -140,9 +140,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let command = UpdateDataCenter { data_center: current.id, changes: patch(&sent), format: format(&sent) };
     let outcome = request.submit(command).await?;
     // Storage that could not be upgraded is told by an event; the change stands.
-    for job in jobs(&outcome) {
-        request.engine().settle(job).await;
-    }
+    let _ = request.app.settle(&outcome).await;
     let world = request.engine().world();
     shown(&request, &DATA_CENTER, &view(&world, request.base, center(&request, &world)?))
 }

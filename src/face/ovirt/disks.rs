@@ -12,14 +12,14 @@ use evirt_projections::inventory::{Page, list_where};
 use super::answer::{Answer, Handled};
 use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
-use super::probe;
 use super::representation::check::require;
 use super::representation::types::DISK;
 use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
-use crate::hypervisor::DiskStatistics;
+use crate::app::statistics::{self, DiskStatistics};
+use crate::app::storage;
 
 routes! { ROUTES:
     "disks" => GET list, POST add;
@@ -84,7 +84,7 @@ pub fn common(base: &str, disk: &Disk) -> Doc {
 }
 
 /// What is measured of a disk.
-pub fn statistics(load: &DiskStatistics) -> Vec<Statistic> {
+pub fn measures(load: &DiskStatistics) -> Vec<Statistic> {
     vec![
         Statistic::rate("data.current.read", "Read data rate", load.read_bytes_per_s),
         Statistic::rate("data.current.write", "Write data rate", load.written_bytes_per_s),
@@ -177,12 +177,9 @@ fn view_below(request: &ApiRequest, n: usize, world: &World, disk: &Disk) -> Doc
     at(placeless(world, request.base, disk), format!("{}/{above}/{}", request.base, disk.id))
 }
 
-/// The disks that lie on a storage domain and are not known. Who is only shown some objects is shown none of them: they are nobody's.
+/// The disks that lie on a storage domain and are not known.
 async fn unregistered(request: &ApiRequest, domain: StorageDomainId) -> Result<Vec<FoundDisk>, Answer> {
-    let found = probe::disks(&**request.engine().driver(), domain).await;
-    let mut found = found.map_err(|why| request.bad(&Fault::operation_failed([why])))?;
-    found.retain(|disk| request.visible().is_everything() && !request.world.disks.contains(&disk.id));
-    Ok(found)
+    request.refusing(storage::unregistered_disks(&request.app, &request.cx, domain).await)
 }
 
 /// A disk that is not known, as the API shows it below what the path's first `n` segments name.
@@ -265,14 +262,8 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 /// What is measured of the disk that the path names: the sum over the virtual machines that run with it.
 fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
     let disk = disk(request, &request.world)?;
-    let driver = request.engine().driver();
-    let loads = disk.vms.iter().filter_map(|vm| driver.vm_statistics(vm.0)).flat_map(|load| load.disks);
-    let mut sum = DiskStatistics { disk: disk.id.0, ..DiskStatistics::default() };
-    for load in loads.filter(|load| load.disk == disk.id.0) {
-        sum.read_bytes_per_s += load.read_bytes_per_s;
-        sum.written_bytes_per_s += load.written_bytes_per_s;
-    }
-    Ok((disk.id.0, format!("{}/disks/{}", request.base, disk.id), statistics(&sum)))
+    let sum = statistics::of_disk(&request.app, disk);
+    Ok((disk.id.0, format!("{}/disks/{}", request.base, disk.id), measures(&sum)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {

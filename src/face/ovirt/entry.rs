@@ -74,7 +74,7 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
     let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, href));
     doc.put("special_objects", special);
     doc.put("product_info", product);
-    if !request.caller.filter && request.visible().is_everything() {
+    if !request.user_level && request.visible().is_everything() {
         let summary = summary(&request.world);
         let counts = [
             ("vms", &summary.vms),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use evirt_domain::Decide;
 use evirt_domain::access::*;
 
 use super::answer::{Answer, Handled};
@@ -16,8 +17,8 @@ use super::route::routes;
 use super::users::{sent_domain, sent_roles};
 
 routes! { ROUTES:
-    "groups" => GET list, POST add;
-    "groups/{}" => GET get, DELETE delete;
+    "groups" => GET list, POST add: AddGroup::least;
+    "groups/{}" => GET get, DELETE delete: RemoveGroup::least;
 }
 
 /// The group as the API shows it.

@@ -19,7 +19,7 @@ use super::representation::{Doc, Fault, render_collection, render_fragment};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::{carry_out, removed_after};
-use crate::hypervisor::NicStatistics;
+use crate::app::statistics::{self, NicStatistics};
 
 routes! { ROUTES:
     "hosts/{}/nics" => GET list, POST add;
@@ -79,7 +79,7 @@ fn reference(id: Uuid, href: String) -> Doc {
 }
 
 /// What is measured of an interface.
-pub fn statistics(load: &NicStatistics) -> Vec<Statistic> {
+pub fn measures(load: &NicStatistics) -> Vec<Statistic> {
     vec![
         Statistic::rate("data.current.rx", "Receive data rate", load.rx_bytes_per_s),
         Statistic::rate("data.current.tx", "Transmit data rate", load.tx_bytes_per_s),
@@ -279,10 +279,10 @@ fn connectivity(sent: &Doc) -> Connectivity {
 /// What is measured of the interface that the path names; zeros while nothing is known.
 fn measured(request: &ApiRequest) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
     let (host, nic) = nic(request, &request.world)?;
-    let load = request.engine().driver().host_statistics(host.id.0);
+    let load = statistics::of_host(&request.app, host.id);
     let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
     let href = format!("{}/hosts/{}/nics/{}", request.base, host.id, nic.id);
-    Ok((nic.id, href, statistics(&load.unwrap_or_default())))
+    Ok((nic.id, href, measures(&load.unwrap_or_default())))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {

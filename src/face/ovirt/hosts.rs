@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use evirt_domain::access::EntityRef;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
@@ -10,30 +9,29 @@ use evirt_domain::host_net_setup::CommitHostNetworks;
 use evirt_domain::ids::{ClusterId, HostId};
 use evirt_domain::index::Tally;
 use evirt_domain::install::DEFAULT_CLUSTER;
-use evirt_domain::permit::Permit;
-use evirt_domain::rejection::Key;
 use evirt_domain::schedule::free_memory;
 use evirt_domain::spm::ForceSelectSpm;
 use evirt_domain::world::NameKind;
-use evirt_domain::{World, access};
+use evirt_domain::{Decide, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, complete, created, grace, remove};
-pub use super::host_nics::statistics as nic_statistics;
+pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
-use super::probe::{self, ISCSI_PORT};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{HOOK, HOST, STORAGE};
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::act_and_wait;
-use crate::hypervisor::{self, DriverError, FenceAction, HostStatistics, LunFacts, OperationId, Portal, PowerState, Reply};
-use crate::reactors::switch;
+use crate::app::Refused;
+use crate::app::host::{self as app, ChapCredentials, LunFacts, Portal, PowerState};
+use crate::app::statistics::{self, HostStatistics};
+use crate::app::storage::ISCSI_PORT;
 
 routes! { ROUTES:
-    "hosts" => GET list, POST add;
+    "hosts" => GET list, POST add: AddHost::least;
     "hosts/{}" => GET get, PUT update, DELETE delete;
     "hosts/{}/approve" => POST approve;
     "hosts/{}/install" => POST install;
@@ -187,7 +185,7 @@ fn summary(world: &World, host: &Host) -> Doc {
 }
 
 /// What is measured of a host.
-pub fn statistics(load: &HostStatistics) -> Vec<Statistic> {
+pub fn measures(load: &HostStatistics) -> Vec<Statistic> {
     let free = load.memory_total_bytes.saturating_sub(load.memory_used_bytes);
     let swap_free = load.swap_total_bytes.saturating_sub(load.swap_used_bytes);
     vec![
@@ -319,18 +317,12 @@ pub fn host<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Host>,
     request.found(world.hosts.get(&request.id(1)?), 1)
 }
 
-/// Hides a secret from those who read the log.
-fn seal(request: &ApiRequest, secret: &str) -> Result<String, Answer> {
-    let sealed = request.app.sealer.seal(secret);
-    sealed.map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), request.output))
-}
-
 /// The body with the passwords of its power management hidden.
 fn sealed_body(request: &ApiRequest) -> Result<Doc, Answer> {
     const PASSWORD: &str = "password";
     let hide = |doc: &mut Doc| -> Result<(), Answer> {
         if let Some(password) = given(doc, PASSWORD) {
-            doc.put(PASSWORD, seal(request, &password)?);
+            doc.put(PASSWORD, request.refusing(request.app.seal(&password))?);
         }
         Ok(())
     };
@@ -367,30 +359,18 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 /// Shows the host as it says that it is now: it is asked before, and that is recorded.
 async fn refresh(request: &ApiRequest) -> Handled {
     let host = host(request, &request.world)?;
-    let outcome = probe::anew(request.engine(), host).await;
-    let failure = outcome.clone().err();
-    let outcome = request.submit(RefreshHost { host: host.id, outcome }).await?;
-    match failure {
-        Some(why) => Err(request.bad(&Fault::operation_failed([why]))),
-        None => shown(request, &HOST, &view(&outcome.world, request.base, self::host(request, &outcome.world)?)),
-    }
+    let done = request.refusing(app::refresh(&request.app, &request.cx, host).await)?;
+    shown(request, &HOST, &view(&done.world, request.base, self::host(request, &done.world)?))
 }
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = sealed_body(&request)?;
     require(&sent, "Host", "add", &["name", "address"]).map_err(|fault| request.bad(&fault))?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
-    let config = config(&sent, cluster);
-    let (sealed_password, probe) = match root_password(&sent) {
-        Some(password) => {
-            let driver = &**request.engine().driver();
-            (seal(&request, password)?, probe::host(driver, &config.address, password).await)
-        }
-        None => (String::new(), Err(ProbeFailure::WrongPassword)),
-    };
-    let outcome = request.submit(AddHost { config, sealed_password, probe }).await?;
-    let made = first_id(&outcome).and_then(|id| outcome.world.hosts.get(&id));
-    created(&request, &HOST, &view(&outcome.world, request.base, request.found(made, 0)?))
+    let added = app::add(&request.app, &request.cx, config(&sent, cluster), root_password(&sent)).await;
+    let done = request.refused(added).await?;
+    let made = first_id(&done.outcome).and_then(|id| done.world.hosts.get(&id));
+    created(&request, &HOST, &view(&done.world, request.base, request.found(made, 0)?))
 }
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
@@ -423,7 +403,7 @@ async fn install(request: Arc<ApiRequest>) -> Handled {
         require(&sent, "Action", "install", &["rootPassword"])
             .map_err(|fault| request.bad(&fault).in_action(sent.clone(), request.output))?;
     }
-    let sealed_password = password.map(|password| seal(&request, &password)).transpose()?.unwrap_or_default();
+    let sealed_password = password.map(|password| request.refusing(request.app.seal(&password))).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
     act(&request, sent, install).await
 }
@@ -458,89 +438,52 @@ async fn fence(request: Arc<ApiRequest>) -> Handled {
         return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
     }
     grace(&sent).await;
-    let outcome = request.submit(FenceHost { host: host.id, fence }).await.map_err(within)?;
-    let sent = match request.settle(&outcome).await {
-        Ok(_) => sent.set_path("power_management.status.state", power(&request, &host).await),
+    let state = match app::power(&request.app, &request.cx, &host).await {
+        Ok(PowerState::On) => "on",
+        Ok(PowerState::Off) => "off",
+        Ok(PowerState::Unknown) => "unknown",
         // A status that cannot be found out is an answer, too.
-        Err(_) => {
+        Err(Refused::Failed(_)) => {
             let fault = Doc::new().set("reason", "The power management agent does not answer");
             let failed = sent.set_path("status.state", "failed").set("fault", fault);
             return shown(&request, &super::representation::types::ACTION, &failed);
         }
+        Err(refused) => return Err(within(Answer::refused(&refused, request.output))),
     };
-    complete(&request, sent)
-}
-
-/// The state of a host's power, as its agents tell.
-async fn power(request: &ApiRequest, host: &Host) -> &'static str {
-    let driver = &**request.engine().driver();
-    let world = request.engine().world();
-    match switch(driver, &request.app.sealer, &world, OperationId(0), host, FenceAction::Status).await.map(|s| s.state) {
-        Ok(PowerState::On) => "on",
-        Ok(PowerState::Off) => "off",
-        Ok(PowerState::Unknown) | Err(_) => "unknown",
-    }
-}
-
-/// Refuses a caller who may not work with the host: of what only the driver is asked, no command decides.
-fn may(request: &ApiRequest, host: HostId) -> Result<(), Answer> {
-    match access::allowed(&request.world, request.caller.user, Permit::ManiputlateHost, EntityRef::Host(host)) {
-        true => Ok(()),
-        false => Err(Answer::refusal(&Key::NotAuthorized.into(), request.output)),
-    }
-}
-
-/// Asks a host something on behalf of an action; what it cannot do is a conflict.
-async fn ask(request: &ApiRequest, host: &Host, question: hypervisor::DriverCall) -> Result<Reply, Answer> {
-    let refused = |error: DriverError| Answer::fault(409, &Fault::operation_failed([error.to_string()]), request.output);
-    request.engine().ask_host(host, probe::act(&**request.engine().driver(), question)).await.map_err(refused)
+    complete(&request, sent.set_path("power_management.status.state", state))
 }
 
 fn portal(sent: &Doc) -> Portal {
     Portal { address: given(sent, "iscsi.address").unwrap_or_default(), port: number(sent, "iscsi.port").unwrap_or(ISCSI_PORT) }
 }
 
+fn chap(sent: &Doc) -> ChapCredentials {
+    ChapCredentials { user: given(sent, "iscsi.username"), password: given(sent, "iscsi.password") }
+}
+
 async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
-    let host = host(&request, &request.world)?.clone();
+    let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| within(request.bad(&fault)))?;
-    may(&request, host.id).map_err(within)?;
-    let question = hypervisor::DriverCall::DiscoverTargets {
-        host: host.id.0,
-        portal: portal(&sent),
-        user: given(&sent, "iscsi.username"),
-        password: given(&sent, "iscsi.password"),
-    };
-    let targets: Vec<String> = match ask(&request, &host, question).await.map_err(within)? {
-        Reply::Targets(found) => found.into_iter().map(|target| target.iqn).collect(),
-        _ => Vec::new(),
-    };
+    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| request.bad(&fault))?;
+    let found = app::discover_targets(&request.app, &request.cx, host, portal(&sent), chap(&sent)).await;
+    let targets = request.refusing(found)?;
     complete(&request, sent.set("iscsi_target", targets))
 }
 
 async fn iscsi_login(request: Arc<ApiRequest>) -> Handled {
-    let host = host(&request, &request.world)?.clone();
+    let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| within(request.bad(&fault)))?;
-    may(&request, host.id).map_err(within)?;
-    let question = hypervisor::DriverCall::LoginTarget {
-        host: host.id.0,
-        portal: portal(&sent),
-        target: given(&sent, "iscsi.target").unwrap_or_default(),
-        user: given(&sent, "iscsi.username"),
-        password: given(&sent, "iscsi.password"),
-    };
-    ask(&request, &host, question).await.map_err(within)?;
+    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| request.bad(&fault))?;
+    let target = given(&sent, "iscsi.target").unwrap_or_default();
+    request.refusing(app::log_in_to_target(&request.app, &request.cx, host, portal(&sent), target, chap(&sent)).await)?;
     complete(&request, sent)
 }
 
 /// What is measured of the host that the path names; zeros while nothing is known.
 fn measured(request: &ApiRequest) -> Result<(HostId, String, Vec<Statistic>), Answer> {
     let id = host(request, &request.world)?.id;
-    let load = request.engine().driver().host_statistics(id.0);
-    Ok((id, format!("{}/hosts/{id}", request.base), statistics(&load.unwrap_or_default())))
+    let load = statistics::of_host(&request.app, id);
+    Ok((id, format!("{}/hosts/{id}", request.base), measures(&load.unwrap_or_default())))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
@@ -565,24 +508,15 @@ async fn get_hook(request: Arc<ApiRequest>) -> Handled {
     shown(&request, &HOOK, &hook_view(request.base, host, request.found(hook, 3)?))
 }
 
-/// The logical units that the host sees; none where it does not answer.
-async fn luns(request: &ApiRequest, host: &Host) -> Vec<LunFacts> {
-    let question = hypervisor::DriverCall::ListLuns { host: host.id.0 };
-    match request.engine().ask_host(host, probe::ask(&**request.engine().driver(), question)).await {
-        Ok(Reply::Luns(luns)) => luns,
-        _ => Vec::new(),
-    }
-}
-
 async fn list_storage(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
-    let found = luns(&request, host).await;
+    let found = app::logical_units(&request.app, host).await;
     listed(&request, &STORAGE, found.iter().map(|lun| lun_view(request.base, host, lun)))
 }
 
 async fn get_storage(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
-    let found = luns(&request, host).await;
+    let found = app::logical_units(&request.app, host).await;
     let lun = found.iter().find(|lun| lun.id == request.segment(3));
     shown(&request, &STORAGE, &lun_view(request.base, host, request.found(lun, 3)?))
 }

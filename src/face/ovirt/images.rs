@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use evirt_domain::ids::{DiskId, StorageDomainId};
-use evirt_domain::image::{ExportDisk, ImageFacts, ImportImage};
+use evirt_domain::image::{ExportDisk, ImageFacts};
 use evirt_domain::storage::{DomainClass, StorageDomain};
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
+use super::collection::grace;
 use super::parts::{listed, shown};
-use super::probe;
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::IMAGE;
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
-use super::work::carry_out;
+use super::work::{acted, carry_out};
+use crate::app::image as app;
 
 routes! { ROUTES:
     "storagedomains/{}/images" => GET list;
@@ -46,8 +47,7 @@ fn image_domain(request: &ApiRequest) -> Result<&Arc<StorageDomain>, Answer> {
 
 /// The images of a domain, or the answer that its service does not say.
 async fn images(request: &ApiRequest, domain: &StorageDomain) -> Result<Vec<ImageFacts>, Answer> {
-    let found = probe::images(&**request.engine().driver(), &domain.storage.service).await;
-    found.map_err(|why| request.bad(&Fault::operation_failed([why])))
+    request.refusing(app::list(&request.app, domain).await)
 }
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
@@ -70,11 +70,12 @@ fn target(request: &ApiRequest, sent: &Doc, method: &'static str) -> Result<Stor
 
 async fn import(request: Arc<ApiRequest>) -> Handled {
     let domain = image_domain(&request)?;
-    let (from, image) = (domain.id, request.id(3)?);
+    let image = request.id(3)?;
     let sent = request.action()?;
     let to = target(&request, &sent, "doImport")?;
-    let found = probe::images(&**request.engine().driver(), &domain.storage.service).await;
-    carry_out(&request, sent, ImportImage { from, image, to, found }).await
+    grace(&sent).await;
+    let begun = app::import(&request.app, &request.cx, request.wait(&sent)?, domain, image, to).await;
+    acted(&request, sent, begun)
 }
 
 async fn export_disk(request: &Arc<ApiRequest>, disk: DiskId) -> Handled {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::external::*;
 use evirt_domain::ids::{JobId, Micros};
 use evirt_domain::job::{Job, JobStatus};
-use evirt_domain::{Actor, World};
+use evirt_domain::{Actor, Decide, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -20,13 +20,13 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "jobs" => GET list, POST add;
+    "jobs" => GET list, POST add: AddExternalJob::least;
     "jobs/{}" => GET get;
-    "jobs/{}/end" => POST end;
-    "jobs/{}/clear" => POST clear;
-    "jobs/{}/steps" => GET list_steps, POST add_step;
+    "jobs/{}/end" => POST end: EndExternalJob::least;
+    "jobs/{}/clear" => POST clear: ClearExternalJob::least;
+    "jobs/{}/steps" => GET list_steps, POST add_step: AddExternalStep::least;
     "jobs/{}/steps/{}" => GET get_step;
-    "jobs/{}/steps/{}/end" => POST end_step;
+    "jobs/{}/steps/{}/end" => POST end_step: EndExternalStep::least;
 }
 
 static STEP_TYPE: EnumDef = EnumDef { class: "StepEnum", members: &STEP_TYPES };

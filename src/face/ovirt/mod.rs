@@ -20,11 +20,9 @@ mod host_nics;
 mod hosts;
 mod images;
 mod jobs;
-mod live;
 mod networks;
 mod parts;
 mod permissions;
-mod probe;
 mod quotas;
 mod repeat;
 pub mod representation;
@@ -51,13 +49,17 @@ use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
+use evirt_projections::search::Entity;
 
 use self::answer::{Answer, Handled};
-use self::condition::Conditions;
 use self::representation::{Fault, Format, TypeDef, types};
 use self::request::{ApiRequest, Handler, Target, Unreadable, base_of, named};
 use self::route::Route;
-use super::http::{Answering, App, Face, MAX_CORRELATION_ID, Transport, Unauthorized, authenticate_request, correlation_id_fits};
+use crate::app::event_matches::{self, EventMatches};
+use crate::app::{App, OpContext};
+use crate::face::http::{
+    Answering, Face, MAX_CORRELATION_ID, Transport, Unauthorized, authenticate_request, correlation_id_fits,
+};
 
 /// The routes of every collection.
 const COLLECTIONS: &[&[Route]] = &[
@@ -151,34 +153,11 @@ async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Trans
                 Answer::fault(405, &Fault::failed(detail), format).with(header::ALLOW, &route.allow())
             }
             Some(handler) => {
-                let world = app.engine.world();
                 let (method, headers) = (parts.method, parts.headers);
-                let (conditions, seen, told) = (Conditions::default(), std::sync::OnceLock::new(), None);
-                let mut request = ApiRequest {
-                    app,
-                    caller,
-                    method,
-                    base,
-                    secure,
-                    target,
-                    headers,
-                    body,
-                    output,
-                    world,
-                    conditions,
-                    seen,
-                    told,
-                };
-                if live::may_refer(&request) {
-                    match Box::pin(live::told(&request)).await {
-                        Ok(told) => request.told = told.map(Arc::new),
-                        Err(failed) => return failed.into_response(),
-                    }
-                }
-                let request = Arc::new(request);
+                let cx = OpContext::new(caller.user, caller.correlation_id, caller.filter, app.engine.world());
+                let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output };
                 // In a room of its own: within others it would be moved about with them.
-                let carried_out = Box::pin(carry_out(request.clone(), route, handler));
-                visible::for_caller(&request, carried_out).await.unwrap_or_else(|failed| failed)
+                Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed)
             }
         },
     };
@@ -194,12 +173,52 @@ const VERSION: HeaderName = HeaderName::from_static("version");
 static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
     LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
 
+/// Completes a request by what has to be known before its handler is asked, and has it carried out. A change goes on to its end also
+/// when its client hangs up.
+async fn prepared(mut request: ApiRequest, route: &'static Route, handler: Handler) -> Handled {
+    if request.is_read() {
+        request.cx.events = event_matches(&request).await?.map(Arc::new);
+        let request = Arc::new(request);
+        return visible::for_caller(&request.clone(), carry_out(request, route, handler)).await;
+    }
+    match request.external_step() {
+        Ok(step) => request.cx.conditions.lead(step),
+        Err(refused) => return Err(within(&request, route, refused)),
+    }
+    let request = Arc::new(request);
+    let changing = async move { visible::for_caller(&request.clone(), carry_out(request, route, handler)).await };
+    tokio::spawn(changing).await.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
+}
+
+/// A refusal as it is answered: that of an action stands within the action.
+fn within(request: &ApiRequest, route: &Route, refused: Answer) -> Answer {
+    if route.is_action() { refused.in_action(request.sent_action(), request.output) } else { refused }
+}
+
+/// What the audit log tells that the request's search refers to, in the collections whose searches may.
+async fn event_matches(request: &ApiRequest) -> Result<Option<EventMatches>, Answer> {
+    let refers = request.parameter("search").is_some_and(|search| search.to_lowercase().contains("event"));
+    if !refers || request.target.segments.len() != 1 || !request.visible().is_everything() {
+        return Ok(None);
+    }
+    let entity = match request.segment(0) {
+        "vms" => Entity::Vm,
+        "hosts" => Entity::Host,
+        "templates" => Entity::Template,
+        "users" => Entity::User,
+        _ => return Ok(None),
+    };
+    // What is wrong with the search is told by the handler that lists.
+    let Ok(plan) = request.plan_for(entity) else { return Ok(None) };
+    request.refusing(event_matches::of(&request.app, &request.cx, entity, &plan).await)
+}
+
 /// Asks a handler, on the conditions that the request names. What an action is refused with stands within the action.
 async fn carry_out(request: Arc<ApiRequest>, route: &'static Route, handler: Handler) -> Handled {
-    if let Err(refused) = permitted(&request) {
-        return Err(if route.is_action() { refused.in_action(request.sent_action(), request.output) } else { refused });
+    if let Err(refused) = permitted(&request, route) {
+        return Err(within(&request, route, refused));
     }
-    if matches!(request.method, Method::GET | Method::HEAD) {
+    if request.is_read() {
         return Ok(condition::tagged(&request, route, handler(request.clone()).await?));
     }
     Box::pin(change(request, route, handler)).await
@@ -222,27 +241,27 @@ async fn change(request: Arc<ApiRequest>, route: &'static Route, handler: Handle
         Handled::Ok(if is_put { condition::tagged_change(&request, route, answer).await } else { answer })
     };
     match tagged.await {
-        Err(refused) if route.is_action() => Err(refused.in_action(request.sent_action(), request.output)),
+        Err(refused) => Err(within(&request, route, refused)),
         answer => answer,
     }
 }
 
 /// What can be refused of any request before its handler sees it: touching what is hidden, and parameters that make no sense, which
 /// must not be found out after a command was carried out.
-fn permitted(request: &ApiRequest) -> Result<(), Answer> {
+fn permitted(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
     if let Some(version) = request.headers.get(VERSION).filter(|version| !version.as_bytes().is_empty())
         && version.as_bytes().split(|byte| *byte == b'.').next() != Some(b"3")
     {
         let version = String::from_utf8_lossy(version.as_bytes());
         return Err(request.bad(&Fault::failed(format!("Version {version} is not served; this is version 3"))));
     }
-    if !matches!(request.method, Method::GET | Method::HEAD) && !correlation_id_fits(&request.headers) {
+    if !request.is_read() && !correlation_id_fits(&request.headers) {
         let detail = format!("Correlation-Id has to be of 1 to {MAX_CORRELATION_ID} letters, digits, hyphens and underscores");
         return Err(request.bad(&Fault::failed(detail)));
     }
     request.flag("async")?;
-    visible::check(request, matches!(request.method, Method::GET | Method::HEAD))?;
-    visible::check_permit(request)
+    visible::check(request, request.is_read())?;
+    request.refusing(request.cx.may(route.least(&request.method)))
 }
 
 /// The format that the client accepts most: XML where it does not care, none where it takes neither.

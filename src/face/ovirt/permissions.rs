@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::access::*;
 use evirt_domain::ids::{GroupId, PermissionId, RoleId, UserId};
 use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
@@ -18,30 +18,30 @@ use super::route::routes;
 use super::visible::OBJECTS;
 
 routes! { ROUTES:
-    "permissions" => GET list, POST add;
-    "permissions/{}" => GET get, DELETE delete;
-    "clusters/{}/permissions" => GET list, POST add;
-    "clusters/{}/permissions/{}" => GET get, DELETE delete;
-    "datacenters/{}/permissions" => GET list, POST add;
-    "datacenters/{}/permissions/{}" => GET get, DELETE delete;
-    "disks/{}/permissions" => GET list, POST add;
-    "disks/{}/permissions/{}" => GET get, DELETE delete;
-    "groups/{}/permissions" => GET list, POST add;
-    "groups/{}/permissions/{}" => GET get, DELETE delete;
-    "hosts/{}/permissions" => GET list, POST add;
-    "hosts/{}/permissions/{}" => GET get, DELETE delete;
-    "networks/{}/permissions" => GET list, POST add;
-    "networks/{}/permissions/{}" => GET get, DELETE delete;
-    "storagedomains/{}/permissions" => GET list, POST add;
-    "storagedomains/{}/permissions/{}" => GET get, DELETE delete;
-    "templates/{}/permissions" => GET list, POST add;
-    "templates/{}/permissions/{}" => GET get, DELETE delete;
-    "users/{}/permissions" => GET list, POST add;
-    "users/{}/permissions/{}" => GET get, DELETE delete;
-    "vms/{}/permissions" => GET list, POST add;
-    "vms/{}/permissions/{}" => GET get, DELETE delete;
-    "vnicprofiles/{}/permissions" => GET list, POST add;
-    "vnicprofiles/{}/permissions/{}" => GET get, DELETE delete;
+    "permissions" => GET list, POST add: GrantPermission::least;
+    "permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "clusters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "clusters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "datacenters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "datacenters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "disks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "disks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "groups/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "groups/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "hosts/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "hosts/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "networks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "networks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "storagedomains/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "storagedomains/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "templates/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "templates/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "users/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "users/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "vms/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vms/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
+    "vnicprofiles/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vnicprofiles/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
 }
 
 /// Whose permissions a path is about.

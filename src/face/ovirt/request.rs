@@ -1,35 +1,27 @@
 //! A request as the collections see it: path and parameters taken apart, the body read, the caller known.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, header};
+use evirt_domain::Decide;
 use evirt_domain::World;
-use evirt_domain::access::Owned;
-use evirt_domain::command::Expecting;
-use evirt_domain::context::Actor;
-use evirt_domain::creation::Keyed;
+use evirt_domain::external_step::ExternalStep;
 use evirt_domain::ids::JobId;
-use evirt_domain::job::JobStatus;
-use evirt_domain::monitored::{Monitored, Whole};
 use evirt_domain::world::NameKind;
-use evirt_domain::{Decide, Event, Key};
-use evirt_projections::inventory::{self, Events, Page, Resource, View};
+use evirt_projections::inventory::{self, Page, Resource, View};
 use evirt_projections::search::{self, Plan};
-use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::condition::{Condition, Conditions};
-use super::live::EventMatches;
 use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
 use super::representation::{parse, parse_any};
 use super::{route, visible};
-use crate::engine::{Engine, Outcome, Request};
-use crate::face::http::{App, Caller};
+use crate::app::{App, OpContext, Refused, Wait};
+use crate::engine::{Engine, Outcome};
 
 /// The most segments that a path may have.
 pub const MAX_SEGMENTS: usize = 16;
@@ -112,10 +104,11 @@ fn decode(text: &str, plus: bool) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A request of the API.
+/// A request of the API: an operation of its caller, with what only this dialect knows of it.
 pub struct ApiRequest {
     pub app: App,
-    pub caller: Caller,
+    /// The operation; what it says is said of the request.
+    pub cx: OpContext,
     pub method: Method,
     /// What links begin with: the base that the request came by.
     pub base: &'static str,
@@ -126,39 +119,43 @@ pub struct ApiRequest {
     pub body: Bytes,
     /// The format of the answer.
     pub output: Format,
-    /// The World when the request came.
-    pub world: Arc<World>,
-    /// What its first command is decided on.
-    pub conditions: Conditions,
-    /// What the audit log tells, where its search refers to that.
-    pub told: Option<Arc<EventMatches>>,
-    /// What the caller may see of it, once that was asked for.
-    pub seen: OnceLock<Visible>,
+}
+
+impl std::ops::Deref for ApiRequest {
+    type Target = OpContext;
+
+    fn deref(&self) -> &OpContext {
+        &self.cx
+    }
 }
 
 impl ApiRequest {
     /// The same request, asked at another place.
-    pub fn at(&self, target: Target) -> Self {
+    pub fn at(self: &Arc<Self>, target: Target) -> Self {
+        let mut cx = self.cx.looking(self.world.clone());
+        cx.events = self.events.clone();
+        cx.conditions = self.conditions.handed_on();
         Self {
             app: self.app.clone(),
-            caller: self.caller.clone(),
+            cx,
             method: self.method.clone(),
             headers: self.headers.clone(),
             body: self.body.clone(),
-            world: self.world.clone(),
-            conditions: self.conditions.clone(),
-            seen: self.seen.clone(),
             target,
             base: self.base,
             secure: self.secure,
             output: self.output,
-            told: self.told.clone(),
         }
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.app.engine
+    }
+
+    /// Whether it only reads.
+    pub fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// Segment `n` as it stands.
@@ -237,18 +234,12 @@ impl ApiRequest {
 
     /// The World as searches look at it.
     pub fn view(&self) -> View<'_> {
-        let events = self.told.as_deref().map(|told| told as &dyn Events);
-        View { live: Some(self.engine()), events, visible: Some(self.visible()), ..View::new(&self.world, now()) }
+        self.cx.view(&self.app)
     }
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
         Ok(inventory::list(self.view(), &self.plan::<T>()?, Page::of(self.max()?)))
-    }
-
-    /// What the caller may see.
-    pub fn visible(&self) -> &Visible {
-        self.seen.get_or_init(|| Visible::to(&self.world, self.caller.user, self.caller.filter))
     }
 
     /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
@@ -287,7 +278,7 @@ impl ApiRequest {
         let target = Target { segments, matrix, query: Vec::new() };
         let request = ApiRequest {
             app: self.app.clone(),
-            caller: self.caller.clone(),
+            cx: self.cx.looking(world),
             method: Method::GET,
             base: self.base,
             secure: self.secure,
@@ -295,10 +286,6 @@ impl ApiRequest {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             output,
-            world,
-            conditions: Conditions::default(),
-            told: None,
-            seen: OnceLock::new(),
         };
         visible::check(&request, true)?;
         handler(Arc::new(request)).await
@@ -349,14 +336,14 @@ impl ApiRequest {
     }
 
     /// The external job, or the step of it, that the request is to be a part of: `;JobId=` and `;StepId=`.
-    fn whole(&self) -> Result<Option<Whole>, Answer> {
+    pub fn external_step(&self) -> Result<Option<ExternalStep>, Answer> {
         let id = |name: &str| {
             let text = self.parameter(&name.to_lowercase());
             let id = text.map(|text| Uuid::parse_str(text).map_err(|_| format!("{name}: {text} is no identifier")));
             id.transpose().map_err(|detail| self.bad(&Fault::failed(detail)))
         };
-        let (job, step) = (id("JobId")?.map(JobId), id("StepId")?);
-        if job.is_none() && step.is_none() {
+        let (job, parent) = (id("JobId")?.map(JobId), id("StepId")?);
+        if job.is_none() && parent.is_none() {
             return Ok(None);
         }
         let verb = route::find(&self.target.segments).map_or("", |route| route.relation(&self.method));
@@ -366,36 +353,35 @@ impl ApiRequest {
         {
             of = before;
         }
-        Ok(Some(Whole { job, step, description: format!("{verb} {}", of.join("/")) }))
+        Ok(Some(ExternalStep { job, parent, description: format!("{verb} {}", of.join("/")) }))
     }
 
-    /// Submits a command as the caller, the first of a request on the request's conditions. By the user-level API the caller owns
-    /// what it creates.
+    /// What a use case gives, or the answer that says why it did not come about.
+    pub fn refusing<T>(&self, outcome: Result<T, Refused>) -> Result<T, Answer> {
+        outcome.map_err(|refused| Answer::refused(&refused, self.output))
+    }
+
+    /// Submits a command as the caller.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
-        let request =
-            Request { actor: Actor::User(self.caller.user), correlation_id: self.caller.correlation_id.clone(), causation: None };
-        let command = Owned { command, owned: self.caller.filter };
-        let command = Monitored { command, whole: self.whole()? };
-        let Condition { versions, key } = self.conditions.take();
-        let command = Expecting { command, versions };
-        let Some((key, digest)) = key else {
-            let outcome = self.engine().submit(&request, command).await;
-            return outcome.map_err(|rejection| Answer::refusal(&rejection, self.output));
-        };
-        match self.engine().submit(&request, Keyed { command, key: key.clone(), digest }).await {
-            Err(rejection) if rejection.key == Key::CreationRepeated => Err(repeat::again(self, &key).await),
-            outcome => outcome.map_err(|rejection| Answer::refusal(&rejection, self.output)),
+        self.refused(self.app.submit(&self.cx, command).await).await
+    }
+
+    /// As [`Self::refusing`], where the use case creates something: a creation that was carried out before is answered as that one was.
+    pub async fn refused<T>(&self, outcome: Result<T, Refused>) -> Result<T, Answer> {
+        match outcome {
+            Err(Refused::Repeated(repeated)) => Err(repeat::again(self, &repeated).await),
+            outcome => self.refusing(outcome),
         }
     }
 
-    /// Waits for the job that a command opened; a failed one is a refusal.
+    /// Waits for the work that a command left; where it failed, that is a refusal.
     pub async fn settle(&self, outcome: &Outcome) -> Result<Arc<World>, Answer> {
-        for job in jobs(outcome) {
-            if let Some(JobStatus::Failed(why)) = self.engine().settle(job).await {
-                return Err(self.bad(&Fault::operation_failed([why])));
-            }
-        }
-        Ok(self.engine().world())
+        self.refusing(self.app.settle(outcome).await)
+    }
+
+    /// What a use case waits for: the end of its work, unless the client does not want to wait.
+    pub fn wait(&self, sent: &Doc) -> Result<Wait, Answer> {
+        Ok(if self.goes_on(sent)? { Wait::Decision } else { Wait::End })
     }
 
     /// Whether the client wants to wait until what it creates is ready.
@@ -439,19 +425,6 @@ impl ApiRequest {
 pub fn named<'a>(parameter: &'a str, wanted: &str) -> Option<&'a str> {
     let (name, value) = parameter.split_once('=')?;
     name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
-}
-
-/// The time, in microseconds since 1970.
-fn now() -> i64 {
-    chrono::Utc::now().timestamp_micros()
-}
-
-/// The jobs that a command opened.
-pub fn jobs(outcome: &Outcome) -> impl Iterator<Item = JobId> {
-    outcome.events.iter().filter_map(|recorded| match &recorded.event {
-        Event::JobOpened(opened) => Some(opened.job),
-        _ => None,
-    })
 }
 
 /// What a handler is: from a request to its answer.

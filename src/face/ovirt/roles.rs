@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::access::*;
 use evirt_domain::ids::RoleId;
 use evirt_domain::permit::Permit;
 use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
@@ -18,18 +18,18 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "roles" => GET list, POST add;
-    "roles/{}" => GET get, PUT update, DELETE delete;
-    "roles/{}/permits" => GET list_permits, POST add_permit;
-    "roles/{}/permits/{}" => GET get_permit, DELETE delete_permit;
-    "groups/{}/roles" => GET list_held, POST grant;
-    "groups/{}/roles/{}" => GET get_held, DELETE revoke;
-    "groups/{}/roles/{}/permits" => GET list_permits, POST add_permit;
-    "groups/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit;
-    "users/{}/roles" => GET list_held, POST grant;
-    "users/{}/roles/{}" => GET get_held, DELETE revoke;
-    "users/{}/roles/{}/permits" => GET list_permits, POST add_permit;
-    "users/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit;
+    "roles" => GET list, POST add: CreateRole::least;
+    "roles/{}" => GET get, PUT update: UpdateRole::least, DELETE delete: RemoveRole::least;
+    "roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
+    "groups/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "groups/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
+    "groups/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "groups/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
+    "users/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "users/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
+    "users/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "users/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
 }
 
 /// The role as the API shows it below `parent`, such as `/api/users/{id}`, or the base itself.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use axum::http::Method;
+use evirt_domain::permit::Permit;
 
 use super::request::Handler;
 use super::status::{action_status, creation_status};
@@ -13,20 +14,51 @@ pub struct Route {
     /// Segments below the base; `{}` stands for any one.
     pub path: &'static str,
     /// What answers which method.
-    pub methods: &'static [(Method, Handler)],
+    pub methods: &'static [Verb],
 }
 
-/// Declares routes: `routes![ROUTES: "vms" => GET list, POST add; ...]`.
+/// What a method does at a path.
+pub struct Verb {
+    /// The method.
+    pub method: Method,
+    /// What answers it.
+    pub handler: Handler,
+    /// What the command takes at least that the method leads to: a caller who holds that on nothing is refused before anything is looked up.
+    pub least: fn() -> Option<Permit>,
+}
+
+/// What there is to hide of nothing.
+pub fn nothing() -> Option<Permit> {
+    None
+}
+
+/// Declares routes: `routes![ROUTES: "tags" => GET list, POST add: CreateTag::least; ...]`, with what the command of a change takes at
+/// least where it says so.
 macro_rules! routes {
-    ($name:ident: $($path:literal => $($method:ident $handler:path),+;)*) => {
+    ($name:ident: $($path:literal => $($method:ident $handler:path $(: $least:path)?),+;)*) => {
         /// What this collection answers.
         pub const $name: &[crate::face::ovirt::route::Route] = &[$(crate::face::ovirt::route::Route {
             path: $path,
-            methods: &[$((axum::http::Method::$method, |request| Box::pin($handler(request)))),+],
+            methods: &[$(crate::face::ovirt::route::Verb {
+                method: axum::http::Method::$method,
+                handler: |request| Box::pin($handler(request)),
+                least: crate::face::ovirt::route::least_of!($($least)?),
+            }),+],
         }),*];
     };
 }
 pub(crate) use routes;
+
+/// The least permit of a route that names one, and none of others.
+macro_rules! least_of {
+    () => {
+        crate::face::ovirt::route::nothing
+    };
+    ($least:path) => {
+        $least
+    };
+}
+pub(crate) use least_of;
 
 /// Every route of the API.
 pub fn all() -> impl Iterator<Item = &'static Route> {
@@ -66,21 +98,30 @@ fn status(segments: &[String]) -> Option<&'static Route> {
     find(&segments[..segments.len() - 1]).filter(|route| route.is_action() && !above.is_empty()).map(|_| &ACTION_STATUS)
 }
 
-static ACTION_STATUS: Route =
-    Route { path: "{}/action/{}", methods: &[(Method::GET, |request| Box::pin(action_status(request)))] };
-static CREATION_STATUS: Route =
-    Route { path: "{}/creation_status/{}", methods: &[(Method::GET, |request| Box::pin(creation_status(request)))] };
+static ACTION_STATUS: Route = Route {
+    path: "{}/action/{}",
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(action_status(request)), least: nothing }],
+};
+static CREATION_STATUS: Route = Route {
+    path: "{}/creation_status/{}",
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(creation_status(request)), least: nothing }],
+};
 
 impl Route {
     /// What answers a method; HEAD is answered like GET.
     pub fn handler(&self, method: &Method) -> Option<Handler> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
-        self.methods.iter().find(|(m, _)| m == wanted).map(|(_, handler)| *handler)
+        self.methods.iter().find(|verb| verb.method == wanted).map(|verb| verb.handler)
+    }
+
+    /// What a method takes at least, on whatever it may be.
+    pub fn least(&self, method: &Method) -> Option<Permit> {
+        self.methods.iter().find(|verb| verb.method == method).and_then(|verb| (verb.least)())
     }
 
     /// Whether it is an action: what can only be posted to.
     pub fn is_action(&self) -> bool {
-        self.methods.iter().all(|(method, _)| *method == Method::POST)
+        self.methods.iter().all(|verb| verb.method == Method::POST)
     }
 
     /// What a method does here, in a word.
@@ -96,7 +137,7 @@ impl Route {
 
     /// The value of the Allow header.
     pub fn allow(&self) -> String {
-        let mut names: Vec<&str> = self.methods.iter().map(|(m, _)| m.as_str()).collect();
+        let mut names: Vec<&str> = self.methods.iter().map(|verb| verb.method.as_str()).collect();
         if names.contains(&"GET") {
             names.push("HEAD");
         }

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::ids::{HostId, StorageConnectionId};
-use evirt_domain::storage::{Storage, StorageKind};
+use evirt_domain::storage::StorageKind;
 use evirt_domain::storage_connection::*;
 use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::probe::{self, ISCSI_PORT};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storagedomains::domain;
+use crate::app::storage::{self as app, ISCSI_PORT};
 
 routes! { ROUTES:
-    "storageconnections" => GET list, POST add;
-    "storageconnections/{}" => GET get, PUT update, DELETE delete;
+    "storageconnections" => GET list, POST add: AddStorageConnection::least;
+    "storageconnections/{}" => GET get, PUT update: UpdateStorageConnection::least, DELETE delete: RemoveStorageConnection::least;
     "storagedomains/{}/storageconnections" => GET list_of_domain, POST attach;
     "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach;
 }
@@ -55,8 +55,7 @@ fn view(base: &str, parent: &str, connection: &StorageConnection) -> Doc {
 /// The password of CHAP as it is kept.
 pub fn sealed(request: &ApiRequest, sent: &Doc) -> Result<Option<String>, Answer> {
     let Some(password) = sent.text("password").filter(|password| !password.is_empty()) else { return Ok(None) };
-    let sealed = request.app.sealer.seal(password);
-    sealed.map(Some).map_err(|error| Answer::fault(500, &Fault::failed(error.to_string()), request.output))
+    request.refusing(request.app.seal(password)).map(Some)
 }
 
 /// What a request says of a connection. The path of a mount may be said as the address of its server.
@@ -84,21 +83,6 @@ pub fn config(request: &ApiRequest, kind: StorageKind, sent: &Doc) -> Result<Con
     let mut config = ConnectionConfig { port, ..ConnectionConfig::of(kind) };
     config.apply(&ConnectionPatch { kind: None, ..patch(request, sent)? });
     Ok(config)
-}
-
-/// Asks a host whether it can reach a connection; without a host nobody tries.
-async fn reach(request: &ApiRequest, host: Option<HostId>, config: &ConnectionConfig) -> Result<(), String> {
-    match host {
-        Some(host) if config.kind == StorageKind::Iscsi => {
-            let password = match config.password.as_str() {
-                "" => None,
-                sealed => Some(request.app.sealer.unseal(sealed).map_err(|error| error.to_string())?),
-            };
-            probe::target(&**request.engine().driver(), host, config, password).await
-        }
-        Some(host) => probe::reach(&**request.engine().driver(), host, &Storage::files(config.clone())).await.map(drop),
-        None => Ok(()),
-    }
 }
 
 fn connection<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<StorageConnection>, Answer> {
@@ -129,9 +113,8 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
     let mut config = config(&request, kind, &sent)?;
     config.host = host.filter(|_| kind == StorageKind::Localfs);
-    let reach = reach(&request, host, &config).await;
-    let outcome = request.submit(AddStorageConnection { config, host, reach }).await?;
-    let made = first_id(&outcome).and_then(|id| outcome.world.storage_connections.get(&id));
+    let done = request.refused(app::add_connection(&request.app, &request.cx, config, host).await).await?;
+    let made = first_id(&done.outcome).and_then(|id| done.world.storage_connections.get(&id));
     created(&request, &STORAGE_CONNECTION, &view(request.base, request.base, request.found(made, 0)?))
 }
 
@@ -141,11 +124,8 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, request.base, current), &sent)?;
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let changes = patch(&request, &sent)?;
-    let mut wanted = current.config.clone();
-    wanted.apply(&changes);
-    let reach = reach(&request, host, &wanted).await;
-    let outcome = request.submit(UpdateStorageConnection { connection: current.id, changes, host, reach }).await?;
-    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &outcome.world)?))
+    let done = request.refusing(app::update_connection(&request.app, &request.cx, current, changes, host).await)?;
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &done.world)?))
 }
 
 /// Removes a connection. The body may name a host that is to let go of it: hosts let go when a domain rests, so that it has nothing

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::ids::{DataCenterId, HostId, StorageConnectionId};
-use evirt_domain::image::AddImageDomain;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
 use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_settled, created};
 use super::parts::{first_id, given, listed, shown, text};
-use super::probe;
 use super::representation::check::require;
 use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
 use super::representation::{Doc, Fault};
@@ -20,11 +18,11 @@ use super::request::ApiRequest;
 use super::route::routes;
 use super::storageconnections as connections;
 use super::work::removed_after;
-use crate::hypervisor::Reply;
-use crate::reactors::{domain_files, found_domain};
+use crate::app::storage::{self as app, NewDomain};
+use crate::app::{Done, Refused};
 
 routes! { ROUTES:
-    "storagedomains" => GET list, POST add;
+    "storagedomains" => GET list, POST add: CreateStorageDomain::least;
     "storagedomains/{}" => GET get, PUT update, DELETE delete;
     "storagedomains/{}/files" => GET list_files;
     "storagedomains/{}/files/{}" => GET get_file;
@@ -227,19 +225,22 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let host: HostId = request.needed(&sent, "host", NameKind::Host, "Host")?;
     let storage = sent_storage(&request, &sent)?;
     let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
-    let found = probe::reach(&**request.engine().driver(), host, &storage).await;
-    let outcome = if existing(&sent) {
-        let found = found.map(|facts| found_domain(&facts));
-        request.submit(ImportStorageDomain { config: config(&sent), class, storage, host, found }).await?
+    let made = if existing(&sent) {
+        app::import(&request.app, &request.cx, config(&sent), class, host, storage).await
     } else {
         let format = sent.text("storage_format").and_then(StorageFormat::from_name);
         let overwrite = storage.kind().is_block() && sent.bool("storage.override_luns") == Some(true);
-        let mount = probe::free(&found, overwrite);
-        request.submit(CreateStorageDomain { config: config(&sent), class, format, host, overwrite, mount, storage }).await?
+        let new = NewDomain { config: config(&sent), class, format, host, storage, overwrite };
+        app::create(&request.app, &request.cx, new).await
     };
-    let world = request.settle(&outcome).await?;
-    let made = first_id(&outcome).and_then(|id| world.storage_domains.get(&id));
-    created(&request, &STORAGE_DOMAIN, &view(&world, request.base, request.found(made, 0)?))
+    created_domain(&request, made).await
+}
+
+/// The answer to what made a storage domain.
+async fn created_domain(request: &ApiRequest, made: Result<Done, Refused>) -> Handled {
+    let done = request.refused(made).await?;
+    let made = first_id(&done.outcome).and_then(|id| done.world.storage_domains.get(&id));
+    created(request, &STORAGE_DOMAIN, &view(&done.world, request.base, request.found(made, 0)?))
 }
 
 /// Adds an image domain, where the request is for one: no host has a part in it.
@@ -254,10 +255,8 @@ async fn add_image_domain(request: &ApiRequest, sent: &Doc) -> Result<Option<Ans
         return Err(request.bad(&Fault::operation_failed([detail])));
     }
     let address = sent.text("storage.address").unwrap_or_default();
-    let service = probe::image_service(&**request.engine().driver(), address).await;
-    let outcome = request.submit(AddImageDomain { config: config(sent), service }).await?;
-    let made = first_id(&outcome).and_then(|id| outcome.world.storage_domains.get(&id));
-    created(request, &STORAGE_DOMAIN, &view(&outcome.world, request.base, request.found(made, 0)?)).map(Some)
+    let made = app::add_image_service(&request.app, &request.cx, config(sent), address).await;
+    created_domain(request, made).await.map(Some)
 }
 
 /// What stays as the domain was made.
@@ -313,14 +312,7 @@ fn files<'a>(request: &ApiRequest, world: &'a World) -> Result<(&'a StorageDomai
 /// Lists the files that are there now: those of an active domain are looked up anew.
 async fn list_files(request: Arc<ApiRequest>) -> Handled {
     let (known, _) = files(&request, &request.world)?;
-    let mut world = request.world.clone();
-    if known.is_in(AttachmentStatus::Active)
-        && let Ok(Reply::Files(found)) =
-            probe::ask(&**request.engine().driver(), crate::hypervisor::DriverCall::ListFiles { domain: known.id.0 }).await
-    {
-        let report = ReportDomainFiles { domain: known.id, files: domain_files(found) };
-        world = request.submit(report).await?.world;
-    }
+    let world = request.refusing(app::files(&request.app, &request.cx, known).await)?;
     let (domain, files) = files(&request, &world)?;
     listed(&request, &FILE, files.iter().map(|file| file_view(request.base, domain, file)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::ids::TagId;
 use evirt_domain::tag::*;
 use evirt_domain::world::NameKind;
-use evirt_domain::{Rejection, World};
+use evirt_domain::{Decide, Rejection, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
@@ -17,14 +17,14 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "tags" => GET list, POST add;
-    "tags/{}" => GET get, PUT update, DELETE delete;
-    "groups/{}/tags" => GET list_of, POST attach;
-    "groups/{}/tags/{}" => GET get_of, DELETE detach;
+    "tags" => GET list, POST add: CreateTag::least;
+    "tags/{}" => GET get, PUT update: UpdateTag::least, DELETE delete: RemoveTag::least;
+    "groups/{}/tags" => GET list_of, POST attach: tag_account;
+    "groups/{}/tags/{}" => GET get_of, DELETE detach: tag_account;
     "hosts/{}/tags" => GET list_of, POST attach;
     "hosts/{}/tags/{}" => GET get_of, DELETE detach;
-    "users/{}/tags" => GET list_of, POST attach;
-    "users/{}/tags/{}" => GET get_of, DELETE detach;
+    "users/{}/tags" => GET list_of, POST attach: tag_account;
+    "users/{}/tags/{}" => GET get_of, DELETE detach: tag_account;
 }
 
 /// The tag as the API shows it.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use evirt_domain::World;
 use evirt_domain::access::*;
 use evirt_domain::ids::RoleId;
 use evirt_domain::index::SessionTerm;
 use evirt_domain::world::NameKind;
+use evirt_domain::{Decide, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -21,8 +21,8 @@ use super::route::routes;
 use crate::directory::{domain_id, passwords};
 
 routes! { ROUTES:
-    "users" => GET list, POST add;
-    "users/{}" => GET get, DELETE delete;
+    "users" => GET list, POST add: ImportUser::least;
+    "users/{}" => GET get, DELETE delete: RemoveUser::least;
 }
 
 const LINKS: [&str; 3] = ["permissions", "roles", "tags"];

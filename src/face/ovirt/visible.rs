@@ -8,10 +8,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::Method;
-use evirt_domain::access::{EntityRef, allowed_somewhere};
-use evirt_domain::permit::Permit;
+use evirt_domain::World;
+use evirt_domain::access::EntityRef;
 use evirt_domain::world::NameKind;
-use evirt_domain::{Key, World};
 use evirt_projections::visible::Visible;
 use uuid::Uuid;
 
@@ -76,7 +75,7 @@ pub fn check(request: &ApiRequest, reads: bool) -> Result<(), Answer> {
         return Ok(());
     }
     let top = request.segment(0);
-    if reads && !OPEN.contains(&top) && !(request.caller.filter && OBJECTS.iter().any(|(name, ..)| *name == top)) {
+    if reads && !OPEN.contains(&top) && !(request.user_level && OBJECTS.iter().any(|(name, ..)| *name == top)) {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
         return Err(request.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
@@ -91,7 +90,7 @@ pub fn check(request: &ApiRequest, reads: bool) -> Result<(), Answer> {
 /// Takes a document in without what its sender has no say in, and refuses one that refers by its identifier to something that its sender
 /// may not see, in the words of what does not exist.
 pub fn admit(request: &ApiRequest, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
-    let doc = if request.caller.filter { unplaced(doc) } else { doc };
+    let doc = if request.user_level { unplaced(doc) } else { doc };
     if request.visible().is_everything() {
         return Ok(doc);
     }
@@ -132,46 +131,6 @@ fn unseen<'d>(request: &ApiRequest, member: Option<&str>, doc: &'d Doc) -> Optio
         Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(request, Some(name), item)),
         _ => None,
     })
-}
-
-/// What a change takes at least on whatever it may be, where nobody is to be told what exists, and no host or storage to be asked, on
-/// behalf of who could not make it anyway: the beginning of the path, and the permit. The first that fits counts.
-const NEEDED: &[(&[&str], Permit)] = &[
-    (&["{}", "{}", "permissions"], Permit::ManipulatePermissions),
-    (&["events"], Permit::InjectExternalEvents),
-    (&["groups", "{}", "roles", "{}", "permits"], Permit::ManipulateRoles),
-    (&["groups", "{}", "roles"], Permit::ManipulatePermissions),
-    (&["groups"], Permit::ManipulateUsers),
-    (&["jobs"], Permit::InjectExternalTasks),
-    (&["permissions"], Permit::ManipulatePermissions),
-    (&["roles"], Permit::ManipulateRoles),
-    (&["storageconnections"], Permit::CreateStorageDomain),
-    (&["tags"], Permit::ConfigureEngine),
-    (&["users", "{}", "roles", "{}", "permits"], Permit::ManipulateRoles),
-    (&["users", "{}", "roles"], Permit::ManipulatePermissions),
-    (&["users"], Permit::ManipulateUsers),
-];
-
-/// The same for creations alone, which have a host or storage asked.
-const PROBED: &[(&str, Permit)] = &[("hosts", Permit::CreateHost), ("storagedomains", Permit::CreateStorageDomain)];
-
-/// Refuses who could not carry the change out on anything, in the same words whatever the path names.
-pub fn check_permit(request: &ApiRequest) -> Result<(), Answer> {
-    if matches!(request.method, Method::GET | Method::HEAD) {
-        return Ok(());
-    }
-    let segments = &request.target.segments;
-    let begins = |path: &[&str]| {
-        let fits = |(wanted, segment): (&&str, &String)| *wanted == "{}" || *wanted == segment;
-        segments.len() >= path.len() && path.iter().zip(segments).all(fits)
-    };
-    let creates = request.method == Method::POST && segments.len() == 1;
-    let probed = || PROBED.iter().find(|(name, _)| creates && *name == segments[0]).map(|(_, permit)| *permit);
-    let needed = NEEDED.iter().find(|(path, _)| begins(path)).map(|(_, permit)| *permit).or_else(probed);
-    match needed.is_none_or(|permit| allowed_somewhere(&request.world, request.caller.user, permit)) {
-        true => Ok(()),
-        false => Err(Answer::refusal(&Key::NotAuthorized.into(), request.output)),
-    }
 }
 
 /// Somebody who does not see everything, while the answer is made.

@@ -18,6 +18,7 @@ use super::route::routes;
 use super::status::creation_status;
 use super::vms::vm;
 use super::work::{act_and_wait, removed_after};
+use crate::app::statistics;
 
 routes! { ROUTES:
     "vms/{}/disks" => GET list, POST add;
@@ -160,9 +161,9 @@ async fn deactivate(request: Arc<ApiRequest>) -> Handled {
 fn measured(request: &ApiRequest) -> Result<(DiskId, String, Vec<Statistic>), Answer> {
     let owner = vm(request, &request.world)?;
     let disk = attached(request, owner)?.disk;
-    let live = request.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
+    let live = statistics::of_vm(&request.app, owner.id).unwrap_or_default();
     let load = live.disks.into_iter().find(|load| load.disk == disk.0).unwrap_or_default();
-    Ok((disk, format!("{}/vms/{}/disks/{disk}", request.base, owner.id), disks::statistics(&load)))
+    Ok((disk, format!("{}/vms/{}/disks/{disk}", request.base, owner.id), disks::measures(&load)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {

@@ -10,7 +10,7 @@ use evirt_domain::vm::*;
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
-use super::hosts::nic_statistics;
+use super::hosts::nic_measures;
 use super::parts::{Statistic, given, listed};
 use super::representation::Doc;
 use super::representation::check::require;
@@ -19,6 +19,7 @@ use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
 use super::work::act_and_wait;
+use crate::app::statistics;
 
 routes! { ROUTES:
     "vms/{}/nics" => GET list, POST add;
@@ -211,9 +212,9 @@ async fn deactivate(request: Arc<ApiRequest>) -> Handled {
 fn measured(request: &ApiRequest) -> Result<(NicId, String, Vec<Statistic>), Answer> {
     let owner = vm(request, &request.world)?;
     let nic = nic(request, owner)?;
-    let live = request.engine().driver().vm_statistics(owner.id.0).unwrap_or_default();
+    let live = statistics::of_vm(&request.app, owner.id).unwrap_or_default();
     let load = live.nics.into_iter().find(|load| load.name == nic.name).unwrap_or_default();
-    Ok((nic.id, format!("{}/vms/{}/nics/{}", request.base, owner.id, nic.id), nic_statistics(&load)))
+    Ok((nic.id, format!("{}/vms/{}/nics/{}", request.base, owner.id, nic.id), nic_measures(&load)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {

@@ -23,6 +23,7 @@ use super::status::action_status;
 use super::tags;
 use super::work::removed_after;
 use super::{visible, vm_disks, vm_nics};
+use crate::app::statistics;
 use crate::hypervisor;
 
 routes! { ROUTES:
@@ -238,7 +239,7 @@ async fn list(request: Arc<ApiRequest>) -> Handled {
 /// VMs as bytes, from the cache where they are known unless the client wants more than their own state.
 fn as_bytes(request: &ApiRequest) -> impl Fn(&Vm) -> Rendered {
     let detailed_ones = request.all_content() || DETAILS.iter().any(|(part, _)| request.wants_detail(part));
-    let filtered = request.caller.filter;
+    let filtered = request.user_level;
     move |vm| match detailed_ones {
         true => Rendered::new(detailed(request, vm), request.output),
         false => {
@@ -259,14 +260,14 @@ const DETAILS: &[Detail] = &[
     }),
     ("statistics", |request, vm| {
         let href = format!("{}/vms/{}", request.base, vm.id);
-        let views: Vec<Doc> = statistics(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
+        let views: Vec<Doc> = measures(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
         Doc::new().set("statistic", views)
     }),
 ];
 
 /// A VM with what the client wants shown within it.
 fn detailed(request: &ApiRequest, vm: &Vm) -> Vec<u8> {
-    let mut doc = view(request.base, vm, request.caller.filter);
+    let mut doc = view(request.base, vm, request.user_level);
     for (part, make) in DETAILS.iter().filter(|(part, _)| request.wants_detail(part)) {
         doc.put(part, make(request, vm));
     }
@@ -311,18 +312,18 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         _ => None,
     });
     let vm = request.found(id.and_then(|id| outcome.world.vms.get(&id)), 0)?;
-    created(&request, &VM, &view(request.base, vm, request.caller.filter))
+    created(&request, &VM, &view(request.base, vm, request.user_level))
 }
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = vm(&request, &request.world)?;
     let sent = request.body(&VM)?;
-    check_immutable(&request, &VM, &view(request.base, current, request.caller.filter), &sent)?;
+    check_immutable(&request, &VM, &view(request.base, current, request.user_level), &sent)?;
     let mut changes = patch(&request, &sent)?;
     changes.cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let outcome = request.submit(UpdateVm { vm: current.id, changes }).await?;
     let vm = vm(&request, &outcome.world)?;
-    Ok(Answer::doc(200, &VM, &view(request.base, vm, request.caller.filter), request.output))
+    Ok(Answer::doc(200, &VM, &view(request.base, vm, request.user_level), request.output))
 }
 
 async fn delete(request: Arc<ApiRequest>) -> Handled {
@@ -517,8 +518,8 @@ async fn delete_tag(request: Arc<ApiRequest>) -> Handled {
 // Statistics
 
 /// What is measured of a VM; zeros while it does not run.
-fn statistics(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
-    let live = request.engine().driver().vm_statistics(vm.id.0).unwrap_or_default();
+fn measures(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
+    let live = statistics::of_vm(&request.app, vm.id).unwrap_or_default();
     let (guest, hypervisor) = (live.cpu_guest_percent, live.cpu_hypervisor_percent);
     vec![
         Statistic::bytes("memory.installed", "Total memory configured", vm.config.memory.unsigned_abs()),
@@ -531,12 +532,12 @@ fn statistics(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::list(&request, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &statistics(&request, vm))
+    Statistic::list(&request, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::one(&request, 3, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &statistics(&request, vm))
+    Statistic::one(&request, 3, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::answer::{Answer, Handled};
 use super::collection::{complete, goes_on, grace};
 use super::representation::Doc;
 use super::representation::types::ACTION;
-use super::request::{ApiRequest, jobs};
+use super::request::ApiRequest;
+use crate::app::{Done, Refused};
 use crate::engine::Outcome;
 
 /// Carries an action out and waits for the job that it opens, unless the client said that it would not: then 202 with where to look.
@@ -19,14 +20,16 @@ pub async fn act_and_wait(request: &Arc<ApiRequest>, command: impl Decide + 'sta
 /// As [`act_and_wait`], with the action that the answer repeats.
 pub async fn carry_out(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
     grace(&sent).await;
-    let outcome = request.submit(command).await?;
-    if request.goes_on(&sent)?
-        && let Some(job) = jobs(&outcome).next()
-    {
-        return goes_on(request, sent, job);
+    let done = request.app.carry_out(&request.cx, request.wait(&sent)?, command).await;
+    acted(request, sent, done)
+}
+
+/// The answer to an action: that it is complete, or where to see how its work goes on.
+pub fn acted(request: &ApiRequest, sent: Doc, done: Result<Done, Refused>) -> Handled {
+    match request.refusing(done)?.goes_on {
+        Some(job) => goes_on(request, sent, job),
+        None => complete(request, sent),
     }
-    request.settle(&outcome).await?;
-    complete(request, sent)
 }
 
 /// The answer to a removal, after the job that it opened: 204 without a body as the guide shows it, with an `<action>` 200 and the action;
@@ -36,8 +39,13 @@ pub async fn removed_after(request: &ApiRequest, outcome: &Outcome) -> Handled {
         return Ok(Answer::empty(202));
     }
     request.settle(outcome).await?;
-    if request.body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Answer::empty(204));
+    Ok(gone(request))
+}
+
+/// The answer to a removal that is done.
+pub fn gone(request: &ApiRequest) -> Answer {
+    match request.body.iter().all(u8::is_ascii_whitespace) {
+        true => Answer::empty(204),
+        false => Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), request.output),
     }
-    Ok(Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), request.output))
 }

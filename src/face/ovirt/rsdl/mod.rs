@@ -30,7 +30,7 @@ pub fn describe(request: &ApiRequest) -> Handled {
 fn document(base: &str) -> Doc {
     let described = route::all().filter(|route| !route.path.is_empty());
     let links: Vec<Doc> =
-        described.flat_map(|route| route.methods.iter().map(move |(method, _)| operation(base, route, method))).collect();
+        described.flat_map(|route| route.methods.iter().map(move |verb| operation(base, route, &verb.method))).collect();
     let version = Doc::new().set("major", 3).set("minor", 3).set("build", 0).set("revision", 0);
     let schema = Doc::new()
         .set("href", format!("{base}?schema"))

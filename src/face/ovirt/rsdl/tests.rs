@@ -8,7 +8,7 @@ const UPSTREAM: &str = include_str!("../../../../tests/data/operations-3.3.tsv")
 
 fn found<'a>(method: &str, path: &str) -> Option<(&'a Route, Method)> {
     let route = route::all().find(|route| route.path == path)?;
-    let (method, _) = route.methods.iter().find(|(m, _)| m.as_str() == method)?;
+    let method = &route.methods.iter().find(|verb| verb.method.as_str() == method)?.method;
     Some((route, method.clone()))
 }
 

@@ -7,8 +7,8 @@ use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::Storage;
 use evirt_domain::storage_connection::ConnectionConfig;
 
-use crate::engine::Engine;
-use crate::hypervisor::{DriverCall, DriverError, Hypervisor, OperationId, Portal, Reply, StorageFacts};
+use super::App;
+use crate::hypervisor::{DriverCall, DriverError, OperationId, Portal, Reply, StorageFacts};
 use crate::reactors::{self, host_facts, storage_spec};
 
 /// The operation that all questions belong to: calls that only read are answered afresh each time.
@@ -16,15 +16,15 @@ const QUESTION: OperationId = OperationId(0);
 /// The port of an iSCSI portal where nothing else is said.
 pub const ISCSI_PORT: u16 = 3260;
 
-/// Asks a driver something that changes nothing.
-pub async fn ask(driver: &dyn Hypervisor, call: DriverCall) -> Result<Reply, DriverError> {
-    driver.call(QUESTION, call).await
+/// Asks something that changes nothing.
+pub(super) async fn ask(app: &App, call: DriverCall) -> Result<Reply, DriverError> {
+    app.engine.driver().call(QUESTION, call).await
 }
 
-/// Has a driver do something that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
+/// Has something done that belongs to no job. What is done is remembered by the id of its operation: an id of its own each time
 /// has it done afresh.
-pub async fn act(driver: &dyn Hypervisor, call: DriverCall) -> Result<Reply, DriverError> {
-    driver.call(OperationId::afresh(), call).await
+pub(super) async fn act(app: &App, call: DriverCall) -> Result<Reply, DriverError> {
+    app.engine.driver().call(OperationId::afresh(), call).await
 }
 
 /// The answer that a driver gave to another question.
@@ -33,9 +33,9 @@ fn strange(reply: &Reply) -> String {
 }
 
 /// Asks what is at an address, with the password of root.
-pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -> Result<HostFacts, ProbeFailure> {
+pub(super) async fn host(app: &App, address: &str, root_password: &str) -> Result<HostFacts, ProbeFailure> {
     let call = DriverCall::Probe { address: address.to_owned(), root_password: Some(root_password.to_owned()) };
-    match ask(driver, call).await {
+    match ask(app, call).await {
         Ok(Reply::Host(facts)) => Ok(host_facts(&facts)),
         Ok(reply) => Err(ProbeFailure::Unreachable(strange(&reply))),
         Err(DriverError::WrongPassword { .. }) => Err(ProbeFailure::WrongPassword),
@@ -44,12 +44,12 @@ pub async fn host(driver: &dyn Hypervisor, address: &str, root_password: &str) -
 }
 
 /// Asks a host what it has now. One in maintenance is connected to for that alone; others that do not serve are not asked.
-pub async fn anew(engine: &Engine, host: &Host) -> Result<HostFacts, String> {
+pub(super) async fn anew(app: &App, host: &Host) -> Result<HostFacts, String> {
     let answer = match host.status {
-        HostStatus::Up => engine.connect(OperationId::afresh(), host).await,
+        HostStatus::Up => app.engine.connect(OperationId::afresh(), host).await,
         HostStatus::Maintenance => {
             let call = DriverCall::Connect { host: host.id.0, address: host.config.address.clone() };
-            engine.ask_host(host, act(&**engine.driver(), call)).await
+            app.engine.ask_host(host, act(app, call)).await
         }
         _ => return Err("the host does not serve".to_owned()),
     };
@@ -61,8 +61,8 @@ pub async fn anew(engine: &Engine, host: &Host) -> Result<HostFacts, String> {
 }
 
 /// Asks for the disks that lie on a storage domain, each of one volume.
-pub async fn disks(driver: &dyn Hypervisor, domain: StorageDomainId) -> Result<Vec<FoundDisk>, String> {
-    match ask(driver, DriverCall::ListVolumes { domain: domain.0 }).await {
+pub(super) async fn disks(app: &App, domain: StorageDomainId) -> Result<Vec<FoundDisk>, String> {
+    match ask(app, DriverCall::ListVolumes { domain: domain.0 }).await {
         Ok(Reply::Volumes(volumes)) => Ok(reactors::found_disks(&volumes)),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -70,10 +70,10 @@ pub async fn disks(driver: &dyn Hypervisor, domain: StorageDomainId) -> Result<V
 }
 
 /// Asks what a host finds on a storage, or why it does not reach it.
-pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> Result<StorageFacts, String> {
+pub(super) async fn reach(app: &App, host: HostId, storage: &Storage) -> Result<StorageFacts, String> {
     let spec = storage_spec(storage).ok_or("hosts have no part in such storage")?;
     let call = DriverCall::CheckStorage { host: host.0, storage: spec };
-    match ask(driver, call).await {
+    match ask(app, call).await {
         Ok(Reply::Storage(facts)) => Ok(facts),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -81,8 +81,8 @@ pub async fn reach(driver: &dyn Hypervisor, host: HostId, storage: &Storage) -> 
 }
 
 /// Asks what service of images is at an address, or why none answers.
-pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<ImageService, String> {
-    match ask(driver, DriverCall::FindImageService { address: address.to_owned() }).await {
+pub(super) async fn image_service(app: &App, address: &str) -> Result<ImageService, String> {
+    match ask(app, DriverCall::FindImageService { address: address.to_owned() }).await {
         Ok(Reply::ImageService(facts)) => Ok(reactors::image_service(&facts)),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -90,8 +90,8 @@ pub async fn image_service(driver: &dyn Hypervisor, address: &str) -> Result<Ima
 }
 
 /// Asks a service for its images.
-pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageFacts>, String> {
-    match ask(driver, DriverCall::ListImages { service: service.to_owned() }).await {
+pub(super) async fn images(app: &App, service: &str) -> Result<Vec<ImageFacts>, String> {
+    match ask(app, DriverCall::ListImages { service: service.to_owned() }).await {
         Ok(Reply::Images(found)) => Ok(found.into_iter().map(reactors::image).collect()),
         Ok(reply) => Err(strange(&reply)),
         Err(error) => Err(error.to_string()),
@@ -99,7 +99,7 @@ pub async fn images(driver: &dyn Hypervisor, service: &str) -> Result<Vec<ImageF
 }
 
 /// Whether what a host finds on a storage leaves room for a new storage domain, or may be overwritten, and if not why.
-pub fn free(found: &Result<StorageFacts, String>, overwrite: bool) -> Result<(), String> {
+pub(super) fn free(found: &Result<StorageFacts, String>, overwrite: bool) -> Result<(), String> {
     match found {
         Ok(StorageFacts { existing: Some(found), .. }) if !overwrite => {
             Err(format!("the storage domain {} lies there", found.name))
@@ -110,12 +110,7 @@ pub fn free(found: &Result<StorageFacts, String>, overwrite: bool) -> Result<(),
 }
 
 /// Asks whether a host finds an iSCSI target at its portal and is let in, and if not why.
-pub async fn target(
-    driver: &dyn Hypervisor,
-    host: HostId,
-    config: &ConnectionConfig,
-    password: Option<String>,
-) -> Result<(), String> {
+pub(super) async fn target(app: &App, host: HostId, config: &ConnectionConfig, password: Option<String>) -> Result<(), String> {
     let call = DriverCall::LoginTarget {
         host: host.0,
         portal: Portal { address: config.address.clone(), port: config.port },
@@ -123,5 +118,5 @@ pub async fn target(
         user: Some(config.username.clone()).filter(|user| !user.is_empty()),
         password,
     };
-    act(driver, call).await.map(drop).map_err(|error| error.to_string())
+    act(app, call).await.map(drop).map_err(|error| error.to_string())
 }
