@@ -1,5 +1,7 @@
 //! Deciding: how a command is turned into events, or refused.
 
+use uuid::Uuid;
+
 use crate::access::{EntityRef, allowed};
 use crate::context::{Actor, Context};
 use crate::creation::Made;
@@ -40,6 +42,29 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
         Self: Sized,
     {
         None
+    }
+}
+
+/// Two commands as one: both are carried out, or neither is. Each is decided on the World as it was before, so that they have to be about
+/// different things.
+#[derive(Debug)]
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: Decide, B: Decide> Decide for Both<A, B> {
+    fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
+        let mut events = self.0.decide(world, cx)?;
+        // What the second one derives must not be what the first one did.
+        events.extend(self.1.decide(world, &Context { seed: cx.fresh::<Uuid>(1 << 62).as_u128(), ..cx.clone() })?);
+        Ok(events)
+    }
+
+    fn permit(&self, world: &World) -> Option<(Permit, EntityRef)> {
+        self.0.permit(world)
+    }
+
+    fn further_permits(&self, world: &World) -> Vec<(Permit, EntityRef)> {
+        let of_second = self.1.permit(world).into_iter().chain(self.1.further_permits(world));
+        self.0.further_permits(world).into_iter().chain(of_second).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! waits for the work that follows where its caller wants that, and says what came of it. A command that needs no question is a use case by
 //! itself, by [`App::carry_out`]. Nothing here knows HTTP, a format, a path or a dialect's words.
 
+pub mod access;
 pub mod context;
 pub mod event;
 pub mod event_matches;

@@ -24,6 +24,12 @@ pub enum Refused {
     TooBroad { limit: u64 },
     /// What was asked of a host did not come about, and why.
     Unreached(String),
+    /// Nobody knows what is named, and what that is.
+    Unknown(String),
+    /// The search of a directory makes no sense, and why.
+    BadSearch(String),
+    /// Who has to be asked does not answer, and why.
+    Unavailable(String),
 }
 
 impl From<Rejection> for Refused {

@@ -78,6 +78,8 @@ impl Answer {
             Refused::Rejected(rejection) => Self::refusal(rejection, format),
             Refused::Failed(why) => failed(400, why),
             Refused::Unreached(why) => failed(409, why),
+            Refused::Unknown(what) | Refused::BadSearch(what) => Self::fault(400, &Fault::failed(what.clone()), format),
+            Refused::Unavailable(why) => Self::fault(503, &Fault::failed(why.clone()), format),
             Refused::Repeated(_) => Self::refusal(&Key::CreationRepeated.into(), format),
             Refused::TooBroad { limit } => {
                 let detail = format!(

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use evirt_domain::World;
-use evirt_domain::access::{Account, Group, INTERNAL};
-use uuid::Uuid;
+use evirt_domain::access::Account;
 
 use super::answer::{Answer, Handled};
 use super::parts::{listed, shown, text};
+use super::representation::Doc;
 use super::representation::types::{DOMAIN, GROUP, USER};
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
+use crate::app::access::{self, DirectoryGroup, DirectoryRef};
 use crate::directory::domain_id;
-use crate::directory::ldap::{DirectoryGroup, Failed, LdapDirectory};
-use crate::directory::search::{Fields, GROUP_FIELDS, USER_FIELDS, attribute_of, read};
 
 routes! { ROUTES:
     "domains" => GET list;
@@ -62,30 +60,17 @@ pub fn group_view(base: &str, id: String, name: &str, domain: &str) -> Doc {
     Doc::new().set("id", id).set("name", name).opt("domain", reference(base, domain))
 }
 
-/// The answer that a directory did not answer.
-pub fn failed(request: &ApiRequest, why: Failed) -> Answer {
-    match why {
-        Failed::Search(why) => request.bad(&Fault::failed(why)),
-        Failed::Unavailable(why) => Answer::fault(503, &Fault::failed(why), request.output),
-    }
-}
-
-/// The directory that the path names; none is the internal one.
-fn domain(request: &ApiRequest) -> Result<Option<&LdapDirectory>, Answer> {
-    let id: Uuid = request.id(1)?;
-    if id == domain_id(INTERNAL) {
-        return Ok(None);
-    }
-    request.found(request.app.directory.others().iter().find(|other| other.id == id), 1).map(Some)
+/// The directory that the path names.
+fn domain(request: &ApiRequest) -> Result<DirectoryRef<'_>, Answer> {
+    request.found(access::directory(&request.app, request.id(1)?), 1)
 }
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
-    let others = request.app.directory.others().iter().map(|other| other.domain.as_str());
-    listed(&request, &DOMAIN, std::iter::once(INTERNAL).chain(others).map(|name| view(request.base, name)))
+    listed(&request, &DOMAIN, access::directories(&request.app).map(|directory| view(request.base, directory.domain())))
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
-    shown(&request, &DOMAIN, &view(request.base, domain(&request)?.map_or(INTERNAL, |other| &other.domain)))
+    shown(&request, &DOMAIN, &view(request.base, domain(&request)?.domain()))
 }
 
 /// A document of a directory's user or group, at its place below the directory.
@@ -102,60 +87,28 @@ fn placed_group(request: &ApiRequest, group: &DirectoryGroup, domain: &str) -> D
     placed(request, "groups", group_view(request.base, group.id.to_string(), &group.name, domain))
 }
 
-fn placed_own_group(request: &ApiRequest, group: &Group) -> Doc {
-    placed(request, "groups", group_view(request.base, group.id.to_string(), &group.name, INTERNAL))
-}
-
-/// What is searched for among what the internal directory knows, by name: what something is called there, and its attributes.
-fn own<'a, T: Clone + 'a>(
-    request: &ApiRequest,
-    fields: Fields,
-    all: impl Iterator<Item = &'a T>,
-    name: impl Fn(&T) -> String,
-    attribute: impl Fn(&T, &str) -> String,
-) -> Result<Vec<T>, Answer> {
-    let wanted = read(INTERNAL, request.parameter("search").unwrap_or_default(), fields);
-    let wanted = wanted.map_err(|why| request.bad(&Fault::failed(why)))?;
-    let mut found: Vec<T> = all.filter(|one| wanted.is(&|field| attribute(one, field))).cloned().collect();
-    found.sort_by_cached_key(name);
-    Ok(found)
+fn search(request: &ApiRequest) -> &str {
+    request.parameter("search").unwrap_or_default()
 }
 
 async fn list_users(request: Arc<ApiRequest>) -> Handled {
-    let Some(other) = domain(&request)? else {
-        let all: Vec<Account> = request.world.users.values().filter(|u| u.domain == INTERNAL).map(|u| u.account()).collect();
-        let own = own(&request, USER_FIELDS, all.iter(), |account| account.name.clone(), attribute_of)?;
-        return listed(&request, &USER, own.iter().map(|account| placed_user(&request, account)));
-    };
-    let found = other.users(request.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&request, why))?;
-    listed(&request, &USER, found.iter().map(|account| placed_user(&request, account)))
+    let found = access::users(&request.world, domain(&request)?, search(&request)).await;
+    listed(&request, &USER, request.refusing(found)?.iter().map(|account| placed_user(&request, account)))
 }
 
 async fn get_user(request: Arc<ApiRequest>) -> Handled {
-    let found = match domain(&request)? {
-        None => request.world.users.get(&request.id(3)?).filter(|user| user.domain == INTERNAL).map(|user| user.account()),
-        Some(other) => other.user(request.id(3)?).await.map_err(|why| failed(&request, why))?,
-    };
+    let found = request.refusing(access::user(&request.world, domain(&request)?, request.id(3)?).await)?;
     shown(&request, &USER, &placed_user(&request, &request.found(found, 3)?))
 }
 
 async fn list_groups(request: Arc<ApiRequest>) -> Handled {
-    let Some(other) = domain(&request)? else {
-        let all = request.world.groups.values().filter(|group| group.domain == INTERNAL);
-        let called = |group: &Arc<Group>| group.name.to_string();
-        let own =
-            own(&request, GROUP_FIELDS, all, called, |group, field| if field == "cn" { called(group) } else { String::new() })?;
-        return listed(&request, &GROUP, own.iter().map(|group| placed_own_group(&request, group)));
-    };
-    let found = other.groups(request.parameter("search").unwrap_or_default()).await.map_err(|why| failed(&request, why))?;
-    listed(&request, &GROUP, found.iter().map(|group| placed_group(&request, group, &other.domain)))
+    let directory = domain(&request)?;
+    let found = request.refusing(access::groups(&request.world, directory, search(&request)).await)?;
+    listed(&request, &GROUP, found.iter().map(|group| placed_group(&request, group, directory.domain())))
 }
 
 async fn get_group(request: Arc<ApiRequest>) -> Handled {
-    let Some(other) = domain(&request)? else {
-        let own = request.world.groups.get(&request.id(3)?).filter(|group| group.domain == INTERNAL);
-        return shown(&request, &GROUP, &placed_own_group(&request, request.found(own, 3)?));
-    };
-    let found = other.group(request.id(3)?).await.map_err(|why| failed(&request, why))?;
-    shown(&request, &GROUP, &placed_group(&request, &request.found(found, 3)?, &other.domain))
+    let directory = domain(&request)?;
+    let found = request.refusing(access::group(&request.world, directory, request.id(3)?).await)?;
+    shown(&request, &GROUP, &placed_group(&request, &request.found(found, 3)?, directory.domain()))
 }

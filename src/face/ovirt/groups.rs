@@ -7,14 +7,15 @@ use evirt_domain::access::*;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
-use super::domains::{failed, group_view};
+use super::domains::group_view;
 use super::parts::{first_id, listed, shown};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::GROUP;
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::users::{sent_domain, sent_roles};
+use crate::app::access;
 
 routes! { ROUTES:
     "groups" => GET list, POST add: AddGroup::least;
@@ -43,7 +44,8 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 /// The directory that a group is of: as named, or as the first part of a name like `example.org/groups/staff` says.
 fn domain_of(request: &ApiRequest, sent: &Doc, name: &str) -> String {
-    let first = name.split_once('/').map(|(domain, _)| domain).filter(|domain| request.app.directory.other(domain).is_some());
+    let is_known = |domain: &str| access::directories(&request.app).any(|directory| directory.domain() == domain);
+    let first = name.split_once('/').map(|(domain, _)| domain).filter(|domain| is_known(domain));
     sent_domain(request, sent).or(first.map(str::to_owned)).unwrap_or_else(|| INTERNAL.into())
 }
 
@@ -54,16 +56,8 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let name = sent.text("name").unwrap_or_default().to_owned();
     let domain = domain_of(&request, &sent, &name);
     let roles = sent_roles(&request, &sent)?;
-    let command = if domain == INTERNAL {
-        AddGroup { name, of: None, roles }
-    } else {
-        let unknown = || request.bad(&Fault::failed(format!("No such group: {name} in domain {domain}")));
-        let other = request.app.directory.other(&domain).ok_or_else(unknown)?;
-        let found = other.group_named(&name).await.map_err(|why| failed(&request, why))?.ok_or_else(unknown)?;
-        AddGroup { name: found.name, of: Some((found.id, other.domain.clone())), roles }
-    };
-    let outcome = request.submit(command).await?;
-    let made = first_id(&outcome).and_then(|id| outcome.world.groups.get(&id));
+    let done = request.refused(access::add_group(&request.app, &request.cx, &domain, name, roles).await).await?;
+    let made = first_id(&done.outcome).and_then(|id| done.world.groups.get(&id));
     created(&request, &GROUP, &view(request.base, request.found(made, 0)?))
 }
 

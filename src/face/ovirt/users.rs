@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
-use super::domains::{failed, user_view};
+use super::domains::user_view;
 use super::parts::{first_id, listed, shown};
+use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::USER;
-use super::representation::{Doc, Fault};
 use super::request::ApiRequest;
 use super::route::routes;
-use crate::directory::{domain_id, passwords};
+use crate::app::access;
 
 routes! { ROUTES:
     "users" => GET list, POST add: ImportUser::least;
@@ -51,9 +51,8 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 /// The domain that a request names for a user or group, by id or name.
 pub fn sent_domain(request: &ApiRequest, sent: &Doc) -> Option<String> {
     if let Some(id) = sent.text("domain.id").filter(|id| !id.is_empty()) {
-        let own = Uuid::parse_str(id).is_ok_and(|id| id == domain_id(INTERNAL)).then(|| INTERNAL.to_owned());
-        let other = || request.app.directory.others().iter().find(|other| other.id.to_string() == id.to_lowercase());
-        return own.or_else(|| other().map(|other| other.domain.clone())).or_else(|| Some(id.to_owned()));
+        let known = Uuid::parse_str(id).ok().and_then(|id| access::directory(&request.app, id));
+        return Some(known.map_or_else(|| id.to_owned(), |directory| directory.domain().to_owned()));
     }
     sent.text("domain.name").filter(|name| !name.is_empty()).map(str::to_owned)
 }
@@ -85,20 +84,11 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&USER)?;
     let (name, domain) = sent_name(&request, &sent)?;
     let roles = sent_roles(&request, &sent)?;
-    let outcome = if domain == INTERNAL {
-        let password = match sent.text("password").filter(|password| !password.is_empty()) {
-            Some(password) => passwords::hash(password).await,
-            None => passwords::hash(&passwords::generate()).await,
-        };
-        request.submit(AddUser { name, password, roles }).await?
-    } else {
-        let unknown = || request.bad(&Fault::failed(format!("No such user: {name} in domain {domain}")));
-        let other = request.app.directory.other(&domain).ok_or_else(unknown)?;
-        let account = other.user_named(&name).await.map_err(|why| failed(&request, why))?.ok_or_else(unknown)?;
-        request.submit(ImportUser { account, roles }).await?
-    };
-    let made = first_id(&outcome).and_then(|id| outcome.world.users.get(&id));
-    created(&request, &USER, &view(&outcome.world, request.base, request.found(made, 0)?))
+    let password = sent.text("password").filter(|password| !password.is_empty());
+    let added = access::add_user(&request.app, &request.cx, &domain, name, password, roles).await;
+    let done = request.refused(added).await?;
+    let made = first_id(&done.outcome).and_then(|id| done.world.users.get(&id));
+    created(&request, &USER, &view(&done.world, request.base, request.found(made, 0)?))
 }
 
 async fn delete(request: Arc<ApiRequest>) -> Handled {

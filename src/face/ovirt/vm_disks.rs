@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use evirt_domain::command::Both;
 use evirt_domain::disk::*;
 use evirt_domain::ids::*;
 use evirt_domain::vm::{AttachDisk, DetachDisk, DiskAttachment, UpdateDiskAttachment, Vm};
@@ -116,15 +117,14 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
         propagate_errors: sent.bool("propagate_errors"),
         quota: super::quotas::named(&request, &sent)?,
     };
-    request.submit(UpdateDisk { disk: current.disk, changes }).await?;
-    let command = UpdateDiskAttachment {
+    let attachment = UpdateDiskAttachment {
         vm: owner.id,
         disk: current.disk,
         interface: interface(&sent),
         bootable: sent.bool("bootable"),
         active: sent.bool("active"),
     };
-    let outcome = request.submit(command).await?;
+    let outcome = request.submit(Both(UpdateDisk { disk: current.disk, changes }, attachment)).await?;
     let world = request.settle(&outcome).await?;
     let owner = vm(&request, &world)?;
     let doc = view(&request, &world, owner, attached(&request, owner)?);
