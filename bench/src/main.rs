@@ -68,7 +68,7 @@ async fn create_many(address: &str, clients: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// A line of the table: a figure, what it should be, and whether it is.
+/// A line of the table: a figure, what it should be, and whether it is. Only ratios and sizes are judged: times and rates are the machine's.
 fn say(what: &str, seen: String, wanted: &str, holds: bool) {
     println!("{} {what}: {seen} (wanted: {wanted})", if holds { "ok  " } else { "MISS" });
 }
@@ -96,7 +96,7 @@ async fn writes(data: &Path, time: Duration, fsyncs: f64, group: f64) -> Result<
     time_to_first_answer(data).await?.1.stop().await?;
     std::fs::remove_dir_all(data)?;
     let (start, engine) = time_to_first_answer(data).await?;
-    say("start to first answer, empty log", format!("{start:.2?}"), "0.3 s", start < Duration::from_millis(300));
+    println!("     start to first answer, empty log: {start:.2?}");
 
     let cookie = log_in(&engine.address).await?;
     let named = |prefix: &'static str| {
@@ -108,20 +108,17 @@ async fn writes(data: &Path, time: Duration, fsyncs: f64, group: f64) -> Result<
     let fsyncs = f64::midpoint(fsyncs, baseline::fsyncs(data, time)?);
     let part = one.rate / fsyncs;
     let bare = bare_post(time).await?;
-    let least = format!("{:.0}/s, {part:.2} of the fsync rate", one.rate);
-    say("POST /api/vms, 1 client", least, "0.5", part >= 0.5);
-    println!(
-        "     that is {:.2} of a POST that only adds a row: {bare:.0}/s, {:.2} of the fsync rate",
-        one.rate / bare,
-        bare / fsyncs
-    );
+    let of_bare = one.rate / bare;
+    let seen = format!("{:.0}/s, {of_bare:.2} of a POST that only adds a row ({bare:.0}/s)", one.rate);
+    say("POST /api/vms, 1 client", seen, "0.6", of_bare >= 0.6);
+    println!("     that is {part:.2} of the fsync rate, and the POST that only adds a row {:.2}", bare / fsyncs);
     let many = measure(&engine.address, WRITERS, time, 201, named("many")).await?;
     let part = many.rate / group;
     say(
         "POST /api/vms, 64 clients",
         format!("{:.0}/s, p99 {:.1?}, {part:.2} of the raw group commits", many.rate, many.p99),
-        "3000/s, 50 ms, 0.25",
-        many.rate >= 3_000.0 && many.p99 <= Duration::from_millis(50) && part >= 0.25,
+        "0.25",
+        part >= 0.25,
     );
     engine.stop().await
 }
@@ -144,9 +141,9 @@ async fn replay(data: &Path, events: u64) -> Result<()> {
     let rate = events as f64 / times[REPLAYS / 2].as_secs_f64();
     let raw = baseline::rows_read(&data.join("events.db")).await?;
     let seen = format!("{rate:.0} events/s, {:.2} of reading their rows ({raw:.0}/s)", rate / raw);
-    say("replay", seen, "500000", rate >= 500_000.0);
+    say("replay", seen, "0.9", rate / raw >= 0.9);
     let (start, engine) = time_to_first_answer(data).await?;
-    say(&format!("start to first answer, {events} events"), format!("{start:.2?}"), "1 s", start < Duration::from_secs(1));
+    println!("     start to first answer, {events} events: {start:.2?}");
     engine.stop().await
 }
 

@@ -21,7 +21,7 @@ use super::request::ApiRequest;
 use super::route::routes;
 use super::status::action_status;
 use super::tags;
-use super::work::removed_after;
+use super::work::{carry_out, removed_after};
 use super::{visible, vm_disks, vm_nics};
 use crate::app::statistics;
 use crate::hypervisor;
@@ -301,11 +301,9 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     }
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = request.reference(&sent, "template", NameKind::Template, "Template")?;
-    let command = CreateVm {
-        cluster: cluster.unwrap_or_default(),
-        template: template.unwrap_or_default(),
-        changes: patch(&request, &sent)?,
-    };
+    // An empty name is none of a template, Blank's included.
+    let template = template.ok_or_else(|| request.missing("Template: name="))?;
+    let command = CreateVm { cluster: cluster.unwrap_or_default(), template, changes: patch(&request, &sent)? };
     let outcome = request.submit(command).await?;
     let id = outcome.events.iter().find_map(|r| match &r.event {
         Event::VmCreated(e) => Some(e.vm),
@@ -335,32 +333,29 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 }
 
 macro_rules! actions {
-    ($($handler:ident => |$vm:ident, $sent:ident, $request:ident| $command:expr;)*) => {$(
+    ($($handler:ident by $how:ident => |$vm:ident, $sent:ident, $request:ident| $command:expr;)*) => {$(
         async fn $handler($request: Arc<ApiRequest>) -> Handled {
             let $vm = vm(&$request, &$request.world)?.id;
             let $sent = $request.action()?;
             let command = $command;
-            act(&$request, $sent, command).await
+            $how(&$request, $sent, command).await
         }
     )*};
 }
 
+// Answered as upstream does: a stop when the machine is down, so that it can be removed or started next.
 actions! {
-    start => |vm, sent, request| start_command(&request, vm, &sent)?;
-    stop => |vm, sent, request| StopVm { vm };
-    shutdown => |vm, sent, request| ShutdownVm { vm };
-    reboot => |vm, sent, request| RebootVm { vm };
-    cancel_migration => |vm, sent, request| CancelMigration { vm };
-    migrate => |vm, sent, request| MigrateVm {
+    start by act => |vm, sent, request| start_command(&request, vm, &sent)?;
+    stop by carry_out => |vm, sent, request| StopVm { vm };
+    shutdown by act => |vm, sent, request| ShutdownVm { vm };
+    reboot by act => |vm, sent, request| RebootVm { vm };
+    cancel_migration by act => |vm, sent, request| CancelMigration { vm };
+    suspend by act_later => |vm, sent, request| SuspendVm { vm };
+    migrate by act => |vm, sent, request| MigrateVm {
         vm,
         host: request.reference(&sent, "host", NameKind::Host, "Host")?,
         force: sent.bool("force").unwrap_or_default(),
     };
-}
-
-async fn suspend(request: Arc<ApiRequest>) -> Handled {
-    let vm = vm(&request, &request.world)?.id;
-    act_later(&request, request.action()?, SuspendVm { vm }).await
 }
 
 /// A start, with what is asked for this run only.
