@@ -43,6 +43,7 @@ pub mod table;
 pub mod tag;
 pub mod template;
 pub mod time_zone;
+pub mod upcast;
 pub mod versions;
 pub mod vm;
 pub mod vm_run;

@@ -1,6 +1,6 @@
 //! The event log: raw records in commit order, chained by hashes.
 //!
-//! The log knows nothing of the domain: a payload is text to it. What is read of it is upcast (`upcast`) and decoded by the engine.
+//! The log knows nothing of the domain: a payload is text to it. What is read of it the engine decodes (`evirt_domain::Event::decode`).
 //! `EventLog` is what a store must do; `sqlite` is the embedded store. The trait is object-safe (`Arc<dyn EventLog>`): its futures are
 //! boxed, which costs one allocation for a batch or a chunk and none for a record.
 
@@ -11,7 +11,6 @@ pub mod replay;
 pub mod seal;
 pub mod snapshot;
 pub mod sqlite;
-pub mod upcast;
 pub mod verify;
 
 use std::future::Future;

@@ -8,6 +8,7 @@ mod determinism;
 mod disks;
 mod external;
 mod golden;
+mod golden_history;
 mod harness;
 mod host_nets;
 mod hosts;
