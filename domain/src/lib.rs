@@ -56,6 +56,10 @@ pub use intent::Intent;
 pub use rejection::{Class, Key, Rejection};
 pub use world::World;
 
+/// Names the rules by which events are folded: a fingerprint of this crate's sources and of what holds and writes down a World, computed when it
+/// is built (`build.rs`). A World that was folded by other rules may differ.
+pub const FOLDING: &str = env!("EVIRT_FOLDING");
+
 /// Declares how an event folds: its stream, and what it does to the World.
 macro_rules! fold {
     ($event:ident, $kind:ident $($id:ident).+, |$self:ident, $world:ident, $at:ident| $body:block) => {

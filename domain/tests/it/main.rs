@@ -7,6 +7,7 @@ mod creations;
 mod determinism;
 mod disks;
 mod external;
+mod folding;
 mod golden;
 mod golden_history;
 mod harness;
