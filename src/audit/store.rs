@@ -20,7 +20,7 @@ use super::{AuditFilter, AuditQuery, AuditRecord, FormerName, Reference, Referen
 use evirt_domain::ids::*;
 
 use crate::log::Unavailable;
-use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
+use crate::store::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
 pub const FILE_NAME: &str = "audit.db";

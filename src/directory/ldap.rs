@@ -17,8 +17,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::search::{Fields, GROUP_FIELDS, LOGIN, USER_FIELDS, Wanted, read};
-use super::{LdapOptions, Refused, domain_id};
-use crate::server::read_password;
+use super::{LdapOptions, Refused, domain_id, passwords};
 
 /// Connections to one server at once; further questions wait, no longer than the timeout.
 pub const MAX_LDAP_CONNECTIONS: usize = 8;
@@ -94,7 +93,7 @@ impl LdapDirectory {
             bail!("{}: {} would send passwords in clear: use ldaps or start-tls, or say plain-anywhere", of(), options.url);
         }
         let password = match &options.bind_password_file {
-            Some(path) => read_password(path)?,
+            Some(path) => passwords::read(path)?,
             None => String::new(),
         };
         if options.bind_dn.is_empty() != password.is_empty() {

@@ -28,6 +28,8 @@ pub use snapshot::{Snapshot, Snapshots};
 pub use sqlite::SqliteLog;
 pub use verify::verify;
 
+pub use crate::store::{Cause, Unavailable};
+
 /// What a log's methods return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -103,33 +105,6 @@ pub struct Head {
     pub position: u64,
     /// The hash.
     pub hash: Hash,
-}
-
-/// What kind of trouble a store is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no room.
-    Full,
-    /// It cannot be written to.
-    ReadOnly,
-    /// The disk or the connection fails.
-    Io,
-    /// What is stored there is damaged.
-    Corrupt,
-    /// Another process holds it.
-    Busy,
-    /// Something else.
-    Other,
-}
-
-/// The store cannot serve just now. It may later: every call tries anew.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store is unavailable ({cause:?}): {detail}")]
-pub struct Unavailable {
-    /// The kind of trouble.
-    pub cause: Cause,
-    /// What the store says, for operators.
-    pub detail: String,
 }
 
 /// Why nothing was appended.

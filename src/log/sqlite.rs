@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::chain::{Chain, GENESIS, Hash, Link};
 use super::chunk::Chunk;
 use super::{AppendError, Appended, Batch, Cause, EventLog, Head, NewRecord, Pending, Record, Unavailable};
-use crate::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
+use crate::store::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
 pub const FILE_NAME: &str = "events.db";

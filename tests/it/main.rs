@@ -15,6 +15,7 @@ mod guide;
 mod hosts;
 mod ldap;
 mod limits;
+mod rooms;
 mod searches;
 mod server;
 mod states;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 
-use crate::log::{Cause, Unavailable};
+use super::{Cause, Unavailable};
 
 /// How many connections read.
 const READERS: u32 = 4;
