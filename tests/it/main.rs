@@ -13,6 +13,7 @@ mod external;
 mod found;
 mod guide;
 mod hosts;
+mod kept_logs;
 mod ldap;
 mod limits;
 mod rooms;
