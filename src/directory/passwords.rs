@@ -47,6 +47,10 @@ pub struct Turn<'a> {
 
 impl Passwords {
     /// Waits for the right to compute a hash.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already.
     pub async fn turn(&self) -> Result<Turn<'_>, Busy> {
         let waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
         let running = self.running.acquire().await.map_err(|_| Busy)?;

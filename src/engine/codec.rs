@@ -41,6 +41,10 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// An event as it was appended, of whatever schema version.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the record is no event that this program knows, with its position.
     pub(super) fn event(&mut self, link: &Link<'_>) -> Result<RecordedEvent, Unavailable> {
         let corrupt =
             |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };

@@ -4,6 +4,8 @@
 //! `EventLog` is what a store must do; `sqlite` is the embedded store. The trait is object-safe (`Arc<dyn EventLog>`): its futures are
 //! boxed, which costs one allocation for a batch or a chunk and none for a record.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod chain;
 pub mod chunk;
 pub mod lock;
@@ -126,12 +128,16 @@ pub enum AppendError {
     Unavailable(#[from] Unavailable),
 }
 
-/// A store for events. All methods can be called at any time from any task; appends queue up.
+/// A store for events. All methods can be called at any time from any task; appends queue up. Whatever reads fails with `Unavailable` alone.
 pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// Which installation the log belongs to; made when the log was.
     fn installation_id(&self) -> Uuid;
 
     /// Appends a batch in one transaction; when it returns, the batch is durable.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where the log has moved on, `Unavailable` where the store failed; either way nothing of the batch is visible.
     fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>>;
 
     /// The last record's place.

@@ -46,6 +46,10 @@ pub struct Snapshots {
 
 impl Snapshots {
     /// The snapshots below a data directory. What an interrupted write has left is cleared away.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be made or read.
     pub fn open(data: &Path) -> io::Result<Self> {
         let directory = data.join(DIRECTORY_NAME);
         fs::create_dir_all(&directory)?;
@@ -59,6 +63,10 @@ impl Snapshots {
     }
 
     /// Writes a snapshot; when it returns, it is durable. Older ones of the name are deleted but for the last.
+    ///
+    /// # Errors
+    ///
+    /// The name is none for a snapshot, or the file cannot be written: then the older ones stay.
     pub fn put(&self, name: &str, snapshot: &Snapshot) -> io::Result<()> {
         let path = self.path(name, snapshot.position)?;
         let unfinished = path.with_extension(UNFINISHED);
@@ -102,6 +110,10 @@ impl Snapshots {
     }
 
     /// Deletes all snapshots of a name.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
     pub fn delete(&self, name: &str) -> io::Result<()> {
         for (_, path) in self.list(name)? {
             fs::remove_file(path)?;

@@ -116,6 +116,11 @@ fn migrations() -> Migrator {
 
 impl SqliteLog {
     /// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
+    ///
+    /// # Errors
+    ///
+    /// `Newer` where a later version of this program has written it; `Unavailable` where the file cannot be opened, read or
+    /// brought to the present tables.
     pub async fn open(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
         let options = options(&path)
@@ -144,6 +149,10 @@ impl SqliteLog {
     }
 
     /// Opens a log that an engine may be writing to, for reading. Appends fail.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` where there is none; `Newer` and `Unavailable` as `open`.
     pub async fn open_read_only(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
         if !path.exists() {

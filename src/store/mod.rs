@@ -1,5 +1,7 @@
 //! What everything that keeps data has in common: the trouble that a store can be in, and SQLite files.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod sqlite;
 
 /// What kind of trouble a store is in.
