@@ -11,6 +11,6 @@ pub mod hypervisor;
 pub mod log;
 pub mod reactors;
 pub mod server;
-pub mod sqlite;
+pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -194,7 +194,7 @@ fn directories(settings: &Settings) -> Result<Vec<LdapDirectory>> {
 async fn install(engine: &Engine, settings: &Settings) -> Result<Option<String>> {
     let given = match (&settings.admin_password, &settings.admin_password_file) {
         (Some(password), _) => Some(password.clone()),
-        (None, Some(path)) => Some(read_password(path)?),
+        (None, Some(path)) => Some(passwords::read(path)?),
         (None, None) => None,
     };
     let password = given.clone().unwrap_or_else(passwords::generate);
@@ -204,10 +204,4 @@ async fn install(engine: &Engine, settings: &Settings) -> Result<Option<String>>
     let install = Install { admin_password: passwords::hash(&password).await };
     engine.submit(&Request::system("installation"), install).await.context("installing")?;
     Ok(given.is_none().then_some(password))
-}
-
-/// The first line of a file.
-pub fn read_password(path: &std::path::Path) -> Result<String> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

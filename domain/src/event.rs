@@ -1,12 +1,15 @@
 //! Events: the list of every kind, the envelope in which the log keeps them, and their JSON.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::context::Actor;
 use crate::ids::{Micros, Position};
+use crate::upcast::{self, upcast};
 use crate::world::World;
 
 /// The kinds of aggregates, each with streams of its own.
@@ -185,7 +188,45 @@ pub struct Kind {
     /// The present version of its shape.
     pub schema: u32,
     /// Reads a payload of that version.
-    pub decode: fn(&str) -> Result<Event, String>,
+    read: fn(&str) -> serde_json::Result<Event>,
+}
+
+/// The kinds of events by their names.
+static KINDS_BY_NAME: LazyLock<HashMap<&str, &Kind, FixedState>> =
+    LazyLock::new(|| Event::KINDS.iter().map(|kind| (kind.name, kind)).collect());
+
+/// Why a payload is no event that this program knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// There is no such kind of event.
+    #[error("{0} is no kind of event")]
+    UnknownKind(String),
+    /// A later version of this program has written it.
+    #[error("{kind} has schema version {schema}, and this program knows them up to {present}")]
+    Newer {
+        /// The kind of event.
+        kind: String,
+        /// The record's schema version.
+        schema: u32,
+        /// The greatest that is known.
+        present: u32,
+    },
+    /// A step of `upcast::STEPS` is missing.
+    #[error("there is no step from schema version {from} of {kind}")]
+    NoStep {
+        /// The kind of event.
+        kind: String,
+        /// The version that cannot be left.
+        from: u32,
+    },
+    /// The payload is no JSON, or not of the kind's shape.
+    #[error("{kind}: {detail}")]
+    Malformed {
+        /// The kind of event.
+        kind: String,
+        /// What is wrong with it.
+        detail: String,
+    },
 }
 
 macro_rules! event_kinds {
@@ -204,7 +245,7 @@ macro_rules! event_kinds {
             pub const KINDS: &'static [Kind] = &[$(Kind {
                 name: stringify!($name),
                 schema: $schema,
-                decode: |payload| serde_json::from_str(payload).map(Self::$name).map_err(|error| format!("{}: {error}", stringify!($name))),
+                read: |payload| serde_json::from_str(payload).map(Self::$name),
             },)*];
 
             /// The kind, as the log names it.
@@ -222,18 +263,27 @@ macro_rules! event_kinds {
                 match self { $(Self::$name(event) => serde_json::to_string(event),)* }.unwrap_or_default()
             }
 
-            /// Reads an event of the present schema version; older ones have to be upcast first. Who reads many looks their kinds up once.
-            pub fn decode(kind: &str, payload: &str) -> Result<Self, String> {
-                let kind = Self::KINDS.iter().find(|known| known.name == kind).ok_or_else(|| format!("{kind} is no kind of event"))?;
-                (kind.decode)(payload)
-            }
-
             /// What happened, as the thing that folds.
             pub fn as_fold(&self) -> &dyn Fold {
                 match self { $(Self::$name(event) => &**event,)* }
             }
         }
     };
+}
+
+impl Event {
+    /// Reads a payload of a kind and schema version as the log keeps them, and brings it to the present shape: the one way from a record to
+    /// its event.
+    ///
+    /// # Errors
+    ///
+    /// The kind or its schema version is unknown, or the payload is malformed.
+    pub fn decode(kind: &str, schema: u32, payload: &str) -> Result<Self, DecodeError> {
+        let known = KINDS_BY_NAME.get(kind).ok_or_else(|| DecodeError::UnknownKind(kind.to_owned()))?;
+        let upcast = upcast(upcast::STEPS, kind, schema, known.schema, payload)?;
+        let event = (known.read)(upcast.as_deref().unwrap_or(payload));
+        event.map_err(|error| DecodeError::Malformed { kind: kind.to_owned(), detail: error.to_string() })
+    }
 }
 
 event_kinds! {

@@ -21,7 +21,10 @@ pub enum Refused {
     /// The creation was carried out before, under the same key.
     Repeated(Repeated),
     /// The search would have to look at more entries of the audit log than it may.
-    TooBroad { limit: u64 },
+    TooBroad {
+        /// How many at most.
+        limit: u64,
+    },
     /// What was asked of a host did not come about, and why.
     Unreached(String),
     /// Nobody knows what is named, and what that is.

@@ -8,6 +8,8 @@
 //! What is removed or renamed leaves its name behind, with the position up to which it had it. So an entry needs no names of its own: what
 //! it is about has the name that it left first behind the entry, or the one that it has now. Nothing is written where a name is given.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod entry;
 mod store;
 #[cfg(test)]
@@ -104,6 +106,10 @@ struct Written {
 
 impl AuditLog {
     /// Opens the audit log of an event log. Where there is none that fits, it begins at position 0.
+    ///
+    /// # Errors
+    ///
+    /// A file is unavailable.
     pub async fn open(data: &Path, log: &SqliteLog) -> Result<Self, Unavailable> {
         let (store, position) = Store::open(data, log.installation_id()).await?;
         let audit = Self::with(store, position);
@@ -115,6 +121,10 @@ impl AuditLog {
     }
 
     /// Opens it for reading beside the engine that writes it. None where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file is there, and is unavailable or of another format.
     pub async fn open_read_only(data: &Path) -> Result<Option<Self>, Unavailable> {
         Ok(Store::open_read_only(data).await?.map(|(store, position)| Self::with(store, position)))
     }
@@ -151,6 +161,10 @@ impl AuditLog {
     }
 
     /// Waits until there is room for more entries; the error is why there will be none soon.
+    ///
+    /// # Errors
+    ///
+    /// The file takes nothing just now.
     pub async fn room(&self) -> Result<(), Unavailable> {
         while self.backlog.load(Ordering::Relaxed) >= MAX_WAITING {
             // What waits was offered after what is being written: there is a next step to wait for.
@@ -204,6 +218,10 @@ impl AuditLog {
     }
 
     /// Waits until all that was offered is on the disk, so that a power loss does not take it.
+    ///
+    /// # Errors
+    ///
+    /// The file takes nothing just now.
     pub async fn make_durable(&self) -> Result<(), Unavailable> {
         let position = self.waiting().position;
         self.reach(position).await?;
@@ -211,6 +229,10 @@ impl AuditLog {
     }
 
     /// Deletes all entries: they are to be offered again, from position 1.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn clear(&self) -> Result<(), Unavailable> {
         self.store.clear().await?;
         *self.waiting() = Waiting::default();
@@ -219,30 +241,50 @@ impl AuditLog {
     }
 
     /// The entry with an id.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable, or what was offered cannot be written.
     pub async fn entry(&self, id: u64) -> Result<Option<AuditRecord>, Unavailable> {
         self.catch_up().await?;
         self.store.entry(id).await
     }
 
     /// A page of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `entry`.
     pub async fn find(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         self.catch_up().await?;
         self.store.find(&query).await
     }
 
     /// How many entries a query has, whatever its limit and offset.
+    ///
+    /// # Errors
+    ///
+    /// Those of `entry`.
     pub async fn count(&self, query: AuditQuery) -> Result<u64, Unavailable> {
         self.catch_up().await?;
         self.store.count(&query).await
     }
 
     /// What had a name, in any case, and has it no more; no more of them than asked for, and in no order.
+    ///
+    /// # Errors
+    ///
+    /// Those of `entry`.
     pub async fn formerly_called(&self, reference: Reference, name: &str, most: u64) -> Result<Vec<Uuid>, Unavailable> {
         self.catch_up().await?;
         self.store.formerly_called(reference, &name.to_lowercase(), most).await
     }
 
     /// The names that events behind a position and up to another took away, in the order of the events.
+    ///
+    /// # Errors
+    ///
+    /// Those of `entry`.
     pub async fn former_names(&self, after: u64, until: u64) -> Result<Vec<FormerName>, Unavailable> {
         self.catch_up().await?;
         self.store.former_names(after, until).await

@@ -20,7 +20,7 @@ use super::{AuditFilter, AuditQuery, AuditRecord, FormerName, Reference, Referen
 use evirt_domain::ids::*;
 
 use crate::log::Unavailable;
-use crate::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
+use crate::store::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
 pub const FILE_NAME: &str = "audit.db";
@@ -72,6 +72,10 @@ pub(super) struct Store {
 impl Store {
     /// Opens an installation's audit log, and tells how far it is computed. What is not this installation's, damaged or of another
     /// format is made anew.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn open(data: &Path, installation: Uuid) -> Result<(Self, u64), Unavailable> {
         let path = data.join(FILE_NAME);
         let options = options(&path)
@@ -106,6 +110,10 @@ impl Store {
     }
 
     /// Opens it beside the engine that writes it. None where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn open_read_only(data: &Path) -> Result<Option<(Self, u64)>, Unavailable> {
         let path = data.join(FILE_NAME);
         if !path.exists() {
@@ -118,6 +126,10 @@ impl Store {
     }
 
     /// Writes entries and former names, and that it is computed up to a position.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn append(&self, entries: &[AuditRecord], former: &[FormerName], position: u64) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let result = async {
@@ -144,6 +156,10 @@ impl Store {
     }
 
     /// Deletes all entries: they are to be computed again.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn clear(&self) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
@@ -156,6 +172,10 @@ impl Store {
     }
 
     /// Makes durable what was written.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn sync(&self) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
         let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
@@ -163,6 +183,11 @@ impl Store {
         sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map_err(unavailable).map(drop)
     }
 
+    /// The entry of an id, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn entry(&self, id: u64) -> Result<Option<AuditRecord>, Unavailable> {
         let sql = format!("SELECT {COLUMNS} FROM audit_log WHERE position = ?");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(stored(id));
@@ -170,6 +195,11 @@ impl Store {
         row.as_ref().map(entry_of).transpose().map_err(unavailable)
     }
 
+    /// The entries that a query asks for.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         let bound = bind_conditions(sqlx::query(AssertSqlSafe(sql(query))), query);
         let bound = bound.bind(stored(query.limit)).bind(stored(query.offset));
@@ -178,6 +208,10 @@ impl Store {
     }
 
     /// What had a name, in lower case, and has it no more.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn formerly_called(&self, reference: Reference, folded: &str, most: u64) -> Result<Vec<Uuid>, Unavailable> {
         let query = sqlx::query(FORMERLY_CALLED).bind(reference as u8).bind(folded).bind(stored(most));
         let rows = query.fetch_all(&self.readers).await.map_err(unavailable)?;
@@ -185,6 +219,10 @@ impl Store {
     }
 
     /// The names that events behind a position and up to another took away, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn former_names(&self, after: u64, until: u64) -> Result<Vec<FormerName>, Unavailable> {
         let sql = "SELECT reference, object, until, position, name FROM former_name WHERE position > ? AND position <= ? \
                    ORDER BY position";
@@ -193,6 +231,11 @@ impl Store {
         rows.iter().map(former_of).collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// How many entries a query finds.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable.
     pub async fn count(&self, query: &AuditQuery) -> Result<u64, Unavailable> {
         let sql = format!("SELECT count(*) FROM audit_log WHERE {}", conditions(query));
         let query = bind_conditions(sqlx::query(AssertSqlSafe(sql)), query);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::log::fixtures::batch;
-use crate::sqlite;
+use crate::store::sqlite;
 
 /// An audit log with its writer, beside an event log of 100 events.
 struct Site {

@@ -15,7 +15,6 @@ use evirt_domain::{Decide, World};
 use super::output::{Output, table};
 use super::{Data, submit};
 use crate::directory::passwords;
-use crate::server::read_password;
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
@@ -78,7 +77,7 @@ struct Password {
 impl Password {
     fn read(&self) -> Result<String> {
         let password = match &self.password_file {
-            Some(path) => read_password(path)?,
+            Some(path) => passwords::read(path)?,
             None => ask()?,
         };
         if password.is_empty() {

@@ -17,8 +17,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::search::{Fields, GROUP_FIELDS, LOGIN, USER_FIELDS, Wanted, read};
-use super::{LdapOptions, Refused, domain_id};
-use crate::server::read_password;
+use super::{LdapOptions, Refused, domain_id, passwords};
 
 /// Connections to one server at once; further questions wait, no longer than the timeout.
 pub const MAX_LDAP_CONNECTIONS: usize = 8;
@@ -77,6 +76,10 @@ impl std::fmt::Debug for LdapDirectory {
 
 impl LdapDirectory {
     /// A directory by its settings, which are checked; no connection is made yet.
+    ///
+    /// # Errors
+    ///
+    /// A setting is missing or contradicts another, by name; a file that is named cannot be read.
     pub fn new(options: LdapOptions) -> Result<Self> {
         let of = || format!("directory {:?}", options.domain);
         let name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -94,7 +97,7 @@ impl LdapDirectory {
             bail!("{}: {} would send passwords in clear: use ldaps or start-tls, or say plain-anywhere", of(), options.url);
         }
         let password = match &options.bind_password_file {
-            Some(path) => read_password(path)?,
+            Some(path) => passwords::read(path)?,
             None => String::new(),
         };
         if options.bind_dn.is_empty() != password.is_empty() {
@@ -120,6 +123,10 @@ impl LdapDirectory {
     }
 
     /// Whether a password is right, and whose it is.
+    ///
+    /// # Errors
+    ///
+    /// `Credentials` where the name or the password is wrong; `Unavailable` where the directory does not answer.
     pub async fn verify(&self, name: &str, password: &str) -> Result<Account, Refused> {
         // A bind with an empty password is no bind as somebody: it succeeds whoever is named.
         if name.is_empty() || password.is_empty() {
@@ -140,12 +147,20 @@ impl LdapDirectory {
     }
 
     /// The user of a login name.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer.
     pub async fn user_named(&self, name: &str) -> Result<Option<Account>, Failed> {
         let found = self.ask(async |ldap| self.one_user(ldap, &self.login_is(name)).await).await;
         found.map(|found| found.map(|(_, account)| account)).map_err(Failed::Unavailable)
     }
 
     /// The user of an identifier.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer.
     pub async fn user(&self, id: UserId) -> Result<Option<Account>, Failed> {
         let found = self.ask(async |ldap| self.one_user(ldap, &self.id_is(id.0)).await).await;
         found.map(|found| found.map(|(_, account)| account)).map_err(Failed::Unavailable)
@@ -158,6 +173,10 @@ impl LdapDirectory {
 
     /// What it tells now of a user whom it told of before; none where it says that it has nobody of that identifier any more. An entry that
     /// was removed and made anew is somebody else.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer.
     pub async fn still_knows(&self, user: &User) -> Result<Option<Account>, Failed> {
         // Where entries have no identifier of their own, one is found by its name alone.
         let filter = format!("(&{}(|{}{}))", self.options.user_filter, self.id_is(user.id.0), self.login_is(&user.name));
@@ -179,6 +198,10 @@ impl LdapDirectory {
     }
 
     /// The users that a search finds, without their groups.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer, or makes no sense of the search.
     pub async fn users(&self, search: &str) -> Result<Vec<Account>, Failed> {
         let filter = self.filter(search, USER_FIELDS, &self.options.user_filter)?;
         let found = self.ask(async |ldap| self.search(ldap, &filter, MAX_LDAP_ENTRIES).await).await;
@@ -186,6 +209,10 @@ impl LdapDirectory {
     }
 
     /// The groups that a search finds.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer, or makes no sense of the search.
     pub async fn groups(&self, search: &str) -> Result<Vec<DirectoryGroup>, Failed> {
         let filter = self.filter(search, GROUP_FIELDS, &self.options.group_filter)?;
         let found = self.ask(async |ldap| self.search(ldap, &filter, MAX_LDAP_ENTRIES).await).await;
@@ -193,6 +220,10 @@ impl LdapDirectory {
     }
 
     /// The group of an identifier.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer.
     pub async fn group(&self, id: GroupId) -> Result<Option<DirectoryGroup>, Failed> {
         let filter = format!("(&{}{})", self.options.group_filter, self.id_is(id.0));
         let found = self.ask(async |ldap| self.search(ldap, &filter, 2).await).await;
@@ -200,6 +231,10 @@ impl LdapDirectory {
     }
 
     /// The group of a name, with or without the domain and the way before it, where there is exactly one.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not answer.
     pub async fn group_named(&self, name: &str) -> Result<Option<DirectoryGroup>, Failed> {
         let last = name.rsplit('/').next().unwrap_or_default();
         let filter = format!("(&{}(cn={}))", self.options.group_filter, ldap_escape(last));

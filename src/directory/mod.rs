@@ -1,5 +1,7 @@
 //! Who somebody is: checks credentials against the directory that knows the user, the internal one or one behind LDAP.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod guard;
 mod internal;
 pub mod ldap;
@@ -97,6 +99,10 @@ impl Directory {
     }
 
     /// Whether somebody is who they say. `typed` is `user@domain` or `domain\user`.
+    ///
+    /// # Errors
+    ///
+    /// `Credentials`, `NoPermission` or `Unavailable`: see `Refused`.
     pub async fn authenticate(
         &self,
         engine: &Engine,

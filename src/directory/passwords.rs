@@ -1,7 +1,9 @@
-//! Hashing and checking passwords with argon2id: slow by design, so off the runtime's threads and only a few at a time.
+//! Passwords: made up, read from files, hashed and checked with argon2id: slow by design, so off the runtime's threads and only a few at a time.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use anyhow::Context;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -45,6 +47,10 @@ pub struct Turn<'a> {
 
 impl Passwords {
     /// Waits for the right to compute a hash.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already.
     pub async fn turn(&self) -> Result<Turn<'_>, Busy> {
         let waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
         let running = self.running.acquire().await.map_err(|_| Busy)?;
@@ -89,6 +95,16 @@ pub fn generate() -> String {
     let random: [u8; 24] = rand::random();
     let letters: Vec<char> = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     letters.chunks(6).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// The password in a file: its first line.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn read(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

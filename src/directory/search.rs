@@ -46,6 +46,10 @@ pub enum Wanted {
 }
 
 /// Reads a search of a directory; what it makes no sense of is told.
+///
+/// # Errors
+///
+/// What it makes no sense of, for whom searches.
 pub fn read(domain: &str, search: &str, fields: Fields) -> Result<Wanted, String> {
     let reader = Reader { domain, fields };
     if search.chars().count() > MAX_DIRECTORY_SEARCH {

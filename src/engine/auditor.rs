@@ -21,6 +21,10 @@ pub(super) struct Auditor {
 
 impl Auditor {
     /// One that remembers what the audit log was told last.
+    ///
+    /// # Errors
+    ///
+    /// The audit log is unavailable.
     pub async fn remember(audit: &AuditLog) -> Result<Self, Unavailable> {
         let longest = facts::FACTS.iter().map(|fact| fact.flood_seconds).max().unwrap_or(0);
         // Newest first, by position: a condition on the time would have all entries of that time sorted, and there may be many.

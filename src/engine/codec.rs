@@ -1,27 +1,19 @@
 //! Between the domain's events and the log's records.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use evirt_domain::context::Actor;
-use evirt_domain::event::{Event, Kind, RecordedEvent};
+use evirt_domain::event::{Event, RecordedEvent};
 use evirt_domain::ids::UserId;
-use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use crate::log::chain::Link;
-use crate::log::upcast::upcast;
 use crate::log::{Cause, NewRecord, Unavailable};
 
 /// What the log calls the engine itself.
 const SYSTEM: &str = "system";
 /// What the log writes before a user's id.
 const USER: &str = "user:";
-
-/// The kinds of events by their names.
-static KINDS: LazyLock<HashMap<&str, Kind, RandomState>> =
-    LazyLock::new(|| Event::KINDS.iter().map(|kind| (kind.name, *kind)).collect());
 
 /// An event as it is appended.
 pub(super) fn record(recorded: &RecordedEvent) -> NewRecord {
@@ -49,6 +41,10 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// An event as it was appended, of whatever schema version.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the record is no event that this program knows, with its position.
     pub(super) fn event(&mut self, link: &Link<'_>) -> Result<RecordedEvent, Unavailable> {
         let corrupt =
             |detail: String| Unavailable { cause: Cause::Corrupt, detail: format!("position {}: {detail}", link.position) };
@@ -57,9 +53,6 @@ impl Decoder {
             None if link.actor == SYSTEM => Actor::System,
             None => return Err(corrupt(format!("{:?} is no actor", link.actor))),
         };
-        let kind = KINDS.get(link.kind).ok_or_else(|| corrupt(format!("{} is no kind of event", link.kind)))?;
-        let upcast = upcast(link.kind, link.schema, kind.schema, link.payload).map_err(|error| corrupt(error.to_string()))?;
-        let payload = upcast.map_or(Cow::Borrowed(link.payload), Cow::Owned);
         Ok(RecordedEvent {
             position: link.position,
             stream: link.stream.parse().map_err(corrupt)?,
@@ -68,7 +61,7 @@ impl Decoder {
             actor,
             correlation_id: self.correlation_id(link.correlation_id),
             causation: link.causation,
-            event: (kind.decode)(&payload).map_err(corrupt)?,
+            event: Event::decode(link.kind, link.schema, link.payload).map_err(|error| corrupt(error.to_string()))?,
         })
     }
 

@@ -36,6 +36,10 @@ impl<K: Eq + Hash> Alone<K> {
 
 impl Engine {
     /// Connects to a host, which says what it has.
+    ///
+    /// # Errors
+    ///
+    /// Those of the driver.
     pub async fn connect(&self, operation: OperationId, host: &Host) -> Outcome {
         let _alone = self.0.links.with(host.id).await;
         self.driver().call(operation, connection(host)).await
@@ -48,6 +52,10 @@ impl Engine {
     }
 
     /// Asks something of a host; one in maintenance is connected to for that alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of what is asked; those of connecting to a host in maintenance.
     pub async fn ask_host<T>(&self, host: &Host, ask: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
         if host.status != HostStatus::Maintenance {
             return ask.await;

@@ -4,6 +4,8 @@
 //! lead to. `world` gives the published World without a lock. `replay` and `snapshot` bring the World back at the start; `codec` stands
 //! between the domain's events and the log's records; `auditor` asks the projections what the audit log says of an event.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod auditor;
 mod codec;
 mod committer;
@@ -77,6 +79,10 @@ pub struct Stores {
 
 impl Stores {
     /// Opens them, and makes them where there are none. Who calls it holds the directory's `EngineLock`.
+    ///
+    /// # Errors
+    ///
+    /// A later version of this program has written them, or they are unavailable.
     pub async fn open(data: &Path) -> Result<Self, sqlite::OpenError> {
         let log = Arc::new(SqliteLog::open(data).await?);
         let audit = Arc::new(AuditLog::open(data, &log).await?);
@@ -216,6 +222,11 @@ impl Drop for Shared {
 
 impl Engine {
     /// Brings the World back from the newest snapshot that fits the log and the events behind it, and begins to take commands.
+    ///
+    /// # Errors
+    ///
+    /// The log or the audit log is unavailable, a record is missing or is no event that this program knows, or the log ends
+    /// before its snapshot.
     pub async fn start(stores: Stores, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
         let Stores { log, audit } = &stores;
         let world = match &options.snapshots {
@@ -251,6 +262,11 @@ impl Engine {
     ///
     /// The intent takes its place in the queue at once, before the answer is awaited for the first time: commands of one caller are
     /// decided in the order of its calls. It is carried out even if nobody awaits the answer any more.
+    ///
+    /// # Errors
+    ///
+    /// What the command's rules refuse, as a rejection of its own; where the store takes nothing just now, or the engine stops,
+    /// one of the class `Unavailable`.
     pub fn submit(&self, request: &Request, intent: impl Into<Intent>) -> Deciding {
         self.enqueue(request, intent.into())
     }

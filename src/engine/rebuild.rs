@@ -53,6 +53,10 @@ impl Rebuild {
     }
 
     /// Folds some more events, up to a position at most; gives what the audit log is told of them. None where the position is reached.
+    ///
+    /// # Errors
+    ///
+    /// The log is unavailable, a record is missing or is no event that this program knows.
     pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Computed>> {
         let after = self.world.position;
         let most = usize::try_from(until.saturating_sub(after).min(CHUNK))?;
@@ -88,6 +92,10 @@ pub async fn newest_snapshot(directory: &Path, log: &SqliteLog) -> Option<World>
 }
 
 /// The World that the log leads to by now, without an engine.
+///
+/// # Errors
+///
+/// Those of `Rebuild::advance`; a snapshot that does not fit is passed over.
 pub async fn world(directory: &Path, log: &Arc<SqliteLog>) -> anyhow::Result<World> {
     let from = newest_snapshot(directory, log).await.unwrap_or_default();
     Ok(replay(log, from, None).await?.world)

@@ -29,6 +29,10 @@ pub(super) struct Replayed {
 }
 
 /// Folds all events behind a World's position into it. An audit log that is given is told what it has not reached.
+///
+/// # Errors
+///
+/// A store is unavailable, a record is missing or is no event that this program knows, or the log ends before the World.
 pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option<&Arc<AuditLog>>) -> anyhow::Result<Replayed> {
     let from = world.position;
     let mut auditor = match audit {
@@ -94,6 +98,10 @@ pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &
 }
 
 /// The events behind a position, for catching up while the engine runs.
+///
+/// # Errors
+///
+/// The log is unavailable, or a record is no event that this program knows.
 pub(super) async fn events_after(log: &Arc<SqliteLog>, position: Position) -> Result<Vec<RecordedEvent>, Unavailable> {
     let head = log.head().await?.position;
     let mut chunks = Replay::start(log.clone(), position, head);

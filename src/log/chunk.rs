@@ -142,6 +142,10 @@ impl Cursor<'_> {
 
 impl Chunk {
     /// Reads a chunk as a store's query wrote it.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the bytes are no records.
     pub(super) fn parse(bytes: Vec<u8>, with_hashes: bool) -> Result<Self, Unavailable> {
         let corrupt = |detail: String| Unavailable { cause: Cause::Corrupt, detail };
         let mut spans: Vec<Span> = Vec::new();

@@ -38,6 +38,10 @@ pub enum LockError {
 
 impl EngineLock {
     /// Takes the lock and writes down who holds it: this process, when it started (RFC 3339) and where it listens.
+    ///
+    /// # Errors
+    ///
+    /// `Held` where another engine has it, with what that says of itself; `Io` where the file cannot be made or written.
     pub fn acquire(data: &Path, started: &str, listen: &str) -> Result<Self, LockError> {
         let path = data.join(FILE_NAME);
         let taken =

@@ -1,8 +1,10 @@
 //! The event log: raw records in commit order, chained by hashes.
 //!
-//! The log knows nothing of the domain: a payload is text to it. What is read of it is upcast (`upcast`) and decoded by the engine.
+//! The log knows nothing of the domain: a payload is text to it. What is read of it the engine decodes (`evirt_domain::Event::decode`).
 //! `EventLog` is what a store must do; `sqlite` is the embedded store. The trait is object-safe (`Arc<dyn EventLog>`): its futures are
 //! boxed, which costs one allocation for a batch or a chunk and none for a record.
+
+#![warn(clippy::missing_errors_doc)]
 
 pub mod chain;
 pub mod chunk;
@@ -11,7 +13,6 @@ pub mod replay;
 pub mod seal;
 pub mod snapshot;
 pub mod sqlite;
-pub mod upcast;
 pub mod verify;
 
 use std::future::Future;
@@ -28,6 +29,8 @@ pub use seal::Sealer;
 pub use snapshot::{Snapshot, Snapshots};
 pub use sqlite::SqliteLog;
 pub use verify::verify;
+
+pub use crate::store::{Cause, Unavailable};
 
 /// What a log's methods return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -106,33 +109,6 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// What kind of trouble a store is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no room.
-    Full,
-    /// It cannot be written to.
-    ReadOnly,
-    /// The disk or the connection fails.
-    Io,
-    /// What is stored there is damaged.
-    Corrupt,
-    /// Another process holds it.
-    Busy,
-    /// Something else.
-    Other,
-}
-
-/// The store cannot serve just now. It may later: every call tries anew.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store is unavailable ({cause:?}): {detail}")]
-pub struct Unavailable {
-    /// The kind of trouble.
-    pub cause: Cause,
-    /// What the store says, for operators.
-    pub detail: String,
-}
-
 /// Why nothing was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -152,12 +128,16 @@ pub enum AppendError {
     Unavailable(#[from] Unavailable),
 }
 
-/// A store for events. All methods can be called at any time from any task; appends queue up.
+/// A store for events. All methods can be called at any time from any task; appends queue up. Whatever reads fails with `Unavailable` alone.
 pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// Which installation the log belongs to; made when the log was.
     fn installation_id(&self) -> Uuid;
 
     /// Appends a batch in one transaction; when it returns, the batch is durable.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where the log has moved on, `Unavailable` where the store failed; either way nothing of the batch is visible.
     fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>>;
 
     /// The last record's place.

@@ -57,11 +57,19 @@ impl Replay {
     }
 
     /// The next records, or None when all have been read. After an error there is nothing more.
+    ///
+    /// # Errors
+    ///
+    /// The store is unavailable, or a record is missing (`Corrupt`).
     pub async fn next(&mut self) -> Option<Result<Chunk, Unavailable>> {
         self.chunks.recv().await
     }
 
     /// The same for a thread that is outside the runtime: folding is work for one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `next`.
     pub fn blocking_next(&mut self) -> Option<Result<Chunk, Unavailable>> {
         self.chunks.blocking_recv()
     }

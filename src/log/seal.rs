@@ -61,6 +61,10 @@ impl std::fmt::Debug for Sealer {
 
 impl Sealer {
     /// Reads the key below a data directory, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The key file cannot be read or made, holds something else, or can be read by others; the system gives no random numbers.
     pub fn open(data: &Path) -> Result<Self, SealError> {
         let path = data.join(FILE_NAME);
         let random = SystemRandom::new();
@@ -73,6 +77,10 @@ impl Sealer {
     }
 
     /// Seals a secret: `sealed:v1:` and the base64 of the nonce and the ciphertext. The nonce is random, so that equal secrets look unlike.
+    ///
+    /// # Errors
+    ///
+    /// `NoRandom`; `NotSealed` where the cipher takes no text so long.
     pub fn seal(&self, plain: &str) -> Result<String, SealError> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| SealError::NoRandom)?;
@@ -86,6 +94,10 @@ impl Sealer {
     }
 
     /// The secret that was sealed.
+    ///
+    /// # Errors
+    ///
+    /// `NotSealed` where the text is no sealed secret; `WrongKey` where another key sealed it, or it has been changed.
     pub fn unseal(&self, text: &str) -> Result<String, SealError> {
         let encoded = text.strip_prefix(PREFIX).ok_or(SealError::NotSealed)?;
         let mut bytes = STANDARD_NO_PAD.decode(encoded).map_err(|_| SealError::NotSealed)?;

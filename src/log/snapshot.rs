@@ -1,7 +1,7 @@
 //! Snapshots: files that bound the time to start. They are disposable: what is damaged, newer than this program, or of another log is
 //! passed over, and the log is read instead.
 //!
-//! A file is a header (magic, the format's version, the version of what is in it, position, the log's hash there), the bytes, and a
+//! A file is a header (magic, the format's version, the rules by which what is in it was made, position, the log's hash there), the bytes, and a
 //! SHA-256 of all that. It is written under another name, synced and renamed, so that one with its right name is whole.
 
 use std::fs::{self, File};
@@ -19,8 +19,8 @@ pub const DIRECTORY_NAME: &str = "snapshots";
 const KEPT: usize = 2;
 
 const MAGIC: [u8; 8] = *b"evirtsnp";
-const FORMAT_VERSION: u32 = 1;
-const HEADER_BYTES: usize = 8 + 4 + 4 + 8 + 32;
+const FORMAT_VERSION: u32 = 2;
+const HEADER_BYTES: usize = 8 + 4 + 32 + 8 + 32;
 const TRAILER_BYTES: usize = 32;
 const EXTENSION: &str = "bin";
 const UNFINISHED: &str = "new";
@@ -28,8 +28,8 @@ const UNFINISHED: &str = "new";
 /// The state of something at a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The version of what `bytes` mean.
-    pub version: u32,
+    /// Names the rules by which `bytes` were made. What was made by others is void.
+    pub rules: Hash,
     /// The position that it was taken at.
     pub position: u64,
     /// The log's hash at that position. Who uses the snapshot compares it: a log that was restored or replaced has another.
@@ -46,6 +46,10 @@ pub struct Snapshots {
 
 impl Snapshots {
     /// The snapshots below a data directory. What an interrupted write has left is cleared away.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be made or read.
     pub fn open(data: &Path) -> io::Result<Self> {
         let directory = data.join(DIRECTORY_NAME);
         fs::create_dir_all(&directory)?;
@@ -59,13 +63,17 @@ impl Snapshots {
     }
 
     /// Writes a snapshot; when it returns, it is durable. Older ones of the name are deleted but for the last.
+    ///
+    /// # Errors
+    ///
+    /// The name is none for a snapshot, or the file cannot be written: then the older ones stay.
     pub fn put(&self, name: &str, snapshot: &Snapshot) -> io::Result<()> {
         let path = self.path(name, snapshot.position)?;
         let unfinished = path.with_extension(UNFINISHED);
         let mut header = Vec::with_capacity(HEADER_BYTES);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&FORMAT_VERSION.to_be_bytes());
-        header.extend_from_slice(&snapshot.version.to_be_bytes());
+        header.extend_from_slice(&snapshot.rules);
         header.extend_from_slice(&snapshot.position.to_be_bytes());
         header.extend_from_slice(&snapshot.hash);
         let mut file = File::create(&unfinished)?;
@@ -81,14 +89,18 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The newest snapshot of a name that is whole, has this version, and was taken at `until` or before. None: fold from the beginning.
-    pub fn latest(&self, name: &str, version: u32, until: u64) -> Option<Snapshot> {
+    /// The newest snapshot of a name that is whole, was made by these rules, and was taken at `until` or before. None: fold from the beginning.
+    pub fn latest(&self, name: &str, rules: &Hash, until: u64) -> Option<Snapshot> {
         let files = self.list(name).ok()?;
         files.into_iter().filter(|(position, _)| *position <= until).find_map(|(position, path)| {
             let read = fs::read(&path).map_err(|error| error.to_string());
             match read.and_then(decode) {
-                Ok(snapshot) if snapshot.position == position && snapshot.version == version => Some(snapshot),
-                Ok(_) => None,
+                Ok(snapshot) if snapshot.position != position => None,
+                Ok(snapshot) if snapshot.rules == *rules => Some(snapshot),
+                Ok(_) => {
+                    tracing::info!(path = %path.display(), "a snapshot is passed over, which another version made by other rules");
+                    None
+                }
                 Err(reason) => {
                     tracing::warn!(path = %path.display(), reason, "a snapshot is passed over");
                     None
@@ -98,6 +110,10 @@ impl Snapshots {
     }
 
     /// Deletes all snapshots of a name.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
     pub fn delete(&self, name: &str) -> io::Result<()> {
         for (_, path) in self.list(name)? {
             fs::remove_file(path)?;
@@ -146,7 +162,7 @@ fn decode(mut bytes: Vec<u8>) -> Result<Snapshot, String> {
     let (content, trailer) = bytes.split_at(end);
     let (magic, rest) = content.split_first_chunk::<8>().ok_or("it is cut off")?;
     let (format, rest) = rest.split_first_chunk().ok_or("it is cut off")?;
-    let (version, rest) = rest.split_first_chunk().ok_or("it is cut off")?;
+    let (rules, rest) = rest.split_first_chunk::<32>().ok_or("it is cut off")?;
     let (position, rest) = rest.split_first_chunk().ok_or("it is cut off")?;
     let (hash, _) = rest.split_first_chunk::<32>().ok_or("it is cut off")?;
     if *magic != MAGIC {
@@ -160,18 +176,20 @@ fn decode(mut bytes: Vec<u8>) -> Result<Snapshot, String> {
     if checksum(&[content]) != *trailer {
         return Err("it is damaged".into());
     }
-    let (version, position, hash) = (u32::from_be_bytes(*version), u64::from_be_bytes(*position), *hash);
+    let (rules, position, hash) = (*rules, u64::from_be_bytes(*position), *hash);
     bytes.truncate(end);
     bytes.drain(..HEADER_BYTES);
-    Ok(Snapshot { version, position, hash, bytes })
+    Ok(Snapshot { rules, position, hash, bytes })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const RULES: Hash = [1; 32];
+
     fn snapshot(position: u64) -> Snapshot {
-        Snapshot { version: 1, position, hash: [7; 32], bytes: format!("state at {position}").into_bytes() }
+        Snapshot { rules: RULES, position, hash: [7; 32], bytes: format!("state at {position}").into_bytes() }
     }
 
     fn with(positions: &[u64]) -> (tempfile::TempDir, Snapshots) {
@@ -186,13 +204,13 @@ mod tests {
     #[test]
     fn the_last_two_are_kept() {
         let (_data, snapshots) = with(&[5, 90, 100]);
-        assert_eq!(snapshots.latest("world", 1, u64::MAX), Some(snapshot(100)));
-        assert_eq!(snapshots.latest("world", 1, 99), Some(snapshot(90)));
-        assert_eq!(snapshots.latest("world", 1, 89), None);
-        assert_eq!(snapshots.latest("other", 1, u64::MAX), None);
-        assert_eq!(snapshots.latest("world", 2, u64::MAX), None);
+        assert_eq!(snapshots.latest("world", &RULES, u64::MAX), Some(snapshot(100)));
+        assert_eq!(snapshots.latest("world", &RULES, 99), Some(snapshot(90)));
+        assert_eq!(snapshots.latest("world", &RULES, 89), None);
+        assert_eq!(snapshots.latest("other", &RULES, u64::MAX), None);
+        assert_eq!(snapshots.latest("world", &[2; 32], u64::MAX), None);
         snapshots.delete("world").unwrap();
-        assert_eq!(snapshots.latest("world", 1, u64::MAX), None);
+        assert_eq!(snapshots.latest("world", &RULES, u64::MAX), None);
     }
 
     #[test]
@@ -204,12 +222,12 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            assert_eq!(snapshots.latest("world", 1, u64::MAX), Some(snapshot(1)), "byte {at}");
+            assert_eq!(snapshots.latest("world", &RULES, u64::MAX), Some(snapshot(1)), "byte {at}");
             fs::write(&path, &whole[..at]).unwrap();
-            assert_eq!(snapshots.latest("world", 1, u64::MAX), Some(snapshot(1)), "cut off at {at}");
+            assert_eq!(snapshots.latest("world", &RULES, u64::MAX), Some(snapshot(1)), "cut off at {at}");
         }
         fs::write(&path, whole).unwrap();
-        assert_eq!(snapshots.latest("world", 1, u64::MAX), Some(snapshot(2)));
+        assert_eq!(snapshots.latest("world", &RULES, u64::MAX), Some(snapshot(2)));
     }
 
     #[test]
@@ -219,7 +237,7 @@ mod tests {
         fs::write(&unfinished, b"half").unwrap();
         let snapshots = Snapshots::open(data.path()).unwrap();
         assert!(!unfinished.exists());
-        assert_eq!(snapshots.latest("world", 1, u64::MAX), Some(snapshot(1)));
+        assert_eq!(snapshots.latest("world", &RULES, u64::MAX), Some(snapshot(1)));
     }
 
     #[test]

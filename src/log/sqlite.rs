@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::chain::{Chain, GENESIS, Hash, Link};
 use super::chunk::Chunk;
 use super::{AppendError, Appended, Batch, Cause, EventLog, Head, NewRecord, Pending, Record, Unavailable};
-use crate::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
+use crate::store::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
 pub const FILE_NAME: &str = "events.db";
@@ -116,6 +116,11 @@ fn migrations() -> Migrator {
 
 impl SqliteLog {
     /// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
+    ///
+    /// # Errors
+    ///
+    /// `Newer` where a later version of this program has written it; `Unavailable` where the file cannot be opened, read or
+    /// brought to the present tables.
     pub async fn open(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
         let options = options(&path)
@@ -144,6 +149,10 @@ impl SqliteLog {
     }
 
     /// Opens a log that an engine may be writing to, for reading. Appends fail.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` where there is none; `Newer` and `Unavailable` as `open`.
     pub async fn open_read_only(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
         if !path.exists() {

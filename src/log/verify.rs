@@ -78,6 +78,10 @@ pub struct Verification {
 }
 
 /// Walks through the log. `progress` hears how many records have been looked at, and of how many.
+///
+/// # Errors
+///
+/// The log's head cannot be read. A record that cannot be is a finding.
 pub async fn verify(log: &dyn EventLog, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Verification, Unavailable> {
     let head = log.head().await?;
     let mut chain = Chain::default();

@@ -56,9 +56,22 @@ impl Engine {
         Self { server, data, options }
     }
 
+    /// Starts a server on a data directory that something was put into.
+    pub async fn on(put: impl FnOnce(&Path)) -> Self {
+        let (data, options) = (tempfile::tempdir().unwrap(), Options::default());
+        put(&data.path().join("data"));
+        let server = Some(serve(&data.path().join("data"), &options).await);
+        Self { server, data, options }
+    }
+
+    /// Stops the server; its data stay.
+    pub async fn stop(&mut self) {
+        self.server.take().unwrap().stop().await;
+    }
+
     /// Stops the server, does something with its data directory, and starts one on the same data.
     pub async fn while_stopped(&mut self, act: impl FnOnce(&Path)) {
-        self.server.take().unwrap().stop().await;
+        self.stop().await;
         act(&self.data());
         self.server = Some(serve(&self.data(), &self.options).await);
     }

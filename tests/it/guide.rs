@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
 }
 
 /// Goes through a chapter on an engine; what does not hold is told for every example.
-async fn chapter(engine: &Engine, examples: &str) {
+pub async fn chapter(engine: &Engine, examples: &str) {
     let mut variables = Variables::new();
     variables.insert("basic".into(), format!("Basic {}", STANDARD.encode(format!("admin@internal:{PASSWORD}"))));
     let mut wrong = Vec::new();

@@ -748,7 +748,7 @@ fn every_event_is_read_as_it_was_written() {
     for seed in SEEDS {
         for recorded in &life(seed).log {
             let event = &recorded.event;
-            assert_eq!(Event::decode(event.kind(), &event.payload()).as_ref(), Ok(event));
+            assert_eq!(Event::decode(event.kind(), event.schema(), &event.payload()).as_ref(), Ok(event));
             assert_eq!(recorded.stream.to_string().parse(), Ok(recorded.stream));
             assert_eq!(event.as_fold().stream(), recorded.stream);
         }

@@ -1,9 +1,11 @@
-//! The shape of every event on disk: one file for each kind and schema version, compared byte for byte.
+//! The shape of every event on disk: a file for each that was ever written, compared byte for byte with what is written now, or read back.
 //!
-//! `EVIRT_BLESS=1 cargo test -p evirt-domain golden` writes the files of new kinds. A file that was released never changes: a new shape is a
-//! new schema version with a file of its own.
+//! `EVIRT_BLESS=1 cargo test -p evirt-domain golden` writes the files of new shapes, and their lines in the list of checksums. A file that was
+//! committed never changes (`golden_history.rs`). Where an event gains a field, that has a default, and the event gets a further file
+//! (`VmUp.v1-2.json`), beside which the old one stays as something that has to be read. Any other change of shape is a new schema version
+//! (`VmUp.v2.json`) with a step in `upcast::STEPS`, and the old files are what the step is tested on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use evirt_domain::access::*;
@@ -11,6 +13,7 @@ use evirt_domain::cluster::*;
 use evirt_domain::creation::CreationKeyed;
 use evirt_domain::data_center::*;
 use evirt_domain::disk::*;
+use evirt_domain::event::DecodeError;
 use evirt_domain::external::*;
 use evirt_domain::host::*;
 use evirt_domain::host_net::*;
@@ -29,8 +32,10 @@ use evirt_domain::vm_run::*;
 use evirt_domain::{Actor, Event};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::golden_history;
 use crate::harness::{GIB, facts, host_config};
 
 /// The same id for the same number, and another type each time.
@@ -552,45 +557,127 @@ fn samples() -> Vec<Event> {
     ]
 }
 
-fn directory() -> PathBuf {
+/// Where the golden files are.
+pub fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
+/// Whether files of new shapes are to be written.
+fn bless() -> bool {
+    std::env::var_os("EVIRT_BLESS").is_some_and(|v| v == "1")
+}
+
+/// A shape that an event is or was written in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    kind: String,
+    schema: u32,
+    /// From 1; one more with each field that the schema version has gained.
+    revision: u32,
+}
+
+impl Shape {
+    fn file_name(&self) -> String {
+        match self.revision {
+            1 => format!("{}.v{}.json", self.kind, self.schema),
+            revision => format!("{}.v{}-{revision}.json", self.kind, self.schema),
+        }
+    }
+
+    fn of_file(name: &str) -> Option<Self> {
+        let (kind, version) = name.strip_suffix(".json")?.split_once(".v")?;
+        let (schema, revision) = version.split_once('-').unwrap_or((version, "1"));
+        let shape = Self { kind: kind.into(), schema: schema.parse().ok()?, revision: revision.parse().ok()? };
+        (shape.file_name() == name).then_some(shape)
+    }
+}
+
+/// All golden files.
+fn golden() -> BTreeMap<Shape, String> {
+    let files = std::fs::read_dir(directory()).expect("the directory").map(|entry| entry.expect("an entry").path());
+    let read = |path: PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+        let shape = Shape::of_file(&name).unwrap_or_else(|| panic!("{name} is no golden file's name"));
+        (shape, std::fs::read_to_string(&path).expect("the golden file"))
+    };
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).map(read).collect()
+}
+
 #[test]
-fn every_kind_is_written_as_it_always_was() {
-    let bless = std::env::var_os("EVIRT_BLESS").is_some_and(|v| v == "1");
+fn every_kind_is_written_as_its_newest_file_says() {
     let samples = samples();
     let kinds: Vec<_> = samples.iter().map(|e| (e.kind(), e.schema())).collect();
     let known: Vec<_> = Event::KINDS.iter().map(|kind| (kind.name, kind.schema)).collect();
     assert_eq!(kinds, known, "one sample of each kind, in order");
+    let golden = golden();
     for event in samples {
-        let path = directory().join(format!("{}.v{}.json", event.kind(), event.schema()));
+        let (kind, schema) = (event.kind().to_owned(), event.schema());
         let written = format!("{}\n", event.payload());
-        if bless {
-            std::fs::create_dir_all(directory()).expect("the directory");
-            std::fs::write(&path, &written).expect("the golden file");
+        let newest = golden.iter().rfind(|(shape, _)| shape.kind == kind && shape.schema == schema);
+        if newest.is_none_or(|(_, text)| *text != written) {
+            let revision = newest.map_or(1, |(shape, _)| shape.revision + 1);
+            let file = Shape { kind, schema, revision }.file_name();
+            assert!(bless(), "{file} is missing: EVIRT_BLESS=1 writes it, if the event is to be written as {written}");
+            std::fs::write(directory().join(file), &written).expect("the golden file");
         }
-        let golden = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{} has no golden file: {why}", event.kind()));
-        assert_eq!(golden, written, "{} is written otherwise", event.kind());
-        assert_eq!(Event::decode(event.kind(), &golden).as_ref(), Ok(&event));
+        assert_eq!(Event::decode(event.kind(), schema, &written).as_ref(), Ok(&event));
+    }
+    if bless() {
+        golden_history::list_new_files();
+    }
+}
+
+/// Whether a value says all that another one does: a field that was added has a default, and none is dropped or renamed.
+fn says_all(now: &Value, then: &Value) -> bool {
+    match (now, then) {
+        (Value::Object(now), Value::Object(then)) => {
+            then.iter().all(|(name, then)| now.get(name).is_some_and(|now| says_all(now, then)))
+        }
+        (Value::Array(now), Value::Array(then)) => {
+            now.len() == then.len() && now.iter().zip(then).all(|(now, then)| says_all(now, then))
+        }
+        (now, then) => now == then,
     }
 }
 
 #[test]
-fn every_golden_file_is_of_a_kind() {
-    let known: BTreeSet<String> =
-        Event::KINDS.iter().flat_map(|kind| (1..=kind.schema).map(move |v| format!("{}.v{v}.json", kind.name))).collect();
-    for entry in std::fs::read_dir(directory()).expect("the directory") {
-        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        assert!(known.contains(&name), "{name}");
+fn every_shape_that_was_ever_written_is_read() {
+    let golden = golden();
+    for (shape, text) in &golden {
+        let event = Event::decode(&shape.kind, shape.schema, text);
+        let event = event.unwrap_or_else(|why| panic!("{}: {why}", shape.file_name()));
+        if shape.schema == event.schema() {
+            let [now, then] = [&event.payload(), text].map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
+            assert!(says_all(&now, &then), "{} is read as {now}", shape.file_name());
+        }
+    }
+    let files: BTreeSet<_> = golden.keys().map(|shape| (shape.kind.as_str(), shape.schema)).collect();
+    let known: BTreeSet<_> =
+        Event::KINDS.iter().flat_map(|kind| (1..=kind.schema).map(move |schema| (kind.name, schema))).collect();
+    assert_eq!(files, known, "a golden file of each kind and schema version, and no other");
+}
+
+#[test]
+fn a_lost_or_changed_field_is_noticed() {
+    let then = serde_json::json!({"a": 1, "b": {"c": [{"d": true}]}});
+    for (now, holds) in [
+        (serde_json::json!({"a": 1, "b": {"c": [{"d": true, "e": 5}]}, "f": null}), true),
+        (serde_json::json!({"b": {"c": [{"d": true}]}}), false),
+        (serde_json::json!({"a": 1, "b": {"c": [{"e": true}]}}), false),
+        (serde_json::json!({"a": 1, "b": {"c": []}}), false),
+        (serde_json::json!({"a": 2, "b": {"c": [{"d": true}]}}), false),
+    ] {
+        assert_eq!(says_all(&now, &then), holds, "{now}");
     }
 }
 
 #[test]
 fn what_is_no_event_is_an_error() {
     for (kind, payload) in [("VmExploded", "{}"), ("VmLost", "{}"), ("VmLost", "{\"vm\":1}"), ("VmLost", "")] {
-        assert!(Event::decode(kind, payload).is_err(), "{kind} {payload}");
+        assert!(Event::decode(kind, 1, payload).is_err(), "{kind} {payload}");
     }
+    let newer = Event::decode("VmLost", 1_000, r#"{"vm":"6efc0cfa-8495-4a96-93e5-000000000003"}"#);
+    assert!(matches!(newer, Err(DecodeError::Newer { schema: 1_000, .. })), "{newer:?}");
 }
 
 /// Each task, since a log keeps those as well.

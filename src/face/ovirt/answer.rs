@@ -18,9 +18,12 @@ pub type Handled = Result<Answer, Answer>;
 /// An answer before it is one of HTTP.
 #[derive(Debug)]
 pub struct Answer {
+    /// The status code.
     pub status: u16,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The document; empty where there is none.
     pub body: Bytes,
+    /// What the document is written in.
     pub format: Option<Format>,
     /// The entity tag, where it is known already.
     pub etag: Option<HeaderValue>,

@@ -106,16 +106,21 @@ fn decode(text: &str, plus: bool) -> Option<String> {
 
 /// A request of the API: an operation of its caller, with what only this dialect knows of it.
 pub struct ApiRequest {
+    /// What the face works with.
     pub app: App,
     /// The operation; what it says is said of the request.
     pub cx: OpContext,
+    /// What is to be done.
     pub method: Method,
     /// What links begin with: the base that the request came by.
     pub base: &'static str,
     /// Whether it came by https.
     pub secure: bool,
+    /// With what, and with which parameters.
     pub target: Target,
+    /// As they came.
     pub headers: HeaderMap,
+    /// As it came.
     pub body: Bytes,
     /// The format of the answer.
     pub output: Format,

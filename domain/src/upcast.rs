@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::event::DecodeError;
+
 /// Makes a payload of one schema version into one of the next.
 pub type Upcast = fn(Value) -> Value;
 
@@ -16,60 +18,32 @@ pub struct Step {
     pub upcast: Upcast,
 }
 
-/// Every change of shape that there ever was. A step is added with each schema version after the first, and none is ever removed.
+/// Every change of shape that there ever was. A step is added with each schema version after the first, and none is ever removed. The
+/// golden file of the version that it takes is what it is tested on.
 pub const STEPS: &[Step] = &[];
 
-/// Why a payload cannot be brought to the present shape.
-#[derive(Debug, thiserror::Error)]
-pub enum UpcastError {
-    /// This program does not know so new a version.
-    #[error("{kind} has schema version {schema}, and this program knows them up to {present}")]
-    Newer {
-        /// The kind of event.
-        kind: String,
-        /// The record's version.
-        schema: u32,
-        /// The greatest that is known.
-        present: u32,
-    },
-    /// A step was forgotten.
-    #[error("there is no step from schema version {from} of {kind}")]
-    NoStep {
-        /// The kind of event.
-        kind: String,
-        /// Where it got stuck.
-        from: u32,
-    },
-    /// The payload is no JSON.
-    #[error("{kind}: {error}")]
-    Json {
-        /// The kind of event.
-        kind: String,
-        /// What is wrong with it.
-        error: serde_json::Error,
-    },
-}
-
 /// Brings a payload to the present shape. None if it has it already, which costs nothing.
-pub fn upcast(kind: &str, schema: u32, present: u32, payload: &str) -> Result<Option<String>, UpcastError> {
-    through(STEPS, kind, schema, present, payload)
-}
-
-fn through(steps: &[Step], kind: &str, schema: u32, present: u32, payload: &str) -> Result<Option<String>, UpcastError> {
+pub(crate) fn upcast(
+    steps: &[Step],
+    kind: &str,
+    schema: u32,
+    present: u32,
+    payload: &str,
+) -> Result<Option<String>, DecodeError> {
     if schema == present {
         return Ok(None);
     }
     if schema > present {
-        return Err(UpcastError::Newer { kind: kind.to_owned(), schema, present });
+        return Err(DecodeError::Newer { kind: kind.to_owned(), schema, present });
     }
-    let json = |error| UpcastError::Json { kind: kind.to_owned(), error };
-    let mut value: Value = serde_json::from_str(payload).map_err(json)?;
+    let malformed = |error: serde_json::Error| DecodeError::Malformed { kind: kind.to_owned(), detail: error.to_string() };
+    let mut value: Value = serde_json::from_str(payload).map_err(malformed)?;
     for from in schema..present {
         let step = steps.iter().find(|step| step.kind == kind && step.from == from);
-        let step = step.ok_or_else(|| UpcastError::NoStep { kind: kind.to_owned(), from })?;
+        let step = step.ok_or_else(|| DecodeError::NoStep { kind: kind.to_owned(), from })?;
         value = (step.upcast)(value);
     }
-    serde_json::to_string(&value).map(Some).map_err(json)
+    serde_json::to_string(&value).map(Some).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -98,7 +72,7 @@ mod tests {
 
     #[test]
     fn steps_are_taken_in_order_to_the_present() {
-        let upcast = |schema, payload| through(BOX, "BoxMade", schema, 3, payload).unwrap();
+        let upcast = |schema, payload| super::upcast(BOX, "BoxMade", schema, 3, payload).unwrap();
         assert_eq!(upcast(1, r#"{"title":"a"}"#).as_deref(), Some(r#"{"name":"a","size":1}"#));
         assert_eq!(upcast(2, r#"{"name":"a"}"#).as_deref(), Some(r#"{"name":"a","size":1}"#));
         assert_eq!(upcast(3, "not even JSON"), None);
@@ -106,9 +80,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_brought_there_is_refused() {
-        assert!(matches!(through(BOX, "BoxMade", 4, 3, "{}"), Err(UpcastError::Newer { schema: 4, present: 3, .. })));
-        assert!(matches!(through(BOX, "BoxLost", 1, 3, "{}"), Err(UpcastError::NoStep { from: 2, .. })));
-        assert!(matches!(through(BOX, "BoxMade", 1, 3, "{"), Err(UpcastError::Json { .. })));
+        assert!(matches!(upcast(BOX, "BoxMade", 4, 3, "{}"), Err(DecodeError::Newer { schema: 4, present: 3, .. })));
+        assert!(matches!(upcast(BOX, "BoxLost", 1, 3, "{}"), Err(DecodeError::NoStep { from: 2, .. })));
+        assert!(matches!(upcast(BOX, "BoxMade", 1, 3, "{"), Err(DecodeError::Malformed { .. })));
     }
 
     #[test]

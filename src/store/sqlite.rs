@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 
-use crate::log::{Cause, Unavailable};
+use super::{Cause, Unavailable};
 
 /// How many connections read.
 const READERS: u32 = 4;
@@ -33,6 +33,10 @@ pub fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// The connection, opened where it was given up.
+///
+/// # Errors
+///
+/// The file cannot be opened.
 pub async fn connected<'a>(
     connection: &'a mut Option<SqliteConnection>,
     options: &SqliteConnectOptions,
@@ -45,6 +49,10 @@ pub async fn connected<'a>(
 }
 
 /// Connections that read a file, beside whoever writes it.
+///
+/// # Errors
+///
+/// The file cannot be opened.
 pub async fn readers(path: &Path) -> Result<SqlitePool, Unavailable> {
     let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
     pool.connect_with(options(path).read_only(true)).await.map_err(unavailable)
