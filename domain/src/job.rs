@@ -49,6 +49,8 @@ pub enum Task {
     MigrateVm { vm: VmId },
     RemoveVm { vm: VmId },
     ChangeDevice { vm: VmId, device: crate::hotplug::Device, change: crate::hotplug::DeviceChange },
+    ChangeCd { vm: VmId, file: String },
+    SetTicket { vm: VmId, sealed: String, expires_s: u32 },
 }
 
 impl Task {
@@ -84,6 +86,8 @@ impl Task {
             Self::MigrateVm { .. } => &["migrate", "wait"],
             Self::RemoveVm { .. } => &["delete_volumes"],
             Self::ChangeDevice { .. } => &["change"],
+            Self::ChangeCd { .. } => &["change_cd"],
+            Self::SetTicket { .. } => &["set_ticket"],
         }
     }
 }
@@ -119,7 +123,9 @@ impl Task {
             | Self::SuspendVm { vm }
             | Self::MigrateVm { vm }
             | Self::RemoveVm { vm }
-            | Self::ChangeDevice { vm, .. } => EntityRef::Vm(vm),
+            | Self::ChangeDevice { vm, .. }
+            | Self::ChangeCd { vm, .. }
+            | Self::SetTicket { vm, .. } => EntityRef::Vm(vm),
         }
     }
 }

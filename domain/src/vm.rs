@@ -1,11 +1,13 @@
 //! Virtual machines: what they are (the guide's chapter 15). How they run is in `vm_run`.
 
+mod cdrom;
 mod disk;
 mod nic;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use cdrom::*;
 pub(crate) use disk::check_attachment;
 pub use disk::*;
 pub use nic::*;
@@ -334,22 +336,6 @@ fold!(VmRemoved, Vm vm, |e, world, at| {
     world.close_stream(StreamKind::Vm, e.vm.0);
 });
 
-/// Another CD is in the drive: the configured one, and where `current` is set that of the running VM only.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CdRomChanged {
-    pub vm: VmId,
-    /// File name; empty for none.
-    pub file: String,
-    pub current: bool,
-}
-
-fold!(CdRomChanged, Vm vm, |e, world, at| {
-    touch(world, e.vm, at, |v| match (&mut v.run, e.current) {
-        (Some(run), true) => run.cdrom = e.file.clone(),
-        _ => v.cdrom = e.file.clone(),
-    });
-});
-
 fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) -> Result<(), Rejection> {
     let windows = config.os.starts_with("windows");
     check::name(act, &config.name, if windows { check::WINDOWS_VM_NAME } else { check::VM_NAME })?;
@@ -600,49 +586,4 @@ impl Decide for FinishVmRemoval {
         events.push(crate::job::JobEnded { job: self.job, failure: self.outcome.clone().err() }.into());
         Ok(events)
     }
-}
-
-/// Puts a CD into the drive, or takes it out.
-#[derive(Clone, Debug)]
-pub struct ChangeCdRom {
-    pub vm: VmId,
-    /// File name; empty for none.
-    pub file: String,
-    /// Whether only the running VM's drive changes.
-    pub current: bool,
-}
-
-impl Decide for ChangeCdRom {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("change CD of", "VM");
-        let vm = world.vm(self.vm)?;
-        match vm.state {
-            _ if !self.current => {}
-            VmState::Up | VmState::Paused => {}
-            _ if vm.run.is_none() => return Err(act.no(Key::VmIsNotRunning)),
-            state => return Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
-        }
-        if !self.file.is_empty() {
-            iso_file(act, world, vm.config.cluster, &self.file)?;
-        }
-        if !self.current && vm.cdrom == self.file {
-            return Ok(Vec::new());
-        }
-        Ok(vec![CdRomChanged { vm: self.vm, file: self.file.clone(), current: self.current }.into()])
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
-        Some((Permit::ChangeVmCd, EntityRef::Vm(self.vm)))
-    }
-}
-
-/// The ISO domain that has a file, for the VMs of a cluster.
-pub fn iso_file(act: Act, world: &World, cluster: ClusterId, file: &str) -> Result<StorageDomainId, Rejection> {
-    let data_center = world.cluster(cluster)?.config.data_center;
-    let iso = world
-        .storage_domains
-        .values()
-        .find(|d| d.class == crate::storage::DomainClass::Iso && data_center.is_some_and(|id| d.is_active_in(id)))
-        .ok_or_else(|| act.no(Key::VmNoIsoDomain))?;
-    if iso.files.iter().any(|f| f.name == file) { Ok(iso.id) } else { Err(act.no(Key::IsoNotFound).with("file", file)) }
 }

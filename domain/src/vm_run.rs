@@ -4,6 +4,7 @@ mod actions;
 mod migrate;
 mod report;
 mod start;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use actions::*;
 pub use migrate::*;
 pub use report::*;
 pub use start::*;
+pub use ticket::*;
 
 named! {
     /// The state of a VM, as the API names it.
@@ -47,8 +49,6 @@ named! {
 
 /// How many hosts a launch is tried on.
 pub const MAX_LAUNCH_HOSTS: usize = 3;
-/// How long a console ticket holds where nothing is said, in seconds.
-pub const DEFAULT_TICKET_S: u32 = 7200;
 
 /// How a VM runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -438,17 +438,6 @@ fold!(VmMigrationFailed, Vm vm, |e, world, at| {
     world.placed.leave(e.to, e.vm);
     let state = state_after_migration(world, e.vm);
     running(world, e.vm, at, state, migrates_no_more);
-});
-
-/// A console ticket was given out; its value is not in the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VmTicketSet {
-    pub vm: VmId,
-    pub expires_s: u32,
-}
-
-fold!(VmTicketSet, Vm vm, |e, world, at| {
-    touch(world, e.vm, at, |_| {});
 });
 
 fn open(cx: &Context, n: u64, description: String, task: Task) -> (JobId, Event) {

@@ -14,6 +14,7 @@ pub mod image;
 pub mod probe;
 pub mod statistics;
 pub mod storage;
+pub mod vm;
 pub mod work;
 
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 mod storage;
 
+use evirt_domain::access::EntityRef;
+use evirt_domain::check::Act;
 use evirt_domain::fence::{ReportFenceFellBack, ReportPoweredOff};
 use evirt_domain::host::{
     FenceType, FinishEvacuation, FinishFence, Host, HostFacts, HostStatus, ReportConnected, ReportInstalled, ReportReached,
@@ -11,7 +13,7 @@ use evirt_domain::host_net::NETWORK_UNREACHABLE;
 use evirt_domain::host_net_setup::{FinishNetworkSave, FinishNetworkSetup, NetworkSetup};
 use evirt_domain::hotplug::{Device, DeviceChange, FinishDeviceChange};
 use evirt_domain::ids::*;
-use evirt_domain::index::StorageDomainTerm;
+use evirt_domain::index::{JobTerm, StorageDomainTerm};
 use evirt_domain::job::{EndJob, FinishStep, Job, JobStatus, Task};
 use evirt_domain::storage::*;
 use evirt_domain::vm_run::*;
@@ -20,7 +22,7 @@ use uuid::Uuid;
 
 use super::{Reactor, driver_mapping};
 use crate::engine::Request;
-use crate::hypervisor::{DriverCall, DriverError, FenceAction, OperationId, Reply};
+use crate::hypervisor::{DriverCall, DriverError, FenceAction, FileRef, OperationId, Reply};
 
 /// A job while it is carried out.
 pub(super) struct Work<'a> {
@@ -87,6 +89,8 @@ impl Work<'_> {
                 self.submit(vm::FinishVmRemoval { job: self.job, vm: *vm, outcome }).await;
             }
             Task::ChangeDevice { vm, device, change } => self.change_device(*vm, *device, *change).await,
+            Task::ChangeCd { vm, file } => self.change_cd(*vm, file).await,
+            Task::SetTicket { vm, sealed, expires_s } => self.set_ticket(*vm, sealed, *expires_s).await,
             Task::StartVm { vm } => self.start_vm(*vm).await,
             Task::StopVm { vm } => self.act(*vm, DriverCall::Destroy { vm: vm.0 }).await,
             Task::ShutdownVm { vm } => self.shut_down_vm(*vm).await,
@@ -256,8 +260,51 @@ impl Work<'_> {
 
     // Virtual machines
 
+    /// Waits until the same that was asked of the machine before has been carried out: what was asked for last is what it has at the end.
+    async fn in_turn(&self, vm: VmId, same: impl Fn(&Task) -> bool) {
+        let before = |job: &Job| job.position < self.operation.0 && same(&job.task);
+        let waits = |world: &World| world.jobs.by(JobTerm::Open(EntityRef::Vm(vm))).any(|job| before(job));
+        self.reactor.engine.until(|world| (!waits(world)).then_some(())).await;
+    }
+
+    /// Asks something of a machine that runs. Where its host does not know it, the machine is down.
+    async fn ask_machine(&self, id: VmId, call: DriverCall) -> Result<(), String> {
+        let outcome = self.call(call).await;
+        if matches!(&outcome, Err(DriverError::NotFound { id: unknown, .. }) if *unknown == id.to_string()) {
+            self.submit(ReportVm { vm: id, generation: None, observed: Observed::Absent }).await;
+        }
+        outcome.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Has the running machine's drive hold a file, or nothing.
+    async fn change_cd(&self, id: VmId, file: &str) {
+        self.in_turn(id, |task| matches!(task, Task::ChangeCd { .. })).await;
+        let world = self.reactor.engine.world();
+        let cd = match world.vms.get(&id).filter(|_| !file.is_empty()) {
+            None => Ok(None),
+            Some(vm) => vm::iso_file(Act("change CD of", "VM"), &world, vm.config.cluster, file).map(Some),
+        };
+        let cd = cd.map(|domain| domain.map(|domain| FileRef { domain: domain.0, name: file.to_owned() }));
+        let outcome = match cd {
+            Ok(cd) => self.ask_machine(id, DriverCall::ChangeCd { vm: id.0, cd }).await,
+            Err(gone) => Err(gone.to_string()),
+        };
+        self.submit(vm::FinishCdChange { job: self.job, vm: id, file: file.to_owned(), outcome }).await;
+    }
+
+    /// Has the machine's console take a ticket.
+    async fn set_ticket(&self, id: VmId, sealed: &str, expires_s: u32) {
+        self.in_turn(id, |task| matches!(task, Task::SetTicket { .. })).await;
+        let outcome = match self.reactor.sealer.unseal(sealed) {
+            Ok(value) => self.ask_machine(id, DriverCall::SetTicket { vm: id.0, value, expiry_s: expires_s.into() }).await,
+            Err(error) => Err(format!("the ticket cannot be unsealed: {error}")),
+        };
+        self.submit(FinishTicket { job: self.job, vm: id, expires_s, outcome }).await;
+    }
+
     /// Makes a running machine have a device as the VM is configured now.
     async fn change_device(&self, id: VmId, device: Device, change: DeviceChange) {
+        self.in_turn(id, |task| matches!(task, Task::ChangeDevice { device: same, .. } if *same == device)).await;
         let vm = id.0;
         let spec = driver_mapping::vm_spec(&self.reactor.engine.world(), id);
         let nic = |nic: NicId| spec.as_ref().and_then(|spec| spec.nics.iter().find(|own| own.id == nic.0)).cloned();

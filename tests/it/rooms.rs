@@ -29,9 +29,6 @@ const NOT_IN_A_FACE: &[&str] = &["DriverCall"];
 const OFFENDERS: &[(&str, &str)] = &[
     // Sessions are a mechanism of app.
     ("app/mod.rs", "face"),
-    // Tickets and CDs that machines have in use become jobs.
-    ("face/ovirt/vms.rs", "DriverCall"),
-    ("face/ovirt/vms.rs", "hypervisor"),
 ];
 
 /// What a file names, and where it stands, as in `face/ovirt/vms.rs`.

@@ -2,6 +2,7 @@
 
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::{CallKind, DriverError};
+use evirt::log::EventLog;
 use evirt_domain::World;
 use evirt_domain::host::HostStatus;
 use evirt_domain::job::{JobStatus, Task};
@@ -248,4 +249,83 @@ async fn a_creation_whose_work_failed_has_failed_when_it_is_sent_again() {
     assert_eq!(lab.keyed("key-3").post("/api/disks", DISK).await.status, StatusCode::ACCEPTED);
     let again = waits.post("/api/disks", DISK).await;
     assert!(again.status == StatusCode::CREATED && again.body.contains("<state>ok</state>"), "{again:?}");
+}
+
+const ISO: &str = "rhel-server-6.4-x86_64-dvd.iso";
+
+impl Lab {
+    /// An ISO domain that is active.
+    async fn iso(&self) {
+        let node = self.host.rsplit('/').next().unwrap();
+        let domain = format!(
+            "<storage_domain><name>iso1</name><type>iso</type><host id=\"{node}\"/><storage><type>nfs</type>\
+             <address>192.168.0.10</address><path>/iso1</path></storage></storage_domain>"
+        );
+        let made = self.admin.post("/api/storagedomains", domain).await;
+        let attached = format!("<storage_domain id=\"{}\"/>", made.id());
+        assert!(self.admin.post(&format!("{DATA_CENTER}/storagedomains"), attached).await.status.is_success());
+        self.until(|world| world.open_jobs.is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_drive_shows_what_is_in_it_and_a_change_that_failed_is_answered_so() {
+    let lab = Lab::start().await;
+    lab.up().await;
+    lab.iso().await;
+    let drive = format!("{}/cdroms/00000000-0000-0000-0000-000000000000;current", lab.vm);
+    let insert = |file: &str| format!("<cdrom><file id=\"{file}\"/></cdrom>");
+    lab.fails(CallKind::ChangeCd);
+    let failed = lab.admin.put(&drive, insert(ISO)).await;
+    assert!(failed.status == StatusCode::BAD_REQUEST && failed.body.contains("a planned fault"), "{failed:?}");
+    assert!(!lab.admin.get(&drive).await.body.contains(ISO), "it is not in the drive");
+    let changed = lab.admin.put(&drive, insert(ISO)).await;
+    assert!(changed.status == StatusCode::OK && changed.body.contains(ISO), "{changed:?}");
+    lab.fails(CallKind::ChangeCd);
+    assert_eq!(lab.admin.delete(&drive).await.status, StatusCode::BAD_REQUEST);
+    assert!(lab.admin.get(&drive).await.body.contains(ISO), "it is still in the drive");
+    assert_eq!(lab.admin.delete(&drive).await.status, StatusCode::NO_CONTENT);
+    let codes = lab.admin.get("/api/events?search=type%3D102%20or%20type%3D38%20or%20type%3D528").await.body;
+    let counts = ["102", "38", "528"].map(|code| codes.matches(&format!("<code>{code}<")).count());
+    assert_eq!(counts, [2, 1, 1], "{codes}");
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_waits_for_is_carried_out() {
+    let lab = Lab::start().await;
+    lab.up().await;
+    lab.iso().await;
+    let drive = format!("{}/cdroms/00000000-0000-0000-0000-000000000000;current", lab.vm);
+    let gone = lab.admin.put(&drive, format!("<cdrom><file id=\"{ISO}\"/></cdrom>"));
+    // The client hangs up as soon as the change is asked for.
+    tokio::select! {
+        biased;
+        () = lab.until(|world| world.jobs.values().any(|job| matches!(job.task, Task::ChangeCd { .. }))) => {}
+        _ = gone => {}
+    }
+    lab.until(|world| world.vms.values().any(|vm| vm.run.as_ref().is_some_and(|run| run.cdrom == ISO))).await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_in_no_event_and_one_for_a_machine_that_is_gone_is_refused() {
+    let lab = Lab::start().await;
+    lab.up().await;
+    let (ticket, secret) = (format!("{}/ticket", lab.vm), "Zuf4lliger-Wert");
+    let set = format!("<action><ticket><value>{secret}</value><expiry>60</expiry></ticket></action>");
+    let given = lab.admin.post(&ticket, set.as_str()).await;
+    assert!(given.status == StatusCode::OK && given.body.contains(secret), "{given:?}");
+    lab.fails(CallKind::SetTicket);
+    let failed = lab.admin.post(&ticket, set.as_str()).await;
+    assert!(failed.status == StatusCode::BAD_REQUEST && failed.body.contains("a planned fault"), "{failed:?}");
+    let id = lab.vm.rsplit('/').next().unwrap().to_owned();
+    let unknown = DriverError::NotFound { what: "virtual machine".into(), id };
+    lab.engine.server().simulator.fail_next(CallKind::SetTicket, unknown);
+    let gone = lab.admin.post(&ticket, set.as_str()).await;
+    assert_eq!(gone.status, StatusCode::CONFLICT, "{gone:?}");
+    lab.until(|world| world.vms.values().all(|vm| vm.state == VmState::Down)).await;
+    let codes = lab.admin.get("/api/events?search=type%3D164%20or%20type%3D165").await.body;
+    assert_eq!((codes.matches("<code>164<").count(), codes.matches("<code>165<").count()), (1, 2), "{codes}");
+    let log = lab.engine.server().app.engine.log().read(0, 10_000).await.unwrap();
+    assert!(log.iter().any(|record| record.payload.contains("set_ticket")));
+    assert!(log.iter().all(|record| !record.payload.contains(secret)), "the log holds a ticket in clear");
 }

@@ -1,7 +1,7 @@
-//! What is done to a VM that runs: stop, shutdown, reboot, suspend, tickets.
+//! What is done to a VM that runs: stop, shutdown, reboot, suspend.
 
 use crate::access::EntityRef;
-use crate::check::{self, Act};
+use crate::check::Act;
 use crate::command::Decide;
 use crate::context::Context;
 use crate::event::Event;
@@ -131,29 +131,4 @@ impl Decide for SuspendVm {
 /// The storage domain that a VM's state is saved on: its data center's master.
 pub fn saved_state_domain(world: &World, vm: &Vm) -> Option<StorageDomainId> {
     world.data_center_of(vm.config.cluster)?.master
-}
-
-/// Records that a console ticket was set; the driver gets its value from the caller.
-#[derive(Clone, Debug)]
-pub struct SetTicket {
-    pub vm: VmId,
-    pub expires_s: u32,
-}
-
-impl Decide for SetTicket {
-    fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let act = Act("set ticket of", "VM");
-        let vm = world.vm(self.vm)?;
-        check::range(act, "ticket.expiry", self.expires_s.into(), 1, i64::from(u32::MAX))?;
-        match vm.state {
-            VmState::Up | VmState::Paused | VmState::PoweringUp | VmState::PoweringDown | VmState::RebootInProgress => {
-                Ok(vec![VmTicketSet { vm: self.vm, expires_s: self.expires_s }.into()])
-            }
-            state => Err(act.no(Key::VmStatusIllegal).with("vmStatus", state.name())),
-        }
-    }
-
-    fn permit(&self, _: &World) -> Option<(Permit, EntityRef)> {
-        Some((Permit::ConnectToVm, EntityRef::Vm(self.vm)))
-    }
 }

@@ -73,7 +73,7 @@ fn a_role_allows_its_permits_only() {
     estate.when_by(by, UpdateVm { vm, changes: VmPatch { comment: Some("mine".into()), ..VmPatch::default() } }).accepted();
     estate.when_by(by, MigrateVm { vm, host: None, force: false }).refused(NotAuthorized);
     estate.when_by(by, DeactivateStorageDomain { domain, data_center: DEFAULT_DATA_CENTER }).refused(NotAuthorized);
-    estate.when_by(by, SetTicket { vm, expires_s: 60 }).refused(VmStatusIllegal);
+    estate.when_by(by, SetTicket { vm, sealed: "sealed".into(), expires_s: 60 }).refused(VmStatusIllegal);
     let permission = estate.world.permissions.values().find(|p| p.role == manager).expect("granted").id;
     estate.does(RevokePermission { permission });
     estate.when_by(by, RemoveVm { vm, keep_disks: true }).refused(NotAuthorized);

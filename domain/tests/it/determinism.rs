@@ -140,6 +140,8 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::ChangeDevice { vm, device, change } => {
             Box::new(FinishDeviceChange { job, vm, device, change, outcome: dice.outcome(()) })
         }
+        Task::ChangeCd { vm, file } => Box::new(FinishCdChange { job, vm, file, outcome: dice.outcome(()) }),
+        Task::SetTicket { vm, expires_s, .. } => Box::new(FinishTicket { job, vm, expires_s, outcome: dice.outcome(()) }),
         Task::StartVm { vm } if dice.below(4) == 0 => Box::new(FailLaunch { vm, job, reason: "no KVM".into() }),
         Task::ShutdownVm { vm } if dice.below(3) == 0 => Box::new(FallBackToStop { vm }),
         Task::MigrateVm { vm } if dice.coin() => {
@@ -366,7 +368,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(MigrateVm { vm: up, host: on.filter(|_| dice.coin()), force: true })
         }
         34 => Box::new(CancelMigration { vm }),
-        35 => Box::new(SetTicket { vm, expires_s: 60 }),
+        35 => Box::new(SetTicket { vm, sealed: "sealed".into(), expires_s: 60 }),
         36..=38 => {
             let size = (1 + dice.below(4) as i64) * GIB;
             let boot = dice.pick(&[vec![BootDevice::Hd, BootDevice::Network], vec![BootDevice::Hd]]);

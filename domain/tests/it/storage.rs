@@ -11,7 +11,7 @@ use evirt_domain::job::FinishStep;
 use evirt_domain::quota::{CreateQuota, QuotaConfig};
 use evirt_domain::storage::AttachmentStatus::{self, *};
 use evirt_domain::storage::*;
-use evirt_domain::vm::{ChangeCdRom, NicPatch, UpdateNic, UpdateVm, VmPatch};
+use evirt_domain::vm::{ChangeCdRom, FinishCdChange, NicPatch, UpdateNic, UpdateVm, VmPatch};
 use evirt_domain::vm_run::{RunOverrides, StartVm};
 use evirt_domain::world::NameKind;
 
@@ -297,6 +297,9 @@ fn what_is_in_use_stays_active() {
     estate.when(DeactivateStorageDomain { domain: second, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.observe(vm, evirt_domain::vm_run::Observed::Up(Default::default()));
     estate.does(ChangeCdRom { vm, file: String::new(), current: true });
+    estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).refused(DomainHasActiveVms);
+    let job = estate.job();
+    estate.does(FinishCdChange { job, vm, file: String::new(), outcome: Ok(()) });
     estate.when(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER }).accepted();
     estate.does(DeactivateStorageDomain { domain: iso, data_center: DEFAULT_DATA_CENTER });
     estate.finish_storage(iso);

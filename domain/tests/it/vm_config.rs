@@ -9,6 +9,7 @@ use evirt_domain::storage::{DomainClass, DomainFile, ReportDomainFiles};
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::VmState::*;
+use evirt_domain::vm_run::{FinishTicket, SetTicket};
 use evirt_domain::{Class, Event};
 
 use crate::harness::*;
@@ -323,10 +324,40 @@ fn cds() {
     estate.does(ReportDomainFiles { domain: iso, files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] });
     estate.does(change("rhel.iso", false));
     estate.when(change("rhel.iso", false)).then(&[]);
+    estate.when(change("", true)).refused(VmIsNotRunning);
     estate.up(vm);
-    estate.does(change("", true));
-    let vm = estate.world.vms.get(&vm).expect("the VM");
-    assert_eq!((vm.cdrom.as_str(), vm.run.as_ref().map(|r| r.cdrom.as_str())), ("rhel.iso", Some("")));
+    estate.when(change("other.iso", true)).refused(IsoNotFound);
+    estate.does(change("", true)).into_iter().for_each(|event| assert_eq!(event.kind(), "JobOpened"));
+    let job = estate.job();
+    let finish = |outcome| FinishCdChange { job, vm, file: String::new(), outcome };
+    let drive = |estate: &Estate| {
+        let vm = estate.world.vms.get(&vm).expect("the VM");
+        (vm.cdrom.clone(), vm.run.as_ref().map(|run| run.cdrom.clone()))
+    };
+    estate.when(finish(Err("the tray is stuck".into()))).then(&["JobEnded"]);
+    assert_eq!(drive(&estate), ("rhel.iso".into(), Some("rhel.iso".into())), "nothing is recorded that its host has not done");
+    estate.does(finish(Ok(())));
+    assert_eq!(drive(&estate), ("rhel.iso".into(), Some(String::new())));
+    estate.does(change("rhel.iso", true));
+    let job = estate.job();
+    estate.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
+    let late = estate.does(FinishCdChange { job, vm, file: "rhel.iso".into(), outcome: Ok(()) });
+    assert!(matches!(&late[..], [Event::JobEnded(ended)] if ended.failure.is_some()), "{late:?}");
+}
+
+#[test]
+fn a_ticket_is_told_of_once_the_host_took_it() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    let set = |expires_s| SetTicket { vm, sealed: "sealed".into(), expires_s };
+    estate.when(set(60)).refused(VmStatusIllegal);
+    estate.up(vm);
+    estate.when(set(0)).refused(OutOfRange);
+    estate.does(set(60));
+    let job = estate.job();
+    let finish = |outcome| FinishTicket { job, vm, expires_s: 60, outcome };
+    estate.when(finish(Err("no console".into()))).then(&["JobEnded"]);
+    estate.when(finish(Ok(()))).then(&["VmTicketSet", "JobEnded"]);
 }
 
 #[test]

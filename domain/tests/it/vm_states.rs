@@ -53,7 +53,7 @@ fn every_action_in_every_state() {
             estate.when(SuspendVm { vm }),
             estate.when(MigrateVm { vm, host: None, force: false }),
             estate.when(CancelMigration { vm }),
-            estate.when(SetTicket { vm, expires_s: DEFAULT_TICKET_S }),
+            estate.when(SetTicket { vm, sealed: "sealed".into(), expires_s: DEFAULT_TICKET_S }),
             estate.when(RemoveVm { vm, keep_disks: false }),
             estate.when(AddNic { vm, config: nic("nic2", None) }),
             estate.when(ChangeCdRom { vm, file: String::new(), current: true }),
@@ -80,8 +80,8 @@ fn what_an_accepted_action_is_made_of() {
     up.when(RebootVm { vm }).then(&["VmRebootRequested", "JobOpened"]);
     up.when(SuspendVm { vm }).then(&["VmSuspendRequested", "JobOpened"]);
     up.when(MigrateVm { vm, host: None, force: false }).then(&["VmMigrationRequested", "JobOpened"]);
-    up.when(SetTicket { vm, expires_s: 60 }).then(&["VmTicketSet"]);
-    up.when(SetTicket { vm, expires_s: 0 }).refused(OutOfRange);
+    up.when(SetTicket { vm, sealed: "sealed".into(), expires_s: 60 }).then(&["JobOpened"]);
+    up.when(SetTicket { vm, sealed: "sealed".into(), expires_s: 0 }).refused(OutOfRange);
     let (suspended, vm) = vm_in(Suspended);
     suspended.when(StopVm { vm }).then(&["VmDown"]);
     suspended.when(StartVm { vm, ..StartVm::default() }).then(&["VmStartRequested", "JobOpened"]);

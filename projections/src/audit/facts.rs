@@ -193,6 +193,7 @@ pub const FACTS: &[Fact] = &[
     normal(88, "USER_UPDATE_VM_DISK", "Disk ${DiskAlias}[ of VM ${VmName}] was changed[ by ${UserName}]."),
     normal(97, "USER_ADD_DISK_TO_VM_FINISHED_SUCCESS", "Disk ${DiskAlias} was added to VM ${VmName}."),
     error(98, "USER_ADD_DISK_TO_VM_FINISHED_FAILURE", "Disk ${DiskAlias} could not be added to VM ${VmName}[: ${Reason}]."),
+    error(102, "USER_FAILED_CHANGE_DISK_VM", "The CD in VM ${VmName} could not be changed[ by ${UserName}][ (Host: ${VdsName})][: ${Reason}]."),
     error(
         105,
         "USER_FAILED_UPDATE_VDS",
@@ -244,6 +245,7 @@ pub const FACTS: &[Fact] = &[
     normal(161, "VM_CANCEL_MIGRATION", "Migration of VM ${VmName} was called off[ by ${UserName}]."),
     normal(163, "VM_STATUS_RESTORED", "VM ${VmName} is heard of again. Its state is ${VmStatus}."),
     normal(164, "VM_SET_TICKET", "A console ticket for VM ${VmName} was given out[ to ${UserName}]."),
+    error(165, "VM_SET_TICKET_FAILED", "A console ticket for VM ${VmName} could not be given out[ to ${UserName}][: ${Reason}]."),
     normal(183, "USER_ATTACH_TAG_TO_TEMPLATE", "Tag ${TagName} was put on template ${VmTemplateName}[ by ${UserName}]."),
     normal(185, "USER_DETACH_TEMPLATE_FROM_TAG", "Tag ${TagName} was taken off template ${VmTemplateName}[ by ${UserName}]."),
     error(

@@ -615,6 +615,8 @@ fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
             (Device::Disk(disk), DeviceChange::Unplug) => by(2003).vm(vm).disk(disk),
             (Device::Disk(disk), _) => by(2001).vm(vm).disk(disk),
         },
+        Task::ChangeCd { vm, .. } => by(102).vm(vm),
+        Task::SetTicket { vm, .. } => by(165).vm(vm),
         Task::ActivateHost { host } => by(18).host(host),
         Task::SetUpHostNetworks { host, ref setup } => {
             let network = |code, network: &NetworkId| by(code).network(*network).host(host);

@@ -167,8 +167,8 @@ const TOLD: &[(&str, &[u32])] = &[
     (
         "JobEnded",
         &[
-            18, 56, 59, 74, 105, 158, 502, 921, 923, 925, 927, 935, 961, 963, 965, 967, 969, 973, 1003, 1006, 1013, 1015, 1103,
-            1105, 2001, 2003, 2015, 9002,
+            18, 56, 59, 74, 102, 105, 158, 165, 502, 921, 923, 925, 927, 935, 961, 963, 965, 967, 969, 973, 1003, 1006, 1013,
+            1015, 1103, 1105, 2001, 2003, 2015, 9002,
         ],
     ),
     ("JobsCleared", &[]),
@@ -252,7 +252,9 @@ fn life() -> Lab {
     lab.start(BY_ADMIN, vm, north);
     lab.admin(MigrateVm { vm, host: Some(south), force: false });
     lab.observe(vm, Observed::Migrated { from: north, to: south });
-    lab.admin(SetTicket { vm, expires_s: 120 });
+    lab.admin(SetTicket { vm, sealed: "sealed".into(), expires_s: 120 });
+    let job = lab.job();
+    lab.system(FinishTicket { job, vm, expires_s: 120, outcome: Ok(()) });
     lab.admin(RebootVm { vm });
     lab.observe(vm, Observed::Up(Guest::default()));
     lab.admin(SuspendVm { vm });

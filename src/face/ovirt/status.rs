@@ -100,6 +100,7 @@ fn actions_of(task: &Task) -> (&'static [&'static str], Vec<Uuid>) {
         Task::RebootVm { vm } => (&["reboot"], vec![vm.0]),
         Task::SuspendVm { vm } => (&["suspend"], vec![vm.0]),
         Task::MigrateVm { vm } => (&["migrate"], vec![vm.0]),
+        Task::SetTicket { vm, .. } => (&["ticket"], vec![vm.0]),
         Task::ChangeDevice { vm, device, change } => {
             let device = match device {
                 Device::Nic(nic) => nic.0,
@@ -123,6 +124,7 @@ fn actions_of(task: &Task) -> (&'static [&'static str], Vec<Uuid>) {
         | Task::CreateDisk { .. }
         | Task::ExtendDisk { .. }
         | Task::RemoveDisk { .. }
-        | Task::RemoveVm { .. } => (&[], Vec::new()),
+        | Task::RemoveVm { .. }
+        | Task::ChangeCd { .. } => (&[], Vec::new()),
     }
 }

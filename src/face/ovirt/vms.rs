@@ -8,7 +8,6 @@ use evirt_domain::vm::*;
 use evirt_domain::vm_run::*;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
-use rand::Rng;
 
 use super::answer::{Answer, Handled};
 use super::cache::{Rendered, rendered};
@@ -23,8 +22,7 @@ use super::status::action_status;
 use super::tags;
 use super::work::{carry_out, removed_after};
 use super::{visible, vm_disks, vm_nics};
-use crate::app::statistics;
-use crate::hypervisor;
+use crate::app::{self, statistics};
 
 routes! { ROUTES:
     "vms" => GET list, POST add;
@@ -375,26 +373,17 @@ fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, 
     Ok(StartVm { vm, overrides, once: sent.has("vm"), host })
 }
 
-/// How long a generated ticket is, in characters.
-const TICKET_LENGTH: usize = 12;
-
 async fn ticket(request: Arc<ApiRequest>) -> Handled {
     let id = vm(&request, &request.world)?.id;
     let sent = request.action()?;
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
-    let value = given(&sent, "ticket.value")
-        .filter(|value| !value.is_empty())
-        .unwrap_or_else(|| rand::rng().sample_iter(rand::distr::Alphanumeric).take(TICKET_LENGTH).map(char::from).collect());
-    let outcome = match request.submit(SetTicket { vm: id, expires_s }).await {
-        Ok(outcome) => outcome,
+    let value = given(&sent, "ticket.value").filter(|value| !value.is_empty());
+    let set = request.refused(app::vm::set_ticket(&request.app, &request.cx, id, value, expires_s).await).await;
+    let value = match set {
+        Ok(value) => value,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
     };
-    let set = hypervisor::DriverCall::SetTicket { vm: id.0, value: value.clone(), expiry_s: expires_s.into() };
-    if let Err(error) = request.engine().driver().call(hypervisor::OperationId(outcome.position), set).await {
-        let fault = Fault::operation_failed([error.to_string()]);
-        return Err(Answer::fault(500, &fault, request.output).in_action(sent, request.output));
-    }
     let ticket = Doc::new().set("value", value).set("expiry", i64::from(expires_s));
     let mut answer = sent;
     answer.put("ticket", ticket);
@@ -424,18 +413,8 @@ async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
 
 async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<Doc, Answer> {
     let id = vm(request, &request.world)?.id;
-    let outcome = request.submit(ChangeCdRom { vm: id, file: file.clone(), current }).await?;
-    if current {
-        let world = &outcome.world;
-        let cluster = vm(request, world)?.config.cluster;
-        let domain = evirt_domain::vm::iso_file(evirt_domain::check::Act("change CD of", "VM"), world, cluster, &file).ok();
-        let cd = domain.map(|domain| hypervisor::FileRef { domain: domain.0, name: file });
-        let change = hypervisor::DriverCall::ChangeCd { vm: id.0, cd };
-        if let Err(error) = request.engine().driver().call(hypervisor::OperationId(outcome.position), change).await {
-            return Err(Answer::fault(500, &Fault::operation_failed([error.to_string()]), request.output));
-        }
-    }
-    Ok(drive(request, vm(request, &outcome.world)?, current))
+    let done = request.refused(app::vm::change_cd(&request.app, &request.cx, ChangeCdRom { vm: id, file, current }).await).await?;
+    Ok(drive(request, vm(request, &done.world)?, current))
 }
 
 async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
@@ -445,18 +424,18 @@ async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
     created(&request, &CDROM, &doc)
 }
 
-fn check_drive(request: &ApiRequest) -> Result<(), Answer> {
+fn is_the_drive(request: &ApiRequest) -> Result<(), Answer> {
     if request.segment(3) == DRIVE { Ok(()) } else { Err(request.missing(request.segment(3))) }
 }
 
 async fn get_cdrom(request: Arc<ApiRequest>) -> Handled {
-    check_drive(&request)?;
+    is_the_drive(&request)?;
     let doc = drive(&request, vm(&request, &request.world)?, request.flag("current")?);
     Ok(Answer::doc(200, &CDROM, &doc, request.output))
 }
 
 async fn update_cdrom(request: Arc<ApiRequest>) -> Handled {
-    check_drive(&request)?;
+    is_the_drive(&request)?;
     let (sent, current) = (request.body(&CDROM)?, request.flag("current")?);
     let doc = drive(&request, vm(&request, &request.world)?, current);
     check_immutable(&request, &CDROM, &doc, &sent)?;
@@ -468,7 +447,7 @@ async fn update_cdrom(request: Arc<ApiRequest>) -> Handled {
 }
 
 async fn delete_cdrom(request: Arc<ApiRequest>) -> Handled {
-    check_drive(&request)?;
+    is_the_drive(&request)?;
     let current = request.flag("current")?;
     change_cd(&request, String::new(), current).await?;
     Ok(Answer::empty(204))
