@@ -45,7 +45,7 @@ fn names() {
         let outcome = story.when(create(changes.clone()));
         assert_eq!(outcome.key(), expected, "{:?}", changes.name);
     }
-    assert_eq!(NameAlreadyUsed.class(), Class::BadParameters);
+    assert_eq!(NameAlreadyUsed.class(), Class::AlreadyExists);
     let other = story.vm("other");
     story.when(UpdateVm { vm: other, changes: named("taken") }).refused(NameAlreadyUsed);
     story.does(UpdateVm { vm: other, changes: named("renamed") });

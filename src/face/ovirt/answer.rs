@@ -68,7 +68,7 @@ impl Answer {
             Class::NotFound => Fault::failed(rejection.to_string()),
             _ => Fault::operation_failed(rejection.messages()),
         };
-        Self::fault(status_of(rejection.class()), &fault, format)
+        Self::fault(status_of(rejection.key), &fault, format)
     }
 
     /// What a use case says that did not come about. A creation that was carried out before is answered by `repeat`.
@@ -131,14 +131,77 @@ impl Answer {
     }
 }
 
-/// The status of a refusal. A missing permit is 400 as upstream has it for commands.
-fn status_of(class: Class) -> u16 {
-    match class {
-        Class::BadParameters | Class::Forbidden => 400,
-        Class::NotFound => 404,
-        Class::Conflict => 409,
-        Class::Stale => 412,
-        Class::Internal => 500,
-        Class::Unavailable => 503,
+/// The status of a refusal: that of its class, but for keys to which upstream gives another one. A missing permit is 400 as upstream has it
+/// for commands.
+fn status_of(key: Key) -> u16 {
+    match key {
+        Key::NameAlreadyUsed
+        | Key::VmUpdateIllegalField
+        | Key::HostApproveType
+        | Key::HostnameFixed
+        | Key::HostPortFixed
+        | Key::HostUpdateCluster
+        | Key::HostNetworkNotInCluster
+        | Key::HostNeedsManagement
+        | Key::HostAddressFixed
+        | Key::BondNotAttached
+        | Key::SpmHostNever
+        | Key::DataCenterAheadOfClusters
+        | Key::LocalOneCluster
+        | Key::LocalOneHost
+        | Key::NetworkIsManagement
+        | Key::NetworkNotInCluster
+        | Key::ConnectionKindFixed
+        | Key::ConnectionDomainsStatus
+        | Key::ConnectionNotAttached
+        | Key::ImageDownloadError
+        | Key::DataCenterNotLocal
+        | Key::UserIsAdmin
+        | Key::RolePermitMissing
+        | Key::VersionAboveHosts
+        | Key::NotExternal => 400,
+        Key::TooManyCpus
+        | Key::TooManySockets
+        | Key::TooManyCoresPerSocket
+        | Key::InterfacesSpecifiedTwice
+        | Key::NetworksAttachedTwice
+        | Key::FenceAgentUnsupported
+        | Key::QuotaLimitMixed
+        | Key::NetworkStpNotForVms
+        | Key::NetworkMtuUnsupported
+        | Key::DomainFormatUnsupported
+        | Key::DiskShareableCow
+        | Key::HotUpdate
+        | Key::HotUpdateMirroring
+        | Key::HotPlugNotVirtio
+        | Key::TagCycle => 409,
+        _ => match key.class() {
+            Class::NotAllowed | Class::BadReference | Class::BadValue | Class::Unsupported => 400,
+            Class::NotFound => 404,
+            Class::Immutable
+            | Class::AlreadyExists
+            | Class::InUse
+            | Class::WrongState
+            | Class::Busy
+            | Class::QuotaExceeded
+            | Class::NoCapacity
+            | Class::Unreachable
+            | Class::Conflict => 409,
+            Class::PreconditionFailed => 412,
+            Class::Internal => 500,
+            Class::Unavailable => 503,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The statuses that clients have always got, one line a key.
+    #[test]
+    fn every_refusal_has_its_status() {
+        let told: String = Key::ALL.iter().map(|key| format!("{key:?}\t{}\n", status_of(*key))).collect();
+        assert_eq!(told, include_str!("../../../tests/data/refusals.tsv"));
     }
 }
