@@ -1,5 +1,7 @@
 //! Jobs: work that takes time, with its steps. Reactors carry open jobs out, and take them up again after a crash.
 
+mod task;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,125 +12,14 @@ use crate::access::EntityRef;
 use crate::context::Actor;
 use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::external::{ExternalJobsCleared, WorkStatus};
-use crate::fence::FenceType;
-use crate::host_net_setup::NetworkSetup;
 use crate::ids::*;
 use crate::index::JobTerm;
 use crate::world::World;
 
-/// What a job does. A reactor has a table of steps for each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Task {
-    InstallHost { host: HostId },
-    ActivateHost { host: HostId },
-    EvacuateHost { host: HostId },
-    FenceHost { host: HostId, fence: FenceType },
-    SetUpHostNetworks { host: HostId, setup: NetworkSetup },
-    SaveHostNetworks { host: HostId },
-    TuneHost { host: HostId },
-    CreateStorageDomain { domain: StorageDomainId, host: HostId, overwrite: bool },
-    AttachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
-    ActivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
-    DeactivateStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
-    DetachStorageDomain { domain: StorageDomainId, data_center: DataCenterId },
-    ExtendStorageDomain { domain: StorageDomainId, host: HostId, luns: Vec<crate::storage::DomainLun> },
-    RemoveStorageDomain { domain: StorageDomainId, host: HostId, format: bool },
-    UpgradeStorage { data_center: DataCenterId, format: crate::storage::StorageFormat },
-    CreateDisk { disk: DiskId },
-    ExtendDisk { disk: DiskId, size: i64 },
-    RemoveDisk { disk: DiskId },
-    ImportImage { disk: DiskId, from: crate::image::StoredImage },
-    ExportDisk { disk: DiskId, to: crate::image::StoredImage },
-    StartVm { vm: VmId },
-    StopVm { vm: VmId },
-    ShutdownVm { vm: VmId },
-    RebootVm { vm: VmId },
-    SuspendVm { vm: VmId },
-    MigrateVm { vm: VmId },
-    RemoveVm { vm: VmId },
-    ChangeDevice { vm: VmId, device: crate::hotplug::Device, change: crate::hotplug::DeviceChange },
-    ChangeCd { vm: VmId, file: String },
-    SetTicket { vm: VmId, sealed: String, expires_s: u32 },
-}
+pub use task::{AnyCommand, Ends, Scene, Step, Task, Told};
 
-impl Task {
-    /// The steps in their order, as the API names their types; the reactor's table has one entry for each.
-    pub fn steps(&self) -> &'static [&'static str] {
-        match self {
-            Self::InstallHost { .. } => &["install", "connect"],
-            Self::ActivateHost { .. } => &["connect"],
-            Self::EvacuateHost { .. } => &["migrate_vms", "release"],
-            Self::FenceHost { fence: FenceType::Restart, .. } => &["stop", "start"],
-            Self::FenceHost { .. } => &["fence"],
-            Self::SetUpHostNetworks { .. } => &["setup_networks"],
-            Self::SaveHostNetworks { .. } => &["save"],
-            Self::TuneHost { .. } => &["set_memory_policy"],
-            Self::CreateStorageDomain { .. } => &["format"],
-            Self::AttachStorageDomain { .. } => &["attach", "activate"],
-            Self::ActivateStorageDomain { .. } => &["activate"],
-            Self::DeactivateStorageDomain { .. } => &["deactivate"],
-            Self::DetachStorageDomain { .. } => &["detach"],
-            Self::ExtendStorageDomain { .. } => &["extend"],
-            Self::RemoveStorageDomain { .. } => &["format"],
-            Self::UpgradeStorage { .. } => &["upgrade"],
-            Self::CreateDisk { .. } => &["create_volume"],
-            Self::ExtendDisk { .. } => &["extend_volume"],
-            Self::RemoveDisk { .. } => &["delete_volume"],
-            Self::ImportImage { .. } => &["download"],
-            Self::ExportDisk { .. } => &["upload"],
-            Self::StartVm { .. } => &["launch", "wait"],
-            Self::StopVm { .. } => &["destroy", "wait"],
-            Self::ShutdownVm { .. } => &["shutdown", "wait"],
-            Self::RebootVm { .. } => &["reboot", "wait"],
-            Self::SuspendVm { .. } => &["save", "wait"],
-            Self::MigrateVm { .. } => &["migrate", "wait"],
-            Self::RemoveVm { .. } => &["delete_volumes"],
-            Self::ChangeDevice { .. } => &["change"],
-            Self::ChangeCd { .. } => &["change_cd"],
-            Self::SetTicket { .. } => &["set_ticket"],
-        }
-    }
-}
-
-impl Task {
-    /// What it works on.
-    pub fn object(&self) -> EntityRef {
-        match *self {
-            Self::InstallHost { host }
-            | Self::ActivateHost { host }
-            | Self::EvacuateHost { host }
-            | Self::FenceHost { host, .. }
-            | Self::SetUpHostNetworks { host, .. }
-            | Self::SaveHostNetworks { host }
-            | Self::TuneHost { host } => EntityRef::Host(host),
-            Self::CreateStorageDomain { domain, .. }
-            | Self::AttachStorageDomain { domain, .. }
-            | Self::ActivateStorageDomain { domain, .. }
-            | Self::DeactivateStorageDomain { domain, .. }
-            | Self::DetachStorageDomain { domain, .. }
-            | Self::ExtendStorageDomain { domain, .. }
-            | Self::RemoveStorageDomain { domain, .. } => EntityRef::StorageDomain(domain),
-            Self::UpgradeStorage { data_center, .. } => EntityRef::DataCenter(data_center),
-            Self::CreateDisk { disk }
-            | Self::ExtendDisk { disk, .. }
-            | Self::RemoveDisk { disk }
-            | Self::ImportImage { disk, .. }
-            | Self::ExportDisk { disk, .. } => EntityRef::Disk(disk),
-            Self::StartVm { vm }
-            | Self::StopVm { vm }
-            | Self::ShutdownVm { vm }
-            | Self::RebootVm { vm }
-            | Self::SuspendVm { vm }
-            | Self::MigrateVm { vm }
-            | Self::RemoveVm { vm }
-            | Self::ChangeDevice { vm, .. }
-            | Self::ChangeCd { vm, .. }
-            | Self::SetTicket { vm, .. } => EntityRef::Vm(vm),
-        }
-    }
-}
+/// Why a job came to nothing whose place another request took.
+pub const SUPERSEDED: &str = "superseded";
 
 /// How a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use crate::event::{Event, EventMetadata};
 use crate::fold;
 use crate::host_error::count_start;
 use crate::ids::*;
-use crate::job::{JobEnded, JobOpened, Task};
+use crate::job::{JobEnded, JobOpened, SUPERSEDED, Task};
 use crate::permit::Permit;
 use crate::vm::{BootDevice, DisplayType, Vm, named, touch};
 use crate::world::World;
@@ -98,20 +98,28 @@ impl Run {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunOverrides {
+    /// What it boots from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot: Option<Vec<BootDevice>>,
+    /// The CD in its drive; empty for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cdrom: Option<String>,
+    /// The kernel that it boots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
+    /// The initial RAM disk of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initrd: Option<String>,
+    /// What the kernel is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmdline: Option<String>,
+    /// The protocol of its console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display: Option<DisplayType>,
+    /// Whether what it writes is forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stateless: Option<bool>,
+    /// Whether it is paused when it has started.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
 }
@@ -153,9 +161,13 @@ fn settle(world: &mut World, vm: VmId) {
 /// A start was asked for and a place is taken; from suspended it restores the saved state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmStartRequested {
+    /// Which VM.
     pub vm: VmId,
+    /// Which host.
     pub host: HostId,
+    /// The job that does it.
     pub job: JobId,
+    /// What was asked for this run only.
     pub overrides: RunOverrides,
     /// Whether a saved state is restored.
     pub restore: bool,
@@ -180,9 +192,13 @@ fold!(VmStartRequested, Vm vm, |e, world, at| {
 /// A launch failed on a host and is tried on another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmRelocated {
+    /// Which VM.
     pub vm: VmId,
+    /// Where the launch failed.
     pub from: HostId,
+    /// Where it is tried next.
     pub to: HostId,
+    /// Why.
     pub reason: String,
 }
 
@@ -199,7 +215,9 @@ fold!(VmRelocated, Vm vm, |e, world, at| {
 /// The machine runs and boots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmPoweringUp {
+    /// Which VM.
     pub vm: VmId,
+    /// Where its console listens: address, port, TLS port.
     pub display: Option<(String, u16, Option<u16>)>,
 }
 
@@ -211,20 +229,26 @@ fold!(VmPoweringUp, Vm vm, |e, world, at| {
 /// What a guest and its console tell of themselves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Guest {
+    /// Its addresses.
     pub ips: Vec<String>,
+    /// Its name; empty where it told none.
     pub fqdn: String,
+    /// Where its console listens: address, port, TLS port.
     pub display: Option<(String, u16, Option<u16>)>,
 }
 
 /// The machine is up: started, rebooted, resumed or restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmUp {
+    /// Which VM.
     pub vm: VmId,
+    /// Which host.
     pub host: HostId,
     /// Whether this ends a start, rather than a reboot or a pause.
     pub started: bool,
     /// Who asked for the start.
     pub started_by: Actor,
+    /// What the guest told.
     pub guest: Guest,
 }
 
@@ -239,6 +263,8 @@ fold!(VmUp, Vm vm, |e, world, at| {
         run.ips = e.guest.ips.clone();
         run.fqdn = e.guest.fqdn.clone();
         run.paused_detail.clear();
+        // A stop that its host refused is over: what ends the machine later ends it by itself.
+        run.stopping = false;
         if e.guest.display.is_some() {
             run.display = e.guest.display.clone();
         }
@@ -248,6 +274,7 @@ fold!(VmUp, Vm vm, |e, world, at| {
 /// The machine is paused: as asked at its start, or by a storage error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmPaused {
+    /// Which VM.
     pub vm: VmId,
     /// none, eio, enospc, ...
     pub detail: String,
@@ -264,9 +291,13 @@ fold!(VmPaused, Vm vm, |e, world, at| {
 /// A start came to nothing: the place is given back. A suspended VM stays suspended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmStartFailed {
+    /// Which VM.
     pub vm: VmId,
+    /// Which host.
     pub host: HostId,
+    /// Why.
     pub reason: String,
+    /// Who had asked for the start.
     pub started_by: Actor,
 }
 
@@ -281,7 +312,9 @@ macro_rules! requested {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub struct $name {
+            /// Which VM.
             pub vm: VmId,
+            /// The job that does it.
             pub job: JobId,
         }
 
@@ -308,6 +341,7 @@ requested! {
 /// The guest did not shut down in time and is being stopped instead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmShutdownFellBack {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -318,6 +352,7 @@ fold!(VmShutdownFellBack, Vm vm, |e, world, at| {
 /// The state is on storage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmSuspended {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -328,10 +363,13 @@ fold!(VmSuspended, Vm vm, |e, world, at| {
 /// The machine is down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmDown {
+    /// Which VM.
     pub vm: VmId,
+    /// Where it ran.
     pub host: Option<HostId>,
     /// Whether it went by itself and not in order.
     pub error: bool,
+    /// Why, for a human.
     pub message: String,
 }
 
@@ -345,6 +383,7 @@ fold!(VmDown, Vm vm, |e, world, at| {
 /// The driver hears nothing of the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmNotResponding {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -355,6 +394,7 @@ fold!(VmNotResponding, Vm vm, |e, world, at| {
 /// Its host is not heard of: nobody knows whether it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmLost {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -365,9 +405,13 @@ fold!(VmLost, Vm vm, |e, world, at| {
 /// A migration was asked for; the VM has a place on both hosts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmMigrationRequested {
+    /// Which VM.
     pub vm: VmId,
+    /// Where it runs.
     pub from: HostId,
+    /// Where it is to run.
     pub to: HostId,
+    /// The job that does it.
     pub job: JobId,
 }
 
@@ -385,6 +429,7 @@ fold!(VmMigrationRequested, Vm vm, |e, world, at| {
 /// A migration was called off; it ends when the driver says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmMigrationCancelRequested {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -408,8 +453,11 @@ fn migrates_no_more(run: &mut Run) {
 /// The machine runs on another host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmMigrated {
+    /// Which VM.
     pub vm: VmId,
+    /// Where it ran.
     pub from: HostId,
+    /// Where it runs.
     pub to: HostId,
 }
 
@@ -427,10 +475,15 @@ fold!(VmMigrated, Vm vm, |e, world, at| {
 /// A migration came to nothing; the machine runs where it ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmMigrationFailed {
+    /// Which VM.
     pub vm: VmId,
+    /// Where it runs.
     pub from: HostId,
+    /// Where it should have gone.
     pub to: HostId,
+    /// Why.
     pub reason: String,
+    /// Whether somebody called it off.
     pub cancelled: bool,
 }
 
@@ -457,7 +510,7 @@ fn ended(run: &Run, failure: Option<&str>) -> Option<Event> {
 /// The request, the end of the job it supersedes, and its own job.
 fn change(vm: &Vm, cx: &Context, what: &str, task: Task, requested: impl FnOnce(JobId) -> Event) -> Vec<Event> {
     let (job, opened) = open(cx, 0, format!("{what} VM {}", vm.config.name), task);
-    let mut events: Vec<Event> = vm.run.as_ref().and_then(|run| ended(run, Some("superseded"))).into_iter().collect();
+    let mut events: Vec<Event> = vm.run.as_ref().and_then(|run| ended(run, Some(SUPERSEDED))).into_iter().collect();
     events.push(requested(job));
     events.push(opened);
     events

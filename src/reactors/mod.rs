@@ -8,6 +8,8 @@ mod driver_mapping;
 mod fence;
 mod observe;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::HashSet;

@@ -25,6 +25,7 @@ pub(crate) fn spm_without(world: &World, host: &Host) -> Option<Event> {
 /// Takes a host out of maintenance.
 #[derive(Clone, Debug)]
 pub struct ActivateHost {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -43,7 +44,7 @@ impl Decide for ActivateHost {
             other => return Err(act.no(Key::HostCannotActivate).with("hostStatus", other.name())),
         }
         let mut events: Vec<Event> = evacuation(world, self.host)
-            .map(|job| JobEnded { job, failure: Some("superseded".into()) }.into())
+            .map(|job| JobEnded { job, failure: Some(crate::job::SUPERSEDED.into()) }.into())
             .into_iter()
             .collect();
         events.push(status(host, HostStatus::Unassigned, ""));
@@ -63,6 +64,7 @@ fn evacuation(world: &World, host: HostId) -> Option<JobId> {
 /// Moves a host to maintenance: its VMs migrate away first.
 #[derive(Clone, Debug)]
 pub struct DeactivateHost {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -108,8 +110,11 @@ impl Decide for DeactivateHost {
 /// Ends an evacuation: the host is in maintenance once no VM has a place on it, or it stays as it was before.
 #[derive(Clone, Debug)]
 pub struct FinishEvacuation {
+    /// Which host.
     pub host: HostId,
+    /// The job that ends.
     pub job: JobId,
+    /// Why it came to nothing, where it did.
     pub failure: Option<String>,
 }
 

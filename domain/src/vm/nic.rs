@@ -9,7 +9,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::Event;
 use crate::fold;
-use crate::hotplug::{Device, DeviceChange, follow};
+use crate::hotplug::{Device, DeviceChange, follow, rewire};
 use crate::ids::*;
 use crate::patch::patchable;
 use crate::permit::Permit;
@@ -25,11 +25,17 @@ named! {
 patchable! {
     /// What a user says of a VM's network interface.
     pub struct NicConfig, NicPatch {
+        /// What it is called.
         pub name: String,
+        /// The model.
         pub interface: NicInterface,
+        /// Which profile.
         pub profile: Option<VnicProfileId>,
+        /// The hardware address; empty for one from the pool.
         pub mac: String,
+        /// Whether its cable is in.
         pub linked: bool,
+        /// Whether the machine has it.
         pub plugged: bool,
         /// The networks whose traffic it receives as well, beside those that its profile mirrors.
         pub port_mirroring: Vec<NetworkId>,
@@ -39,7 +45,9 @@ patchable! {
 /// A network interface of a VM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Nic {
+    /// Identifier.
     pub id: NicId,
+    /// What a user says of it.
     #[serde(flatten)]
     pub config: NicConfig,
 }
@@ -64,7 +72,9 @@ impl NicConfig {
 /// A VM got a network interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NicAdded {
+    /// Which VM.
     pub vm: VmId,
+    /// The interface.
     pub nic: Nic,
 }
 
@@ -79,8 +89,11 @@ fold!(NicAdded, Vm vm, |e, world, at| {
 /// A VM's network interface was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NicUpdated {
+    /// Which VM.
     pub vm: VmId,
+    /// Which interface.
     pub nic: NicId,
+    /// What changes of it.
     pub changes: NicPatch,
 }
 
@@ -99,8 +112,11 @@ fold!(NicUpdated, Vm vm, |e, world, at| {
 /// A VM lost a network interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NicRemoved {
+    /// Which VM.
     pub vm: VmId,
+    /// Which interface.
     pub nic: NicId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -139,11 +155,11 @@ fn given_mac(act: Act, world: &World, mac: &str, nic: Option<NicId>) -> Result<S
     Ok(mac)
 }
 
-/// The next free address of the pool behind the one given out last.
-fn free_mac(act: Act, world: &World) -> Result<String, Rejection> {
-    let start = if MAC_POOL.contains(&world.last_mac) { world.last_mac + 1 } else { *MAC_POOL.start() };
-    (start..=*MAC_POOL.end())
-        .chain(*MAC_POOL.start()..start)
+/// The next free address of a pool behind the one given out last. Refused where the pool has none.
+pub fn free_mac(act: Act, world: &World, pool: std::ops::RangeInclusive<u64>) -> Result<String, Rejection> {
+    let start = if pool.contains(&world.last_mac) { world.last_mac + 1 } else { *pool.start() };
+    (start..=*pool.end())
+        .chain(*pool.start()..start)
         .map(mac_text)
         .find(|mac| world.exactly_named(NameKind::Mac, mac).is_none())
         .ok_or_else(|| act.no(Key::MacPoolEmpty))
@@ -203,6 +219,7 @@ fn check_host(act: Act, world: &World, vm: &Vm, config: &NicConfig) -> Result<()
 /// Gives a VM a network interface.
 #[derive(Clone, Debug)]
 pub struct AddNic {
+    /// Which VM.
     pub vm: VmId,
     /// An empty MAC address is replaced by one of the pool.
     pub config: NicConfig,
@@ -217,7 +234,8 @@ impl Decide for AddNic {
         check_host(act, world, vm, &self.config)?;
         check::range(act, "nics", vm.nics.len() as i64, 0, MAX_DEVICES as i64 - 1)?;
         let mut config = self.config.clone();
-        config.mac = if config.mac.is_empty() { free_mac(act, world)? } else { given_mac(act, world, &config.mac, None)? };
+        config.mac =
+            if config.mac.is_empty() { free_mac(act, world, MAC_POOL)? } else { given_mac(act, world, &config.mac, None)? };
         let nic = Nic { id: cx.fresh(0), config };
         let plugs = nic.plugged.then(|| follow(cx, 1, vm, Device::Nic(nic.id), DeviceChange::Plug)).flatten();
         Ok(std::iter::once(NicAdded { vm: self.vm, nic }.into()).chain(plugs).collect())
@@ -239,8 +257,11 @@ fn nic_of(vm: &Vm, nic: NicId) -> Result<&Nic, Rejection> {
 /// Changes a VM's network interface.
 #[derive(Clone, Debug)]
 pub struct UpdateNic {
+    /// Which VM.
     pub vm: VmId,
+    /// Which interface.
     pub nic: NicId,
+    /// What changes of it.
     pub changes: NicPatch,
 }
 
@@ -273,11 +294,19 @@ impl Decide for UpdateNic {
         if !vm.is_down() && rewires && (mirrors(&nic.config) || mirrors(&wanted)) {
             return Err(act.no(Key::HotUpdateMirroring));
         }
-        let change = match changes.plugged {
-            Some(plugged) => Some(DeviceChange::to(plugged)),
-            None => rewires.then_some(DeviceChange::Rewire),
+        let job = match changes.plugged {
+            Some(plugged) => follow(cx, 0, vm, Device::Nic(self.nic), DeviceChange::to(plugged)),
+            None if rewires => {
+                let before = NicPatch {
+                    profile: changes.profile.map(|_| nic.profile),
+                    linked: changes.linked.map(|_| nic.linked),
+                    port_mirroring: changes.port_mirroring.as_ref().map(|_| nic.port_mirroring.clone()),
+                    ..NicPatch::default()
+                };
+                rewire(cx, vm, self.nic, before)
+            }
+            None => None,
         };
-        let job = change.and_then(|change| follow(cx, 0, vm, Device::Nic(self.nic), change));
         Ok(std::iter::once(NicUpdated { vm: self.vm, nic: self.nic, changes }.into()).chain(job).collect())
     }
 
@@ -296,7 +325,9 @@ impl Decide for UpdateNic {
 /// Takes a network interface from a VM.
 #[derive(Clone, Debug)]
 pub struct RemoveNic {
+    /// Which VM.
     pub vm: VmId,
+    /// Which interface.
     pub nic: NicId,
 }
 

@@ -137,7 +137,7 @@ fn finish(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         Task::ExportDisk { disk, .. } => Box::new(FinishDiskExport { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveDisk { disk } => Box::new(FinishDiskRemoval { job, disk, outcome: dice.outcome(()) }),
         Task::RemoveVm { vm } => Box::new(FinishVmRemoval { job, vm, outcome: dice.outcome(()) }),
-        Task::ChangeDevice { vm, device, change } => {
+        Task::ChangeDevice { vm, device, change, .. } => {
             Box::new(FinishDeviceChange { job, vm, device, change, outcome: dice.outcome(()) })
         }
         Task::ChangeCd { vm, file } => Box::new(FinishCdChange { job, vm, file, outcome: dice.outcome(()) }),

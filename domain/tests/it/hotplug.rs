@@ -108,3 +108,18 @@ fn an_interface_that_mirrors_ports_is_on_a_network_and_is_not_rewired_while_it_r
     estate.does(plug(vm, nic, false));
     estate.when(change(NicPatch { port_mirroring: Some(Vec::new()), ..NicPatch::default() })).then(&["NicUpdated"]);
 }
+
+#[test]
+fn a_rewiring_that_the_host_refuses_is_taken_back_unless_more_was_asked_since() {
+    let mut estate = estate();
+    let (vm, nic) = (estate.vm, estate.nic);
+    let unlink = || UpdateNic { vm, nic, changes: NicPatch { linked: Some(false), ..NicPatch::default() } };
+    estate.up(vm);
+    estate.does(unlink());
+    let job = estate.job();
+    let finish =
+        FinishDeviceChange { job, vm, device: Device::Nic(nic), change: DeviceChange::Rewire, outcome: Err("no".into()) };
+    estate.when(finish.clone()).then(&["NicUpdated", "JobEnded"]);
+    estate.does(UpdateNic { vm, nic, changes: NicPatch { profile: Some(None), ..NicPatch::default() } });
+    estate.when(finish).then(&["JobEnded"]);
+}

@@ -11,10 +11,10 @@ use evirt_domain::host::{
 use evirt_domain::host_error::ERROR_REST_MINUTES;
 use evirt_domain::host_net::{Lack, NETWORK_UNREACHABLE, lack};
 use evirt_domain::host_net_setup::NetworkChange;
-use evirt_domain::hotplug::{Device, DeviceChange};
+use evirt_domain::hotplug::Device;
 use evirt_domain::ids::*;
 use evirt_domain::image::StoredImage;
-use evirt_domain::job::{Job, Task};
+use evirt_domain::job::{Job, SUPERSEDED, Task, Told};
 use evirt_domain::quota::{QuotaStrained, Resource, Strain};
 use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomainStatusChanged, missed_by};
 use evirt_domain::tag::Tagged;
@@ -591,75 +591,46 @@ fn quota_strained<'a>(at: Scene<'a>, e: &QuotaStrained) -> Draft<'a> {
         .fold(draft, |draft, (name, percent)| draft.with(name, percent.to_string()))
 }
 
-/// What a job that came to nothing says, where no other event says it.
+/// What a job that came to nothing says, where no other event says it: by the code that its task's description has for the step.
 fn failed<'a>(at: Scene<'a>, job: &Job, why: &str) -> Option<Draft<'a>> {
-    if why == "superseded" {
+    if why == SUPERSEDED {
         return None;
     }
-    let by = |code| at.draft(code).by(job.owner).reason(why);
-    Some(match job.task {
-        Task::StopVm { vm } => by(56).vm(vm),
-        Task::ShutdownVm { vm } => by(74).vm(vm),
-        Task::RebootVm { vm } => by(158).vm(vm),
-        Task::SuspendVm { vm } => by(502).vm(vm),
-        Task::RemoveVm { vm } => by(59).vm(vm),
-        Task::ChangeDevice { vm, device, change } => match (device, change) {
-            (Device::Nic(id), change) => {
-                let code = match change {
-                    DeviceChange::Plug => 1013,
-                    DeviceChange::Unplug => 1015,
-                    DeviceChange::Rewire => 935,
-                };
-                nic(by(code).vm(vm), &at.vm(vm)?.nics.iter().find(|nic| nic.id == id)?.config)
-            }
-            (Device::Disk(disk), DeviceChange::Unplug) => by(2003).vm(vm).disk(disk),
-            (Device::Disk(disk), _) => by(2001).vm(vm).disk(disk),
-        },
-        Task::ChangeCd { vm, .. } => by(102).vm(vm),
-        Task::SetTicket { vm, .. } => by(165).vm(vm),
-        Task::ActivateHost { host } => by(18).host(host),
-        Task::SetUpHostNetworks { host, ref setup } => {
-            let network = |code, network: &NetworkId| by(code).network(*network).host(host);
-            match &setup.change {
-                NetworkChange::Setup | NetworkChange::Update { network: None } => by(1103).host(host),
-                NetworkChange::AddBond { name } => by(925).host(host).with("BondName", name.clone()),
-                NetworkChange::RemoveBond { name } => by(927).host(host).with("BondName", name.clone()),
-                NetworkChange::Attach { network: id } => network(921, id),
-                NetworkChange::Detach { network: id } => network(923, id),
-                NetworkChange::Update { network: Some(id) } => network(1103, id),
-            }
-        }
-        Task::SaveHostNetworks { host } => by(1105).host(host),
-        Task::TuneHost { host } => by(105).host(host),
-        Task::FenceHost { host, fence } if fence != FenceType::Status => by(9002).host(host),
-        Task::AttachStorageDomain { domain, data_center } => {
-            let attached = at.after.storage_domains.get(&domain).is_some_and(|d| d.attachment_in(data_center).is_some());
+    let Told::ByEnd(codes) = job.task.steps().get(job.steps_done)?.told else { return None };
+    let code = match job.task {
+        // The first of a data center has a code of its own.
+        Task::AttachStorageDomain { data_center, .. } if job.steps_done == 0 => {
             let has_master = at.after.data_centers.get(&data_center).is_some_and(|dc| dc.master.is_some());
-            let code = match (attached, has_master) {
-                // It is attached all the same, and could not be activated.
-                (true, _) => 967,
-                (false, true) => 963,
-                (false, false) => 1003,
-            };
-            by(code).storage_domain(domain).data_center(data_center)
+            *if has_master { codes.first() } else { codes.last() }?
         }
-        Task::ActivateStorageDomain { domain, data_center } => by(967).storage_domain(domain).data_center(data_center),
-        Task::DeactivateStorageDomain { domain, data_center } => by(969).storage_domain(domain).data_center(data_center),
-        Task::DetachStorageDomain { domain, data_center } => by(965).storage_domain(domain).data_center(data_center),
-        Task::UpgradeStorage { data_center, .. } => by(1006).data_center(data_center),
-        Task::ExtendStorageDomain { domain, .. } => by(973).storage_domain(domain),
-        Task::RemoveStorageDomain { domain, .. } => by(961).storage_domain(domain),
-        Task::RemoveDisk { disk } => by(2015).disk(disk),
-        Task::StartVm { .. }
-        | Task::MigrateVm { .. }
-        | Task::InstallHost { .. }
-        | Task::EvacuateHost { .. }
-        | Task::FenceHost { .. }
-        | Task::CreateStorageDomain { .. }
-        | Task::CreateDisk { .. }
-        | Task::ImportImage { .. }
-        | Task::ExportDisk { .. }
-        | Task::ExtendDisk { .. } => return None,
+        _ => *codes.first()?,
+    };
+    let draft = at.draft(code).by(job.owner).reason(why);
+    let draft = match job.task.object() {
+        EntityRef::Host(host) => draft.host(host),
+        EntityRef::Vm(vm) => draft.vm(vm),
+        EntityRef::StorageDomain(domain) => draft.storage_domain(domain),
+        EntityRef::DataCenter(data_center) => draft.data_center(data_center),
+        EntityRef::Disk(disk) => draft.disk(disk),
+        _ => draft,
+    };
+    // What some name beside it.
+    Some(match job.task {
+        Task::ChangeDevice { vm, device: Device::Nic(id), .. } => {
+            nic(draft, &at.vm(vm)?.nics.iter().find(|nic| nic.id == id)?.config)
+        }
+        Task::ChangeDevice { device: Device::Disk(disk), .. } => draft.disk(disk),
+        Task::SetUpHostNetworks { ref setup, .. } => match &setup.change {
+            NetworkChange::Setup | NetworkChange::Update { network: None } => draft,
+            NetworkChange::AddBond { name } | NetworkChange::RemoveBond { name } => draft.with("BondName", name.clone()),
+            NetworkChange::Attach { network } | NetworkChange::Detach { network } => draft.network(*network),
+            NetworkChange::Update { network: Some(network) } => draft.network(*network),
+        },
+        Task::AttachStorageDomain { data_center, .. }
+        | Task::ActivateStorageDomain { data_center, .. }
+        | Task::DeactivateStorageDomain { data_center, .. }
+        | Task::DetachStorageDomain { data_center, .. } => draft.data_center(data_center),
+        _ => draft,
     })
 }
 

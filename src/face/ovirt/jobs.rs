@@ -140,7 +140,7 @@ pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
         Doc::new()
             .set("id", id.to_string())
             .set("href", format!("{job_href}/steps/{id}"))
-            .set("description", step.replace('_', " "))
+            .set("description", step.name.replace('_', " "))
             .reference("job", job.id.to_string(), job_href)
             .set("type", "EXECUTING")
             .set("number", i64::try_from(n).unwrap_or(i64::MAX))

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::http::header;
-use evirt_domain::hotplug::{Device, DeviceChange};
 use evirt_domain::ids::JobId;
 use evirt_domain::job::{Job, JobStatus, Task};
 use uuid::Uuid;
@@ -76,55 +75,6 @@ pub fn standing(doc: Doc, status: &JobStatus, reason: &'static str) -> Doc {
 /// Whether a job is what an action left to do: the path of the action names what the job works on, and then the action.
 fn is_of_action(task: &Task, action: &[String]) -> bool {
     let Some((verb, named)) = action.split_last() else { return false };
-    let (verbs, of) = actions_of(task);
     let names = |id: &Uuid| named.iter().any(|segment| Uuid::parse_str(segment).as_ref() == Ok(id));
-    verbs.contains(&verb.as_str()) && of.iter().all(names)
-}
-
-/// The actions that leave a job to do, and what their path has to name. A VM that cannot be asked to shut down is stopped.
-fn actions_of(task: &Task) -> (&'static [&'static str], Vec<Uuid>) {
-    match *task {
-        Task::InstallHost { host } => (&["install", "approve"], vec![host.0]),
-        Task::ActivateHost { host } => (&["activate"], vec![host.0]),
-        Task::EvacuateHost { host } => (&["deactivate"], vec![host.0]),
-        Task::FenceHost { host, .. } => (&["fence"], vec![host.0]),
-        Task::SetUpHostNetworks { host, .. } => (&["attach", "detach", "setupnetworks"], vec![host.0]),
-        Task::SaveHostNetworks { host } => (&["commitnetconfig"], vec![host.0]),
-        Task::ActivateStorageDomain { domain, data_center } => (&["activate"], vec![data_center.0, domain.0]),
-        Task::DeactivateStorageDomain { domain, data_center } => (&["deactivate"], vec![data_center.0, domain.0]),
-        Task::ImportImage { ref from, .. } => (&["import"], vec![from.domain.0, from.image]),
-        Task::ExportDisk { disk, .. } => (&["export"], vec![disk.0]),
-        Task::StartVm { vm } => (&["start"], vec![vm.0]),
-        Task::StopVm { vm } => (&["stop", "shutdown"], vec![vm.0]),
-        Task::ShutdownVm { vm } => (&["shutdown"], vec![vm.0]),
-        Task::RebootVm { vm } => (&["reboot"], vec![vm.0]),
-        Task::SuspendVm { vm } => (&["suspend"], vec![vm.0]),
-        Task::MigrateVm { vm } => (&["migrate"], vec![vm.0]),
-        Task::SetTicket { vm, .. } => (&["ticket"], vec![vm.0]),
-        Task::ChangeDevice { vm, device, change } => {
-            let device = match device {
-                Device::Nic(nic) => nic.0,
-                Device::Disk(disk) => disk.0,
-            };
-            let verbs: &[&str] = match change {
-                DeviceChange::Plug => &["activate"],
-                DeviceChange::Unplug => &["deactivate"],
-                DeviceChange::Rewire => &[],
-            };
-            (verbs, vec![vm.0, device])
-        }
-        // What no action leaves.
-        Task::TuneHost { .. }
-        | Task::CreateStorageDomain { .. }
-        | Task::AttachStorageDomain { .. }
-        | Task::DetachStorageDomain { .. }
-        | Task::ExtendStorageDomain { .. }
-        | Task::RemoveStorageDomain { .. }
-        | Task::UpgradeStorage { .. }
-        | Task::CreateDisk { .. }
-        | Task::ExtendDisk { .. }
-        | Task::RemoveDisk { .. }
-        | Task::RemoveVm { .. }
-        | Task::ChangeCd { .. } => (&[], Vec::new()),
-    }
+    task.verbs().contains(&verb.as_str()) && task.named().iter().all(names)
 }

@@ -6,7 +6,7 @@ use evirt_domain::storage::*;
 use evirt_domain::{World, disk};
 use uuid::Uuid;
 
-use super::Work;
+use super::{Carried, Work, done, strange};
 use crate::hypervisor::{self as driver, DriverCall, DriverError, OperationId, Portal, Reply};
 use crate::reactors::{Reactor, driver_mapping};
 
@@ -57,54 +57,45 @@ impl Reactor {
         let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be activated")?;
         match self.engine.driver().call(operation, DriverCall::ActivateDomain { hosts, domain: domain.id.0, storage }).await {
             Ok(Reply::Activated { space, failed }) => Ok((space, failed)),
-            Ok(other) => Err(format!("the driver answered {other:?}")),
+            Ok(other) => Err(strange(&other)),
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
 impl Work<'_> {
-    pub(super) async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId, overwrite: bool) {
-        let outcome = async {
-            let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
-            self.reactor.login(self.operation, world, domain, &[host.0]).await?;
-            let storage = domain.storage.located(world);
-            let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be prepared")?;
-            let call = DriverCall::CreateDomain {
-                host: host.0,
-                domain: id.0,
-                name: domain.config.name.clone(),
-                storage,
-                class: driver_mapping::domain_class(domain.class),
-                format: driver_mapping::storage_format(domain.format),
-                overwrite,
-            };
-            let space = match self.ask(call).await? {
+    pub(super) async fn create_domain(&self, world: &World, id: StorageDomainId, host: HostId, overwrite: bool) -> Carried {
+        let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+        self.reactor.login(self.operation, world, domain, &[host.0]).await?;
+        let storage = domain.storage.located(world);
+        let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be prepared")?;
+        let call = DriverCall::CreateDomain {
+            host: host.0,
+            domain: id.0,
+            name: domain.config.name.clone(),
+            storage,
+            class: driver_mapping::domain_class(domain.class),
+            format: driver_mapping::storage_format(domain.format),
+            overwrite,
+        };
+        let space = match self.ask(call).await? {
+            Reply::Space(space) => space,
+            Reply::Storage(facts) => facts.space,
+            _ => match self.ask(DriverCall::DomainSpace { domain: id.0 }).await? {
                 Reply::Space(space) => space,
-                Reply::Storage(facts) => facts.space,
-                _ => match self.ask(DriverCall::DomainSpace { domain: id.0 }).await? {
-                    Reply::Space(space) => space,
-                    _ => driver::Space::default(),
-                },
-            };
-            Ok((space.available_bytes as i64, space.used_bytes as i64))
-        }
-        .await;
-        self.submit(FinishStorageDomainCreation { job: self.job, domain: id, outcome }).await;
+                _ => driver::Space::default(),
+            },
+        };
+        done(FinishStorageDomainCreation { job: self.job, domain: id, outcome: Ok(counted(&space)) })
     }
 
-    pub(super) async fn attach_domain(&self, id: StorageDomainId, data_center: DataCenterId) {
-        let attached = self
-            .step(1, async {
-                let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
-                self.ask(DriverCall::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
-            })
-            .await;
-        let outcome = match attached {
-            Ok(()) => self.activate(id, data_center).await,
-            Err(why) => Err(why),
-        };
-        self.finish_storage(id, outcome).await;
+    pub(super) async fn attach_domain(&self, id: StorageDomainId, data_center: DataCenterId) -> Carried {
+        self.step("attach", async {
+            let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
+            self.ask(DriverCall::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
+        })
+        .await?;
+        self.activate_in(id, data_center).await
     }
 
     /// The hosts of a data center that are up.
@@ -115,7 +106,7 @@ impl Work<'_> {
     }
 
     /// Makes a domain usable on every host of a data center that is up, and learns how full it is and which files it has.
-    pub(super) async fn activate(&self, id: StorageDomainId, data_center: DataCenterId) -> Result<(), String> {
+    pub(super) async fn activate_in(&self, id: StorageDomainId, data_center: DataCenterId) -> Carried {
         let hosts = self.hosts_in(data_center);
         let world = self.reactor.engine.world();
         let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
@@ -130,18 +121,24 @@ impl Work<'_> {
         if let Some(format) = wanted.filter(|format| domain.class == DomainClass::Data && domain.format < *format) {
             self.upgrade(id, data_center, format).await?;
         }
-        let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
+        let (available, used) = counted(&space);
         self.submit(ReportDomainSpace { domain: id, available, used }).await;
         if domain.class == DomainClass::Iso
             && let Reply::Files(files) = self.ask(DriverCall::ListFiles { domain: id.0 }).await?
         {
             self.submit(ReportDomainFiles { domain: id, files: driver_mapping::domain_files(files) }).await;
         }
-        Ok(())
+        self.finish_storage(id)
     }
 
-    /// Lets a host rewrite the domains of a data center that are behind a format.
-    pub(super) async fn upgrade_storage(&self, world: &World, data_center: DataCenterId, format: StorageFormat) {
+    pub(super) async fn deactivate_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) -> Carried {
+        let hosts = world.hosts_in(data_center).map(|h| h.id.0).collect();
+        self.ask(DriverCall::DeactivateDomain { hosts, domain: id.0 }).await?;
+        self.finish_storage(id)
+    }
+
+    /// Lets a host rewrite the domains of a data center that are behind a format. Those that were rewritten stay so where another fails.
+    pub(super) async fn upgrade_storage(&self, world: &World, data_center: DataCenterId, format: StorageFormat) -> Carried {
         let (mut upgraded, mut failure) = (Vec::new(), None);
         for domain in behind(world, data_center, format) {
             match self.upgrade(domain.id, data_center, format).await {
@@ -149,7 +146,7 @@ impl Work<'_> {
                 Err(why) => failure = Some(format!("{}: {why}", domain.config.name)),
             }
         }
-        self.submit(FinishStorageUpgrade { job: self.job, data_center, format, upgraded, failure }).await;
+        done(FinishStorageUpgrade { job: self.job, data_center, format, upgraded, failure })
     }
 
     async fn upgrade(&self, id: StorageDomainId, data_center: DataCenterId, format: StorageFormat) -> Result<(), String> {
@@ -160,74 +157,61 @@ impl Work<'_> {
         self.ask(DriverCall::UpgradeDomain { host, domain: id.0, format: driver_mapping::storage_format(format) }).await.map(drop)
     }
 
-    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) {
-        let outcome = async {
-            let host = self.hosts_in(data_center).first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
-            let host = host.ok_or("there is no host")?;
-            self.ask(DriverCall::DetachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
-        }
-        .await;
-        self.finish_storage(id, outcome).await;
+    pub(super) async fn detach_domain(&self, world: &World, id: StorageDomainId, data_center: DataCenterId) -> Carried {
+        let host = self.hosts_in(data_center).first().copied().or_else(|| world.hosts.values().next().map(|h| h.id.0));
+        let host = host.ok_or("there is no host")?;
+        self.ask(DriverCall::DetachDomain { host, pool: data_center.0, domain: id.0 }).await?;
+        self.finish_storage(id)
     }
 
-    pub(super) async fn finish_storage(&self, domain: StorageDomainId, outcome: Result<(), String>) {
-        self.submit(FinishStorageTask { job: self.job, domain, outcome }).await;
+    fn finish_storage(&self, domain: StorageDomainId) -> Carried {
+        done(FinishStorageTask { job: self.job, domain, outcome: Ok(()) })
     }
 
     /// Logs the hosts in to where the new logical units are, and lays the domain upon them.
-    pub(super) async fn extend_domain(&self, world: &World, id: StorageDomainId, host: HostId, luns: &[DomainLun]) {
-        let outcome = async {
-            let mut domain = StorageDomain::clone(world.storage_domains.get(&id).ok_or("the domain is gone")?);
-            domain.storage.luns.extend(luns.iter().cloned());
-            domain.storage.connections = luns.iter().filter_map(|lun| lun.connection).collect();
-            let attachment = domain.attachment().ok_or("the domain is not attached")?;
-            let hosts = self.hosts_in(attachment.data_center);
-            self.reactor.login(self.operation, world, &domain, &hosts).await?;
-            let storage =
-                driver_mapping::storage_spec(&domain.storage.located(world)).ok_or("this kind of storage cannot be extended")?;
-            match self.ask(DriverCall::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
-                Reply::Space(space) => Ok((space.available_bytes as i64, space.used_bytes as i64)),
-                other => Err(format!("the driver answered {other:?}")),
-            }
-        }
-        .await;
-        self.submit(FinishStorageDomainExtension { job: self.job, domain: id, luns: luns.to_vec(), outcome }).await;
+    pub(super) async fn extend_domain(&self, world: &World, id: StorageDomainId, host: HostId, luns: &[DomainLun]) -> Carried {
+        let mut domain = StorageDomain::clone(world.storage_domains.get(&id).ok_or("the domain is gone")?);
+        domain.storage.luns.extend(luns.iter().cloned());
+        domain.storage.connections = luns.iter().filter_map(|lun| lun.connection).collect();
+        let attachment = domain.attachment().ok_or("the domain is not attached")?;
+        let hosts = self.hosts_in(attachment.data_center);
+        self.reactor.login(self.operation, world, &domain, &hosts).await?;
+        let storage = domain.storage.located(world);
+        let storage = driver_mapping::storage_spec(&storage).ok_or("this kind of storage cannot be extended")?;
+        let outcome = match self.ask(DriverCall::ExtendDomain { host: host.0, domain: id.0, storage }).await? {
+            Reply::Space(space) => Ok(counted(&space)),
+            other => return Err(strange(&other)),
+        };
+        done(FinishStorageDomainExtension { job: self.job, domain: id, luns: luns.to_vec(), outcome })
     }
 
     /// Lets a host wipe a domain, or only let go of it. What is still attached is detached first.
-    pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) {
-        let outcome = async {
-            let world = self.reactor.engine.world();
-            for attachment in world.storage_domains.get(&id).iter().flat_map(|d| &d.attachments) {
-                let call = DriverCall::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
-                self.ask(call).await?;
-            }
-            match format {
-                true => self.ask(DriverCall::FormatDomain { host: host.0, domain: id.0 }).await.map(drop),
-                false => Ok(()),
-            }
-        };
-        let outcome = outcome.await;
-        self.submit(FinishStorageDomainRemoval { job: self.job, domain: id, outcome }).await;
+    pub(super) async fn remove_domain(&self, id: StorageDomainId, host: HostId, format: bool) -> Carried {
+        let world = self.reactor.engine.world();
+        for attachment in world.storage_domains.get(&id).iter().flat_map(|d| &d.attachments) {
+            let call = DriverCall::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
+            self.ask(call).await?;
+        }
+        if format {
+            self.ask(DriverCall::FormatDomain { host: host.0, domain: id.0 }).await?;
+        }
+        done(FinishStorageDomainRemoval { job: self.job, domain: id, outcome: Ok(()) })
     }
 
-    pub(super) async fn create_disk(&self, world: &World, id: DiskId) {
-        let outcome = async {
-            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let call = DriverCall::CreateVolume {
-                volume: driver_mapping::volume(disk),
-                parent: None,
-                size_bytes: disk.config.size as u64,
-                format: driver_mapping::volume_format(disk.format),
-                sparse: disk.sparse,
-            };
-            Ok(match self.ask(call).await? {
-                Reply::Volume(facts) => facts.actual_bytes as i64,
-                _ => 0,
-            })
-        }
-        .await;
-        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    pub(super) async fn create_disk(&self, world: &World, id: DiskId) -> Carried {
+        let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+        let call = DriverCall::CreateVolume {
+            volume: driver_mapping::volume(disk),
+            parent: None,
+            size_bytes: disk.config.size as u64,
+            format: driver_mapping::volume_format(disk.format),
+            sparse: disk.sparse,
+        };
+        let actual_size = match self.ask(call).await? {
+            Reply::Volume(facts) => facts.actual_bytes as i64,
+            _ => 0,
+        };
+        done(disk::FinishDiskCreation { job: self.job, disk: id, outcome: Ok(actual_size) })
     }
 
     /// The address of the service behind an image domain.
@@ -235,39 +219,31 @@ impl Work<'_> {
         Ok(world.storage_domains.get(&image.domain).ok_or("the image domain is gone")?.storage.service.clone())
     }
 
-    pub(super) async fn import_image(&self, world: &World, id: DiskId, from: &StoredImage) {
-        let outcome = async {
-            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let (service, volume) = (self.service(world, from)?, driver_mapping::volume(disk));
-            match self.ask(DriverCall::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
-                Reply::Volume(facts) => Ok(facts.actual_bytes as i64),
-                other => Err(format!("the driver answered {other:?}")),
-            }
-        }
-        .await;
-        self.submit(disk::FinishDiskCreation { job: self.job, disk: id, outcome }).await;
+    pub(super) async fn import_image(&self, world: &World, id: DiskId, from: &StoredImage) -> Carried {
+        let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+        let (service, volume) = (self.service(world, from)?, driver_mapping::volume(disk));
+        let outcome = match self.ask(DriverCall::ImportImage { service, image: from.image, volume, sparse: disk.sparse }).await? {
+            Reply::Volume(facts) => Ok(facts.actual_bytes as i64),
+            other => return Err(strange(&other)),
+        };
+        done(disk::FinishDiskCreation { job: self.job, disk: id, outcome })
     }
 
-    pub(super) async fn export_disk(&self, world: &World, id: DiskId, to: &StoredImage) {
-        let outcome = async {
-            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            let (service, volume) = (self.service(world, to)?, driver_mapping::volume(disk));
-            self.ask(DriverCall::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await.map(drop)
-        }
-        .await;
-        self.submit(FinishDiskExport { job: self.job, disk: id, outcome }).await;
+    pub(super) async fn export_disk(&self, world: &World, id: DiskId, to: &StoredImage) -> Carried {
+        let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+        let (service, volume) = (self.service(world, to)?, driver_mapping::volume(disk));
+        self.ask(DriverCall::ExportImage { volume, service, image: to.image, name: to.name.clone() }).await?;
+        done(FinishDiskExport { job: self.job, disk: id, outcome: Ok(()) })
     }
 
-    pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) {
-        let outcome = async {
-            let disk = world.disks.get(&id).ok_or("the disk is gone")?;
-            match self.ask(DriverCall::ExtendVolume { volume: driver_mapping::volume(disk), size_bytes: size as u64 }).await? {
-                Reply::Volume(facts) => Ok((facts.size_bytes as i64, facts.actual_bytes as i64)),
-                other => Err(format!("the driver answered {other:?}")),
-            }
-        }
-        .await;
-        self.submit(disk::FinishDiskExtension { job: self.job, disk: id, outcome }).await;
+    pub(super) async fn extend_disk(&self, world: &World, id: DiskId, size: i64) -> Carried {
+        let disk = world.disks.get(&id).ok_or("the disk is gone")?;
+        let call = DriverCall::ExtendVolume { volume: driver_mapping::volume(disk), size_bytes: size as u64 };
+        let outcome = match self.ask(call).await? {
+            Reply::Volume(facts) => Ok((facts.size_bytes as i64, facts.actual_bytes as i64)),
+            other => return Err(strange(&other)),
+        };
+        done(disk::FinishDiskExtension { job: self.job, disk: id, outcome })
     }
 
     /// Deletes the volumes of disks; one that is gone already is as good as deleted.
@@ -280,4 +256,9 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// The bytes of a domain that are free, and those in use, as the domain counts them.
+fn counted(space: &driver::Space) -> (i64, i64) {
+    (space.available_bytes as i64, space.used_bytes as i64)
 }
