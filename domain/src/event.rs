@@ -9,84 +9,39 @@ use uuid::Uuid;
 
 use crate::context::Actor;
 use crate::ids::{Micros, Position};
+use crate::tables::tables;
 use crate::upcast::{self, upcast};
 use crate::world::World;
 
-/// The kinds of aggregates, each with streams of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum StreamKind {
-    System,
-    DataCenter,
-    Cluster,
-    Network,
-    VnicProfile,
-    Host,
-    StorageDomain,
-    StorageConnection,
-    Quota,
-    Disk,
-    Vm,
-    Template,
-    Tag,
-    User,
-    Group,
-    Role,
-    Permission,
-    Session,
-    Job,
-}
+macro_rules! stream_kinds {
+    (
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ty => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ty => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ty => $Part:ty, $part_called:literal;)* }
+    ) => {
+        /// The kinds of aggregates, each with streams of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs)]
+        pub enum StreamKind { System, $($entity,)* $($record,)* }
 
-impl StreamKind {
-    /// Every kind.
-    pub const ALL: [StreamKind; 19] = [
-        Self::System,
-        Self::DataCenter,
-        Self::Cluster,
-        Self::Network,
-        Self::VnicProfile,
-        Self::Host,
-        Self::StorageDomain,
-        Self::StorageConnection,
-        Self::Quota,
-        Self::Disk,
-        Self::Vm,
-        Self::Template,
-        Self::Tag,
-        Self::User,
-        Self::Group,
-        Self::Role,
-        Self::Permission,
-        Self::Session,
-        Self::Job,
-    ];
+        impl StreamKind {
+            /// Every kind.
+            pub const ALL: &'static [StreamKind] = &[Self::System, $(Self::$entity,)* $(Self::$record,)*];
 
-    /// The name, as it begins the stream's.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::DataCenter => "data_center",
-            Self::Cluster => "cluster",
-            Self::Network => "network",
-            Self::VnicProfile => "vnic_profile",
-            Self::Host => "host",
-            Self::StorageDomain => "storage_domain",
-            Self::StorageConnection => "storage_connection",
-            Self::Quota => "quota",
-            Self::Disk => "disk",
-            Self::Vm => "vm",
-            Self::Template => "template",
-            Self::Tag => "tag",
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Role => "role",
-            Self::Permission => "permission",
-            Self::Session => "session",
-            Self::Job => "job",
+            /// The name, as it begins the stream's.
+            pub fn name(self) -> &'static str {
+                match self {
+                    Self::System => "system",
+                    $(Self::$entity => $entity_name,)*
+                    $(Self::$record => $record_name,)*
+                }
+            }
         }
-    }
+    };
 }
+
+tables!(stream_kinds);
 
 /// One aggregate's stream of events: written `vm-6efc0cfa-8495-4a96-93e5-ee490328cf48`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,7 +86,7 @@ impl std::str::FromStr for Stream {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("{text:?} is no stream");
         let (kind, id) = text.split_once('-').ok_or_else(bad)?;
-        let kind = StreamKind::ALL.into_iter().find(|k| k.name() == kind).ok_or_else(bad)?;
+        let kind = StreamKind::ALL.iter().copied().find(|k| k.name() == kind).ok_or_else(bad)?;
         Ok(Self { kind, id: Uuid::parse_str(id).map_err(|_| bad())? })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::{EntityRef, Group, Holder, Permission, Role, Session, User};
+use crate::access::{EntityRef, Holder};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::Disk;
@@ -13,16 +13,11 @@ use crate::event::{EventMetadata, RecordedEvent, Stream, StreamKind};
 use crate::host::Host;
 use crate::ids::*;
 use crate::index::{ClusterTerm, HostTerm};
-use crate::job::Job;
-use crate::network::{Network, VnicProfile};
+use crate::network::Network;
 use crate::placement::Placements;
-use crate::quota::Quota;
 use crate::rejection::{Rejection, not_found};
-use crate::storage::StorageDomain;
-use crate::storage_connection::StorageConnection;
 use crate::table::Reindex;
-use crate::tag::Tag;
-use crate::template::Template;
+use crate::tables::tables;
 use crate::versions::Versions;
 use crate::vm::Vm;
 
@@ -64,110 +59,71 @@ pub struct NameKey {
     pub id: Uuid,
 }
 
-/// State of everything, at a position of the log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct World {
-    /// The position of the last event folded in.
-    pub position: Position,
-    /// The version of every live stream.
-    pub streams: Versions,
-    /// Names in use.
-    pub names: imbl::OrdSet<NameKey>,
-    /// Data centers.
-    pub data_centers: Table<DataCenterId, DataCenter>,
-    /// Clusters.
-    pub clusters: Table<ClusterId, Cluster>,
-    /// Networks.
-    pub networks: Table<NetworkId, Network>,
-    /// vNIC profiles.
-    pub vnic_profiles: Table<VnicProfileId, VnicProfile>,
-    /// Hosts.
-    pub hosts: Table<HostId, Host>,
-    /// Storage domains.
-    pub storage_domains: Table<StorageDomainId, StorageDomain>,
-    /// Storage connections.
-    #[serde(default)]
-    pub storage_connections: Table<StorageConnectionId, StorageConnection>,
-    /// Quotas.
-    #[serde(default)]
-    pub quotas: Table<QuotaId, Quota>,
-    /// Disks.
-    pub disks: Table<DiskId, Disk>,
-    /// Virtual machines.
-    pub vms: Table<VmId, Vm>,
-    /// Templates.
-    pub templates: Table<TemplateId, Template>,
-    /// Tags.
-    pub tags: Table<TagId, Tag>,
-    /// Users.
-    pub users: Table<UserId, User>,
-    /// Groups.
-    pub groups: Table<GroupId, Group>,
-    /// Roles.
-    pub roles: Table<RoleId, Role>,
-    /// Permissions.
-    pub permissions: Table<PermissionId, Permission>,
-    /// Login sessions.
-    pub sessions: Table<SessionId, Session>,
-    /// Jobs.
-    pub jobs: Table<JobId, Job>,
-    /// Jobs of systems outside.
-    pub external_jobs: Table<JobId, crate::external::ExternalJob>,
-    /// The external jobs that steps are of.
-    #[serde(default)]
-    pub external_steps: imbl::OrdMap<Uuid, JobId>,
-    /// Events that systems outside reported.
-    pub external_events: crate::external::ExternalEvents,
-    /// Keys under which clients created things.
-    pub creations: crate::creation::Creations,
-    /// The places of VMs on hosts.
-    pub placed: Placements,
-    /// VMs of a cluster: (cluster, VM).
-    pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
-    /// Disks of a storage domain: (domain, disk).
-    pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
-    /// Highly available VMs that went down by themselves and are to be started again.
-    pub to_restart: imbl::OrdSet<VmId>,
-    /// Permissions by who holds them, and on what.
-    pub permissions_held: imbl::OrdSet<(Holder, EntityRef, PermissionId)>,
-    /// Permissions by what they are on.
-    pub permissions_on: imbl::OrdSet<(EntityRef, PermissionId)>,
-    /// Jobs that have not ended.
-    pub open_jobs: imbl::OrdSet<JobId>,
-    /// The MAC address given out last; the search for a free one goes on behind it.
-    pub last_mac: u64,
-}
+macro_rules! world {
+    (
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ty => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ty => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ty => $Part:ty, $part_called:literal;)* }
+    ) => {
+        /// State of everything, at a position of the log.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        pub struct World {
+            /// The position of the last event folded in.
+            pub position: Position,
+            /// The version of every live stream.
+            pub streams: Versions,
+            /// Names in use.
+            pub names: imbl::OrdSet<NameKey>,
+            $($(#[$entity_attr])* pub $entity_many: Table<$EntityId, $Entity>,)*
+            $($(#[$record_attr])* pub $record_many: Table<$RecordId, $Record>,)*
+            $($(#[$part_attr])* pub $part_many: Table<$PartId, $Part>,)*
+            /// The external jobs that steps are of.
+            #[serde(default)]
+            pub external_steps: imbl::OrdMap<Uuid, JobId>,
+            /// Events that systems outside reported.
+            pub external_events: crate::external::ExternalEvents,
+            /// Keys under which clients created things.
+            pub creations: crate::creation::Creations,
+            /// The places of VMs on hosts.
+            pub placed: Placements,
+            /// VMs of a cluster: (cluster, VM).
+            pub cluster_vms: imbl::OrdSet<(ClusterId, VmId)>,
+            /// Disks of a storage domain: (domain, disk).
+            pub domain_disks: imbl::OrdSet<(StorageDomainId, DiskId)>,
+            /// Highly available VMs that went down by themselves and are to be started again.
+            pub to_restart: imbl::OrdSet<VmId>,
+            /// Permissions by their holders, and on what.
+            pub permissions_held: imbl::OrdSet<(Holder, EntityRef, PermissionId)>,
+            /// Permissions by what they are on.
+            pub permissions_on: imbl::OrdSet<(EntityRef, PermissionId)>,
+            /// Jobs that have not ended.
+            pub open_jobs: imbl::OrdSet<JobId>,
+            /// The MAC address given out last; the search for a free one goes on behind it.
+            pub last_mac: u64,
+        }
 
-macro_rules! expect {
-    ($($method:ident $table:ident $id:ty => $value:ty, $what:literal;)*) => {
         impl World {
-            $(/// The aggregate, or the refusal that it does not exist.
-            pub fn $method(&self, id: $id) -> Result<&Arc<$value>, Rejection> {
-                self.$table.get(&id).ok_or_else(|| not_found(format_args!(concat!($what, ": id={}"), id)))
-            })*
+            $(expect! { $entity_one $entity_many $EntityId => $Entity, $entity_called })*
+            $(expect! { $record_one $record_many $RecordId => $Record, $record_called })*
+            $(expect! { $part_one $part_many $PartId => $Part, $part_called })*
+
+            fn tables(&mut self) -> Vec<&mut dyn Reindex> {
+                vec![$(&mut self.$entity_many,)* $(&mut self.$record_many,)* $(&mut self.$part_many,)*]
+            }
         }
     };
 }
 
-expect! {
-    data_center data_centers DataCenterId => DataCenter, "DataCenter";
-    cluster clusters ClusterId => Cluster, "Cluster";
-    network networks NetworkId => Network, "Network";
-    vnic_profile vnic_profiles VnicProfileId => VnicProfile, "VnicProfile";
-    host hosts HostId => Host, "Host";
-    storage_domain storage_domains StorageDomainId => StorageDomain, "StorageDomain";
-    storage_connection storage_connections StorageConnectionId => StorageConnection, "StorageConnection";
-    quota quotas QuotaId => Quota, "Quota";
-    disk disks DiskId => Disk, "Disk";
-    vm vms VmId => Vm, "VM";
-    template templates TemplateId => Template, "Template";
-    tag tags TagId => Tag, "Tag";
-    user users UserId => User, "User";
-    group groups GroupId => Group, "Group";
-    role roles RoleId => Role, "Role";
-    permission permissions PermissionId => Permission, "Permission";
-    job jobs JobId => Job, "Job";
+macro_rules! expect {
+    ($one:ident $many:ident $id:ty => $of:ty, $called:literal) => {
+        /// The aggregate. Refused as not found where there is none of that identifier.
+        pub fn $one(&self, id: $id) -> Result<&Arc<$of>, Rejection> {
+            self.$many.get(&id).ok_or_else(|| not_found(format_args!(concat!($called, ": id={}"), id)))
+        }
+    };
 }
+
+tables!(world);
 
 impl World {
     /// Folds one event in. What cannot be is left alone: an event was decided once and is true.
@@ -197,30 +153,6 @@ impl World {
     /// Whether every index is what the aggregates say. Costs a walk over all of them: for tests.
     pub fn is_indexed(&mut self) -> bool {
         self.tables().into_iter().all(|table| table.is_indexed())
-    }
-
-    fn tables(&mut self) -> [&mut dyn Reindex; 19] {
-        [
-            &mut self.data_centers,
-            &mut self.clusters,
-            &mut self.networks,
-            &mut self.vnic_profiles,
-            &mut self.hosts,
-            &mut self.storage_domains,
-            &mut self.storage_connections,
-            &mut self.quotas,
-            &mut self.disks,
-            &mut self.vms,
-            &mut self.templates,
-            &mut self.tags,
-            &mut self.users,
-            &mut self.groups,
-            &mut self.roles,
-            &mut self.permissions,
-            &mut self.sessions,
-            &mut self.jobs,
-            &mut self.external_jobs,
-        ]
     }
 
     /// The version of a stream; 0 where it has no event.

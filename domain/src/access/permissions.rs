@@ -13,6 +13,7 @@ use crate::event::{Event, Stream, StreamKind};
 use crate::fold;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
+use crate::tables::tables;
 use crate::world::World;
 
 /// Who holds a permission.
@@ -25,57 +26,47 @@ pub enum Holder {
     Group(GroupId),
 }
 
-/// What a permission is on; it holds for all that is below, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum EntityRef {
-    System,
-    DataCenter(DataCenterId),
-    Cluster(ClusterId),
-    Network(NetworkId),
-    VnicProfile(VnicProfileId),
-    Host(HostId),
-    StorageDomain(StorageDomainId),
-    Disk(DiskId),
-    Vm(VmId),
-    Template(TemplateId),
-}
+macro_rules! entity_ref {
+    (
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ty => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ty => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ty => $Part:ty, $part_called:literal;)* }
+    ) => {
+        /// Something that permissions may stand on, and jobs and entries of the audit log be about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs)]
+        pub enum EntityRef { System, $($entity($EntityId),)* }
 
-impl EntityRef {
-    /// The object that a stream of events is about, where permissions may stand on it.
-    pub fn of(stream: &Stream) -> Option<Self> {
-        let id = stream.id;
-        Some(match stream.kind {
-            StreamKind::DataCenter => Self::DataCenter(id.into()),
-            StreamKind::Cluster => Self::Cluster(id.into()),
-            StreamKind::Network => Self::Network(id.into()),
-            StreamKind::VnicProfile => Self::VnicProfile(id.into()),
-            StreamKind::Host => Self::Host(id.into()),
-            StreamKind::StorageDomain => Self::StorageDomain(id.into()),
-            StreamKind::Disk => Self::Disk(id.into()),
-            StreamKind::Vm => Self::Vm(id.into()),
-            StreamKind::Template => Self::Template(id.into()),
-            _ => return None,
-        })
-    }
+        impl EntityRef {
+            /// The object that a stream of events is about, where permissions may stand on it.
+            pub fn of(stream: &Stream) -> Option<Self> {
+                Some(match stream.kind {
+                    $(StreamKind::$entity => Self::$entity(stream.id.into()),)*
+                    StreamKind::System $(| StreamKind::$record)* => return None,
+                })
+            }
 
-    /// Whether it exists.
-    pub fn exists(self, world: &World) -> bool {
-        match self {
-            Self::System => true,
-            Self::DataCenter(id) => world.data_centers.contains(&id),
-            Self::Cluster(id) => world.clusters.contains(&id),
-            Self::Network(id) => world.networks.contains(&id),
-            Self::VnicProfile(id) => world.vnic_profiles.contains(&id),
-            Self::Host(id) => world.hosts.contains(&id),
-            Self::StorageDomain(id) => world.storage_domains.contains(&id),
-            Self::Disk(id) => world.disks.contains(&id),
-            Self::Vm(id) => world.vms.contains(&id),
-            Self::Template(id) => world.templates.contains(&id),
+            /// Whether it exists.
+            pub fn exists(self, world: &World) -> bool {
+                match self {
+                    Self::System => true,
+                    $(Self::$entity(id) => world.$entity_many.contains(&id),)*
+                }
+            }
+
+            /// The stream of what happens to it.
+            pub fn stream(self) -> Stream {
+                match self {
+                    Self::System => Stream::new(StreamKind::System, Uuid::nil()),
+                    $(Self::$entity(id) => Stream::new(StreamKind::$entity, id.0),)*
+                }
+            }
         }
-    }
+    };
 }
+
+tables!(entity_ref);
 
 /// A role granted on an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

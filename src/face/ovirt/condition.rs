@@ -92,7 +92,7 @@ fn streams(world: &World, segments: &[String]) -> Vec<(Stream, u64)> {
 /// The kind of aggregate that a collection holds: `vnicprofiles` holds vnic_profile.
 fn kind_of(collection: &str) -> Option<StreamKind> {
     let singular = collection.strip_suffix('s')?;
-    StreamKind::ALL.into_iter().find(|kind| kind.name().bytes().filter(|byte| *byte != b'_').eq(singular.bytes()))
+    StreamKind::ALL.iter().copied().find(|kind| kind.name().bytes().filter(|byte| *byte != b'_').eq(singular.bytes()))
 }
 
 /// Whether a representation holds values that change by themselves.
