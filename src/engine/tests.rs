@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use evirt_domain::Class;
 use evirt_domain::cluster::{ClusterConfig, ClusterPatch, CreateCluster, SchedulingPolicy, UpdateCluster};
 use evirt_domain::context::Context;
 use evirt_domain::event::Event;
@@ -206,7 +205,7 @@ async fn a_failed_append_changes_nothing_and_the_next_command_tries_again() {
     // The second is refused because of the first, which never became durable: so it is not told that the name is in use.
     let answers = [lab.engine.submit(&request(), cluster("one")), lab.engine.submit(&request(), cluster("one"))];
     for answer in answers {
-        assert_eq!(soon(answer).await.unwrap_err().class(), Class::Unavailable);
+        assert_eq!(soon(answer).await.unwrap_err().key, Key::LogUnavailable);
     }
     assert_eq!(*lab.engine.world(), *before);
     lab.repair_log().await;
@@ -236,7 +235,7 @@ async fn a_decision_that_panics_refuses_its_own_command_only() {
         lab.engine.submit(&request(), cluster("b")),
     );
     assert!(soon(answers.0).await.is_ok());
-    assert_eq!(soon(answers.1).await.unwrap_err().class(), Class::Internal);
+    assert_eq!(soon(answers.1).await.unwrap_err().key, Key::Internal);
     assert!(soon(answers.2).await.is_ok());
 }
 
@@ -250,7 +249,7 @@ async fn events_that_the_log_refuses_for_good_are_not_decided_for_ever() {
            FROM events WHERE position = 1; END",
     )
     .await;
-    assert_eq!(soon(lab.engine.submit(&request(), cluster("a"))).await.unwrap_err().class(), Class::Internal);
+    assert_eq!(soon(lab.engine.submit(&request(), cluster("a"))).await.unwrap_err().key, Key::Internal);
     lab.execute("DROP TRIGGER twice").await;
     assert!(soon(lab.engine.submit(&request(), cluster("a"))).await.is_ok());
 }

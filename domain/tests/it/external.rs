@@ -170,3 +170,13 @@ fn a_command_is_no_step_of_what_has_ended_or_is_not_there() {
     other.does(ClearExternalJob { job });
     other.when(EndJob { job: own, failure: None }).then(&["JobEnded"]);
 }
+
+#[test]
+fn what_has_no_description_or_no_end_is_refused() {
+    let (mut story, job) = begun();
+    story.when(AddExternalJob { description: " ".into(), auto_cleared: true }).refused(Key::DescriptionEmpty);
+    for _ in 0..MAX_EXTERNAL_STEPS {
+        story.does(step(job, None));
+    }
+    story.when(step(job, None)).refused(Key::TooMany);
+}

@@ -1,4 +1,7 @@
-//! What a VM may be: names, sizes, changes while it runs, its removal, network interfaces and CDs.
+//! What virtual machines are configured to be, their devices, and their removal.
+
+mod cdrom;
+mod nic;
 
 use evirt_domain::Key::{self, *};
 use evirt_domain::disk::{DiskStatus, FinishDiskCreation};
@@ -9,7 +12,6 @@ use evirt_domain::storage::{DomainClass, DomainFile, ReportDomainFiles};
 use evirt_domain::template::BLANK;
 use evirt_domain::vm::*;
 use evirt_domain::vm_run::VmState::*;
-use evirt_domain::vm_run::{FinishTicket, SetTicket};
 use evirt_domain::{Class, Event};
 
 use crate::harness::*;
@@ -251,43 +253,6 @@ fn a_shared_disk_survives_the_removal() {
 }
 
 #[test]
-fn network_interfaces() {
-    let mut estate = estate();
-    let (vm, first) = (estate.vm, estate.nic);
-    let profile = estate.profile();
-    let add = |config: NicConfig| AddNic { vm, config };
-    let with_mac = |mac: &str| add(NicConfig { mac: mac.into(), ..nic("nic2", None) });
-    estate.when(add(nic("nic1", None))).refused(NicNameInUse);
-    estate.when(add(nic("name-of-16-chars", None))).refused(NameTooLong);
-    estate.when(add(nic("nic2", Some(nowhere())))).refused(EntityNotFound);
-    estate.when(add(nic("nic2", Some(profile)))).then(&["NicAdded"]);
-    for (mac, expected) in [
-        ("00:1A:4A:00:00:01", None),
-        ("01:1A:4A:00:00:01", Some(MacInvalid)),
-        ("00:00:00:00:00:00", Some(MacInvalid)),
-        ("00:1A:4A:00:00", Some(MacInvalid)),
-        ("00:1A:4A:00:00:0g", Some(MacInvalid)),
-        ("00-1A-4A-00-00-01", Some(MacInvalid)),
-        ("00:1A:4A:16:01:51", Some(MacInUse)),
-    ] {
-        assert_eq!(estate.when(with_mac(mac)).key(), expected, "{mac}");
-    }
-    estate.does(with_mac("00:1A:4A:16:01:52"));
-    let events = estate.does(add(nic("nic3", None)));
-    assert!(matches!(&events[0], Event::NicAdded(e) if e.nic.mac == "00:1a:4a:16:01:53"), "{events:?}");
-    let rename = |name: &str| NicPatch { name: Some(name.into()), ..NicPatch::default() };
-    estate.when(UpdateNic { vm, nic: first, changes: rename("nic2") }).refused(NicNameInUse);
-    estate.when(UpdateNic { vm, nic: first, changes: rename("lan") }).then(&["NicUpdated"]);
-    estate.when(UpdateNic { vm, nic: nowhere(), changes: rename("lan") }).refused(EntityNotFound);
-    estate.up(vm);
-    estate.when(RemoveNic { vm, nic: first }).refused(VmIsRunning);
-    estate.does(UpdateNic { vm, nic: first, changes: NicPatch { plugged: Some(false), ..NicPatch::default() } });
-    estate.does(RemoveNic { vm, nic: first });
-    estate.when(with_mac("00:1a:4a:16:01:51")).refused(NicNameInUse);
-    estate.when(add(NicConfig { mac: "00:1a:4a:16:01:51".into(), ..nic("nic1", None) })).then(&["NicAdded", "JobOpened"]);
-}
-
-#[test]
 fn a_vm_has_sixty_four_devices_of_a_kind_at_most() {
     let mut estate = estate();
     let (vm, disk) = (estate.vm, estate.disk);
@@ -304,63 +269,6 @@ fn a_vm_has_sixty_four_devices_of_a_kind_at_most() {
 }
 
 #[test]
-fn macs_of_a_removed_vm_are_free_again() {
-    let mut estate = estate();
-    let vm = estate.vm;
-    let mac = estate.world.vms.get(&vm).expect("the VM").nics[0].mac.clone();
-    estate.does(RemoveVm { vm, keep_disks: true });
-    let next = estate.vm("next");
-    estate.when(AddNic { vm: next, config: NicConfig { mac, ..nic("nic1", None) } }).then(&["NicAdded"]);
-}
-
-#[test]
-fn cds() {
-    let mut estate = estate();
-    let (vm, host) = (estate.vm, estate.host);
-    let change = |file: &str, current| ChangeCdRom { vm, file: file.into(), current };
-    estate.when(change("rhel.iso", false)).refused(VmNoIsoDomain);
-    let iso = estate.active_domain(host, "iso", DomainClass::Iso);
-    estate.when(change("rhel.iso", false)).refused(IsoNotFound);
-    estate.does(ReportDomainFiles { domain: iso, files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] });
-    estate.does(change("rhel.iso", false));
-    estate.when(change("rhel.iso", false)).then(&[]);
-    estate.when(change("", true)).refused(VmIsNotRunning);
-    estate.up(vm);
-    estate.when(change("other.iso", true)).refused(IsoNotFound);
-    estate.does(change("", true)).into_iter().for_each(|event| assert_eq!(event.kind(), "JobOpened"));
-    let job = estate.job();
-    let finish = |outcome| FinishCdChange { job, vm, file: String::new(), outcome };
-    let drive = |estate: &Estate| {
-        let vm = estate.world.vms.get(&vm).expect("the VM");
-        (vm.cdrom.clone(), vm.run.as_ref().map(|run| run.cdrom.clone()))
-    };
-    estate.when(finish(Err("the tray is stuck".into()))).then(&["JobEnded"]);
-    assert_eq!(drive(&estate), ("rhel.iso".into(), Some("rhel.iso".into())), "nothing is recorded that its host has not done");
-    estate.does(finish(Ok(())));
-    assert_eq!(drive(&estate), ("rhel.iso".into(), Some(String::new())));
-    estate.does(change("rhel.iso", true));
-    let job = estate.job();
-    estate.observe(vm, evirt_domain::vm_run::Observed::Down { error: false, message: String::new() });
-    let late = estate.does(FinishCdChange { job, vm, file: "rhel.iso".into(), outcome: Ok(()) });
-    assert!(matches!(&late[..], [Event::JobEnded(ended)] if ended.failure.is_some()), "{late:?}");
-}
-
-#[test]
-fn a_ticket_is_told_of_once_the_host_took_it() {
-    let mut estate = estate();
-    let vm = estate.vm;
-    let set = |expires_s| SetTicket { vm, sealed: "sealed".into(), expires_s };
-    estate.when(set(60)).refused(VmStatusIllegal);
-    estate.up(vm);
-    estate.when(set(0)).refused(OutOfRange);
-    estate.does(set(60));
-    let job = estate.job();
-    let finish = |outcome| FinishTicket { job, vm, expires_s: 60, outcome };
-    estate.when(finish(Err("no console".into()))).then(&["JobEnded"]);
-    estate.when(finish(Ok(()))).then(&["VmTicketSet", "JobEnded"]);
-}
-
-#[test]
 fn a_vm_belongs_to_a_host_by_preference_unless_it_is_pinned() {
     for (affinity, elsewhere) in [(Affinity::Migratable, true), (Affinity::UserMigratable, true), (Affinity::Pinned, false)] {
         let mut estate = estate();
@@ -372,42 +280,5 @@ fn a_vm_belongs_to_a_host_by_preference_unless_it_is_pinned() {
         assert!(matches!(&events[0], Event::VmStartRequested(e) if e.host == other), "{affinity:?}");
         estate.host_is(other, HostStatus::NonOperational);
         assert_eq!(estate.when(start).key().is_none(), elsewhere, "{affinity:?}");
-    }
-}
-
-#[test]
-fn time_zones_are_those_of_the_guide() {
-    use evirt_domain::time_zone::TIME_ZONES;
-    let estate = estate();
-    let at = |zone: &str| VmPatch { timezone: Some(zone.into()), ..VmPatch::default() };
-    for zone in TIME_ZONES.iter().flat_map(|(name, windows)| [*name, *windows]) {
-        estate.when(UpdateVm { vm: estate.vm, changes: at(zone) }).then(&["VmUpdated"]);
-    }
-    estate.when(UpdateVm { vm: estate.vm, changes: at("Mars/Olympus") }).refused(InvalidTimezone);
-}
-
-#[test]
-fn custom_properties_are_those_that_there_are() {
-    let estate = estate();
-    let with = |pairs: &[(&str, &str)]| VmPatch {
-        custom_properties: Some(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()),
-        ..VmPatch::default()
-    };
-    for good in [
-        &[("sap_agent", "true"), ("sndbuf", "12")][..],
-        &[("vhost", "eth0:true,:false,b_1:true")],
-        &[("viodiskcache", "writeback")],
-    ] {
-        estate.when(UpdateVm { vm: estate.vm, changes: with(good) }).then(&["VmUpdated"]);
-    }
-    for (bad, key) in [
-        (&[("colour", "red")][..], UnknownCustomProperty),
-        (&[("sap_agent", "perhaps")], InvalidCustomProperty),
-        (&[("sndbuf", "")], InvalidCustomProperty),
-        (&[("vhost", "eth0")], InvalidCustomProperty),
-        (&[("vhost", "a:true,")], InvalidCustomProperty),
-        (&[("sap_agent", "true"), ("sap_agent", "false")], DuplicateCustomProperty),
-    ] {
-        estate.when(UpdateVm { vm: estate.vm, changes: with(bad) }).refused(key);
     }
 }

@@ -1,55 +1,18 @@
-//! Data centers and clusters: names, versions, CPUs, removal, and what comes and goes with a data center.
+//! Clusters: names, versions, CPUs, policies, networks and removal.
 
 use evirt_domain::Key::*;
 use evirt_domain::cluster::*;
 use evirt_domain::data_center::*;
 use evirt_domain::ids::*;
 use evirt_domain::install::{DEFAULT_CLUSTER, DEFAULT_DATA_CENTER};
-use evirt_domain::storage::StorageKind;
 
 use crate::harness::*;
-
-fn data_center(name: &str) -> DataCenterConfig {
-    DataCenterConfig {
-        name: name.into(),
-        description: String::new(),
-        comment: String::new(),
-        storage_type: StorageKind::Nfs,
-        version: CURRENT_VERSION,
-        quota_mode: QuotaMode::Disabled,
-    }
-}
 
 fn cluster(name: &str) -> ClusterConfig {
     ClusterConfig { name: name.into(), ..cluster_config() }
 }
 
 const OLD: Version = Version { major: 3, minor: 1 };
-
-#[test]
-fn data_centers() {
-    let mut story = Story::installed();
-    let create = |config| CreateDataCenter { config, format: None };
-    story.when(create(data_center("Default"))).refused(DataCenterNameInUse);
-    story.when(create(data_center(&"x".repeat(41)))).refused(NameTooLong);
-    story
-        .when(create(DataCenterConfig { version: Version { major: 4, minor: 0 }, ..data_center("new") }))
-        .refused(VersionUnsupported);
-    let kinds = ["DataCenterCreated", "NetworkCreated", "VnicProfileCreated"];
-    story.when(create(data_center("new"))).then(&kinds);
-    let update = |changes| UpdateDataCenter { data_center: DEFAULT_DATA_CENTER, changes, format: None };
-    let version = |version| DataCenterPatch { version: Some(version), ..DataCenterPatch::default() };
-    story.when(update(version(OLD))).refused(VersionDecrease);
-    let kind = DataCenterPatch { storage_type: Some(StorageKind::Iscsi), ..DataCenterPatch::default() };
-    story.when(update(kind.clone())).then(&["DataCenterUpdated"]);
-    estate().when(update(kind)).refused(DataCenterTypeFixed);
-    story.does(create(DataCenterConfig { version: OLD, ..data_center("old") }));
-    let old = DataCenterId(story.log[story.log.len() - 3].stream.id);
-    story.does(CreateCluster { config: ClusterConfig { data_center: Some(old), version: OLD, ..cluster("old") } });
-    story
-        .when(UpdateDataCenter { data_center: old, changes: version(CURRENT_VERSION), format: None })
-        .refused(DataCenterAheadOfClusters);
-}
 
 #[test]
 fn clusters() {
@@ -108,22 +71,6 @@ fn a_cluster_that_joins_a_data_center_gets_its_management_network() {
     let cluster = ClusterId(story.does(CreateCluster { config: cluster("loose") })[0].as_fold().stream().id);
     let changes = ClusterPatch { data_center: Some(Some(DEFAULT_DATA_CENTER)), ..ClusterPatch::default() };
     story.when(UpdateCluster { cluster, changes }).then(&["ClusterUpdated", "NetworkAssigned"]);
-}
-
-#[test]
-fn an_empty_data_center_goes_and_its_clusters_stay() {
-    let mut story = Story::installed();
-    story.does(RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: false });
-    let cluster = story.world.clusters.get(&DEFAULT_CLUSTER).expect("Default");
-    assert_eq!((cluster.config.data_center, cluster.networks.len()), (None, 0));
-    assert!(story.world.networks.is_empty());
-    story.when(CreateDataCenter { config: data_center("Default"), format: None }).accepted();
-}
-
-#[test]
-fn installing_twice_is_refused() {
-    let story = Story::installed();
-    story.when(evirt_domain::install::Install { admin_password: "hash".into() }).refused(StateMoved);
 }
 
 #[test]
@@ -194,4 +141,40 @@ fn consoles_and_migrations_have_one_network() {
     assert_eq!(uses(&story), [(true, true)]);
     let management = evirt_domain::install::MANAGEMENT_NETWORK;
     story.when(assign(management, false, true)).refused(ManagementRequired);
+}
+
+#[test]
+fn a_cluster_goes_when_nothing_is_in_it() {
+    let mut story = Story::installed();
+    story.does(CreateCluster { config: cluster("web") });
+    let web = ClusterId(story.log.last().expect("created").stream.id);
+    let template = TemplateId(uuid::Uuid::from_u128(7));
+    let blank = story.world.templates.get(&evirt_domain::template::BLANK).expect("Blank").config.clone();
+    let config = evirt_domain::vm::VmConfig { cluster: web, name: "t".into(), ..blank };
+    story.given(vec![evirt_domain::template::TemplateCreated { template, config }.into()]);
+    story.when(RemoveCluster { cluster: web }).refused(ClusterHasTemplates);
+}
+
+#[test]
+fn a_version_that_a_host_does_not_know_is_refused() {
+    let mut story = Story::installed();
+    let config = DataCenterConfig { version: OLD, ..crate::data_center::data_center("old") };
+    story.does(CreateDataCenter { config, format: None });
+    let old = story.world.data_centers.values().find(|dc| dc.config.name == "old").expect("created").id;
+    story.does(CreateCluster { config: ClusterConfig { data_center: Some(old), version: OLD, ..cluster("old") } });
+    let cluster = ClusterId(story.log.last().expect("created").stream.id);
+    story.host_in(cluster, "alpha", evirt_domain::host::HostFacts { levels: vec![OLD], ..facts(16, 8) });
+    let changes = ClusterPatch { version: Some(CURRENT_VERSION), ..ClusterPatch::default() };
+    story.when(UpdateCluster { cluster, changes }).refused(VersionAboveHosts);
+}
+
+#[test]
+fn consoles_are_reached_through_networks_for_vms() {
+    let mut story = Story::installed();
+    let config = evirt_domain::network::NetworkConfig { name: "storage".into(), ..Default::default() };
+    let config = evirt_domain::network::NetworkConfig { vm_network: false, ..config };
+    story.does(evirt_domain::network::CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: false });
+    let network = story.world.networks.values().find(|n| n.config.name == "storage").expect("created").id;
+    let network = ClusterNetwork { network, required: false, display: true, migration: false };
+    story.when(AssignNetwork { cluster: DEFAULT_CLUSTER, network }).refused(DisplayNotForVms);
 }

@@ -217,3 +217,12 @@ fn who_may_not_consume_is_refused_where_quotas_are_enforced() {
     estate.when_by(evirt_domain::Actor::User(eve), command.clone()).refused(QuotaNotAllowed);
     estate.when(command).accepted();
 }
+
+#[test]
+fn a_limit_is_on_something_of_the_data_center() {
+    let mut estate = estate();
+    let host = estate.host;
+    let quota = made(&mut estate, "q");
+    let elsewhere = estate.domain(host, "elsewhere", DomainClass::Data);
+    estate.when(storage(quota, Some(elsewhere), 5)).refused(QuotaLimitElsewhere);
+}

@@ -411,3 +411,73 @@ fn what_carries_a_large_packet_lets_it_through() {
     lab.does(lab.bond("bond0", &["eth1", "eth2"], lab.blue));
     assert_eq!(["bond0.7", "bond0", "eth1", "eth2", "eth0"].map(|nic| lab.shown(nic).mtu), [9000, 9000, 9000, 9000, 1500]);
 }
+
+#[test]
+fn what_stands_against_bonds_and_networks_of_others() {
+    let mut lab = Lab::new();
+    let (red, blue) = (lab.red, lab.blue);
+    lab.does(lab.attach("eth3", blue));
+    lab.when(lab.bond("bond0", &["eth2", "eth3"], red)).refused(InterfaceHasVlans);
+    lab.does(lab.detach("eth3", Some(blue)));
+    lab.does(lab.bond("bond0", &["eth1", "eth2"], blue));
+    lab.when(lab.detach("bond0", Some(red))).refused(BondNotAttached);
+    let config = NetworkConfig { name: "elsewhere".into(), vm_network: true, ..NetworkConfig::default() };
+    lab.story.does(CreateNetwork { data_center: DEFAULT_DATA_CENTER, config, with_profile: false });
+    let elsewhere = lab.world.networks.values().find(|n| n.config.name == "elsewhere").expect("created").id;
+    let kept = || [on("eth0", MANAGEMENT_NETWORK), on("eth3", elsewhere)].to_vec();
+    lab.when(lab.set_up(kept())).refused(NetworksNotInCluster);
+    // Another bond carries a network that a machine uses.
+    let mut lab = Lab::new();
+    lab.does(lab.bond("bond0", &["eth1", "eth2"], lab.red));
+    lab.story.active_domain(lab.host, "data", evirt_domain::storage::DomainClass::Data);
+    let vm = lab.story.vm("guest");
+    lab.story.disk(vm);
+    let profile = profiles_of(&lab.world, lab.red).next().expect("a profile").id;
+    lab.story.does(AddNic { vm, config: nic("nic1", Some(profile)) });
+    lab.story.up(vm);
+    lab.when(RemoveHostBond { host: lab.host, nic: lab.nic("bond0") }).refused(InterfaceInUseByVm);
+}
+
+#[test]
+fn a_vlan_has_no_larger_packets_than_what_carries_it() {
+    let mut lab = Lab::new();
+    lab.story.does(UpdateNetwork { network: lab.blue, changes: NetworkPatch { mtu: Some(9000), ..NetworkPatch::default() } });
+    lab.does(lab.attach("eth1", lab.storage));
+    lab.when(lab.attach("eth1", lab.blue)).refused(NetworkMtuDiffers);
+}
+
+#[test]
+fn before_gateways_of_their_own_only_the_management_network_has_one() {
+    let mut story = Story::installed();
+    let version = evirt_domain::data_center::Version { major: 3, minor: 2 };
+    let config = evirt_domain::data_center::DataCenterConfig {
+        name: "old".into(),
+        description: String::new(),
+        comment: String::new(),
+        storage_type: evirt_domain::storage::StorageKind::Nfs,
+        version,
+        quota_mode: evirt_domain::data_center::QuotaMode::Disabled,
+    };
+    story.does(evirt_domain::data_center::CreateDataCenter { config, format: None });
+    let data_center = story.world.data_centers.values().find(|dc| dc.config.name == "old").expect("created").id;
+    let config =
+        evirt_domain::cluster::ClusterConfig { name: "old".into(), data_center: Some(data_center), version, ..cluster_config() };
+    story.does(evirt_domain::cluster::CreateCluster { config });
+    let cluster = story.world.clusters.values().find(|c| c.config.name == "old").expect("created").id;
+    let host = story.host_in(cluster, "alpha", wired());
+    let config = NetworkConfig { name: "red".into(), vm_network: true, ..NetworkConfig::default() };
+    story.does(CreateNetwork { data_center, config, with_profile: false });
+    let network = story.world.networks.values().find(|n| n.config.name == "red").expect("created").id;
+    let network_of = ClusterNetwork { network, required: false, display: false, migration: false };
+    story.does(AssignNetwork { cluster, network: network_of });
+    let bond = |gateway: &str| AddHostBond {
+        host,
+        name: "bond0".into(),
+        options: vec![("mode".into(), "4".into())],
+        slaves: ["eth1", "eth2"].map(|slave| NicRef::Name(slave.into())).to_vec(),
+        network,
+        address: fixed("10.0.0.2", "255.0.0.0", gateway),
+    };
+    story.when(bond("10.0.0.1")).refused(GatewayIllegal);
+    story.when(bond("")).accepted();
+}

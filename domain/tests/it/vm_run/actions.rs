@@ -1,11 +1,6 @@
-//! Which action is refused in which state of a VM (behaviour.md section 8 and the status black list).
+//! What is done to machines that run, and every action in every state.
 
-use evirt_domain::Key::{self, *};
-use evirt_domain::vm::{AddNic, ChangeCdRom, RemoveVm};
-use evirt_domain::vm_run::VmState::{self, *};
-use evirt_domain::vm_run::*;
-
-use crate::harness::*;
+use super::*;
 
 const ACTIONS: [&str; 12] =
     ["start", "once", "stop", "shutdown", "reboot", "suspend", "migrate", "cancel", "ticket", "remove", "add nic", "change cd"];
@@ -102,4 +97,35 @@ fn an_action_on_no_vm_finds_none() {
     story.when(StopVm { vm }).refused(EntityNotFound);
     story.when(MigrateVm { vm, host: None, force: false }).refused(EntityNotFound);
     story.when(RemoveVm { vm, keep_disks: false }).refused(EntityNotFound);
+}
+
+#[test]
+fn a_vm_is_saved_where_storage_is() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let vm = story.vm_with(VmPatch { name: Some("pxe".into()), boot: Some(vec![BootDevice::Network]), ..VmPatch::default() });
+    story.nic(vm, "nic1");
+    story.up(vm);
+    story.when(SuspendVm { vm }).refused(NoDataDomain);
+    story.active_domain(host, "data", DomainClass::Data);
+    story.when(SuspendVm { vm }).accepted();
+}
+
+#[test]
+fn a_stateless_vm_is_not_suspended() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    estate.does(UpdateVm { vm, changes: VmPatch { stateless: Some(true), ..VmPatch::default() } });
+    estate.up(vm);
+    estate.when(SuspendVm { vm }).refused(VmSuspendStateless);
+}
+
+#[test]
+fn a_shutdown_that_nobody_follows_is_recorded_once_it_falls_back() {
+    let mut estate = estate();
+    let vm = estate.vm;
+    estate.up(vm);
+    estate.when(FallBackToStop { vm }).then(&[]);
+    estate.does(ShutdownVm { vm });
+    estate.when(FallBackToStop { vm }).then(&["VmShutdownFellBack"]);
 }
