@@ -52,7 +52,7 @@ pub const GROUP_NAME: NameRule = NameRule { max: 255, special: "._- ", internati
 /// A disk's alias.
 pub const ALIAS: NameRule = NameRule { max: 255, special: "._- ", international: true };
 
-/// Checks a name.
+/// Checks a name. Refused where it is empty, too long, or has characters that the rule does not allow.
 pub fn name(act: Act, name: &str, rule: NameRule) -> Result<(), Rejection> {
     if name.is_empty() {
         return Err(act.no(Key::NameEmpty));
@@ -66,7 +66,7 @@ pub fn name(act: Act, name: &str, rule: NameRule) -> Result<(), Rejection> {
     if name.chars().all(allowed) { Ok(()) } else { Err(act.no(Key::NameSpecialCharacters)) }
 }
 
-/// Checks free text.
+/// Checks free text. Refused where it is too long or holds control characters other than tabs and ends of lines.
 pub fn text(act: Act, field: &'static str, text: &str, limit: usize) -> Result<(), Rejection> {
     if text.chars().count() > limit {
         return Err(act.no(Key::TextTooLong).with("field", field).with("limit", limit));
@@ -77,7 +77,7 @@ pub fn text(act: Act, field: &'static str, text: &str, limit: usize) -> Result<(
     Ok(())
 }
 
-/// Checks a number's range.
+/// Checks a number's range. Refused where it is outside, with both ends named.
 pub fn range(act: Act, field: &'static str, value: i64, min: i64, max: i64) -> Result<(), Rejection> {
     if (min..=max).contains(&value) {
         return Ok(());

@@ -36,33 +36,51 @@ pub enum SchedulingPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
+    /// All of them migrate.
     #[default]
     Migrate,
+    /// They stay.
     DoNotMigrate,
+    /// Highly available ones migrate.
     MigrateHighlyAvailable,
 }
 
 patchable! {
     /// What a user says of a cluster.
     pub struct ClusterConfig, ClusterPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// A further word on it.
         pub comment: String,
+        /// Which data center.
         pub data_center: Option<DataCenterId>,
         /// The CPU family, such as `Intel Nehalem Family`; empty until the first host decides.
         pub cpu: String,
+        /// Version of the resource.
         pub version: Version,
         /// How much of a host's memory VMs may be promised, in percent.
         pub overcommit_percent: u32,
+        /// Whether its hosts use huge pages.
         pub transparent_hugepages: bool,
+        /// How machines are spread over its hosts.
         pub policy: SchedulingPolicy,
+        /// The load of a CPU, in percent, below which a host is idle.
         pub policy_low: u32,
+        /// The load of a CPU, in percent, above which a host is too busy.
         pub policy_high: u32,
+        /// For how many seconds a host has to be above or below before machines move.
         pub policy_duration_s: u32,
+        /// Which machines leave a host that has failed.
         pub on_error: OnError,
+        /// Whether its hosts run machines.
         pub virt_service: bool,
+        /// Whether its hosts keep Gluster volumes.
         pub gluster_service: bool,
+        /// Whether a thread of a CPU counts like a core.
         pub threads_as_cores: bool,
+        /// Whether its hosts take memory back from guests.
         pub ballooning: bool,
         /// Whether migrations go through a tunnel of the hypervisors' own.
         pub tunnel_migration: bool,
@@ -97,6 +115,7 @@ impl Default for ClusterConfig {
 /// A network as a cluster has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterNetwork {
+    /// Which network.
     pub network: NetworkId,
     /// Whether a host without it is non-operational.
     pub required: bool,
@@ -109,9 +128,13 @@ pub struct ClusterNetwork {
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
+    /// Identifier.
     pub id: ClusterId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: ClusterConfig,
+    /// Its networks, with what each is for.
     pub networks: Vec<ClusterNetwork>,
 }
 
@@ -140,7 +163,9 @@ pub fn cpu_fits(host: &str, cluster: &str) -> bool {
 /// A cluster was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterCreated {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// What a user says of it.
     pub config: ClusterConfig,
 }
 
@@ -152,7 +177,9 @@ fold!(ClusterCreated, Cluster cluster, |e, world, at| {
 /// A cluster was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterUpdated {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// What changes of it.
     pub changes: ClusterPatch,
 }
 
@@ -166,7 +193,9 @@ fold!(ClusterUpdated, Cluster cluster, |e, world, at| {
 /// A cluster was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterRemoved {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -180,7 +209,9 @@ fold!(ClusterRemoved, Cluster cluster, |e, world, at| {
 /// A network was given to a cluster, or its use there changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkAssigned {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// Which network.
     pub network: ClusterNetwork,
 }
 
@@ -201,7 +232,9 @@ fold!(NetworkAssigned, Cluster cluster, |e, world, at| {
 /// A network was taken from a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkUnassigned {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// Which network.
     pub network: NetworkId,
 }
 
@@ -307,6 +340,7 @@ fn join(world: &World, cluster: ClusterId, data_center: Option<DataCenterId>) ->
 /// Creates a cluster.
 #[derive(Clone, Debug)]
 pub struct CreateCluster {
+    /// What a user says of it.
     pub config: ClusterConfig,
 }
 
@@ -347,7 +381,9 @@ fn check_cpu(act: Act, world: &World, cluster: &Cluster, cpu: &str) -> Result<()
 /// Changes a cluster.
 #[derive(Clone, Debug)]
 pub struct UpdateCluster {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// What changes of it.
     pub changes: ClusterPatch,
 }
 
@@ -406,6 +442,7 @@ impl Decide for UpdateCluster {
 /// Removes a cluster that is empty.
 #[derive(Clone, Debug)]
 pub struct RemoveCluster {
+    /// Which cluster.
     pub cluster: ClusterId,
 }
 
@@ -438,7 +475,9 @@ impl Decide for RemoveCluster {
 /// Gives a network to a cluster, or changes its use there.
 #[derive(Clone, Debug)]
 pub struct AssignNetwork {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// Which network.
     pub network: ClusterNetwork,
 }
 
@@ -480,7 +519,9 @@ impl Decide for AssignNetwork {
 /// Takes a network from a cluster.
 #[derive(Clone, Debug)]
 pub struct UnassignNetwork {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// Which network.
     pub network: NetworkId,
 }
 

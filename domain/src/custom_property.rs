@@ -51,7 +51,7 @@ fn is_made_of(value: &str, of: impl Fn(char) -> bool) -> bool {
     value.chars().all(of)
 }
 
-/// Checks what a VM is to have: only properties that there are, each once, each with a value of its kind.
+/// Checks what a VM is to have: only properties that there are, each once, each with a value of its kind. Others are refused by their names.
 pub fn check(act: Act, properties: &[(String, String)]) -> Result<(), Rejection> {
     let refuse = |key: Key, name: &str| Err(act.no(key).with("name", name).with("field", "custom_properties"));
     let mut seen = BTreeSet::new();

@@ -24,7 +24,9 @@ use crate::world::{NameKind, World};
 /// A compatibility version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
+    /// The number before the dot.
     pub major: u32,
+    /// The number behind it.
     pub minor: u32,
 }
 
@@ -50,20 +52,29 @@ pub const CURRENT_VERSION: Version = SUPPORTED_VERSIONS[3];
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuotaMode {
+    /// Quotas say nothing.
     #[default]
     Disabled,
+    /// What exceeds a quota is told of.
     Audit,
+    /// What exceeds a quota is refused.
     Enabled,
 }
 
 patchable! {
     /// What a user says of a data center.
     pub struct DataCenterConfig, DataCenterPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// A further word on it.
         pub comment: String,
+        /// The kind of storage that its data domains have.
         pub storage_type: StorageKind,
+        /// Version of the resource.
         pub version: Version,
+        /// What quotas are to it.
         pub quota_mode: QuotaMode,
     }
 }
@@ -71,8 +82,11 @@ patchable! {
 /// A data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataCenter {
+    /// Identifier.
     pub id: DataCenterId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: DataCenterConfig,
     /// The storage format, once the first data domain is attached.
     pub storage_format: Option<crate::storage::StorageFormat>,
@@ -116,7 +130,9 @@ impl DataCenter {
 /// A data center was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataCenterCreated {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: DataCenterConfig,
 }
 
@@ -131,7 +147,9 @@ fold!(DataCenterCreated, DataCenter data_center, |e, world, at| {
 /// A data center was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataCenterUpdated {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What changes of it.
     pub changes: DataCenterPatch,
 }
 
@@ -145,6 +163,7 @@ fold!(DataCenterUpdated, DataCenter data_center, |e, world, at| {
 /// A data center was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataCenterRemoved {
+    /// Which data center.
     pub data_center: DataCenterId,
     /// Its name, for those who read the log.
     pub name: String,
@@ -162,7 +181,9 @@ fold!(DataCenterRemoved, DataCenter data_center, |e, world, at| {
 /// A host became the storage pool manager, or none is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpmSelected {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// The host; none where no host can be it.
     pub host: Option<HostId>,
 }
 
@@ -223,6 +244,7 @@ pub(crate) fn check_local_host(act: Act, world: &World, host: Option<HostId>, cl
 /// Creates a data center.
 #[derive(Clone, Debug)]
 pub struct CreateDataCenter {
+    /// What a user says of it.
     pub config: DataCenterConfig,
     /// That of its data domains; else that of the first one.
     pub format: Option<StorageFormat>,
@@ -252,7 +274,9 @@ impl Decide for CreateDataCenter {
 /// Changes a data center. A newer compatibility version brings its data domains to the storage format that it prefers.
 #[derive(Clone, Debug)]
 pub struct UpdateDataCenter {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What changes of it.
     pub changes: DataCenterPatch,
     /// The storage format that it is to have, where that is asked for.
     pub format: Option<StorageFormat>,
@@ -330,7 +354,9 @@ impl Decide for UpdateDataCenter {
 /// export domains are detached. Nothing is asked of the storage, so that its hosts have to be in maintenance.
 #[derive(Clone, Debug)]
 pub struct RemoveDataCenter {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// Whether it goes with all that it has.
     pub force: bool,
 }
 
@@ -417,6 +443,7 @@ impl Decide for RemoveDataCenter {
 /// Candidates are hosts that are up with an SPM priority above -1; the highest priority wins, then the lowest id.
 #[derive(Clone, Debug)]
 pub struct SelectSpm {
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 

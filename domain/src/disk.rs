@@ -43,12 +43,17 @@ named! {
 patchable! {
     /// What a user says of a disk.
     pub struct DiskConfig, DiskPatch {
+        /// What it is called.
         pub alias: String,
+        /// What it is, for a human.
         pub description: String,
         /// Provisioned, in bytes.
         pub size: i64,
+        /// Whether several VMs may have it at once.
         pub shareable: bool,
+        /// Whether it is overwritten when it is deleted.
         pub wipe_after_delete: bool,
+        /// Whether errors of its storage reach the guest, instead of pausing the machine.
         pub propagate_errors: bool,
         /// The quota that it consumes.
         pub quota: Option<QuotaId>,
@@ -58,13 +63,19 @@ patchable! {
 /// A disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Disk {
+    /// Identifier.
     pub id: DiskId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: DiskConfig,
+    /// The format of its volume.
     pub format: DiskFormat,
     /// Whether it takes space only as it is written.
     pub sparse: bool,
+    /// Where it lies.
     pub storage_domain: StorageDomainId,
+    /// Whether it can be used.
     pub status: DiskStatus,
     /// In bytes.
     pub actual_size: i64,
@@ -72,17 +83,24 @@ pub struct Disk {
     pub image: uuid::Uuid,
     /// The VMs that have it.
     pub vms: Vec<VmId>,
+    /// When it was made.
     pub created_at: Micros,
 }
 
 /// A disk was added; its volume is being created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskAdded {
+    /// Which disk.
     pub disk: DiskId,
+    /// What a user says of it.
     pub config: DiskConfig,
+    /// The format of its volume.
     pub format: DiskFormat,
+    /// Whether it takes room as it is written to only.
     pub sparse: bool,
+    /// Where it lies.
     pub storage_domain: StorageDomainId,
+    /// The identifier of its volume.
     pub image: uuid::Uuid,
     /// The image that it is made from; none for an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +128,9 @@ fn touch(world: &mut World, disk: DiskId, at: &crate::event::EventMetadata, chan
 /// A disk's volume is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskCreated {
+    /// Which disk.
     pub disk: DiskId,
+    /// What it takes of its storage, in bytes.
     pub actual_size: i64,
 }
 
@@ -121,7 +141,9 @@ fold!(DiskCreated, Disk disk, |e, world, at| {
 /// A disk's volume could not be created; the disk is illegal and can only be removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskCreationFailed {
+    /// Which disk.
     pub disk: DiskId,
+    /// Why.
     pub reason: String,
 }
 
@@ -132,7 +154,9 @@ fold!(DiskCreationFailed, Disk disk, |e, world, at| {
 /// A disk's volume could not be deleted; the disk is illegal, and may be removed once more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskRemovalFailed {
+    /// Which disk.
     pub disk: DiskId,
+    /// Why.
     pub reason: String,
 }
 
@@ -143,7 +167,9 @@ fold!(DiskRemovalFailed, Disk disk, |e, world, at| {
 /// A disk was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskUpdated {
+    /// Which disk.
     pub disk: DiskId,
+    /// What changes of it.
     pub changes: DiskPatch,
 }
 
@@ -157,6 +183,7 @@ fold!(DiskUpdated, Disk disk, |e, world, at| {
 /// A disk's volume is being made larger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExtensionStarted {
+    /// Which disk.
     pub disk: DiskId,
     /// In bytes.
     pub size: i64,
@@ -169,6 +196,7 @@ fold!(DiskExtensionStarted, Disk disk, |e, world, at| {
 /// A disk's volume is larger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExtended {
+    /// Which disk.
     pub disk: DiskId,
     /// In bytes.
     pub size: i64,
@@ -187,7 +215,9 @@ fold!(DiskExtended, Disk disk, |e, world, at| {
 /// A disk's volume could not be made larger: the disk is as it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExtensionFailed {
+    /// Which disk.
     pub disk: DiskId,
+    /// Why.
     pub reason: String,
 }
 
@@ -198,6 +228,7 @@ fold!(DiskExtensionFailed, Disk disk, |e, world, at| {
 /// A disk's volume is being deleted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskRemovalStarted {
+    /// Which disk.
     pub disk: DiskId,
 }
 
@@ -208,7 +239,9 @@ fold!(DiskRemovalStarted, Disk disk, |e, world, at| {
 /// A disk was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskRemoved {
+    /// Which disk.
     pub disk: DiskId,
+    /// What it was called.
     pub alias: String,
 }
 
@@ -223,9 +256,13 @@ fold!(DiskRemoved, Disk disk, |e, world, at| {
 /// The VM that a new disk is for.
 #[derive(Clone, Copy, Debug)]
 pub struct AttachTo {
+    /// Which VM.
     pub vm: VmId,
+    /// The model of its controller.
     pub interface: DiskInterface,
+    /// Whether the VM boots from it.
     pub bootable: bool,
+    /// Whether it is plugged.
     pub active: bool,
 }
 
@@ -234,11 +271,13 @@ pub struct AttachTo {
 pub struct AddDisk {
     /// An empty alias becomes `{vm}_Disk{n}`.
     pub config: DiskConfig,
+    /// The format of its volume.
     pub format: DiskFormat,
     /// Where nothing is said: cow is sparse, raw is on files and not on blocks.
     pub sparse: Option<bool>,
     /// Where nothing is said, and the disk is for a VM: the VM's first disk's, else the active data domain with the most space.
     pub storage_domain: Option<StorageDomainId>,
+    /// The VM that it is for.
     pub attach: Option<AttachTo>,
 }
 
@@ -315,20 +354,26 @@ impl AddDisk {
 /// A disk that lies on a storage domain, as it is found there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundDisk {
+    /// Identifier.
     pub id: DiskId,
+    /// The identifier of its volume.
     pub image: uuid::Uuid,
     /// Provisioned, in bytes.
     pub size: i64,
     /// In bytes.
     pub actual_size: i64,
+    /// The format of its volume.
     pub format: DiskFormat,
+    /// Whether it takes room as it is written to only.
     pub sparse: bool,
 }
 
 /// Takes a disk on that lies on a storage domain and is not known.
 #[derive(Clone, Debug)]
 pub struct RegisterDisk {
+    /// Where it was found.
     pub storage_domain: StorageDomainId,
+    /// What was found.
     pub found: FoundDisk,
     /// What is said of it beside its size; an empty alias becomes `RegisteredDisk_{id}`.
     pub config: DiskConfig,
@@ -392,7 +437,9 @@ pub(crate) fn check_config(act: Act, config: &DiskConfig, format: DiskFormat) ->
 /// A disk's volume is there, or could not be created.
 #[derive(Clone, Debug)]
 pub struct FinishDiskCreation {
+    /// The job that ends.
     pub job: JobId,
+    /// Which disk.
     pub disk: DiskId,
     /// The space that it takes, in bytes.
     pub outcome: Result<i64, String>,
@@ -422,7 +469,9 @@ impl Decide for FinishDiskCreation {
 /// Changes a disk. It can grow, for which its storage is asked, and never shrink; while a running VM uses it only its description changes.
 #[derive(Clone, Debug)]
 pub struct UpdateDisk {
+    /// Which disk.
     pub disk: DiskId,
+    /// What changes of it.
     pub changes: DiskPatch,
 }
 
@@ -485,7 +534,9 @@ fn extend(act: Act, world: &World, cx: &Context, disk: &Disk, size: i64) -> Resu
 /// A disk's volume is larger, or could not be made so.
 #[derive(Clone, Debug)]
 pub struct FinishDiskExtension {
+    /// The job that ends.
     pub job: JobId,
+    /// Which disk.
     pub disk: DiskId,
     /// Its size and the space that it takes, in bytes.
     pub outcome: Result<(i64, i64), String>,
@@ -516,6 +567,7 @@ fn used(world: &World, disk: &Disk) -> bool {
 /// Removes a disk: from the VMs that have it, and its volume.
 #[derive(Clone, Debug)]
 pub struct RemoveDisk {
+    /// Which disk.
     pub disk: DiskId,
 }
 
@@ -544,8 +596,11 @@ impl Decide for RemoveDisk {
 /// A disk's volume is gone, or could not be deleted.
 #[derive(Clone, Debug)]
 pub struct FinishDiskRemoval {
+    /// The job that ends.
     pub job: JobId,
+    /// Which disk.
     pub disk: DiskId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 

@@ -513,7 +513,7 @@ pub(crate) fn has_room(world: &World, act: Act, id: JobId, parent: Option<Uuid>,
     if parent.is_some_and(|parent| !is_open(parent)) { Err(act.no(Key::StepWithoutParent)) } else { Ok(()) }
 }
 
-/// What who tells of external work has to hold.
+/// What a caller has to hold to tell of external work.
 pub(crate) const INJECT: (Permit, EntityRef) = (Permit::InjectExternalTasks, EntityRef::System);
 
 fn described(act: Act, description: &str) -> Result<(), Rejection> {

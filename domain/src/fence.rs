@@ -61,14 +61,16 @@ const MAX_SEALED: usize = 4000;
 
 /// One power management device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct PowerAgent {
     /// Its kind, one of [`FENCE_AGENTS`].
     pub kind: String,
+    /// Where it answers.
     pub address: String,
+    /// The user that the engine is to it.
     pub username: String,
     /// Sealed by the engine's key; empty for none.
     pub password: String,
+    /// Further options by name.
     pub options: Vec<(String, String)>,
     /// Whether it is switched together with the others, as with a power supply for each.
     pub concurrent: bool,
@@ -80,12 +82,17 @@ patchable! {
     /// Power management of a host; the password is sealed.
     #[derive(Default)]
     pub struct PowerManagement, PowerManagementPatch {
+        /// Whether the host's power is switched at all.
         pub enabled: bool,
+        /// What kind of agent, such as `ipmilan`.
         pub agent: String,
+        /// The address.
         pub address: String,
+        /// The user that the engine is to the agent.
         pub username: String,
         /// Sealed by the engine's key; empty for none.
         pub password: String,
+        /// Further options by name.
         pub options: Vec<(String, String)>,
         /// Further agents.
         pub agents: Vec<PowerAgent>,
@@ -201,7 +208,9 @@ pub fn proxy(world: &World, host: &Host) -> Option<Proxy> {
 /// A host is being fenced through another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFencingStarted {
+    /// Which host.
     pub host: HostId,
+    /// What is done to its power.
     pub fence: FenceType,
     /// What reaches its power management.
     pub proxy: Proxy,
@@ -214,7 +223,9 @@ fold!(HostFencingStarted, Host host, |e, world, at| {
 /// A host's first power management agent failed, and another did it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFenceFellBack {
+    /// Which host.
     pub host: HostId,
+    /// What was done to its power.
     pub fence: FenceType,
 }
 
@@ -225,6 +236,7 @@ fold!(HostFenceFellBack, Host host, |e, world, at| {
 /// A host that is not heard of is not fenced: it has no power management, or there is no other host to reach it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFenceSkipped {
+    /// Which host.
     pub host: HostId,
     /// Whether a proxy is what is missing.
     pub no_proxy: bool,
@@ -237,8 +249,11 @@ fold!(HostFenceSkipped, Host host, |e, world, at| {
 /// A host was fenced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFenced {
+    /// Which host.
     pub host: HostId,
+    /// What was to be done to its power.
     pub fence: FenceType,
+    /// Why it came to nothing, where it did.
     pub failure: Option<String>,
 }
 
@@ -285,11 +300,13 @@ impl Patience {
 /// A host does not answer. It is waited for, and given up then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostContactLost {
+    /// Which host.
     pub host: HostId,
     /// How it was.
     pub from: HostStatus,
     /// For how long it is waited for, in milliseconds.
     pub grace_ms: u64,
+    /// What was tried.
     pub detail: String,
 }
 
@@ -302,10 +319,12 @@ fold!(HostContactLost, Host host, |e, world, at| {
 
 /// A host does not answer.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct ReportSilent {
+    /// Which host.
     pub host: HostId,
+    /// What was tried.
     pub detail: String,
+    /// How long the host is waited for.
     pub patience: Patience,
 }
 
@@ -347,9 +366,10 @@ fn at_work(world: &World, host: HostId) -> bool {
 
 /// Fences a host through its power management, or confirms by hand that it was rebooted.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct FenceHost {
+    /// Which host.
     pub host: HostId,
+    /// What is done to its power.
     pub fence: FenceType,
 }
 
@@ -402,9 +422,10 @@ impl Decide for FenceHost {
 
 /// The power of a host is off for certain, and will be on again: what ran there is down.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct ReportPoweredOff {
+    /// Which host.
     pub host: HostId,
+    /// The job whose first step that was.
     pub job: JobId,
 }
 
@@ -431,9 +452,10 @@ fn powered_off(world: &World, host: &Host, to: HostStatus) -> Vec<Event> {
 
 /// Another than the first agent of a host has switched it.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct ReportFenceFellBack {
+    /// Which host.
     pub host: HostId,
+    /// What was done to its power.
     pub fence: FenceType,
 }
 
@@ -446,8 +468,8 @@ impl Decide for ReportFenceFellBack {
 
 /// A host that is not heard of cannot be fenced, as no other can reach its power management.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct SkipFence {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -461,11 +483,14 @@ impl Decide for SkipFence {
 
 /// Ends a fencing: after a stop or a restart its VMs are down for certain; what was started comes up.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct FinishFence {
+    /// Which host.
     pub host: HostId,
+    /// The job that ends.
     pub job: JobId,
+    /// What was to be done to its power.
     pub fence: FenceType,
+    /// Why it came to nothing, where it did.
     pub failure: Option<String>,
 }
 

@@ -55,14 +55,23 @@ named! {
 patchable! {
     /// What a user says of a host.
     pub struct HostConfig, HostPatch {
+        /// What it is called.
         pub name: String,
+        /// A further word on it.
         pub comment: String,
+        /// The address.
         pub address: String,
+        /// Where its agent listens.
         pub port: u16,
+        /// Which cluster.
         pub cluster: ClusterId,
+        /// How gladly it becomes storage pool manager; -1 for never.
         pub spm_priority: i32,
+        /// How its power is switched.
         pub power_management: PowerManagement,
+        /// Whether equal pages of memory are kept once.
         pub ksm: bool,
+        /// Whether it uses huge pages.
         pub transparent_hugepages: bool,
     }
 }
@@ -71,25 +80,35 @@ patchable! {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HostFacts {
+    /// What its board says that it is.
     pub hardware_uuid: String,
+    /// How many CPUs it has.
     pub sockets: u32,
     /// For each socket.
     pub cores: u32,
     /// For each core.
     pub threads: u32,
+    /// What its CPU says that it is.
     pub cpu_name: String,
     /// The highest family that it can serve, such as `Intel Nehalem Family`.
     pub cpu_family: String,
+    /// The speed of its CPU, in MHz.
     pub cpu_mhz: u32,
     /// In bytes.
     pub memory: i64,
+    /// Its operating system with the version.
     pub os: String,
+    /// The version of its kernel.
     pub kernel: String,
     /// As the package is named, such as `libvirt-0.10.2-18.el6_4.9`.
     pub libvirt: String,
+    /// What its board says of itself.
     pub hardware: Hardware,
+    /// The certificate by which it is known.
     pub certificate: Certificate,
+    /// Scripts that it runs around what machines do.
     pub hooks: Vec<Hook>,
+    /// What it calls itself to iSCSI targets; empty where it has no such name.
     pub iscsi_initiator: String,
     /// The compatibility versions that it knows; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,6 +119,7 @@ pub struct HostFacts {
     /// Whether its CPU lacks the flag `nx`, which all CPUs of clusters have.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_nx: bool,
+    /// Its network interfaces.
     pub nics: Vec<NicFacts>,
     /// Empty once it is taken in: what lies upon the interfaces is told by events of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -124,31 +144,38 @@ impl HostFacts {
 /// What a host's board says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs)]
 pub struct Hardware {
+    /// Its maker.
     pub manufacturer: String,
+    /// What the maker calls it.
     pub product: String,
+    /// Which version of that.
     pub version: String,
+    /// The serial number.
     pub serial: String,
+    /// The family of products.
     pub family: String,
 }
 
 /// The certificate that a host is known by; empty for none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs)]
 pub struct Certificate {
+    /// Whose host it is, as the certificate says.
     pub organization: String,
+    /// The distinguished name.
     pub subject: String,
 }
 
 /// A script that a host runs when something happens to its VMs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs)]
 pub struct Hook {
+    /// When it is run, such as `before_vm_start`.
     pub event: String,
+    /// The file.
     pub name: String,
+    /// The checksum of the file.
     pub md5: String,
 }
 
@@ -164,15 +191,21 @@ pub enum ProbeFailure {
 /// A host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Host {
+    /// Identifier.
     pub id: HostId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: HostConfig,
+    /// What it runs.
     pub kind: HostType,
+    /// How it stands.
     pub status: HostStatus,
     /// Why it is non-operational.
     pub detail: String,
     /// How it was before it was to go into maintenance, with its detail then.
     pub before_maintenance: (HostStatus, String),
+    /// What it reported last.
     pub facts: HostFacts,
     /// What lies upon its interfaces.
     pub layout: Layout,
@@ -180,6 +213,7 @@ pub struct Host {
     pub nics: Vec<HostNic>,
     /// The logical networks that it has.
     pub networks: Vec<NetworkId>,
+    /// The tags that it has.
     pub tags: Vec<TagId>,
     /// When its power was last switched, in each way.
     #[serde(default)]
@@ -211,8 +245,11 @@ pub(crate) fn touch(world: &mut World, host: HostId, at: &crate::event::EventMet
 /// A host is in another state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostStatusChanged {
+    /// Which host.
     pub host: HostId,
+    /// How it stood.
     pub from: HostStatus,
+    /// How it stands.
     pub to: HostStatus,
     /// Why it is non-operational, or why its installation failed.
     pub detail: String,

@@ -36,6 +36,7 @@ pub fn has_rested(host: &Host, now: Micros, rest: Micros) -> bool {
 /// Brings a host back that has rested in error.
 #[derive(Clone, Debug)]
 pub struct EndHostError {
+    /// Which host.
     pub host: HostId,
     /// How long it is to rest, in microseconds.
     pub rest: Micros,

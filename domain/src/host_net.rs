@@ -25,9 +25,13 @@ named! {
 /// The address of a network on a host; texts are empty where there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
+    /// How the address is got.
     pub protocol: BootProtocol,
+    /// An IPv4 address; empty for none.
     pub ip: String,
+    /// Its netmask.
     pub netmask: String,
+    /// The way to everything else.
     pub gateway: String,
 }
 
@@ -40,7 +44,9 @@ impl Default for Address {
 /// Interfaces that work as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bond {
+    /// Such as `bond0`.
     pub name: String,
+    /// Its options by name, such as `mode`.
     pub options: Vec<(String, String)>,
     /// The names of the interfaces, at least two.
     pub slaves: Vec<String>,
@@ -49,14 +55,17 @@ pub struct Bond {
 /// A logical network upon an interface, with what its definition said when it was laid there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostNetwork {
+    /// Which network.
     pub network: NetworkId,
     /// The name of the interface or bond.
     pub nic: String,
+    /// The number of its VLAN.
     pub vlan: Option<u32>,
     /// In bytes; 0 for the host's default.
     pub mtu: u32,
     /// Whether VMs can be plugged in.
     pub bridged: bool,
+    /// The address of the host there.
     pub address: Address,
 }
 
@@ -88,7 +97,9 @@ impl HostNetwork {
 /// What lies upon a host's interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
+    /// Bonds.
     pub bonds: Vec<Bond>,
+    /// Which networks lie upon which interfaces.
     pub attachments: Vec<HostNetwork>,
 }
 
@@ -123,10 +134,15 @@ impl Layout {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NicFacts {
+    /// Such as `eth0`.
     pub name: String,
+    /// The hardware address.
     pub mac: String,
+    /// An IPv4 address; empty for none.
     pub ip: String,
+    /// Its netmask.
     pub netmask: String,
+    /// The way to everything else.
     pub gateway: String,
     /// Bits a second.
     pub speed: u64,
@@ -139,20 +155,30 @@ pub struct NicFacts {
 /// A logical network in a host's report, which knows it by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkFacts {
+    /// The name of the network.
     pub name: String,
+    /// The name of the interface that carries it.
     pub nic: String,
+    /// The number of its VLAN.
     pub vlan: Option<u32>,
+    /// The size of its packets, in bytes.
     pub mtu: u32,
+    /// Whether machines reach the network through it.
     pub bridged: bool,
+    /// The address of the host there.
     pub address: Address,
 }
 
 /// A network interface of a host as the API shows it: physical, a bond, or a VLAN device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostNic {
+    /// Identifier.
     pub id: HostNicId,
+    /// Such as `eth0`, or `eth0.7` for a VLAN upon it.
     pub name: String,
+    /// The hardware address.
     pub mac: String,
+    /// The address of the host there.
     pub address: Address,
     /// Bits a second.
     pub speed: u64,
@@ -162,6 +188,7 @@ pub struct HostNic {
     pub up: bool,
     /// The logical network on it.
     pub network: Option<NetworkId>,
+    /// Whether machines reach the network through it.
     pub bridged: bool,
     /// The tag, of a VLAN device.
     pub vlan: Option<u32>,
@@ -394,7 +421,9 @@ fn relay(world: &mut World, host: HostId, at: &crate::event::EventMetadata, chan
 /// Interfaces of a host work as one bond, or as another than before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostBondSet {
+    /// Which host.
     pub host: HostId,
+    /// The bond as it is now.
     pub bond: Bond,
 }
 
@@ -409,7 +438,9 @@ fold!(HostBondSet, Host host, |e, world, at| {
 /// A bond of a host was taken apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostBondRemoved {
+    /// Which host.
     pub host: HostId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -420,7 +451,9 @@ fold!(HostBondRemoved, Host host, |e, world, at| {
 /// A logical network lies upon an interface of a host, or lies there in another way than before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostNetworkAttached {
+    /// Which host.
     pub host: HostId,
+    /// The network with the interface that carries it.
     pub attachment: HostNetwork,
 }
 
@@ -435,8 +468,11 @@ fold!(HostNetworkAttached, Host host, |e, world, at| {
 /// A logical network was taken off a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostNetworkDetached {
+    /// Which host.
     pub host: HostId,
+    /// Which network.
     pub network: NetworkId,
+    /// The name of the interface.
     pub nic: String,
 }
 
@@ -447,8 +483,11 @@ fold!(HostNetworkDetached, Host host, |e, world, at| {
 /// The link of a host's interface went down, or came up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostLinkChanged {
+    /// Which host.
     pub host: HostId,
+    /// The name of the interface.
     pub nic: String,
+    /// Whether it is up.
     pub up: bool,
 }
 
@@ -459,6 +498,7 @@ fold!(HostLinkChanged, Host host, |e, world, at| {
 /// A host keeps its networks over a reboot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostNetworksCommitted {
+    /// Which host.
     pub host: HostId,
 }
 

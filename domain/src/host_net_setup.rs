@@ -67,11 +67,14 @@ pub enum NicRef {
 
 /// What a request says of an address; what it does not say stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AddressWish {
+    /// How the address is got.
     pub protocol: Option<BootProtocol>,
+    /// An IPv4 address.
     pub ip: Option<String>,
+    /// Its netmask.
     pub netmask: Option<String>,
+    /// The way to everything else.
     pub gateway: Option<String>,
 }
 
@@ -101,9 +104,10 @@ impl AddressWish {
 
 /// What a request says of a bond; what it does not say stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct BondWish {
+    /// Its options by name, such as `mode`.
     pub options: Option<Vec<(String, String)>>,
+    /// The interfaces that make it up.
     pub slaves: Option<Vec<NicRef>>,
 }
 
@@ -199,13 +203,18 @@ fn check_slave(act: Act, host: &Host, slave: &str, of: &str) -> Result<(), Rejec
 
 /// Makes a bond of interfaces, with a network upon it.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct AddHostBond {
+    /// Which host.
     pub host: HostId,
+    /// Such as `bond0`.
     pub name: String,
+    /// Its options by name, such as `mode`.
     pub options: Vec<(String, String)>,
+    /// The interfaces that make it up.
     pub slaves: Vec<NicRef>,
+    /// What lies upon it.
     pub network: NetworkId,
+    /// The address of the host there.
     pub address: AddressWish,
 }
 
@@ -242,9 +251,10 @@ impl Decide for AddHostBond {
 
 /// Takes a bond apart, and what lies upon it off the host.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct RemoveHostBond {
+    /// Which host.
     pub host: HostId,
+    /// The bond.
     pub nic: HostNicId,
 }
 
@@ -277,10 +287,12 @@ impl Decide for RemoveHostBond {
 
 /// Lays a network upon an interface.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct AttachHostNetwork {
+    /// Which host.
     pub host: HostId,
+    /// The interface that carries it.
     pub nic: HostNicId,
+    /// Which network.
     pub network: NetworkId,
 }
 
@@ -316,10 +328,12 @@ impl Decide for AttachHostNetwork {
 
 /// Takes a network off an interface: the one that is named, or the one that lies there.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct DetachHostNetwork {
+    /// Which host.
     pub host: HostId,
+    /// The interface that carries it.
     pub nic: HostNicId,
+    /// Which network; none for the one that the interface itself has.
     pub network: Option<NetworkId>,
 }
 
@@ -349,16 +363,20 @@ impl Decide for DetachHostNetwork {
 
 /// Changes what lies upon an interface, its address, or what a bond is made of.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct UpdateHostNic {
+    /// Which host.
     pub host: HostId,
+    /// The interface, or the bond.
     pub nic: HostNicId,
     /// The network that is to lie there.
     pub network: Option<NetworkId>,
+    /// The address of the host there.
     pub address: AddressWish,
+    /// What is to change of the bond that it is.
     pub bond: Option<BondWish>,
     /// Whether a network that was defined anew since is laid as it is defined now.
     pub sync: bool,
+    /// Whether the change is taken back where the engine loses the host.
     pub connectivity: Connectivity,
 }
 
@@ -442,22 +460,29 @@ fn relaid(act: Act, world: &World, old: &HostNetwork, nic: &str, address: Addres
 
 /// One interface in a request that sets up all.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct NicWish {
+    /// The interface by its identifier.
     pub id: Option<HostNicId>,
+    /// Or by its name.
     pub name: Option<String>,
+    /// What is to lie upon it.
     pub network: Option<NetworkId>,
+    /// The address of the host there.
     pub address: AddressWish,
+    /// What is to make it up, where it is a bond.
     pub bond: Option<BondWish>,
+    /// Whether the network is brought to how it is defined now.
     pub sync: bool,
 }
 
 /// Sets up all networks of a host at once: what the request does not name is taken off.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct SetUpHostNetworks {
+    /// Which host.
     pub host: HostId,
+    /// Every interface with what is to lie upon it.
     pub nics: Vec<NicWish>,
+    /// Whether the change is taken back where the engine loses the host.
     pub connectivity: Connectivity,
 }
 
@@ -522,8 +547,8 @@ impl Decide for SetUpHostNetworks {
 
 /// Makes a host keep its networks over a reboot.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct CommitHostNetworks {
+    /// Which host.
     pub host: HostId,
 }
 

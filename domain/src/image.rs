@@ -27,7 +27,9 @@ const SHORT_ID: usize = 7;
 /// Which image of which domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredImage {
+    /// The image domain.
     pub domain: StorageDomainId,
+    /// Its identifier there.
     pub image: Uuid,
     /// As the service calls it.
     pub name: String,
@@ -38,14 +40,18 @@ pub struct StoredImage {
 pub struct ImageService {
     /// What the domain that stands for it is called by.
     pub id: StorageDomainId,
+    /// What it is called.
     pub name: String,
+    /// Where it answers.
     pub address: String,
 }
 
 /// What a service says of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFacts {
+    /// Identifier.
     pub id: Uuid,
+    /// What the service calls it.
     pub name: String,
     /// As the service names it; disks are made of those that [`ImageFacts::disk_format`] knows.
     pub format: String,
@@ -79,6 +85,7 @@ fn known<'a>(world: &'a World, service: &ImageService) -> Option<&'a StorageDoma
 /// Adds an image domain for a service, which was asked before what it is.
 #[derive(Clone, Debug)]
 pub struct AddImageDomain {
+    /// What a user says of it.
     pub config: StorageDomainConfig,
     /// The service, or why it does not answer.
     pub service: Result<ImageService, String>,
@@ -107,6 +114,7 @@ impl Decide for AddImageDomain {
 /// A service that a driver offers: it gets an image domain, unless it has one, or had one that somebody removed.
 #[derive(Clone, Debug)]
 pub struct ReportImageService {
+    /// The service.
     pub service: ImageService,
 }
 
@@ -142,7 +150,9 @@ fn active(act: Act, domain: &StorageDomain) -> Result<(), Rejection> {
 /// Makes a floating disk from an image, which its service was asked for before.
 #[derive(Clone, Debug)]
 pub struct ImportImage {
+    /// The image domain.
     pub from: StorageDomainId,
+    /// Which image.
     pub image: Uuid,
     /// The data domain that takes the disk.
     pub to: StorageDomainId,
@@ -196,7 +206,9 @@ impl Decide for ImportImage {
 /// A disk is being copied to a service of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExportStarted {
+    /// Which disk.
     pub disk: DiskId,
+    /// The image that is made.
     pub to: StoredImage,
 }
 
@@ -205,7 +217,9 @@ fold!(DiskExportStarted, Disk disk, |e, world, at| { set_status(world, e.disk, a
 /// A disk was copied to a service of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExported {
+    /// Which disk.
     pub disk: DiskId,
+    /// The image that was made.
     pub to: StoredImage,
 }
 
@@ -214,8 +228,11 @@ fold!(DiskExported, Disk disk, |e, world, at| { set_status(world, e.disk, at, Di
 /// A disk could not be copied to a service of images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskExportFailed {
+    /// Which disk.
     pub disk: DiskId,
+    /// The image that was to be made.
     pub to: StoredImage,
+    /// Why.
     pub reason: String,
 }
 
@@ -231,7 +248,9 @@ fn set_status(world: &mut World, disk: DiskId, at: &crate::event::EventMetadata,
 /// Copies a disk that no running VM has to an image domain.
 #[derive(Clone, Debug)]
 pub struct ExportDisk {
+    /// Which disk.
     pub disk: DiskId,
+    /// The image domain.
     pub to: StorageDomainId,
 }
 
@@ -273,8 +292,11 @@ impl Decide for ExportDisk {
 /// A disk was copied to a service of images, or could not be.
 #[derive(Clone, Debug)]
 pub struct FinishDiskExport {
+    /// The job that ends.
     pub job: JobId,
+    /// Which disk.
     pub disk: DiskId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 

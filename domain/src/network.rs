@@ -34,18 +34,25 @@ patchable! {
     /// What a user says of a network.
     #[derive(Default)]
     pub struct NetworkConfig, NetworkPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// A further word on it.
         pub comment: String,
+        /// The number of its VLAN; none where it is untagged.
         pub vlan: Option<u32>,
         /// 0 for the host's default.
         pub mtu: u32,
+        /// Whether its bridges use the spanning tree protocol.
         pub stp: bool,
         /// Whether VMs may use it.
         pub vm_network: bool,
         /// Its address for whoever reads of it; hosts have theirs for themselves. Texts are empty where there is none.
         pub ip: String,
+        /// Its netmask.
         pub netmask: String,
+        /// Its gateway.
         pub gateway: String,
     }
 }
@@ -53,9 +60,13 @@ patchable! {
 /// A logical network of a data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
+    /// Identifier.
     pub id: NetworkId,
+    /// Version of the resource.
     pub version: u64,
+    /// Where it is.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: NetworkConfig,
     /// Whether hosts are managed through it: it cannot be removed or renamed.
     pub management: bool,
@@ -65,9 +76,13 @@ patchable! {
     /// What a user says of a vNIC profile.
     #[derive(Default)]
     pub struct VnicProfileConfig, VnicProfilePatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// Whether it shows the traffic of the whole network.
         pub port_mirroring: bool,
+        /// Further properties by name.
         pub custom_properties: Vec<(String, String)>,
     }
 }
@@ -75,18 +90,26 @@ patchable! {
 /// How network interfaces of VMs use a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VnicProfile {
+    /// Identifier.
     pub id: VnicProfileId,
+    /// Version of the resource.
     pub version: u64,
+    /// The network that it leads to.
     pub network: NetworkId,
+    /// What a user says of it.
     pub config: VnicProfileConfig,
 }
 
 /// A network was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkCreated {
+    /// Which network.
     pub network: NetworkId,
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: NetworkConfig,
+    /// Whether hosts are managed through it.
     pub management: bool,
 }
 
@@ -101,7 +124,9 @@ fold!(NetworkCreated, Network network, |e, world, at| {
 /// A network was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkUpdated {
+    /// Which network.
     pub network: NetworkId,
+    /// What changes of it.
     pub changes: NetworkPatch,
 }
 
@@ -115,7 +140,9 @@ fold!(NetworkUpdated, Network network, |e, world, at| {
 /// A network was removed, and taken from the clusters that had it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkRemoved {
+    /// Which network.
     pub network: NetworkId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -134,8 +161,11 @@ fold!(NetworkRemoved, Network network, |e, world, at| {
 /// A vNIC profile was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VnicProfileCreated {
+    /// Which profile.
     pub profile: VnicProfileId,
+    /// The network that it leads to.
     pub network: NetworkId,
+    /// What a user says of it.
     pub config: VnicProfileConfig,
 }
 
@@ -147,7 +177,9 @@ fold!(VnicProfileCreated, VnicProfile profile, |e, world, at| {
 /// A vNIC profile was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VnicProfileUpdated {
+    /// Which profile.
     pub profile: VnicProfileId,
+    /// What changes of it.
     pub changes: VnicProfilePatch,
 }
 
@@ -158,7 +190,9 @@ fold!(VnicProfileUpdated, VnicProfile profile, |e, world, at| {
 /// A vNIC profile was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VnicProfileRemoved {
+    /// Which profile.
     pub profile: VnicProfileId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -267,8 +301,11 @@ fn check(
 /// Creates a network; one for VMs gets a vNIC profile of the same name, unless none is wanted.
 #[derive(Clone, Debug)]
 pub struct CreateNetwork {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: NetworkConfig,
+    /// Whether it gets a vNIC profile of its name.
     pub with_profile: bool,
 }
 
@@ -294,7 +331,9 @@ impl Decide for CreateNetwork {
 /// Changes a network.
 #[derive(Clone, Debug)]
 pub struct UpdateNetwork {
+    /// Which network.
     pub network: NetworkId,
+    /// What changes of it.
     pub changes: NetworkPatch,
 }
 
@@ -332,6 +371,7 @@ impl Decide for UpdateNetwork {
 /// Removes a network that no VM uses, with its profiles. A host that has it keeps what it has laid, which nobody manages any more.
 #[derive(Clone, Debug)]
 pub struct RemoveNetwork {
+    /// Which network.
     pub network: NetworkId,
 }
 
@@ -381,7 +421,9 @@ fn check_profile(
 /// Creates a vNIC profile of a network.
 #[derive(Clone, Debug)]
 pub struct CreateVnicProfile {
+    /// The network that it is to lead to.
     pub network: NetworkId,
+    /// What a user says of it.
     pub config: VnicProfileConfig,
 }
 
@@ -404,7 +446,9 @@ impl Decide for CreateVnicProfile {
 /// Changes a vNIC profile.
 #[derive(Clone, Debug)]
 pub struct UpdateVnicProfile {
+    /// Which profile.
     pub profile: VnicProfileId,
+    /// What changes of it.
     pub changes: VnicProfilePatch,
 }
 
@@ -429,6 +473,7 @@ impl Decide for UpdateVnicProfile {
 /// Removes a vNIC profile that no network interface uses.
 #[derive(Clone, Debug)]
 pub struct RemoveVnicProfile {
+    /// Which profile.
     pub profile: VnicProfileId,
 }
 

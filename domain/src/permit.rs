@@ -7,6 +7,7 @@ macro_rules! permits {
         /// A thing that a role may allow.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs)]
         pub enum Permit { $($name,)* }
 
         impl Permit {
@@ -37,7 +38,7 @@ macro_rules! permits {
 }
 
 impl Permit {
-    /// Whether who holds it on an object sees what is below it, too. What only adds something does not.
+    /// Whether its holders see what is below the object that it is on, too. Permits that only add something do not show it.
     pub fn shows_children(self) -> bool {
         use Permit::*;
         let adds = [CreateVm, CreateTemplate, CreateVmPool, CreateDisk, AccessImageStorage];

@@ -39,7 +39,9 @@ pub const MAX_LIMITS: usize = 1_000;
 patchable! {
     /// What a user says of a quota.
     pub struct QuotaConfig, QuotaPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
         /// Of the cluster limits: warned of from here on, in percent.
         pub cluster_soft_percent: i32,
@@ -89,11 +91,17 @@ pub struct ClusterLimit {
 /// A quota.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quota {
+    /// Identifier.
     pub id: QuotaId,
+    /// Version of the resource.
     pub version: u64,
+    /// What it is for.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: QuotaConfig,
+    /// Limits on storage.
     pub storage: Vec<StorageLimit>,
+    /// Limits on clusters.
     pub clusters: Vec<ClusterLimit>,
     /// When the log was told last that somebody was refused storage.
     #[serde(default)]
@@ -132,8 +140,11 @@ fn taken(vm: &Vm) -> (i64, i64) {
 /// A quota was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaCreated {
+    /// Which quota.
     pub quota: QuotaId,
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: QuotaConfig,
 }
 
@@ -150,7 +161,9 @@ fold!(QuotaCreated, Quota quota, |e, world, at| {
 /// A quota was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaUpdated {
+    /// Which quota.
     pub quota: QuotaId,
+    /// What changes of it.
     pub changes: QuotaPatch,
 }
 
@@ -161,8 +174,11 @@ fold!(QuotaUpdated, Quota quota, |e, world, at| {
 /// A quota has these limits from now on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaLimitsSet {
+    /// Which quota.
     pub quota: QuotaId,
+    /// Limits on storage.
     pub storage: Vec<StorageLimit>,
+    /// Limits on clusters.
     pub clusters: Vec<ClusterLimit>,
 }
 
@@ -177,7 +193,9 @@ fold!(QuotaLimitsSet, Quota quota, |e, world, at| {
 /// A quota was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaRemoved {
+    /// Which quota.
     pub quota: QuotaId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -214,9 +232,13 @@ pub enum Strain {
 /// Something was consumed that a quota warns of, or was not because of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaStrained {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// The quota; none where nobody named one.
     pub quota: Option<QuotaId>,
+    /// What is consumed.
     pub resource: Resource,
+    /// How much is wrong with that.
     pub strain: Strain,
     /// What was consumed before, in percent of the limit.
     pub used_percent: i64,
@@ -466,7 +488,9 @@ fn configure(data_center: Option<DataCenterId>) -> Option<(Permit, EntityRef)> {
 /// Creates a quota without limits.
 #[derive(Clone, Debug)]
 pub struct CreateQuota {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// What a user says of it.
     pub config: QuotaConfig,
 }
 
@@ -485,7 +509,9 @@ impl Decide for CreateQuota {
 /// Changes a quota.
 #[derive(Clone, Debug)]
 pub struct UpdateQuota {
+    /// Which quota.
     pub quota: QuotaId,
+    /// What changes of it.
     pub changes: QuotaPatch,
 }
 
@@ -523,7 +549,9 @@ pub enum LimitChange {
 /// Changes one limit of a quota.
 #[derive(Clone, Debug)]
 pub struct ChangeQuotaLimit {
+    /// Which quota.
     pub quota: QuotaId,
+    /// Which limit, and what it is to be.
     pub change: LimitChange,
 }
 
@@ -597,6 +625,7 @@ impl Decide for ChangeQuotaLimit {
 /// Removes a quota that no disk and no VM consumes.
 #[derive(Clone, Debug)]
 pub struct RemoveQuota {
+    /// Which quota.
     pub quota: QuotaId,
 }
 

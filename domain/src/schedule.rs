@@ -84,7 +84,8 @@ fn weight(world: &World, cx: &Context, cluster: &Cluster, host: &Host, vm: &Vm) 
     }
 }
 
-/// Picks the host for a VM, or says of each why not. The host that the VM is said to belong on comes before the best one.
+/// Picks the host for a VM; the host that the VM is said to belong on comes before the best one. Refused where none fits, with the reason of
+/// each, and where no host of the cluster is up.
 pub fn place(world: &World, cx: &Context, act: Act, vm: &Vm, wish: Wish<'_>) -> Result<HostId, Rejection> {
     let cluster = world.cluster(vm.config.cluster)?;
     let usable = |h: &&Arc<Host>| h.status == HostStatus::Up && !wish.except.contains(&h.id);

@@ -19,7 +19,9 @@ use crate::world::World;
 /// A user chose the storage pool manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpmForced {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// Which host.
     pub host: HostId,
 }
 
@@ -65,8 +67,8 @@ pub(crate) fn storage_at_work(world: &World, data_center: DataCenterId) -> bool 
 
 /// Makes a host the storage pool manager of its data center, whatever its priority but -1.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct ForceSelectSpm {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -103,8 +105,11 @@ impl Decide for ForceSelectSpm {
 /// A host did not become the storage pool manager that it was to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpmFailed {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// Which host.
     pub host: HostId,
+    /// Why.
     pub reason: String,
 }
 
@@ -117,10 +122,12 @@ fold!(SpmFailed, DataCenter data_center, |e, world, at| {
 
 /// A host did not become the storage pool manager: the next best is tried, if there is one.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct FailSpm {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// Which host.
     pub host: HostId,
+    /// Why.
     pub reason: String,
 }
 

@@ -95,6 +95,7 @@ impl Storage {
 /// A logical unit with the way to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lun {
+    /// What its storage calls it.
     pub id: String,
     /// The iSCSI target that it is behind.
     pub portal: Option<ConnectionConfig>,
@@ -103,8 +104,11 @@ pub struct Lun {
 /// Where a domain's storage is: behind which connections, and on which logical units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainStorage {
+    /// What kind of storage it is.
     pub kind: StorageKind,
+    /// The ways to it.
     pub connections: Vec<StorageConnectionId>,
+    /// The logical units that it lies on.
     pub luns: Vec<DomainLun>,
     /// The address of the service that keeps images; empty for what hosts reach.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -114,6 +118,7 @@ pub struct DomainStorage {
 /// A logical unit of a storage domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainLun {
+    /// What its storage calls it.
     pub id: String,
     /// The connection that it was found behind.
     pub connection: Option<StorageConnectionId>,
@@ -138,6 +143,7 @@ impl DomainStorage {
 /// A file of an ISO domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainFile {
+    /// What it is called.
     pub name: String,
     /// In bytes.
     pub size: i64,
@@ -146,7 +152,9 @@ pub struct DomainFile {
 /// A domain in a data center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// How it stands there.
     pub status: AttachmentStatus,
     /// How it stood before it was locked for work: where that fails it stands so again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +167,7 @@ pub struct Attachment {
 pub enum DomainState {
     /// Its storage is being prepared.
     Creating,
+    /// It can be used.
     Ready,
     /// Its storage is being wiped.
     Removing,
@@ -167,8 +176,11 @@ pub enum DomainState {
 patchable! {
     /// What a user says of a storage domain.
     pub struct StorageDomainConfig, StorageDomainPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// A further word on it.
         pub comment: String,
     }
 }
@@ -176,12 +188,19 @@ patchable! {
 /// A storage domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomain {
+    /// Identifier.
     pub id: StorageDomainId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: StorageDomainConfig,
+    /// What it is for.
     pub class: DomainClass,
+    /// Where it lies.
     pub storage: DomainStorage,
+    /// The format of its storage.
     pub format: StorageFormat,
+    /// How far its life is.
     pub state: DomainState,
     /// By data center. An ISO domain may be in several, all others in one.
     pub attachments: Vec<Attachment>,
@@ -189,6 +208,7 @@ pub struct StorageDomain {
     pub available: i64,
     /// In bytes.
     pub used: i64,
+    /// The files on it.
     pub files: Vec<DomainFile>,
     /// The hosts that do not reach it.
     #[serde(default)]
@@ -251,11 +271,17 @@ impl StorageDomain {
 /// A storage domain was added; its storage is being prepared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainAdded {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What a user says of it.
     pub config: StorageDomainConfig,
+    /// What it is for.
     pub class: DomainClass,
+    /// Where it lies.
     pub storage: DomainStorage,
+    /// The format of its storage.
     pub format: StorageFormat,
+    /// Which host.
     pub host: HostId,
 }
 
@@ -271,10 +297,15 @@ fold!(StorageDomainAdded, StorageDomain domain, |e, world, at| {
 /// A storage domain that lay on the storage already was taken in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainImported {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What a user says of it.
     pub config: StorageDomainConfig,
+    /// What it is for.
     pub class: DomainClass,
+    /// Where it lies.
     pub storage: DomainStorage,
+    /// The format of its storage.
     pub format: StorageFormat,
     /// In bytes.
     pub available: i64,
@@ -307,8 +338,11 @@ fn forget(world: &mut World, domain: StorageDomainId) {
 /// A storage domain's storage is ready.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainCreated {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Bytes that are free.
     pub available: i64,
+    /// Bytes in use.
     pub used: i64,
 }
 
@@ -323,8 +357,11 @@ fold!(StorageDomainCreated, StorageDomain domain, |e, world, at| {
 /// A storage domain's storage could not be prepared: the domain is gone again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainCreationFailed {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What it is called.
     pub name: String,
+    /// Why.
     pub reason: String,
 }
 
@@ -336,7 +373,9 @@ fold!(StorageDomainCreationFailed, StorageDomain domain, |e, world, at| {
 /// A storage domain was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainUpdated {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What changes of it.
     pub changes: StorageDomainPatch,
 }
 
@@ -350,8 +389,11 @@ fold!(StorageDomainUpdated, StorageDomain domain, |e, world, at| {
 /// A storage domain was attached to a data center; the first one becomes its master and gives it its format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainAttached {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// Whether it is the master of the data center.
     pub master: bool,
     /// The format that the domain has from now on.
     pub format: StorageFormat,
@@ -374,10 +416,15 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
 /// A storage domain stands otherwise in a data center.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainStatusChanged {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// How it stood there.
     pub from: AttachmentStatus,
+    /// How it stands there.
     pub to: AttachmentStatus,
+    /// Why.
     pub reason: String,
 }
 
@@ -393,6 +440,7 @@ fold!(StorageDomainStatusChanged, StorageDomain domain, |e, world, at| {
 /// The master of a data center cannot go on, and another domain was looked for to take its part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MasterSought {
+    /// Which data center.
     pub data_center: DataCenterId,
     /// The new master; where there is none the old one keeps the part until it can go on.
     pub found: Option<StorageDomainId>,
@@ -408,8 +456,11 @@ fold!(MasterSought, DataCenter data_center, |e, world, at| {
 /// A host does not reach a storage domain any more, or reaches it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainReachChanged {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which host.
     pub host: HostId,
+    /// Whether the host reaches it.
     pub reachable: bool,
 }
 
@@ -425,7 +476,9 @@ fold!(StorageDomainReachChanged, StorageDomain domain, |e, world, at| {
 /// A storage domain answers a host later than it should.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainDelayed {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which host.
     pub host: HostId,
     /// In milliseconds.
     pub delay_ms: u64,
@@ -436,7 +489,9 @@ fold!(StorageDomainDelayed, StorageDomain domain, |_e, _world, _at| {});
 /// A storage domain was detached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainDetached {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 
@@ -454,8 +509,11 @@ fold!(StorageDomainDetached, StorageDomain domain, |e, world, at| {
 /// How full a storage domain is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainSpaceReported {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Bytes that are free.
     pub available: i64,
+    /// Bytes in use.
     pub used: i64,
 }
 
@@ -466,7 +524,9 @@ fold!(StorageDomainSpaceReported, StorageDomain domain, |e, world, at| {
 /// A storage domain lies upon further logical units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainExtended {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Those that it got in addition.
     pub luns: Vec<DomainLun>,
     /// In bytes.
     pub available: i64,
@@ -489,7 +549,9 @@ fold!(StorageDomainExtended, StorageDomain domain, |e, world, at| {
 /// The files of an ISO domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainFilesListed {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// The files on it.
     pub files: Vec<DomainFile>,
 }
 
@@ -500,6 +562,7 @@ fold!(StorageDomainFilesListed, StorageDomain domain, |e, world, at| {
 /// A storage domain's storage is being wiped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainRemovalStarted {
+    /// Which storage domain.
     pub domain: StorageDomainId,
 }
 
@@ -510,7 +573,9 @@ fold!(StorageDomainRemovalStarted, StorageDomain domain, |e, world, at| {
 /// A storage domain was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainRemoved {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What it was called.
     pub name: String,
     /// Whether it was only forgotten, with all that was on it.
     pub destroyed: bool,

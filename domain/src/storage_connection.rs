@@ -24,16 +24,21 @@ pub const MAX_CONNECTIONS: usize = 64;
 patchable! {
     /// What a user says of a storage connection.
     pub struct ConnectionConfig, ConnectionPatch {
+        /// The kind.
         pub kind: StorageKind,
         /// Host name or IP address of the server; empty for local storage.
         pub address: String,
         /// The exported or mounted path; empty for iSCSI.
         pub path: String,
+        /// What the mount is told; empty for nothing.
         pub mount_options: String,
+        /// The file system, where it is mounted as one.
         pub vfs_type: String,
+        /// The version of NFS; empty for whatever both know.
         pub nfs_version: String,
         /// In deciseconds.
         pub nfs_timeo: Option<u16>,
+        /// How often NFS asks again.
         pub nfs_retrans: Option<u16>,
         /// Of an iSCSI portal; 0 for files.
         pub port: u16,
@@ -81,8 +86,11 @@ impl ConnectionConfig {
 /// A storage connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnection {
+    /// Identifier.
     pub id: StorageConnectionId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: ConnectionConfig,
     /// The storage domain that it was made with, where it was not made on its own.
     pub made_for: Option<StorageDomainId>,
@@ -101,8 +109,11 @@ pub fn leading_to<'a>(world: &'a World, config: &ConnectionConfig) -> Option<&'a
 /// A storage connection was added, on its own or with a storage domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnectionAdded {
+    /// Which storage connection.
     pub connection: StorageConnectionId,
+    /// What a user says of it.
     pub config: ConnectionConfig,
+    /// The domain that it was made with, and goes with.
     pub made_for: Option<StorageDomainId>,
 }
 
@@ -115,7 +126,9 @@ fold!(StorageConnectionAdded, StorageConnection connection, |e, world, at| {
 /// A storage connection was changed: the domains behind it are reached another way from now on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnectionUpdated {
+    /// Which storage connection.
     pub connection: StorageConnectionId,
+    /// What changes of it.
     pub changes: ConnectionPatch,
 }
 
@@ -129,6 +142,7 @@ fold!(StorageConnectionUpdated, StorageConnection connection, |e, world, at| {
 /// A storage connection was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnectionRemoved {
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 
@@ -140,7 +154,9 @@ fold!(StorageConnectionRemoved, StorageConnection connection, |e, world, at| {
 /// A storage domain is reached through one more connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnectionAttached {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 
@@ -154,7 +170,9 @@ fold!(StorageConnectionAttached, StorageDomain domain, |e, world, at| {
 /// A storage domain is not reached through a connection any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageConnectionDetached {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 
@@ -245,6 +263,7 @@ fn on(domain: StorageDomainId, permit: Permit) -> Option<(Permit, EntityRef)> {
 /// Adds a storage connection that no storage domain uses yet.
 #[derive(Clone, Debug)]
 pub struct AddStorageConnection {
+    /// What a user says of it.
     pub config: ConnectionConfig,
     /// The host that tried it.
     pub host: Option<HostId>,
@@ -276,7 +295,9 @@ impl Decide for AddStorageConnection {
 /// Changes a storage connection, all of whose storage domains are in maintenance or attached nowhere.
 #[derive(Clone, Debug)]
 pub struct UpdateStorageConnection {
+    /// Which storage connection.
     pub connection: StorageConnectionId,
+    /// What changes of it.
     pub changes: ConnectionPatch,
     /// The host that tried it.
     pub host: Option<HostId>,
@@ -332,6 +353,7 @@ fn resting(domain: &StorageDomain) -> bool {
 /// Removes a storage connection that no storage domain uses.
 #[derive(Clone, Debug)]
 pub struct RemoveStorageConnection {
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 
@@ -370,7 +392,9 @@ fn check_domain(act: Act, world: &World, domain: StorageDomainId) -> Result<&Sto
 /// Attaches one more connection to an iSCSI domain: another way to its logical units.
 #[derive(Clone, Debug)]
 pub struct AttachStorageConnection {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 
@@ -396,7 +420,9 @@ impl Decide for AttachStorageConnection {
 /// Detaches a connection from an iSCSI domain; the connection stays.
 #[derive(Clone, Debug)]
 pub struct DetachStorageConnection {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which storage connection.
     pub connection: StorageConnectionId,
 }
 

@@ -208,7 +208,7 @@ impl<K: Ord + Clone, V: Indexed + Clone> Table<K, V> {
 }
 
 impl<K: Ord + Copy + From<Uuid>, V: Indexed + Clone> Table<K, V> {
-    /// Who is found by a term, by id.
+    /// The aggregates that are found by a term, by id.
     pub fn ids_by(&self, term: V::Term) -> impl Iterator<Item = K> + use<'_, K, V> {
         let of_term = (term, K::from(Uuid::nil()))..=(term, K::from(Uuid::max()));
         let indexed = self.index.iter().flat_map(move |index| index.found.range(of_term.clone())).map(|(_, id)| *id);

@@ -29,7 +29,9 @@ pub const ROOT: TagId = TagId(Uuid::nil());
 patchable! {
     /// What a user says of a tag.
     pub struct TagConfig, TagPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
         /// None for the root only.
         pub parent: Option<TagId>,
@@ -39,8 +41,11 @@ patchable! {
 /// A tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
+    /// Identifier.
     pub id: TagId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: TagConfig,
 }
 
@@ -100,7 +105,9 @@ pub fn descendants(world: &World, tag: TagId) -> Vec<TagId> {
 /// A tag was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagCreated {
+    /// Which tag.
     pub tag: TagId,
+    /// What a user says of it.
     pub config: TagConfig,
 }
 
@@ -112,7 +119,9 @@ fold!(TagCreated, Tag tag, |e, world, at| {
 /// A tag was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagUpdated {
+    /// Which tag.
     pub tag: TagId,
+    /// What changes of it.
     pub changes: TagPatch,
 }
 
@@ -126,7 +135,9 @@ fold!(TagUpdated, Tag tag, |e, world, at| {
 /// A tag was removed, and taken off all that had it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TagRemoved {
+    /// Which tag.
     pub tag: TagId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -142,7 +153,9 @@ macro_rules! attachment {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub struct $name {
+            /// Which tag.
             pub tag: TagId,
+            /// What the tag is on, or was.
             pub to: Tagged,
         }
 
@@ -180,6 +193,7 @@ fn check(act: Act, world: &World, id: Option<TagId>, config: &TagConfig) -> Resu
 /// Creates a tag.
 #[derive(Clone, Debug)]
 pub struct CreateTag {
+    /// What a user says of it.
     pub config: TagConfig,
 }
 
@@ -202,7 +216,9 @@ impl Decide for CreateTag {
 /// Changes a tag.
 #[derive(Clone, Debug)]
 pub struct UpdateTag {
+    /// Which tag.
     pub tag: TagId,
+    /// What changes of it.
     pub changes: TagPatch,
 }
 
@@ -239,6 +255,7 @@ impl Decide for UpdateTag {
 /// Removes a tag and all below it.
 #[derive(Clone, Debug)]
 pub struct RemoveTag {
+    /// Which tag.
     pub tag: TagId,
 }
 
@@ -272,7 +289,9 @@ impl Decide for RemoveTag {
 /// Attaches a tag to something.
 #[derive(Clone, Debug)]
 pub struct AttachTag {
+    /// Which tag.
     pub tag: TagId,
+    /// What gets it.
     pub to: Tagged,
 }
 
@@ -291,7 +310,9 @@ impl Decide for AttachTag {
 /// Takes a tag off something.
 #[derive(Clone, Debug)]
 pub struct DetachTag {
+    /// Which tag.
     pub tag: TagId,
+    /// What loses it.
     pub to: Tagged,
 }
 

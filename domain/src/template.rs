@@ -19,17 +19,24 @@ crate::vm::named! {
 /// What VMs are made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
+    /// Identifier.
     pub id: TemplateId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: VmConfig,
+    /// Whether it can be used.
     pub status: TemplateStatus,
+    /// When it was made.
     pub created_at: Micros,
 }
 
 /// A template was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TemplateCreated {
+    /// Which template.
     pub template: TemplateId,
+    /// What a user says of it.
     pub config: VmConfig,
 }
 

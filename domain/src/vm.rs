@@ -45,7 +45,7 @@ macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($variant:ident $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $(#[serde(rename = $text)] $variant,)* }
+        pub enum $name { $(#[doc = $text] #[serde(rename = $text)] $variant,)* }
 
         impl $name {
             /// Every value.
@@ -117,44 +117,75 @@ pub const OS_TYPES: &[&str] = &[
 patchable! {
     /// What a user says of a VM, or of a template.
     pub struct VmConfig, VmPatch {
+        /// What it is called.
         pub name: String,
+        /// What it is, for a human.
         pub description: String,
+        /// A further word on it.
         pub comment: String,
+        /// Which cluster.
         pub cluster: ClusterId,
+        /// Which template.
         pub template: TemplateId,
+        /// The kind.
         pub kind: VmType,
         /// In bytes.
         pub memory: i64,
         /// What a host has to have free for it, in bytes.
         pub memory_guaranteed: i64,
+        /// Whether its guest may be asked for memory.
         pub ballooning: bool,
+        /// How many CPUs it has.
         pub sockets: u32,
         /// For each socket.
         pub cores: u32,
+        /// Its weight where CPUs are scarce; 0 for the usual.
         pub cpu_shares: i32,
+        /// Its operating system.
         pub os: String,
+        /// What it boots from, first choice first.
         pub boot: Vec<BootDevice>,
+        /// The kernel that it boots; empty for the one on its disk.
         pub kernel: String,
+        /// The initial RAM disk of the kernel.
         pub initrd: String,
+        /// What its kernel is told.
         pub cmdline: String,
+        /// The protocol of its console.
         pub display: DisplayType,
+        /// How many monitors it has.
         pub monitors: u32,
+        /// Whether its monitors share one device.
         pub single_qxl_pci: bool,
+        /// Whether another user may take its console over.
         pub allow_override: bool,
+        /// Whether its guest sees the user's smart card.
         pub smartcard: bool,
+        /// The layout of its console's keyboard; empty for the usual.
         pub keyboard_layout: String,
+        /// Whether it is started again where it went down by itself.
         pub highly_available: bool,
+        /// Which is started again first: the higher.
         pub priority: i32,
+        /// Whether what it writes is forgotten when it stops.
         pub stateless: bool,
+        /// Whether it cannot be removed.
         pub delete_protected: bool,
         /// The quota that it consumes.
         pub quota: Option<QuotaId>,
+        /// Who may migrate it.
         pub affinity: Affinity,
+        /// The host that it belongs on.
         pub pinned_host: Option<HostId>,
+        /// The time zone of its clock; empty for the usual.
         pub timezone: String,
+        /// Which storage domain.
         pub domain: String,
+        /// Whether its guest gets USB devices of the user.
         pub usb: bool,
+        /// Whether its migrations go through a tunnel; none for what its cluster says.
         pub tunnel_migration: Option<bool>,
+        /// Further properties by name.
         pub custom_properties: Vec<(String, String)>,
     }
 }
@@ -205,15 +236,23 @@ impl Default for VmConfig {
 /// A virtual machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vm {
+    /// Identifier.
     pub id: VmId,
+    /// Version of the resource.
     pub version: u64,
+    /// What a user says of it.
     pub config: VmConfig,
+    /// Its network interfaces.
     pub nics: Vec<Nic>,
+    /// Its disks, with how each is attached.
     pub disks: Vec<DiskAttachment>,
     /// The ISO file in the drive; empty where there is none.
     pub cdrom: String,
+    /// The tags that it has.
     pub tags: Vec<TagId>,
+    /// When it was made.
     pub created_at: Micros,
+    /// How it stands.
     pub state: VmState,
     /// How it runs, while it has a place on a host; a suspended VM keeps none.
     pub run: Option<Box<Run>>,
@@ -254,7 +293,9 @@ impl Vm {
 /// A VM was created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmCreated {
+    /// Which VM.
     pub vm: VmId,
+    /// What a user says of it.
     pub config: VmConfig,
 }
 
@@ -279,7 +320,9 @@ pub(crate) fn touch(world: &mut World, vm: VmId, at: &crate::event::EventMetadat
 /// A VM was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmUpdated {
+    /// Which VM.
     pub vm: VmId,
+    /// What changes of it.
     pub changes: VmPatch,
 }
 
@@ -303,7 +346,9 @@ fold!(VmUpdated, Vm vm, |e, world, at| {
 /// A VM's removal began: its disks go first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmRemovalStarted {
+    /// Which VM.
     pub vm: VmId,
+    /// The job that does it.
     pub job: JobId,
 }
 
@@ -314,7 +359,9 @@ fold!(VmRemovalStarted, Vm vm, |e, world, at| {
 /// A VM was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VmRemoved {
+    /// Which VM.
     pub vm: VmId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -399,7 +446,9 @@ fn administrative(changes: &VmPatch, on: EntityRef) -> impl Iterator<Item = (Per
 /// Creates a VM from a template: what the request does not say comes from there.
 #[derive(Clone, Debug)]
 pub struct CreateVm {
+    /// Which cluster.
     pub cluster: ClusterId,
+    /// What it is made of.
     pub template: TemplateId,
     /// The name, and whatever differs from the template.
     pub changes: VmPatch,
@@ -435,7 +484,9 @@ impl Decide for CreateVm {
 /// Changes a VM. While it is not down only what does not touch the machine can change.
 #[derive(Clone, Debug)]
 pub struct UpdateVm {
+    /// Which VM.
     pub vm: VmId,
+    /// What changes of it.
     pub changes: VmPatch,
 }
 
@@ -509,6 +560,7 @@ impl Decide for UpdateVm {
 /// Removes a VM that is down, with its disks unless they are to be kept.
 #[derive(Clone, Debug)]
 pub struct RemoveVm {
+    /// Which VM.
     pub vm: VmId,
     /// Whether the disks stay, floating.
     pub keep_disks: bool,
@@ -558,8 +610,11 @@ impl Decide for RemoveVm {
 /// Ends a VM's removal: the volumes of its disks are gone, or not; then the VM is there again, with disks that are illegal.
 #[derive(Clone, Debug)]
 pub struct FinishVmRemoval {
+    /// The job that ends.
     pub job: JobId,
+    /// Which VM.
     pub vm: VmId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 

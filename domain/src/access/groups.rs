@@ -59,7 +59,7 @@ pub struct GroupRemoved {
 fold!(GroupRemoved, Group group, |e, world, at| {
     if let Some(group) = world.groups.remove(&e.group) {
         world.drop_name(NameKind::Group, &group.name, e.group.0);
-        // Who belongs to a group of another directory is that directory's to say; and it may come back under the same identifier.
+        // The members of a group of another directory are that directory's to name; and it may come back under the same identifier.
         if group.domain == INTERNAL {
             let members: Vec<UserId> = world.members(e.group).map(|user| user.id).collect();
             for user in members {

@@ -60,13 +60,13 @@ pub fn allowed_somewhere(world: &World, user: UserId, permit: Permit) -> bool {
     holders(world, user).any(|holder| world.held_by(holder).any(|permission| allows(permission.role)))
 }
 
-/// Whether a user holds an administrative role on anything, also as one of a group: who does not has only the user-level API.
+/// Whether a user holds an administrative role on anything, also as one of a group: a user without any has only the user-level API.
 pub fn is_administrator(world: &World, user: UserId) -> bool {
     let administrative = |role: RoleId| world.roles.get(&role).is_some_and(|role| role.administrative);
     holders(world, user).any(|holder| world.held_by(holder).any(|permission| administrative(permission.role)))
 }
 
-/// Whether a user holds the role SuperUser on the system: who alone may give and take administrative roles.
+/// Whether a user holds the role SuperUser on the system: only such a user may give and take administrative roles.
 pub fn is_super_user(world: &World, user: UserId) -> bool {
     holders(world, user).any(|holder| world.held_on(holder, EntityRef::System).any(|permission| permission.role == SUPER_USER))
 }

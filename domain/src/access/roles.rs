@@ -30,7 +30,7 @@ pub struct Role {
     pub administrative: bool,
     /// Whether it can be changed; built-in roles cannot.
     pub mutable: bool,
-    /// Whether who holds it on an object sees what is below it.
+    /// Whether its holders see what is below the object that it is on.
     pub shows_children: bool,
     /// What it allows.
     pub permits: Vec<Permit>,
@@ -243,7 +243,7 @@ impl Decide for UpdateRole {
         let permits = self.permits.as_ref().unwrap_or(&current.permits);
         check_permits(act, changes.administrative.unwrap_or(current.administrative), permits)?;
         if changes.administrative == Some(true) && world.permissions.by(PermissionTerm::Role(self.role)).next().is_some() {
-            // It makes administrators of those who hold it.
+            // It makes administrators of its holders.
             super::permissions::check_giver(act, world, cx)?;
         }
         let (role, wanted) = (self.role, permits.iter().copied().collect::<BTreeSet<Permit>>());

@@ -100,17 +100,22 @@ fn called<'a>(first_name: &'a str, name: &'a str) -> &'a str {
 
 /// What a directory tells of a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Account {
     /// The same for the same entry of the directory, always.
     pub id: UserId,
     /// Login name without the domain.
     pub name: String,
+    /// The directory.
     pub domain: String,
+    /// The given name.
     pub first_name: String,
+    /// The family name.
     pub last_name: String,
+    /// Where the user works.
     pub department: String,
+    /// What the user is called at work.
     pub title: String,
+    /// An address for mail.
     pub email: String,
     /// All groups that the directory has the user in, also those that are not known here.
     pub groups: Vec<GroupId>,
@@ -177,7 +182,7 @@ fold!(UserRefreshed, User account.id, |e, world, at| {
 /// Nobody can log in as a user for a while, because of too many wrong passwords.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserLocked {
-    /// Who.
+    /// Which user.
     pub user: UserId,
     /// Until when.
     pub until: Micros,
@@ -190,7 +195,7 @@ fold!(UserLocked, User user, |e, world, at| {
 /// A locked user was let in again before the time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserUnlocked {
-    /// Who.
+    /// Which user.
     pub user: UserId,
 }
 
@@ -201,7 +206,7 @@ fold!(UserUnlocked, User user, |e, world, at| {
 /// The directory that knew a user knows the user no more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserDeactivated {
-    /// Who.
+    /// Which user.
     pub user: UserId,
 }
 
@@ -212,7 +217,7 @@ fold!(UserDeactivated, User user, |e, world, at| {
 /// The directory knows a user again whom it did not know for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserReactivated {
-    /// Who.
+    /// Which user.
     pub user: UserId,
 }
 
@@ -246,7 +251,7 @@ impl Fold for UserPasswordChanged {
 /// A user was removed, and the user's permissions with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserRemoved {
-    /// Who.
+    /// Which user.
     pub user: UserId,
     /// The login name, for those who read the log.
     pub name: String,
@@ -345,7 +350,7 @@ impl Decide for ImportUser {
     }
 }
 
-/// Takes over what a directory tells of somebody who just logged in there. Who is not known yet is added, if a group lets in; who was not
+/// Takes over what a directory tells of a user who just logged in there. One that is not known yet is added, if a group lets in; one that was not
 /// known there any more is again.
 #[derive(Clone, Debug)]
 pub struct RefreshUser {
@@ -357,7 +362,7 @@ impl Decide for RefreshUser {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let mut account = self.account.clone();
         account.check(Act("update", "User"))?;
-        // Who has the name of somebody else is another: an entry that was removed and made anew does not inherit.
+        // An entry that has the name of another user is not that user: one that was removed and made anew does not inherit.
         let namesake = world.exactly_named(NameKind::User, &account.principal());
         if namesake.is_some_and(|id| id != account.id.0) {
             return Err(Key::NotAuthorized.into());
@@ -386,7 +391,7 @@ impl Decide for RefreshUser {
 /// user's sessions end; permissions stay, for the case that the user comes back.
 #[derive(Clone, Debug)]
 pub struct DeactivateUser {
-    /// Who.
+    /// Which user.
     pub user: UserId,
 }
 
@@ -401,7 +406,7 @@ impl Decide for DeactivateUser {
 /// Locks a user out, or lets the user in again.
 #[derive(Clone, Debug)]
 pub struct LockUser {
-    /// Who.
+    /// Which user.
     pub user: UserId,
     /// For how long, in seconds; 0 lets the user in again.
     pub seconds: u32,
@@ -456,7 +461,7 @@ fn close_all(world: &World, user: UserId) -> impl Iterator<Item = Event> {
 /// Removes a user, the user's permissions and sessions.
 #[derive(Clone, Debug)]
 pub struct RemoveUser {
-    /// Who.
+    /// Which user.
     pub user: UserId,
 }
 

@@ -15,9 +15,13 @@ use crate::world::NameKind;
 /// A host was added by its address; its installation is a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostAdded {
+    /// Which host.
     pub host: HostId,
+    /// What a user says of it.
     pub config: HostConfig,
+    /// The sealed password of the host's root; empty for none.
     pub sealed_password: String,
+    /// What the host reported.
     pub facts: HostFacts,
 }
 
@@ -60,8 +64,11 @@ fold!(HostAdded, Host host, |e, world, at| {
 /// A hypervisor registered itself and waits for approval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostRegistered {
+    /// Which host.
     pub host: HostId,
+    /// What a user says of it.
     pub config: HostConfig,
+    /// What the host reported.
     pub facts: HostFacts,
 }
 
@@ -72,7 +79,9 @@ fold!(HostRegistered, Host host, |e, world, at| {
 /// A hypervisor that waited was approved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostApproved {
+    /// Which host.
     pub host: HostId,
+    /// Which cluster.
     pub cluster: ClusterId,
 }
 
@@ -86,7 +95,9 @@ fold!(HostApproved, Host host, |e, world, at| {
 /// A host was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostUpdated {
+    /// Which host.
     pub host: HostId,
+    /// What changes of it.
     pub changes: HostPatch,
 }
 
@@ -105,7 +116,9 @@ fold!(HostUpdated, Host host, |e, world, at| {
 /// A host is being installed anew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostInstallationStarted {
+    /// Which host.
     pub host: HostId,
+    /// The sealed password of the host's root; empty for none.
     pub sealed_password: String,
 }
 
@@ -119,6 +132,7 @@ fold!(HostInstallationStarted, Host host, |e, world, at| {
 /// A host's installation is done; the engine connects to it now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostInstalled {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -132,7 +146,9 @@ fold!(HostInstalled, Host host, |e, world, at| {
 /// A host was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostRemoved {
+    /// Which host.
     pub host: HostId,
+    /// What it was called.
     pub name: String,
 }
 
@@ -177,6 +193,7 @@ fn same_machine<'a>(world: &'a World, facts: &HostFacts) -> Option<&'a Host> {
 /// Adds a host by its address; it was asked with the root password before.
 #[derive(Clone, Debug)]
 pub struct AddHost {
+    /// What a user says of it.
     pub config: HostConfig,
     /// Sealed; empty where none was given.
     pub sealed_password: String,
@@ -220,8 +237,11 @@ impl Decide for AddHost {
 /// A hypervisor announced itself.
 #[derive(Clone, Debug)]
 pub struct RegisterHost {
+    /// What it calls itself.
     pub name: String,
+    /// Where it answers.
     pub address: String,
+    /// What the host reported.
     pub facts: HostFacts,
 }
 
@@ -255,7 +275,9 @@ impl Decide for RegisterHost {
 /// Approves a hypervisor that waits.
 #[derive(Clone, Debug)]
 pub struct ApproveHost {
+    /// Which host.
     pub host: HostId,
+    /// The cluster that it joins; the default cluster where none is named.
     pub cluster: Option<ClusterId>,
 }
 
@@ -285,7 +307,9 @@ impl Decide for ApproveHost {
 /// Changes a host.
 #[derive(Clone, Debug)]
 pub struct UpdateHost {
+    /// Which host.
     pub host: HostId,
+    /// What changes of it.
     pub changes: HostPatch,
 }
 
@@ -335,7 +359,9 @@ impl Decide for UpdateHost {
 /// Installs a host anew.
 #[derive(Clone, Debug)]
 pub struct InstallHost {
+    /// Which host.
     pub host: HostId,
+    /// The sealed password of the host's root; empty for none.
     pub sealed_password: String,
     /// The image that a hypervisor node is installed from.
     pub image: Option<String>,
@@ -373,8 +399,11 @@ impl Decide for InstallHost {
 /// A step of a host's installation or activation came out.
 #[derive(Clone, Debug)]
 pub struct ReportInstalled {
+    /// Which host.
     pub host: HostId,
+    /// The job that ends.
     pub job: JobId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 
@@ -395,6 +424,7 @@ impl Decide for ReportInstalled {
 /// Removes a host.
 #[derive(Clone, Debug)]
 pub struct RemoveHost {
+    /// Which host.
     pub host: HostId,
 }
 

@@ -14,6 +14,7 @@ use crate::vm_run::VmState;
 /// A host has no power management: it could not be fenced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFenceUnconfigured {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -24,6 +25,7 @@ fold!(HostFenceUnconfigured, Host host, |e, world, at| {
 /// A host has little memory left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostMemoryLow {
+    /// Which host.
     pub host: HostId,
     /// In mebibytes.
     pub free_mib: u64,
@@ -34,6 +36,7 @@ fold!(HostMemoryLow, Host host, |_e, _world, _at| {});
 /// A host's CPU lacks the flag `nx`: it serves no cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostNxMissed {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -45,6 +48,7 @@ pub const LOW_MEMORY_MIB: u64 = 1_024;
 /// A host was found to have little memory left.
 #[derive(Clone, Debug)]
 pub struct ReportLowMemory {
+    /// Which host.
     pub host: HostId,
     /// In mebibytes.
     pub free_mib: u64,
@@ -60,7 +64,9 @@ impl Decide for ReportLowMemory {
 /// A host reported what it has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostFactsReported {
+    /// Which host.
     pub host: HostId,
+    /// What the host reported.
     pub facts: HostFacts,
 }
 
@@ -84,6 +90,7 @@ pub const STORAGE_UNREACHABLE: &str = "storage_domain_unreachable";
 /// The engine has reached a host and prepares it now: it learns what the host has, and brings its storage there.
 #[derive(Clone, Debug)]
 pub struct ReportReached {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -103,9 +110,11 @@ pub fn is_awaited(host: &Host) -> bool {
 /// The engine is connected to a host, which reported what it has, or could not connect.
 #[derive(Clone, Debug)]
 pub struct ReportConnected {
+    /// Which host.
     pub host: HostId,
     /// The job that this ends, where it belongs to one.
     pub job: Option<JobId>,
+    /// What the host reported, or why it could not be asked.
     pub outcome: Result<HostFacts, String>,
 }
 
@@ -169,9 +178,11 @@ impl Decide for ReportConnected {
 /// be asked again.
 #[derive(Clone, Debug)]
 pub struct ReportAsked {
+    /// Which host.
     pub host: HostId,
     /// The host's version when it was asked.
     pub version: u64,
+    /// What the host reported, or why it could not be asked.
     pub outcome: Result<HostFacts, String>,
 }
 
@@ -187,7 +198,9 @@ impl Decide for ReportAsked {
 /// A host was asked anew what it has, since somebody wished it, and did not say where that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostRefreshed {
+    /// Which host.
     pub host: HostId,
+    /// Why it could not be asked, where it could not.
     pub failure: Option<String>,
 }
 
@@ -196,7 +209,9 @@ fold!(HostRefreshed, Host host, |_e, _world, _at| {});
 /// Takes in what a host says of itself that was asked since somebody wished it.
 #[derive(Clone, Debug)]
 pub struct RefreshHost {
+    /// Which host.
     pub host: HostId,
+    /// What the host reported, or why it could not be asked.
     pub outcome: Result<HostFacts, String>,
 }
 
@@ -222,7 +237,9 @@ impl Decide for RefreshHost {
 /// A host that is not heard of is given up: nobody knows what its VMs do.
 #[derive(Clone, Debug)]
 pub struct ReportUnresponsive {
+    /// Which host.
     pub host: HostId,
+    /// What was tried.
     pub detail: String,
 }
 
@@ -249,6 +266,7 @@ impl Decide for ReportUnresponsive {
 /// A host was waited for as long as its patience lasts. One that was heard of since then is not given up.
 #[derive(Clone, Debug)]
 pub struct GiveUpHost {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -263,6 +281,7 @@ impl Decide for GiveUpHost {
 /// A host that was restarted did not come back in time.
 #[derive(Clone, Debug)]
 pub struct ReportNotBack {
+    /// Which host.
     pub host: HostId,
 }
 

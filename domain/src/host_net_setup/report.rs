@@ -12,10 +12,12 @@ use crate::world::World;
 
 /// Ends a change: what the host reports after it is taken in; where it failed, the host is as it was.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct FinishNetworkSetup {
+    /// Which host.
     pub host: HostId,
+    /// The job that ends.
     pub job: JobId,
+    /// What the host reported, or why it could not be asked.
     pub outcome: Result<HostFacts, String>,
 }
 
@@ -37,10 +39,12 @@ impl Decide for FinishNetworkSetup {
 
 /// Ends the saving of a host's networks.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct FinishNetworkSave {
+    /// Which host.
     pub host: HostId,
+    /// The job that ends.
     pub job: JobId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 
@@ -57,10 +61,12 @@ impl Decide for FinishNetworkSave {
 
 /// The link of a host's interface is up or down.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct ReportLink {
+    /// Which host.
     pub host: HostId,
+    /// The name of the interface.
     pub nic: String,
+    /// Whether it is up.
     pub up: bool,
 }
 
@@ -76,8 +82,8 @@ impl Decide for ReportLink {
 
 /// Takes a host that is up out of service where it lacks a network that its cluster requires.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
 pub struct CheckHostNetworks {
+    /// Which host.
     pub host: HostId,
 }
 

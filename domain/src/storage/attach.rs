@@ -75,7 +75,9 @@ pub(super) fn attach(
 /// Attaches a storage domain to a data center; it is activated at once. An ISO domain may be in several.
 #[derive(Clone, Debug)]
 pub struct AttachStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 
@@ -126,7 +128,9 @@ fn lock(cx: &Context, domain: &StorageDomain, from: Attachment, what: &str, task
 /// Activates an attached storage domain.
 #[derive(Clone, Debug)]
 pub struct ActivateStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 
@@ -161,7 +165,9 @@ impl Decide for ActivateStorageDomain {
 /// Moves an active storage domain to maintenance.
 #[derive(Clone, Debug)]
 pub struct DeactivateStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 
@@ -231,7 +237,9 @@ pub(super) fn sought(world: &World, domain: &StorageDomain) -> Option<Event> {
 /// Takes a storage domain from its data center.
 #[derive(Clone, Debug)]
 pub struct DetachStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which data center.
     pub data_center: DataCenterId,
 }
 
@@ -270,8 +278,11 @@ pub(crate) fn detachment(world: &World, domain: StorageDomainId, data_center: Da
 /// Ends an attachment, activation, deactivation or detachment. What was attached and could not be activated stays attached.
 #[derive(Clone, Debug)]
 pub struct FinishStorageTask {
+    /// The job that ends.
     pub job: JobId,
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 

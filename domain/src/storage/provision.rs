@@ -157,11 +157,15 @@ fn check_local(act: Act, world: &World, host: HostId, kind: StorageKind) -> Resu
 /// Creates a storage domain through a host, which was asked before whether it can reach the storage.
 #[derive(Clone, Debug)]
 pub struct CreateStorageDomain {
+    /// What a user says of it.
     pub config: StorageDomainConfig,
+    /// What it is for.
     pub class: DomainClass,
+    /// Where it is to lie.
     pub storage: Storage,
     /// v3 for data and v1 for others where nothing is said.
     pub format: Option<StorageFormat>,
+    /// Which host.
     pub host: HostId,
     /// Whether what lies on the logical units, and is no storage domain that is known, is overwritten.
     pub overwrite: bool,
@@ -214,9 +218,13 @@ impl Decide for CreateStorageDomain {
 /// A storage domain as a host found it on storage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundDomain {
+    /// Identifier.
     pub id: StorageDomainId,
+    /// What it is called.
     pub name: String,
+    /// What it is for.
     pub class: DomainClass,
+    /// The format of its storage.
     pub format: StorageFormat,
     /// In bytes.
     pub available: i64,
@@ -229,8 +237,11 @@ pub struct FoundDomain {
 pub struct ImportStorageDomain {
     /// An empty name becomes the one that was found.
     pub config: StorageDomainConfig,
+    /// What it is for.
     pub class: DomainClass,
+    /// Where it lies.
     pub storage: Storage,
+    /// Which host.
     pub host: HostId,
     /// What the host found, or why it could not look.
     pub found: Result<Option<FoundDomain>, String>,
@@ -285,8 +296,11 @@ impl Decide for ImportStorageDomain {
 /// Local storage is attached to its host's data center at once: it can be in no other.
 #[derive(Clone, Debug)]
 pub struct FinishStorageDomainCreation {
+    /// The job that ends.
     pub job: JobId,
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// The bytes that are free and in use, or why it came to nothing.
     pub outcome: Result<(i64, i64), String>,
 }
 
@@ -361,7 +375,9 @@ pub(crate) fn forgotten(world: &World, act: Act, domains: &[StorageDomainId]) ->
 /// Changes a storage domain.
 #[derive(Clone, Debug)]
 pub struct UpdateStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// What changes of it.
     pub changes: StorageDomainPatch,
     /// What it is to lie upon in addition; where that is refused nothing is changed.
     pub extension: Option<ExtendStorageDomain>,
@@ -392,6 +408,7 @@ impl Decide for UpdateStorageDomain {
 /// Lays an active domain of block storage upon further logical units.
 #[derive(Clone, Debug)]
 pub struct ExtendStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
     /// The host that does it.
     pub host: HostId,
@@ -433,9 +450,13 @@ impl Decide for ExtendStorageDomain {
 /// A domain lies upon further logical units, with its available and used space, or could not be laid there.
 #[derive(Clone, Debug)]
 pub struct FinishStorageDomainExtension {
+    /// The job that ends.
     pub job: JobId,
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Those that it was to get in addition.
     pub luns: Vec<DomainLun>,
+    /// The bytes that are free and in use, or why it came to nothing.
     pub outcome: Result<(i64, i64), String>,
 }
 
@@ -468,6 +489,7 @@ impl Decide for FinishStorageDomainExtension {
 /// Destroying one forgets it together with what lies on it, also where it is attached and not active; its storage keeps the data.
 #[derive(Clone, Debug)]
 pub struct RemoveStorageDomain {
+    /// Which storage domain.
     pub domain: StorageDomainId,
     /// The host that wipes the storage.
     pub host: Option<HostId>,
@@ -544,8 +566,11 @@ impl Decide for RemoveStorageDomain {
 /// A domain's storage is wiped, or could not be: the domain is ready again.
 #[derive(Clone, Debug)]
 pub struct FinishStorageDomainRemoval {
+    /// The job that ends.
     pub job: JobId,
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Whether it came about, and if not why.
     pub outcome: Result<(), String>,
 }
 
@@ -598,8 +623,11 @@ impl StorageDomain {
 /// How full a domain is, as a driver observed it.
 #[derive(Clone, Debug)]
 pub struct ReportDomainSpace {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Bytes that are free.
     pub available: i64,
+    /// Bytes in use.
     pub used: i64,
 }
 
@@ -617,7 +645,9 @@ impl Decide for ReportDomainSpace {
 /// The files of an ISO domain, as a driver listed them.
 #[derive(Clone, Debug)]
 pub struct ReportDomainFiles {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// The files on it.
     pub files: Vec<DomainFile>,
 }
 

@@ -46,6 +46,7 @@ fn taken_over(world: &World, domain: &StorageDomain, data_center: DataCenterId) 
 /// Takes a host that is up out of service where it alone does not reach a data domain.
 #[derive(Clone, Debug)]
 pub struct CheckHostStorage {
+    /// Which host.
     pub host: HostId,
 }
 
@@ -67,8 +68,11 @@ impl Decide for CheckHostStorage {
 /// active again as soon as one host reaches it, and takes the master's part itself where nothing could when the master was lost.
 #[derive(Clone, Debug)]
 pub struct ReportDomainReach {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which host.
     pub host: HostId,
+    /// Whether the host reaches it.
     pub reachable: bool,
 }
 
@@ -107,8 +111,11 @@ pub const MAX_DELAY_MS: u64 = 5_000;
 /// A storage domain answers a host late, as a driver observed it.
 #[derive(Clone, Debug)]
 pub struct ReportDomainDelay {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// Which host.
     pub host: HostId,
+    /// How long it takes to answer, in milliseconds.
     pub delay_ms: u64,
 }
 

@@ -33,7 +33,9 @@ pub(super) fn known(format: StorageFormat, version: Version) -> bool {
 /// A data center has this storage format from now on: what is attached to it is raised to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageFormatSet {
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// The format of its storage.
     pub format: StorageFormat,
 }
 
@@ -47,7 +49,9 @@ fold!(StorageFormatSet, DataCenter data_center, |e, world, at| {
 /// What is on a storage domain has a newer format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StorageDomainUpgraded {
+    /// Which storage domain.
     pub domain: StorageDomainId,
+    /// The format of its storage.
     pub format: StorageFormat,
 }
 
@@ -89,10 +93,15 @@ pub(crate) fn raised(world: &World, cx: &Context, data_center: &DataCenter, form
 /// Domains of a data center were rewritten in a newer format; where not all could be, the data center keeps its own.
 #[derive(Clone, Debug)]
 pub struct FinishStorageUpgrade {
+    /// The job that ends.
     pub job: JobId,
+    /// Which data center.
     pub data_center: DataCenterId,
+    /// The format of its storage.
     pub format: StorageFormat,
+    /// Those that were rewritten.
     pub upgraded: Vec<StorageDomainId>,
+    /// Why it came to nothing, where it did.
     pub failure: Option<String>,
 }
 

@@ -20,8 +20,11 @@ use crate::world::World;
 /// A disk as a VM has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskAttachment {
+    /// Which disk.
     pub disk: DiskId,
+    /// The model of its controller.
     pub interface: DiskInterface,
+    /// Whether the VM boots from it.
     pub bootable: bool,
     /// Plugged.
     pub active: bool,
@@ -30,7 +33,9 @@ pub struct DiskAttachment {
 /// A VM got a disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskAttached {
+    /// Which VM.
     pub vm: VmId,
+    /// How it is attached.
     pub attachment: DiskAttachment,
 }
 
@@ -42,7 +47,9 @@ fold!(DiskAttached, Vm vm, |e, world, at| {
 /// How a VM has a disk was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskAttachmentUpdated {
+    /// Which VM.
     pub vm: VmId,
+    /// How it is attached.
     pub attachment: DiskAttachment,
 }
 
@@ -57,7 +64,9 @@ fold!(DiskAttachmentUpdated, Vm vm, |e, world, at| {
 /// A disk was taken from a VM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiskDetached {
+    /// Which VM.
     pub vm: VmId,
+    /// Which disk.
     pub disk: DiskId,
 }
 
@@ -69,7 +78,9 @@ fold!(DiskDetached, Vm vm, |e, world, at| {
 /// Attaches an existing disk to a VM.
 #[derive(Clone, Debug)]
 pub struct AttachDisk {
+    /// Which VM.
     pub vm: VmId,
+    /// How it is attached.
     pub attachment: DiskAttachment,
 }
 
@@ -125,10 +136,15 @@ pub(crate) fn check_attachment(act: Act, vm: &Vm, attachment: &DiskAttachment) -
 /// Changes how a VM has a disk: its interface, whether it boots, whether it is plugged.
 #[derive(Clone, Debug)]
 pub struct UpdateDiskAttachment {
+    /// Which VM.
     pub vm: VmId,
+    /// Which disk.
     pub disk: DiskId,
+    /// The model of its controller, where that is to change.
     pub interface: Option<DiskInterface>,
+    /// Whether the VM boots from it, where that is to change.
     pub bootable: Option<bool>,
+    /// Whether it is plugged, where that is to change.
     pub active: Option<bool>,
 }
 
@@ -165,7 +181,9 @@ impl Decide for UpdateDiskAttachment {
 /// Takes a disk from a VM; the disk stays, floating.
 #[derive(Clone, Debug)]
 pub struct DetachDisk {
+    /// Which VM.
     pub vm: VmId,
+    /// Which disk.
     pub disk: DiskId,
 }
 

@@ -17,12 +17,14 @@ use super::*;
 /// Stops a VM at once; a suspended one loses its saved state.
 #[derive(Clone, Debug)]
 pub struct StopVm {
+    /// Which VM.
     pub vm: VmId,
 }
 
 /// Asks a VM's guest to shut down.
 #[derive(Clone, Debug)]
 pub struct ShutdownVm {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -70,6 +72,7 @@ impl Decide for ShutdownVm {
 /// Records that a guest did not shut down in time.
 #[derive(Clone, Debug)]
 pub struct FallBackToStop {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -84,6 +87,7 @@ impl Decide for FallBackToStop {
 /// Reboots a VM.
 #[derive(Clone, Debug)]
 pub struct RebootVm {
+    /// Which VM.
     pub vm: VmId,
 }
 
@@ -104,6 +108,7 @@ impl Decide for RebootVm {
 /// Saves a VM's state to storage and stops it.
 #[derive(Clone, Debug)]
 pub struct SuspendVm {
+    /// Which VM.
     pub vm: VmId,
 }
 

@@ -19,6 +19,7 @@ use super::*;
 /// Moves a running VM to another host.
 #[derive(Clone, Debug)]
 pub struct MigrateVm {
+    /// Which VM.
     pub vm: VmId,
     /// Where to; the scheduler picks where none is named.
     pub host: Option<HostId>,
@@ -62,6 +63,7 @@ impl Decide for MigrateVm {
 /// Calls a migration off.
 #[derive(Clone, Debug)]
 pub struct CancelMigration {
+    /// Which VM.
     pub vm: VmId,
 }
 

@@ -49,9 +49,11 @@ pub enum Observed {
 /// A driver's observation of a VM: what it means depends on what was asked of the VM.
 #[derive(Clone, Debug)]
 pub struct ReportVm {
+    /// Which VM.
     pub vm: VmId,
     /// The run that it is about; an observation of an earlier run changes nothing.
     pub generation: Option<Position>,
+    /// What was observed.
     pub observed: Observed,
 }
 

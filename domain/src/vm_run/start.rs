@@ -20,7 +20,9 @@ use super::*;
 /// Starts a VM: from down, or from suspended by restoring, or resumes it from paused.
 #[derive(Clone, Debug, Default)]
 pub struct StartVm {
+    /// Which VM.
     pub vm: VmId,
+    /// What is asked for this run only.
     pub overrides: RunOverrides,
     /// Whether anything for this run only was said: then it starts from down only.
     pub once: bool,
@@ -125,8 +127,11 @@ fn check_boot(act: Act, world: &World, vm: &Vm, boot: &[BootDevice]) -> Result<(
 /// resumed is still there, paused.
 #[derive(Clone, Debug)]
 pub struct FailLaunch {
+    /// Which VM.
     pub vm: VmId,
+    /// The job that ends.
     pub job: JobId,
+    /// Why.
     pub reason: String,
 }
 
