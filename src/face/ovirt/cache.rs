@@ -6,13 +6,14 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use dashmap::DashMap;
 use evirt_domain::access::EntityRef;
+use evirt_projections::visible::Cut;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::condition::Tag;
 use super::representation::description::TypeDef;
 use super::representation::{DECLARATION, Doc, Format, render};
-use super::visible::{Cut, cut, redacted, referred};
+use super::visible::{cut, redacted, referred};
 
 /// How many rendered resources are kept; when there are more, all are forgotten and the cache fills anew.
 pub const MAX_RENDERED: usize = 20_000;

@@ -16,7 +16,7 @@ use super::networks;
 use super::parts::{given, listed, number, sent_version, shown, text, version};
 use super::representation::check::require;
 use super::representation::types::{CLUSTER, NETWORK};
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
@@ -51,7 +51,6 @@ pub fn value_of<T: Copy>(table: &[(T, &str)], name: Option<&str>) -> Option<T> {
 
 /// The cluster as the API shows it.
 pub fn view(base: &str, cluster: &Cluster) -> Doc {
-    let href = format!("{base}/clusters/{}", cluster.id);
     let config = &cluster.config;
     let mut policy = Doc::new();
     if config.policy != SchedulingPolicy::None {
@@ -61,7 +60,7 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
         policy.put("thresholds", thresholds);
     }
     let mut doc = Doc::new()
-        .set("id", cluster.id.to_string())
+        .at(&Place::of(base, cluster.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
@@ -77,15 +76,14 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
         .set("tunnel_migration", config.tunnel_migration)
         .set("trusted_service", false)
         .set("ballooning_enabled", config.ballooning)
-        .link("networks", format!("{href}/networks"))
-        .link("permissions", format!("{href}/permissions"));
+        .links(&["networks", "permissions"]);
     if !config.cpu.is_empty() {
         doc = doc.set_path("cpu.id", config.cpu.as_str());
     }
     if let Some(id) = config.data_center {
-        doc = doc.reference("data_center", id.to_string(), format!("{base}/datacenters/{id}"));
+        doc = doc.reference("data_center", base, id);
     }
-    doc.set("href", href)
+    doc
 }
 
 /// The versions that a cluster of a version may have next.
@@ -171,15 +169,15 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 /// A network as a cluster has it.
 fn network_view(request: &ApiRequest, world: &World, cluster: &Cluster, network: NetworkId) -> Option<Doc> {
     let used = cluster.networks.iter().find(|n| n.network == network)?;
-    let href = format!("{}/clusters/{}", request.base, cluster.id);
+    let place = Place::of(request.base, cluster.id);
     let found = world.networks.get(&network)?;
     let doc = networks::view(world, request.base, found)
         .set_path("status.state", networks::state(operational_in(world, cluster.id, found)))
-        .set("href", format!("{href}/networks/{network}"))
+        .at(&place.object_below(network))
         .set("required", used.required)
         .set("display", used.display)
         .set("usages", Doc::new().set("usage", usages(used, &found.config)))
-        .reference("cluster", cluster.id.to_string(), href);
+        .reference_to("cluster", &place);
     Some(doc)
 }
 

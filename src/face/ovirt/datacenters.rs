@@ -14,9 +14,9 @@ use super::answer::{Answer, Handled};
 use super::clusters::{self, name_of, value_of};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, sent_version, shown, text, version};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
+use super::representation::{Doc, Place};
 use super::request::{ApiRequest, Target};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
@@ -50,7 +50,6 @@ fn status_name(status: DataCenterStatus) -> &'static str {
 
 /// The data center as the API shows it.
 pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
-    let href = format!("{base}/datacenters/{}", dc.id);
     // A data center can be raised to what all its clusters have.
     let highest = world.clusters_of(dc.id).map(|cluster| cluster.config.version).min().unwrap_or(dc.config.version);
     let versions: Vec<Doc> = SUPPORTED_VERSIONS
@@ -59,7 +58,7 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .map(version)
         .collect();
     Doc::new()
-        .set("id", dc.id.to_string())
+        .at(&Place::of(base, dc.id))
         .set("name", &dc.config.name)
         .set("description", &dc.config.description)
         .opt("comment", text(&dc.config.comment))
@@ -69,11 +68,7 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .set("supported_versions", Doc::new().set("version", versions))
         .set_path("status.state", status_name(dc.status(world)))
         .opt("quota_mode", Some(dc.config.quota_mode).filter(|m| *m != QuotaMode::Disabled).map(|m| name_of(QUOTA_MODES, m)))
-        .link("storagedomains", format!("{href}/storagedomains"))
-        .link("clusters", format!("{href}/clusters"))
-        .link("quotas", format!("{href}/quotas"))
-        .link("permissions", format!("{href}/permissions"))
-        .set("href", href)
+        .links(&["storagedomains", "clusters", "quotas", "permissions"])
 }
 
 /// The names of quota modes in later versions of the API; the guide has none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evirt_domain::World;
 use evirt_domain::disk::*;
-use evirt_domain::ids::StorageDomainId;
+use evirt_domain::ids::{DiskId, StorageDomainId};
 use evirt_domain::storage::StorageDomain;
 use evirt_domain::world::NameKind;
 use evirt_projections::inventory::{Page, list_where};
@@ -14,7 +14,7 @@ use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
 use super::representation::check::require;
 use super::representation::types::DISK;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
@@ -37,11 +37,11 @@ routes! { ROUTES:
 
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
-    at(placeless(world, base, disk), format!("{base}/disks/{}", disk.id))
+    at(placeless(world, base, disk), &Place::of(base, disk.id))
 }
 
 fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
-    let href = format!("{base}/disks/{}", disk.id);
+    let place = Place::of(base, disk.id);
     let attached = disk.vms.iter().find_map(|vm| {
         let attachments = &world.vms.get(vm)?.disks;
         attachments.iter().find(|a| a.disk == disk.id).copied()
@@ -49,21 +49,19 @@ fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
     common(base, disk)
         .opt("interface", attached.map(|a| a.interface.name()))
         .set("bootable", attached.is_some_and(|a| a.bootable))
-        .link("permissions", format!("{href}/permissions"))
-        .link("statistics", format!("{href}/statistics"))
+        .link("permissions", place.link().below("permissions"))
+        .link("statistics", place.link().below("statistics"))
 }
 
 /// The disk with where it is shown and what can be done with it there.
-fn at(disk: Doc, href: String) -> Doc {
-    disk.action("export", format!("{href}/export")).set("href", href)
+fn at(disk: Doc, place: &Place) -> Doc {
+    disk.at(place).actions(&["export"])
 }
 
 /// What a disk says wherever it is shown: all but its place, its links and how a virtual machine has it.
 pub fn common(base: &str, disk: &Disk) -> Doc {
     let config = &disk.config;
-    let domain = Doc::new()
-        .set("id", disk.storage_domain.to_string())
-        .set("href", format!("{base}/storagedomains/{}", disk.storage_domain));
+    let domain = Doc::new().at(&Place::of(base, disk.storage_domain));
     Doc::new()
         .set("id", disk.id.to_string())
         .set("name", &config.alias)
@@ -173,8 +171,12 @@ fn on_domain(request: &ApiRequest) -> Result<(Arc<StorageDomain>, usize), Answer
 
 /// The disk as the API shows it below what the path's first `n` segments name.
 fn view_below(request: &ApiRequest, n: usize, world: &World, disk: &Disk) -> Doc {
-    let above = request.target.segments[..n].join("/");
-    at(placeless(world, request.base, disk), format!("{}/{above}/{}", request.base, disk.id))
+    at(placeless(world, request.base, disk), &place_below(request, n, disk.id))
+}
+
+/// The place of a disk below what the path's first `n` segments name, the last of which is `disks`.
+fn place_below(request: &ApiRequest, n: usize, disk: DiskId) -> Place {
+    Place::at(request.base, &request.target.segments[..n - 1]).object_below(disk)
 }
 
 /// The disks that lie on a storage domain and are not known.
@@ -184,11 +186,9 @@ async fn unregistered(request: &ApiRequest, domain: StorageDomainId) -> Result<V
 
 /// A disk that is not known, as the API shows it below what the path's first `n` segments name.
 fn view_found(request: &ApiRequest, n: usize, domain: StorageDomainId, disk: &FoundDisk) -> Doc {
-    let above = request.target.segments[..n].join("/");
-    let place = Doc::new().set("id", domain.to_string()).set("href", format!("{}/storagedomains/{domain}", request.base));
+    let place = Doc::new().at(&Place::of(request.base, domain));
     Doc::new()
-        .set("id", disk.id.to_string())
-        .set("href", format!("{}/{above}/{}", request.base, disk.id))
+        .at(&place_below(request, n, disk.id))
         .set("image_id", disk.image.to_string())
         .set("storage_domains", Doc::new().set("storage_domain", vec![place]))
         .set("size", disk.size)
@@ -260,18 +260,18 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What is measured of the disk that the path names: the sum over the virtual machines that run with it.
-fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, Place, Vec<Statistic>), Answer> {
     let disk = disk(request, &request.world)?;
     let sum = statistics::of_disk(&request.app, disk);
-    Ok((disk.id.0, format!("{}/disks/{}", request.base, disk.id), measures(&sum)))
+    Ok((disk.id.0, Place::of(request.base, disk.id), measures(&sum)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id, "disk", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 3, id, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 3, id, "disk", &place, &measured)
 }

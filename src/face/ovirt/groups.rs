@@ -9,9 +9,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::group_view;
 use super::parts::{first_id, listed, shown};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::GROUP;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::users::{sent_domain, sent_roles};
@@ -24,9 +24,8 @@ routes! { ROUTES:
 
 /// The group as the API shows it.
 pub fn view(base: &str, group: &Group) -> Doc {
-    let href = format!("{base}/groups/{}", group.id);
     let doc = group_view(base, group.id.to_string(), &group.name, &group.domain);
-    ["tags", "permissions", "roles"].into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
+    doc.at(&Place::of(base, group.id)).links(&["tags", "permissions", "roles"])
 }
 
 fn group(request: &ApiRequest) -> Result<&Arc<Group>, Answer> {

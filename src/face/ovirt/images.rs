@@ -10,9 +10,9 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::grace;
 use super::parts::{listed, shown};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::IMAGE;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::{acted, carry_out};
@@ -29,14 +29,12 @@ routes! { ROUTES:
 
 /// An image as the API shows it.
 fn view(base: &str, domain: &StorageDomain, image: &ImageFacts) -> Doc {
-    let domain_href = format!("{base}/storagedomains/{}", domain.id);
-    let href = format!("{domain_href}/images/{}", image.id);
+    let place = Place::of(base, domain.id);
     Doc::new()
-        .set("id", image.id.to_string())
+        .at(&place.below("images", image.id))
         .set("name", &image.name)
-        .reference("storage_domain", domain.id.to_string(), domain_href)
-        .action("import", format!("{href}/import"))
-        .set("href", href)
+        .reference_to("storage_domain", &place)
+        .actions(&["import"])
 }
 
 /// The image domain that the path names; others have no images.

@@ -11,11 +11,11 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::parts::{listed, shown};
 use super::representation::check::require;
+use super::representation::place::{self, reference_to};
 use super::representation::types::PERMISSION;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
-use super::visible::OBJECTS;
 
 routes! { ROUTES:
     "permissions" => GET list, POST add: GrantPermission::least;
@@ -61,8 +61,7 @@ fn scope(request: &ApiRequest) -> Result<Scope, Answer> {
         "groups" => request.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
         "users" => request.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
         collection => {
-            let make = OBJECTS.iter().find(|(name, ..)| *name == collection).map(|(.., make)| make);
-            let object = request.found(make, 0)?(request.id(1)?);
+            let object = (request.found(place::collection(collection), 0)?.object)(request.id(1)?);
             (Scope::On(object), object.exists(world))
         }
     };
@@ -87,47 +86,23 @@ impl Scope {
 }
 
 /// What the permissions of a path stand below, such as `/api/vms/{id}`.
-fn parent(request: &ApiRequest) -> String {
+fn parent(request: &ApiRequest) -> Place {
     match request.segment(0) {
-        "permissions" => request.base.to_owned(),
-        collection => format!("{}/{collection}/{}", request.base, request.segment(1)),
+        "permissions" => Place::entry(request.base),
+        _ => Place::at(request.base, &request.target.segments[..2]),
     }
 }
 
-/// Where the API shows an object: the member of a permission, the collection and the id.
-pub fn place(object: EntityRef) -> Option<(&'static str, &'static str, String)> {
-    let (member, collection, id) = match object {
-        EntityRef::System => return None,
-        EntityRef::DataCenter(id) => ("data_center", "datacenters", id.0),
-        EntityRef::Cluster(id) => ("cluster", "clusters", id.0),
-        EntityRef::Network(id) => ("network", "networks", id.0),
-        EntityRef::VnicProfile(id) => ("vnic_profile", "vnicprofiles", id.0),
-        EntityRef::Host(id) => ("host", "hosts", id.0),
-        EntityRef::StorageDomain(id) => ("storage_domain", "storagedomains", id.0),
-        EntityRef::Disk(id) => ("disk", "disks", id.0),
-        EntityRef::Vm(id) => ("vm", "vms", id.0),
-        EntityRef::Template(id) => ("template", "templates", id.0),
-    };
-    Some((member, collection, id.to_string()))
-}
-
 /// The permission as the API shows it below `parent`, such as `/api/vms/{id}`.
-pub fn view(base: &str, parent: &str, permission: &Permission) -> Doc {
-    let role = permission.role;
-    let doc = Doc::new()
-        .set("id", permission.id.to_string())
-        .set("href", format!("{parent}/permissions/{}", permission.id))
-        .reference("role", role.to_string(), format!("{base}/roles/{role}"));
+pub fn view(base: &str, parent: &Place, permission: &Permission) -> Doc {
+    let doc = Doc::new().at(&parent.below("permissions", permission.id)).reference("role", base, permission.role);
     let doc = match permission.holder {
-        Holder::User(id) => doc.reference("user", id.to_string(), format!("{base}/users/{id}")),
-        Holder::Group(id) => doc.reference("group", id.to_string(), format!("{base}/groups/{id}")),
+        Holder::User(id) => doc.reference("user", base, id),
+        Holder::Group(id) => doc.reference("group", base, id),
     };
-    match place(permission.object) {
+    match reference_to(base, permission.object) {
         // The schema has no member for networks and their profiles.
-        Some((member, collection, id)) if !matches!(member, "network" | "vnic_profile") => {
-            let href = format!("{base}/{collection}/{id}");
-            doc.reference(member, id, href)
-        }
+        Some((member, place)) if PERMISSION.field(member).is_some() => doc.reference_to(member, &place),
         _ => doc,
     }
 }

@@ -11,9 +11,9 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storagedomains::domain;
@@ -43,11 +43,10 @@ pub fn fields(config: &ConnectionConfig) -> Doc {
 }
 
 /// The connection as the API shows it below `parent`: the entry point or a storage domain.
-fn view(base: &str, parent: &str, connection: &StorageConnection) -> Doc {
-    let id = connection.id.to_string();
-    let doc = fields(&connection.config).set("href", format!("{parent}/storageconnections/{id}")).set("id", id);
+fn view(base: &str, parent: &Place, connection: &StorageConnection) -> Doc {
+    let doc = fields(&connection.config).at(&parent.below("storageconnections", connection.id));
     match connection.config.host {
-        Some(host) => doc.reference("host", host.to_string(), format!("{base}/hosts/{host}")),
+        Some(host) => doc.reference("host", base, host),
         None => doc,
     }
 }
@@ -91,11 +90,11 @@ fn connection<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Stor
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
     let found = request.world.storage_connections.values();
-    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, request.base, c)))
+    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, &Place::entry(request.base), c)))
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
-    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &request.world)?))
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), connection(&request, &request.world)?))
 }
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
@@ -115,17 +114,17 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     config.host = host.filter(|_| kind == StorageKind::Localfs);
     let done = request.refused(app::add_connection(&request.app, &request.cx, config, host).await).await?;
     let made = first_id(&done.outcome).and_then(|id| done.world.storage_connections.get(&id));
-    created(&request, &STORAGE_CONNECTION, &view(request.base, request.base, request.found(made, 0)?))
+    created(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), request.found(made, 0)?))
 }
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = connection(&request, &request.world)?;
     let sent = request.body(&STORAGE_CONNECTION)?;
-    check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, request.base, current), &sent)?;
+    check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), current), &sent)?;
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let changes = patch(&request, &sent)?;
     let done = request.refusing(app::update_connection(&request.app, &request.cx, current, changes, host).await)?;
-    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &done.world)?))
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), connection(&request, &done.world)?))
 }
 
 /// Removes a connection. The body may name a host that is to let go of it: hosts let go when a domain rests, so that it has nothing
@@ -143,8 +142,8 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What the connections of the storage domain that the path names stand below.
-fn parent(request: &ApiRequest) -> String {
-    format!("{}/storagedomains/{}", request.base, request.segment(1))
+fn parent(request: &ApiRequest) -> Place {
+    Place::at(request.base, &request.target.segments[..2])
 }
 
 /// The connection that the path names, where the storage domain has it.

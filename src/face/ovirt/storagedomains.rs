@@ -13,7 +13,7 @@ use super::collection::{check_immutable, check_settled, created};
 use super::parts::{first_id, given, listed, shown, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storageconnections as connections;
@@ -30,21 +30,18 @@ routes! { ROUTES:
 
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
-    let href = format!("{base}/storagedomains/{}", domain.id);
     let state = match (domain.state, domain.attachment()) {
         (DomainState::Ready, None) => Some("unattached"),
         (DomainState::Ready, Some(_)) => None,
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
     };
-    let mut links = vec!["permissions", "storageconnections"];
-    match domain.class {
-        DomainClass::Iso => links.push("files"),
-        DomainClass::Data => links.push("disks"),
-        DomainClass::Image => links = vec!["permissions", "images"],
-        DomainClass::Export => {}
-    }
-    let doc = common(world, domain).opt_path("status.state", state);
-    links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
+    let links: &[&str] = match domain.class {
+        DomainClass::Iso => &["permissions", "storageconnections", "files"],
+        DomainClass::Data => &["permissions", "storageconnections", "disks"],
+        DomainClass::Image => &["permissions", "images"],
+        DomainClass::Export => &["permissions", "storageconnections"],
+    };
+    common(world, &Place::of(base, domain.id), domain).opt_path("status.state", state).links(links)
 }
 
 /// The storage domain as the API shows it below a data center, with its status there.
@@ -52,22 +49,19 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain, data_cen
     let Some(attachment) = domain.attachment_in(data_center) else {
         return view(world, base, domain);
     };
-    let center = format!("{base}/datacenters/{}", attachment.data_center);
-    let href = format!("{center}/storagedomains/{}", domain.id);
-    common(world, domain)
+    let center = Place::of(base, attachment.data_center);
+    common(world, &center.object_below(domain.id), domain)
         .set_path("status.state", attachment.status.name())
-        .reference("data_center", attachment.data_center.to_string(), center)
-        .link("disks", format!("{href}/disks"))
-        .action("activate", format!("{href}/activate"))
-        .action("deactivate", format!("{href}/deactivate"))
-        .set("href", href)
+        .reference_to("data_center", &center)
+        .links(&["disks"])
+        .actions(&["activate", "deactivate"])
 }
 
-fn common(world: &World, domain: &StorageDomain) -> Doc {
+fn common(world: &World, place: &Place, domain: &StorageDomain) -> Doc {
     // How full a service of images is is its own matter.
     let known = domain.state == DomainState::Ready && domain.class != DomainClass::Image;
     Doc::new()
-        .set("id", domain.id.to_string())
+        .at(place)
         .set("name", &domain.config.name)
         .opt("description", text(&domain.config.description))
         .opt("comment", text(&domain.config.comment))
@@ -104,17 +98,16 @@ fn storage(world: &World, storage: &DomainStorage) -> Doc {
 
 /// A file of an ISO domain as the API shows it.
 pub fn file_view(base: &str, domain: &StorageDomain, file: &DomainFile) -> Doc {
-    let domain_href = format!("{base}/storagedomains/{}", domain.id);
+    let place = Place::of(base, domain.id);
     let kind = match file.name.rsplit_once('.') {
         Some((_, ending)) if ending.eq_ignore_ascii_case("vfd") => "vfd",
         _ => "iso",
     };
     Doc::new()
-        .set("id", &file.name)
-        .set("href", format!("{domain_href}/files/{}", file.name))
+        .at(&place.below("files", &file.name))
         .set("name", &file.name)
         .set("type", kind)
-        .reference("storage_domain", domain.id.to_string(), domain_href)
+        .reference_to("storage_domain", &place)
 }
 
 /// What a request says of a storage domain that is to be changed.

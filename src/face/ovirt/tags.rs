@@ -10,9 +10,9 @@ use evirt_domain::{Decide, Rejection, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::TAG;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
@@ -30,13 +30,11 @@ routes! { ROUTES:
 /// The tag as the API shows it.
 pub fn view(base: &str, tag: &Tag) -> Doc {
     let parent = tag.config.parent.unwrap_or(ROOT);
-    let parent = Doc::new().reference("tag", parent.to_string(), format!("{base}/tags/{parent}"));
     Doc::new()
-        .set("id", tag.id.to_string())
-        .set("href", format!("{base}/tags/{}", tag.id))
+        .at(&Place::of(base, tag.id))
         .set("name", &tag.config.name)
         .set("description", &tag.config.description)
-        .set("parent", parent)
+        .set("parent", Doc::new().reference("tag", base, parent))
 }
 
 /// What a request says of a tag that is to be changed.
@@ -103,9 +101,8 @@ fn refused(request: &ApiRequest, rejection: Rejection) -> Answer {
 
 /// The tag as the API shows it below what has it.
 fn tagged_view(request: &ApiRequest, member: &'static str, tag: &Tag) -> Doc {
-    let (collection, id) = (request.segment(0), request.segment(1));
-    let owner = format!("{}/{collection}/{id}", request.base);
-    view(request.base, tag).set("href", format!("{owner}/tags/{}", tag.id)).reference(member, id, owner)
+    let owner = Place::at(request.base, &request.target.segments[..2]);
+    view(request.base, tag).at(&owner.below("tags", tag.id)).reference_to(member, &owner)
 }
 
 async fn list_of(request: Arc<ApiRequest>) -> Handled {

@@ -13,9 +13,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::user_view;
 use super::parts::{first_id, listed, shown};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::USER;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use crate::app::access;
@@ -25,14 +25,14 @@ routes! { ROUTES:
     "users/{}" => GET get, DELETE delete: RemoveUser::least;
 }
 
-const LINKS: [&str; 3] = ["permissions", "roles", "tags"];
+const LINKS: &[&str] = &["permissions", "roles", "tags"];
 
 /// The user as the API shows it.
 pub fn view(world: &World, base: &str, user: &User) -> Doc {
-    let href = format!("{base}/users/{}", user.id);
-    let doc = user_view(world, base, &user.account());
-    let doc = LINKS.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}")));
-    doc.set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some()).set("href", href)
+    user_view(world, base, &user.account())
+        .at(&Place::of(base, user.id))
+        .links(LINKS)
+        .set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some())
 }
 
 fn user(request: &ApiRequest) -> Result<&Arc<User>, Answer> {

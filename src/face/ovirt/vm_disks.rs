@@ -12,8 +12,8 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, creating, remove};
 use super::disks;
 use super::parts::{Statistic, given, listed};
-use super::representation::Doc;
 use super::representation::types::{ACTION, DISK};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
@@ -34,17 +34,16 @@ routes! { ROUTES:
 /// The disk as the VM has it.
 fn view(request: &ApiRequest, world: &World, vm: &Vm, attached: &DiskAttachment) -> Option<Doc> {
     let disk = world.disks.get(&attached.disk)?;
-    let vm_href = format!("{}/vms/{}", request.base, vm.id);
-    let href = format!("{vm_href}/disks/{}", disk.id);
+    let place = Place::of(request.base, vm.id);
     let doc = disks::common(request.base, disk)
+        .at(&place.object_below(disk.id))
         .set("interface", attached.interface.name())
         .set("bootable", attached.bootable)
         .set("active", attached.active)
-        .reference("vm", vm.id.to_string(), vm_href)
-        .link("statistics", format!("{href}/statistics"))
-        .action("activate", format!("{href}/activate"))
-        .action("deactivate", format!("{href}/deactivate"));
-    Some(doc.set("href", href))
+        .reference_to("vm", &place)
+        .links(&["statistics"])
+        .actions(&["activate", "deactivate"]);
+    Some(doc)
 }
 
 fn attached<'a>(request: &ApiRequest, vm: &'a Vm) -> Result<&'a DiskAttachment, Answer> {
@@ -158,20 +157,20 @@ async fn deactivate(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What is measured of the disk that the path names; zeros while the VM does not run.
-fn measured(request: &ApiRequest) -> Result<(DiskId, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(DiskId, Place, Vec<Statistic>), Answer> {
     let owner = vm(request, &request.world)?;
     let disk = attached(request, owner)?.disk;
     let live = statistics::of_vm(&request.app, owner.id).unwrap_or_default();
     let load = live.disks.into_iter().find(|load| load.disk == disk.0).unwrap_or_default();
-    Ok((disk, format!("{}/vms/{}/disks/{disk}", request.base, owner.id), disks::measures(&load)))
+    Ok((disk, Place::of(request.base, owner.id).object_below(disk), disks::measures(&load)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id.0, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "disk", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 5, id.0, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "disk", &place, &measured)
 }

@@ -16,7 +16,7 @@ use super::collection::{act, act_later, check_immutable, complete, created, grac
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, render};
+use super::representation::{Doc, Fault, Place, render};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::action_status;
@@ -66,7 +66,6 @@ const DRIVE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The VM as the API shows it. `filtered` leaves out what only administrators see.
 pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
-    let href = format!("{base}/vms/{}", vm.id);
     let config = &vm.config;
     let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
     let os = Doc::new()
@@ -84,7 +83,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .opt("keyboard_layout", text(&config.keyboard_layout));
     let topology = Doc::new().set("sockets", config.sockets).set("cores", config.cores);
     let mut doc = Doc::with_capacity(48)
-        .set("id", vm.id.to_string())
+        .at(&Place::of(base, vm.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
@@ -96,8 +95,8 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .set("os", os)
         .set_path("high_availability.enabled", config.highly_available)
         .set_path("high_availability.priority", config.priority)
-        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
-        .reference("template", config.template.to_string(), format!("{base}/templates/{}", config.template))
+        .reference("cluster", base, config.cluster)
+        .reference("template", base, config.template)
         .set("creation_time", date(vm.created_at))
         .set("origin", "ovirt")
         .set("stateless", config.stateless)
@@ -116,7 +115,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
     if !filtered {
         let mut policy = Doc::new().set("affinity", config.affinity.name());
         if let Some(host) = config.pinned_host {
-            policy = policy.reference("host", host.to_string(), format!("{base}/hosts/{host}"));
+            policy = policy.reference("host", base, host);
         }
         doc.put("placement_policy", policy);
     }
@@ -127,7 +126,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
     }
     if let Some(run) = &vm.run {
         if !filtered {
-            doc = doc.reference("host", run.host.to_string(), format!("{base}/hosts/{}", run.host));
+            doc = doc.reference("host", base, run.host);
         }
         if !run.paused_detail.is_empty() {
             doc.put_path("status.detail", run.paused_detail.as_str());
@@ -143,13 +142,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         }
     }
     doc.put("display", display);
-    for action in ACTIONS {
-        doc = doc.action(*action, format!("{href}/{action}"));
-    }
-    for link in LINKS {
-        doc = doc.link(*link, format!("{href}/{link}"));
-    }
-    doc.set("href", href)
+    doc.actions(ACTIONS).links(LINKS)
 }
 
 /// What a request says of a VM's configuration.
@@ -259,8 +252,8 @@ const DETAILS: &[Detail] = &[
         Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(request, vm, *tag)).collect::<Vec<_>>())
     }),
     ("statistics", |request, vm| {
-        let href = format!("{}/vms/{}", request.base, vm.id);
-        let views: Vec<Doc> = measures(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
+        let place = Place::of(request.base, vm.id);
+        let views: Vec<Doc> = measures(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &place)).collect();
         Doc::new().set("statistic", views)
     }),
 ];
@@ -405,16 +398,16 @@ async fn ticket(request: Arc<ApiRequest>) -> Handled {
 
 /// The drive as the API shows it: what is configured, or with `current` what the running VM has.
 fn drive(request: &ApiRequest, vm: &Vm, current: bool) -> Doc {
-    let href = format!("{}/vms/{}", request.base, vm.id);
+    let place = Place::of(request.base, vm.id);
     let file = match (&vm.run, current) {
         (Some(run), true) => &run.cdrom,
         _ => &vm.cdrom,
     };
-    let mut doc = Doc::new().set("id", DRIVE).set("href", format!("{href}/cdroms/{DRIVE}"));
+    let mut doc = Doc::new().at(&place.below("cdroms", DRIVE));
     if !file.is_empty() {
         doc.put("file", Doc::new().set("id", file.as_str()));
     }
-    doc.reference("vm", vm.id.to_string(), href)
+    doc.reference_to("vm", &place)
 }
 
 async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
@@ -478,9 +471,9 @@ async fn delete_cdrom(request: Arc<ApiRequest>) -> Handled {
 
 /// A tag as it is attached to a VM.
 fn tag_view(request: &ApiRequest, vm: &Vm, tag: TagId) -> Option<Doc> {
-    let href = format!("{}/vms/{}", request.base, vm.id);
-    let doc = tags::view(request.base, request.engine().world().tags.get(&tag)?).set("href", format!("{href}/tags/{tag}"));
-    Some(doc.reference("vm", vm.id.to_string(), href))
+    let place = Place::of(request.base, vm.id);
+    let doc = tags::view(request.base, request.engine().world().tags.get(&tag)?).at(&place.below("tags", tag));
+    Some(doc.reference_to("vm", &place))
 }
 
 async fn list_tags(request: Arc<ApiRequest>) -> Handled {
@@ -527,12 +520,12 @@ fn measures(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::list(&request, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
+    Statistic::list(&request, vm.id.0, "vm", &Place::of(request.base, vm.id), &measures(&request, vm))
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::one(&request, 3, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
+    Statistic::one(&request, 3, vm.id.0, "vm", &Place::of(request.base, vm.id), &measures(&request, vm))
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::networks::network;
 use super::parts::{first_id, given, listed, shown, text};
-use super::representation::Doc;
 use super::representation::check::require;
 use super::representation::types::VNIC_PROFILE;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
@@ -26,19 +26,17 @@ routes! { ROUTES:
 
 /// The profile as the API shows it.
 pub fn view(base: &str, profile: &VnicProfile) -> Doc {
-    let href = format!("{base}/vnicprofiles/{}", profile.id);
     let config = &profile.config;
     let properties: Vec<Doc> =
         config.custom_properties.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
     Doc::new()
-        .set("id", profile.id.to_string())
+        .at(&Place::of(base, profile.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
-        .reference("network", profile.network.to_string(), format!("{base}/networks/{}", profile.network))
+        .reference("network", base, profile.network)
         .set("port_mirroring", config.port_mirroring)
         .set("custom_properties", Doc::new().set("custom_property", properties))
-        .link("permissions", format!("{href}/permissions"))
-        .set("href", href)
+        .links(&["permissions"])
 }
 
 /// What a request says of a profile that is to be changed.

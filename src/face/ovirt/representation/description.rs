@@ -32,6 +32,8 @@ pub struct FieldDef {
 pub enum Kind {
     /// Any text.
     Text,
+    /// A link, which is text that knows where it leads.
+    Link,
     /// An integer between two bounds, both included.
     Int(i64, i64),
     /// A truth value.
@@ -112,6 +114,11 @@ impl FieldDef {
 /// A field of text.
 pub const fn text(name: &'static str) -> FieldDef {
     FieldDef::new(name, Kind::Text)
+}
+
+/// A link.
+pub const fn link(name: &'static str) -> FieldDef {
+    FieldDef::new(name, Kind::Link)
 }
 
 /// A 32-bit integer.

@@ -288,7 +288,7 @@ fn resolve(of: &'static TypeDef, path: &str) -> Option<Argument> {
 /// What a field may say, in words.
 fn value(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Texts => "any string".into(),
+        Kind::Text | Kind::Link | Kind::Texts => "any string".into(),
         Kind::Int(least, most) => format!("{least} to {most}"),
         Kind::Bool => "true|false".into(),
         Kind::Decimal => "a number".into(),

@@ -31,7 +31,7 @@ pub use network::{HOST_NIC, HOST_NICS, NETWORK, NIC, VNIC_PROFILE};
 pub use storage::{DISK, FILE, IMAGE, STORAGE, STORAGE_CONNECTION, STORAGE_DOMAIN};
 pub use vm::{APPLICATION, CDROM, FLOPPY, REPORTED_DEVICE, SNAPSHOT, TEMPLATE, VM, VM_POOL, WATCHDOG};
 
-const HREF: FieldDef = attribute(description::text("href"));
+const HREF: FieldDef = attribute(description::link("href"));
 const ID: FieldDef = attribute(description::text("id")).with(flags::IMMUTABLE);
 const ACTIONS: FieldDef = description::group("actions", &common::ACTIONS);
 const NAME: FieldDef = description::text("name");
