@@ -14,6 +14,7 @@ use evirt_projections::search::{self, Plan};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
+use super::cache::RenderCache;
 use super::repeat;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
@@ -124,6 +125,8 @@ pub struct ApiRequest {
     pub body: Bytes,
     /// The format of the answer.
     pub output: Format,
+    /// The resources that the face has rendered.
+    pub cache: Arc<RenderCache>,
 }
 
 impl std::ops::Deref for ApiRequest {
@@ -150,6 +153,7 @@ impl ApiRequest {
             base: self.base,
             secure: self.secure,
             output: self.output,
+            cache: self.cache.clone(),
         }
     }
 
@@ -291,6 +295,7 @@ impl ApiRequest {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             output,
+            cache: self.cache.clone(),
         };
         visible::check(&request, true)?;
         handler(Arc::new(request)).await

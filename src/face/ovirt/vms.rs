@@ -11,7 +11,7 @@ use evirt_domain::{Event, World};
 use rand::Rng;
 
 use super::answer::{Answer, Handled};
-use super::cache::{Rendered, rendered};
+use super::cache::Rendered;
 use super::collection::{act, act_later, check_immutable, complete, created, grace};
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::check::require;
@@ -236,7 +236,8 @@ fn as_bytes(request: &ApiRequest) -> impl Fn(&Vm) -> Rendered {
     move |vm| match detailed_ones {
         true => Rendered::new(detailed(request, vm), request.output),
         false => {
-            rendered(&VM, (vm.id.0, vm.version), request.base, request.output, filtered, || view(request.base, vm, filtered))
+            let known = (vm.id.0, vm.version);
+            request.cache.rendered(&VM, known, request.base, request.output, filtered, || view(request.base, vm, filtered))
         }
     }
 }
