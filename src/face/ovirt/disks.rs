@@ -7,7 +7,7 @@ use evirt_domain::disk::*;
 use evirt_domain::ids::{DiskId, StorageDomainId};
 use evirt_domain::storage::StorageDomain;
 use evirt_domain::world::NameKind;
-use evirt_projections::inventory::{Page, list_where};
+use evirt_projections::inventory::list_where;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, creating, remove};
@@ -217,9 +217,9 @@ async fn list_on_domain(request: Arc<ApiRequest>) -> Handled {
         let found = unregistered(&request, domain.id).await?;
         return listed(&request, &DISK, found.iter().map(|disk| view_found(&request, n, domain.id, disk)));
     }
-    let found = list_where(request.view(), &request.plan::<Disk>()?, Page::of(request.max()?), |disk: &Disk| {
-        disk.storage_domain == domain.id
-    });
+    let on_domain = |disk: &Disk| disk.storage_domain == domain.id;
+    let found = list_where(request.view(), &request.query::<Disk>()?, on_domain);
+    let found = found.map_err(|unknown| request.missing(unknown.0))?;
     listed(&request, &DISK, found.iter().map(|disk| view_below(&request, n, &request.world, disk)))
 }
 

@@ -9,7 +9,7 @@ use evirt_domain::World;
 use evirt_domain::external_step::ExternalStep;
 use evirt_domain::ids::JobId;
 use evirt_domain::world::NameKind;
-use evirt_projections::inventory::{self, Page, Resource, View};
+use evirt_projections::inventory::{self, Page, Query, Resource, View};
 use evirt_projections::search::{self, Plan};
 use uuid::Uuid;
 
@@ -225,12 +225,7 @@ impl ApiRequest {
             .map_err(|_| self.bad(&Fault::failed(format!("Max number of results is not a valid number: {text}"))))
     }
 
-    /// The search that is wanted: a bad one is refused with the place of the error.
-    pub fn plan<T: Resource>(&self) -> Result<Plan, Answer> {
-        self.plan_for(T::ENTITY)
-    }
-
-    /// The search that is wanted of a kind.
+    /// The search that is wanted of a kind: a bad one is refused with the place of the error.
     pub fn plan_for(&self, entity: search::Entity) -> Result<Plan, Answer> {
         let sensitive = self.choice("case_sensitive")?.or(self.choice("case-sensitive")?).unwrap_or(true);
         let text = self.parameter("search").unwrap_or_default();
@@ -248,7 +243,13 @@ impl ApiRequest {
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        Ok(inventory::list(self.view(), &self.plan::<T>()?, Page::of(self.max()?)))
+        let query = self.query::<T>()?;
+        inventory::list(self.view(), &query).map_err(|unknown| self.missing(unknown.0))
+    }
+
+    /// What is to be listed: what is searched for, as many as are wanted.
+    pub fn query<T: Resource>(&self) -> Result<Query, Answer> {
+        Ok(Query::searched(self.plan_for(T::ENTITY)?, Page::of(self.max()?)))
     }
 
     /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
