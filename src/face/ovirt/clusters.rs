@@ -14,18 +14,21 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::networks;
 use super::parts::{given, listed, number, sent_version, shown, text, version};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{CLUSTER, NETWORK};
 use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "clusters" => GET list, POST add;
-    "clusters/{}" => GET get, PUT update, DELETE delete;
-    "clusters/{}/networks" => GET list_networks, POST add_network;
-    "clusters/{}/networks/{}" => GET get_network, PUT update_network, DELETE delete_network;
+    "clusters" => GET list, POST add [Body::add(&CLUSTER).needs(&[need("name data_center.name|id")])];
+    "clusters/{}" => GET get, PUT update [Body::update(&CLUSTER)], DELETE delete;
+    "clusters/{}/networks" => GET list_networks, POST add_network [USE.needs(&[need("id|name")])];
+    "clusters/{}/networks/{}" => GET get_network, PUT update_network [USE], DELETE delete_network;
 }
+
+/// What is said of a network as a cluster uses it.
+const USE: Body = Body::only(&NETWORK, "usages.usage display required");
 
 const POLICIES: &[(SchedulingPolicy, &str)] = &[
     (SchedulingPolicy::None, "none"),
@@ -134,7 +137,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&CLUSTER)?;
-    require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
     create(&request, &sent).await
 }
 
@@ -219,7 +221,6 @@ async fn assign(request: Arc<ApiRequest>, network: NetworkId, sent: &Doc) -> Res
 
 async fn add_network(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let id = match sent.text("id") {
         Some(_) => request.reference(&Doc::new().set("network", sent.clone()), "network", NameKind::Network, "Network")?,
         None => {

@@ -12,7 +12,7 @@ use evirt_projections::inventory::list_where;
 use super::answer::{Answer, Handled};
 use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, Need, Way, When, need};
 use super::representation::types::DISK;
 use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
@@ -22,18 +22,43 @@ use crate::app::statistics::{self, DiskStatistics};
 use crate::app::storage;
 
 routes! { ROUTES:
-    "disks" => GET list, POST add;
+    "disks" => GET list, POST add [NEW];
     "disks/{}" => GET get, DELETE delete;
     "disks/{}/creation_status/{}" => GET creation_status;
-    "storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain [NEW_THERE];
     "storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
     "storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
-    "datacenters/{}/storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "datacenters/{}/storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain [NEW_THERE];
     "datacenters/{}/storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
     "datacenters/{}/storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
     "disks/{}/statistics" => GET list_statistics;
     "disks/{}/statistics/{}" => GET get_statistic;
 }
+
+/// How faults call the making of a disk.
+const MAKING: &str = "validateDiskForCreation";
+
+/// What a disk needs that is to be made.
+pub const NEEDED: &[Need] = &[need("format interface").of(MAKING), need("provisioned_size|size").of(MAKING)];
+
+/// What a disk needs that is a whole logical unit.
+pub const UNIT: Way = Way {
+    when: When::Has("lun_storage"),
+    needs: &[
+        need("format interface").of(MAKING),
+        need("type").within("lun_storage", "Storage").of(MAKING),
+        need("address target port id").within("lun_storage.logical_unit", "LogicalUnit").of(MAKING),
+    ],
+};
+
+/// A new disk.
+const NEW: Body = Body::add(&DISK).ways(&[UNIT, Way { when: When::Always, needs: NEEDED }]);
+
+/// A new disk on the storage domain that the path names, unless one is taken on that lies there.
+const NEW_THERE: Body = NEW.without("storage_domains").depends();
+
+/// A disk that is taken on as it lies there.
+const REGISTERED: Body = Body::only(&DISK, "").needs(&[need("id")]);
 
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
@@ -89,12 +114,6 @@ pub fn measures(load: &DiskStatistics) -> Vec<Statistic> {
     ]
 }
 
-/// Demands what every new disk needs.
-pub fn complete(sent: &Doc) -> Result<(), Fault> {
-    require(sent, "Disk", "validateDiskForCreation", &["format", "interface"])?;
-    require(sent, "Disk", "validateDiskForCreation", &["provisionedSize|size"])
-}
-
 /// What a request says of a new disk; an empty alias is the domain's to fill.
 pub fn config(request: &ApiRequest, sent: &Doc) -> Result<DiskConfig, Answer> {
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
@@ -148,7 +167,6 @@ async fn make(
     storage_domain: Option<StorageDomainId>,
     view: impl Fn(&World, &str, &Disk) -> Doc,
 ) -> Handled {
-    complete(sent).map_err(|fault| request.bad(&fault))?;
     if sent.has("lun_storage") {
         let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
         return Err(request.bad(&fault));
@@ -201,7 +219,7 @@ fn view_found(request: &ApiRequest, n: usize, domain: StorageDomainId, disk: &Fo
 
 /// Takes a disk on that lies on the storage domain: the body names it by its identifier.
 async fn register(request: &ApiRequest, sent: &Doc, domain: StorageDomainId, n: usize) -> Handled {
-    require(sent, "Disk", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
+    request.check(&REGISTERED, sent)?;
     let id = sent.text("id").unwrap_or_default();
     let found = unregistered(request, domain).await?.into_iter().find(|disk| disk.id.to_string() == id);
     let found = found.ok_or_else(|| request.missing(format!("Disk: id={id}")))?;
@@ -246,6 +264,7 @@ async fn add_on_domain(request: Arc<ApiRequest>) -> Handled {
     if request.flag("unregistered")? {
         return register(&request, &sent, domain.id, n).await;
     }
+    request.complete(&sent)?;
     make(&request, &sent, Some(domain.id), |world, _, disk| view_below(&request, n, world, disk)).await
 }
 

@@ -11,7 +11,7 @@ use evirt_projections::search::Entity;
 use super::answer::{Answer, Handled};
 use super::collection::{created, removed};
 use super::parts::{date, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::description::EnumDef;
 use super::representation::place::Resource;
 use super::representation::types::EVENT;
@@ -22,7 +22,9 @@ use super::visible::object_of;
 use crate::app::event::{self, AuditRecord};
 
 routes! { ROUTES:
-    "events" => GET list, POST add: ReportExternalEvent::least;
+    "events" =>
+        GET list,
+        POST add [Body::add(&EVENT).needs(&[need("origin severity custom_id description")])]: ReportExternalEvent::least;
     "events/{}" => GET get, DELETE delete: RemoveExternalEvent::least;
 }
 
@@ -98,8 +100,6 @@ const ABOUT: &[(&str, NameKind)] = &[
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&EVENT)?;
-    let needed = ["origin", "severity", "customId", "description"];
-    require(&sent, "Event", "add", &needed).map_err(|fault| request.bad(&fault))?;
     let severity = sent.text("severity").unwrap_or_default();
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
     let (severity, _) = known.ok_or_else(|| request.bad(&Fault::invalid_value(severity, &SEVERITY)))?;

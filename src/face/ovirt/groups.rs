@@ -9,7 +9,7 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::group_view;
 use super::parts::{first_id, listed, shown};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::GROUP;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
@@ -18,7 +18,7 @@ use super::users::{sent_domain, sent_roles};
 use crate::app::access;
 
 routes! { ROUTES:
-    "groups" => GET list, POST add: AddGroup::least;
+    "groups" => GET list, POST add [Body::only(&GROUP, "").needs(&[need("name")])]: AddGroup::least;
     "groups/{}" => GET get, DELETE delete: RemoveGroup::least;
 }
 
@@ -51,7 +51,6 @@ fn domain_of(request: &ApiRequest, sent: &Doc, name: &str) -> String {
 /// Adds a new group of the internal directory, or takes one over from another.
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&GROUP)?;
-    require(&sent, "Group", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let name = sent.text("name").unwrap_or_default().to_owned();
     let domain = domain_of(&request, &sent, &name);
     let roles = sent_roles(&request, &sent)?;

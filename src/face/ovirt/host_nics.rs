@@ -13,7 +13,7 @@ use super::answer::{Answer, Handled};
 use super::collection::created;
 use super::hosts::host;
 use super::parts::{Statistic, given, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::HOST_NIC;
 use super::representation::{Doc, Fault, Place, render_collection, render_fragment};
 use super::request::ApiRequest;
@@ -22,14 +22,26 @@ use super::work::{carry_out, removed_after};
 use crate::app::statistics::{self, NicStatistics};
 
 routes! { ROUTES:
-    "hosts/{}/nics" => GET list, POST add;
-    "hosts/{}/nics/setupnetworks" => POST set_up;
-    "hosts/{}/nics/{}" => GET get, PUT update, DELETE delete;
-    "hosts/{}/nics/{}/attach" => POST attach;
-    "hosts/{}/nics/{}/detach" => POST detach;
+    "hosts/{}/nics" =>
+        GET list,
+        POST add [Body::add(&HOST_NIC).needs(&[need("name network.id|name bonding.slaves.host_nic.id|name")])];
+    "hosts/{}/nics/setupnetworks" => POST set_up [SETUP.needs(&[need("host_nics").of("setupNetworks")])];
+    "hosts/{}/nics/{}" => GET get, PUT update [Body::update(&HOST_NIC)], DELETE delete;
+    "hosts/{}/nics/{}/attach" =>
+        POST attach [Body::action("async grace_period.expiry").needs(&[need("network.id|name").of("attach")])];
+    "hosts/{}/nics/{}/detach" => POST detach [Body::action("async network.id|name")];
     "hosts/{}/nics/{}/statistics" => GET list_statistics;
     "hosts/{}/nics/{}/statistics/{}" => GET get_statistic;
 }
+
+/// What may be said of networks that are set up together.
+const SETUP: Body = Body::action(
+    "host_nics.host_nic.network.id|name host_nics.host_nic.name host_nics.host_nic.ip.gateway host_nics.host_nic.boot_protocol \
+     host_nics.host_nic.mac host_nics.host_nic.ip.address host_nics.host_nic.ip.netmask \
+     host_nics.host_nic.bonding.options.option.name host_nics.host_nic.bonding.options.option.value \
+     host_nics.host_nic.bonding.options.option.type host_nics.host_nic.bonding.slaves.host_nic.id|name \
+     host_nics.host_nic.override_configuration check_connectivity connectivity_timeout force",
+);
 
 /// An interface of a host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host, nic: &HostNic) -> Doc {
@@ -160,8 +172,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let owner = host(&request, &request.world)?;
     let sent = request.body(&HOST_NIC)?;
-    let demanded = ["name", "network.id|name", "bonding.slaves.id|name"];
-    require(&sent, "HostNIC", "add", &demanded).map_err(|fault| request.bad(&fault))?;
     let name = given(&sent, "name").unwrap_or_default();
     let command = AddHostBond {
         host: owner.id,
@@ -215,7 +225,6 @@ async fn attach(request: Arc<ApiRequest>) -> Handled {
     let (host, nic) = nic(&request, &request.world)?;
     let sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "attach", &["network.id|name"]).map_err(|fault| within(request.bad(&fault)))?;
     let wanted = network(&request, &sent, host).and_then(|n| request.found(n, 4)).map_err(within)?;
     let command = AttachHostNetwork { host: host.id, nic: nic.id, network: wanted };
     carry_out(&request, sent, command).await
@@ -232,7 +241,6 @@ async fn set_up(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let mut sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "setupNetworks", &["hostNics"]).map_err(|fault| within(request.bad(&fault)))?;
     let wish = |nic: &Doc| {
         Ok(NicWish {
             id: nic_id(&request, nic)?,

@@ -19,7 +19,7 @@ use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, complete, created, grace, remove};
 pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
-use super::representation::check::require;
+use super::representation::body::{Body, When, need};
 use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
@@ -31,17 +31,17 @@ use crate::app::statistics::{self, HostStatistics};
 use crate::app::storage::ISCSI_PORT;
 
 routes! { ROUTES:
-    "hosts" => GET list, POST add: AddHost::least;
-    "hosts/{}" => GET get, PUT update, DELETE delete;
-    "hosts/{}/approve" => POST approve;
-    "hosts/{}/install" => POST install;
-    "hosts/{}/fence" => POST fence;
+    "hosts" => GET list, POST add [Body::add(&HOST).needs(&[need("name address")])]: AddHost::least;
+    "hosts/{}" => GET get, PUT update [Body::update(&HOST)], DELETE delete [Body::action("force")];
+    "hosts/{}/approve" => POST approve [Body::action("cluster.id|name async grace_period.expiry")];
+    "hosts/{}/install" => POST install [INSTALL];
+    "hosts/{}/fence" => POST fence [Body::action("").needs(&[need("fence_type").of("fence")])];
     "hosts/{}/activate" => POST activate;
     "hosts/{}/deactivate" => POST deactivate;
     "hosts/{}/forceselectspm" => POST force_select_spm;
     "hosts/{}/commitnetconfig" => POST commit_network;
-    "hosts/{}/iscsidiscover" => POST iscsi_discover;
-    "hosts/{}/iscsilogin" => POST iscsi_login;
+    "hosts/{}/iscsidiscover" => POST iscsi_discover [Body::action(ISCSI).needs(&[need("iscsi.address").of("iscsiDiscover")])];
+    "hosts/{}/iscsilogin" => POST iscsi_login [Body::action(ISCSI).needs(&[need("iscsi.address iscsi.target").of("iscsiLogin")])];
     "hosts/{}/storage" => GET list_storage;
     "hosts/{}/storage/{}" => GET get_storage;
     "hosts/{}/hooks" => GET list_hooks;
@@ -49,6 +49,15 @@ routes! { ROUTES:
     "hosts/{}/statistics" => GET list_statistics;
     "hosts/{}/statistics/{}" => GET get_statistic;
 }
+
+/// An installation; a host that runs a system of its own is installed by its root.
+const INSTALL: Body =
+    Body::action("image ssh.port ssh.fingerprint ssh.authentication_method ssh.user.user_name ssh.user.password")
+        .needs(&[need("root_password").of("install").unless(When::Has("ssh.user.password"))])
+        .depends();
+
+/// What may be said of an iSCSI portal.
+const ISCSI: &str = "iscsi.port iscsi.username iscsi.password";
 
 /// The actions that a host offers.
 const ACTIONS: &[&str] = &[
@@ -365,7 +374,6 @@ async fn refresh(request: &ApiRequest) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = sealed_body(&request)?;
-    require(&sent, "Host", "add", &["name", "address"]).map_err(|fault| request.bad(&fault))?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
     let added = app::add(&request.app, &request.cx, config(&sent, cluster), root_password(&sent)).await;
     let done = request.refused(added).await?;
@@ -400,8 +408,8 @@ async fn install(request: Arc<ApiRequest>) -> Handled {
     let sent = request.action()?;
     let password = root_password(&sent).map(str::to_owned);
     if host.kind == HostType::Rhel && password.is_none() {
-        require(&sent, "Action", "install", &["rootPassword"])
-            .map_err(|fault| request.bad(&fault).in_action(sent.clone(), request.output))?;
+        // An empty password is none.
+        request.complete(&Doc::new())?;
     }
     let sealed_password = password.map(|password| request.refusing(request.app.seal(&password))).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
@@ -432,7 +440,6 @@ async fn fence(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?.clone();
     let sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "fence", &["fenceType"]).map_err(|fault| within(request.bad(&fault)))?;
     let fence = sent.text("fence_type").and_then(FenceType::from_name).unwrap_or(FenceType::Status);
     if fence != FenceType::Status {
         return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
@@ -464,7 +471,6 @@ fn chap(sent: &Doc) -> ChapCredentials {
 async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| request.bad(&fault))?;
     let found = app::discover_targets(&request.app, &request.cx, host, portal(&sent), chap(&sent)).await;
     let targets = request.refusing(found)?;
     complete(&request, sent.set("iscsi_target", targets))
@@ -473,7 +479,6 @@ async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
 async fn iscsi_login(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| request.bad(&fault))?;
     let target = given(&sent, "iscsi.target").unwrap_or_default();
     request.refusing(app::log_in_to_target(&request.app, &request.cx, host, portal(&sent), target, chap(&sent)).await)?;
     complete(&request, sent)

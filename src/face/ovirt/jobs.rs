@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Handled};
 use super::collection::{act, created};
 use super::parts::{date, first_id, listed, shown};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::description::EnumDef;
 use super::representation::types::{JOB, STEP};
 use super::representation::{Doc, Fault, Place};
@@ -19,13 +19,15 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "jobs" => GET list, POST add: AddExternalJob::least;
+    "jobs" => GET list, POST add [Body::add(&JOB).needs(&[need("description")])]: AddExternalJob::least;
     "jobs/{}" => GET get;
-    "jobs/{}/end" => POST end: EndExternalJob::least;
+    "jobs/{}/end" => POST end [Body::action("force").needs(&[need("status.state").of("end")])]: EndExternalJob::least;
     "jobs/{}/clear" => POST clear: ClearExternalJob::least;
-    "jobs/{}/steps" => GET list_steps, POST add_step: AddExternalStep::least;
+    "jobs/{}/steps" =>
+        GET list_steps,
+        POST add_step [Body::add(&STEP).needs(&[need("type description")])]: AddExternalStep::least;
     "jobs/{}/steps/{}" => GET get_step;
-    "jobs/{}/steps/{}/end" => POST end_step: EndExternalStep::least;
+    "jobs/{}/steps/{}/end" => POST end_step [Body::action("force status.state succeeded")]: EndExternalStep::least;
 }
 
 static STEP_TYPE: EnumDef = EnumDef { class: "StepEnum", members: &STEP_TYPES };
@@ -213,7 +215,6 @@ async fn get_step(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&JOB)?;
-    require(&sent, "Job", "add", &["description"]).map_err(|fault| request.bad(&fault))?;
     let description = sent.text("description").unwrap_or_default().to_owned();
     let auto_cleared = sent.bool("auto_cleared").unwrap_or(true);
     let outcome = request.submit(AddExternalJob { description, auto_cleared }).await?;
@@ -225,7 +226,6 @@ async fn add_step(request: Arc<ApiRequest>) -> Handled {
     let id: JobId = request.id(1)?;
     job(&request, &request.world)?;
     let sent = request.body(&STEP)?;
-    require(&sent, "Step", "add", &["type", "description"]).map_err(|fault| request.bad(&fault))?;
     let kind = sent.text("type").unwrap_or_default();
     if !STEP_TYPES.contains(&kind.to_lowercase().as_str()) {
         return Err(request.bad(&Fault::invalid_value(kind, &STEP_TYPE)));
@@ -258,9 +258,7 @@ fn ending(request: &ApiRequest, sent: &Doc) -> Result<WorkStatus, Answer> {
 async fn end(request: Arc<ApiRequest>) -> Handled {
     let job = job(&request, &request.world)?.started().1;
     let sent = request.action()?;
-    let status = require(&sent, "Action", "end", &["status.state"]).map_err(|fault| request.bad(&fault));
-    let status =
-        status.and_then(|()| ending(&request, &sent)).map_err(|refused| refused.in_action(sent.clone(), request.output))?;
+    let status = ending(&request, &sent)?;
     let force = sent.bool("force").unwrap_or(false);
     act(&request, sent, EndExternalJob { job, status, force }).await
 }

@@ -10,7 +10,7 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::NETWORK;
 use super::representation::types::enums::NETWORK_USAGE;
 use super::representation::{Doc, Fault, Place};
@@ -18,8 +18,8 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "networks" => GET list, POST add;
-    "networks/{}" => GET get, PUT update, DELETE delete;
+    "networks" => GET list, POST add [Body::add(&NETWORK).needs(&[need("name data_center.name|id")])];
+    "networks/{}" => GET get, PUT update [Body::update(&NETWORK)], DELETE delete;
 }
 
 /// The state of a network that is operational, or not.
@@ -105,7 +105,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
     check_usages(&request, &sent)?;
     let data_center = request.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);

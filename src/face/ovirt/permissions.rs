@@ -10,7 +10,7 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::parts::{listed, shown};
-use super::representation::check::require;
+use super::representation::body::{Body, Way, When, need};
 use super::representation::place::{self, reference_to};
 use super::representation::types::PERMISSION;
 use super::representation::{Doc, Fault, Place};
@@ -18,31 +18,47 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "permissions" => GET list, POST add: GrantPermission::least;
+    "permissions" => GET list, POST add [ON]: GrantPermission::least;
     "permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "clusters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "clusters/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "clusters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "datacenters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "datacenters/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "datacenters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "disks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "disks/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "disks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "groups/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "groups/{}/permissions" => GET list, POST add [HELD]: GrantPermission::least;
     "groups/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "hosts/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "hosts/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "hosts/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "networks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "networks/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "networks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "storagedomains/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "storagedomains/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "storagedomains/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "templates/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "templates/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "templates/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "users/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "users/{}/permissions" => GET list, POST add [HELD]: GrantPermission::least;
     "users/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "vms/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vms/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "vms/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "vnicprofiles/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vnicprofiles/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "vnicprofiles/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
 }
+
+/// A permission on the object that the path names. A role may be named instead of identified, which upstream does not take.
+const ON: Body = Body::only(&PERMISSION, "").ways(&[
+    Way { when: When::Has("role.name"), needs: &[need("role.name"), need("user|group.id")] },
+    Way { when: When::Always, needs: &[need("role.id"), need("user|group.id")] },
+]);
+
+/// A permission of whom the path names, on an object or on the system.
+const HELD: Body = Body::only(
+    &PERMISSION,
+    "data_center.id|name cluster.id|name host.id|name storage_domain.id|name vm.id|name template.id|name disk.id|name",
+)
+.ways(&[
+    Way { when: When::Has("role.name"), needs: &[need("role.name")] },
+    Way { when: When::Always, needs: &[need("role.id")] },
+]);
 
 /// Whose permissions a path is about.
 #[derive(Clone, Copy)]
@@ -154,15 +170,10 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let scope = scope(&request)?;
     let sent = request.body(&PERMISSION)?;
     let bad = |fault| request.bad(&fault);
-    // A role may be named instead, which upstream does not take.
-    if !sent.has("role.name") {
-        require(&sent, "Permission", "add", &["role.id"]).map_err(bad)?;
-    }
     let role: RoleId = request.needed(&sent, "role", NameKind::Role, "Role")?;
     let (holder, object) = match scope {
         Scope::Of(holder) => (holder, sent_object(&request, &sent)?),
         Scope::On(object) => {
-            require(&sent, "Permission", "add", &["user|group.id"]).map_err(bad)?;
             let user: Option<UserId> = request.reference(&sent, "user", NameKind::User, "User")?;
             let group: Option<GroupId> = request.reference(&sent, "group", NameKind::Group, "Group")?;
             let holder = user.map(Holder::User).or(group.map(Holder::Group));

@@ -13,18 +13,22 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::datacenters::center;
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{CLUSTER_QUOTA_LIMIT, QUOTA, STORAGE_QUOTA_LIMIT};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "datacenters/{}/quotas" => GET list, POST add;
-    "datacenters/{}/quotas/{}" => GET get, PUT update, DELETE delete;
-    "datacenters/{}/quotas/{}/quotastoragelimits" => GET list_storage, POST add_storage;
+    "datacenters/{}/quotas" => GET list, POST add [Body::add(&QUOTA).needs(&[need("name")])];
+    "datacenters/{}/quotas/{}" => GET get, PUT update [Body::update(&QUOTA)], DELETE delete;
+    "datacenters/{}/quotas/{}/quotastoragelimits" =>
+        GET list_storage,
+        POST add_storage [Body::add(&STORAGE_QUOTA_LIMIT).needs(&[need("limit")])];
     "datacenters/{}/quotas/{}/quotastoragelimits/{}" => GET get_storage, DELETE delete_storage;
-    "datacenters/{}/quotas/{}/quotaclusterlimits" => GET list_clusters, POST add_cluster;
+    "datacenters/{}/quotas/{}/quotaclusterlimits" =>
+        GET list_clusters,
+        POST add_cluster [Body::add(&CLUSTER_QUOTA_LIMIT).needs(&[need("vcpu_limit|memory_limit")])];
     "datacenters/{}/quotas/{}/quotaclusterlimits/{}" => GET get_cluster, DELETE delete_cluster;
 }
 
@@ -88,7 +92,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let data_center = center(&request, &request.world)?.id;
     let sent = request.body(&QUOTA)?;
-    require(&sent, "Quota", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = QuotaConfig::named(String::new());
     config.apply(&patch(&sent));
     let outcome = request.submit(CreateQuota { data_center, config }).await?;
@@ -168,7 +171,6 @@ async fn get_storage(request: Arc<ApiRequest>) -> Handled {
 async fn add_storage(request: Arc<ApiRequest>) -> Handled {
     let id = quota(&request, &request.world)?.id;
     let sent = request.body(&STORAGE_QUOTA_LIMIT)?;
-    require(&sent, "QuotaStorageLimit", "add", &["limit"]).map_err(|fault| request.bad(&fault))?;
     let domain = request.reference(&sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")?;
     let limit = StorageLimit { domain, gib: sent.int("limit").unwrap_or(UNLIMITED) };
     let outcome = request.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Storage(limit.clone()) }).await?;
@@ -198,7 +200,6 @@ async fn get_cluster(request: Arc<ApiRequest>) -> Handled {
 async fn add_cluster(request: Arc<ApiRequest>) -> Handled {
     let id = quota(&request, &request.world)?.id;
     let sent = request.body(&CLUSTER_QUOTA_LIMIT)?;
-    require(&sent, "QuotaClusterLimit", "add", &["vcpuLimit|memoryLimit"]).map_err(|fault| request.bad(&fault))?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let memory = sent.decimal("memory_limit").filter(|gib| *gib != UNLIMITED as f64);
     let limit = ClusterLimit {

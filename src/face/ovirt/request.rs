@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Handled};
 use super::cache::RenderCache;
 use super::repeat;
+use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
@@ -321,10 +322,34 @@ impl ApiRequest {
         }
     }
 
-    /// The body as a document of a type.
+    /// The body as a document of a type, which says all that its operation needs.
     pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
         let doc = parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        visible::admit(self, of, doc)
+        let doc = visible::admit(self, of, doc)?;
+        self.checked(doc)
+    }
+
+    /// What is said of the body of the request's operation.
+    fn described_body(&self) -> Option<&'static Body> {
+        route::find(&self.target.segments).and_then(|route| route.body(&self.method))
+    }
+
+    /// A document that says all that the operation needs, unless its handler is to decide whether it has to.
+    fn checked(&self, doc: Doc) -> Result<Doc, Answer> {
+        if let Some(body) = self.described_body().filter(|body| !body.is_dependent()) {
+            self.check(body, &doc)?;
+        }
+        Ok(doc)
+    }
+
+    /// Demands that a body says all that it has to.
+    pub fn check(&self, body: &Body, sent: &Doc) -> Result<(), Answer> {
+        body.check(sent).map_err(|fault| self.bad(&fault))
+    }
+
+    /// Demands the same of the operation's, where that depends on what it is carried out on.
+    pub fn complete(&self, sent: &Doc) -> Result<(), Answer> {
+        self.described_body().map_or(Ok(()), |body| self.check(body, sent))
     }
 
     /// The body as a document of one of several types; none where there is no body.
@@ -336,14 +361,18 @@ impl ApiRequest {
         Ok(Some((of, visible::admit(self, of, doc)?)))
     }
 
-    /// The body of an action; an empty one counts as `<action/>`.
+    /// The body of an action, which says all that it needs; an empty one counts as `<action/>`.
     pub fn action(&self) -> Result<Doc, Answer> {
+        self.checked(self.read_action()?)
+    }
+
+    fn read_action(&self) -> Result<Doc, Answer> {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
     /// The action that was sent, perhaps with a deletion; an empty one where another document came, or none.
     pub fn sent_action(&self) -> Doc {
-        self.action().unwrap_or_default()
+        self.read_action().unwrap_or_default()
     }
 
     /// The external job, or the step of it, that the request is to be a part of: `;JobId=` and `;StepId=`.

@@ -11,24 +11,28 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{PERMIT, ROLE};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "roles" => GET list, POST add: CreateRole::least;
-    "roles/{}" => GET get, PUT update: UpdateRole::least, DELETE delete: RemoveRole::least;
-    "roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "roles" => GET list, POST add [Body::add(&ROLE).needs(&[need("name permits.permit.id")])]: CreateRole::least;
+    "roles/{}" => GET get, PUT update [Body::update(&ROLE)]: UpdateRole::least, DELETE delete: RemoveRole::least;
+    "roles/{}/permits" => GET list_permits, POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
-    "groups/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "groups/{}/roles" => GET list_held, POST grant [Body::only(&ROLE, "").needs(&[need("id|name")])]: GrantPermission::least;
     "groups/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
-    "groups/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "groups/{}/roles/{}/permits" =>
+        GET list_permits,
+        POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "groups/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
-    "users/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "users/{}/roles" => GET list_held, POST grant [Body::only(&ROLE, "").needs(&[need("id|name")])]: GrantPermission::least;
     "users/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
-    "users/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "users/{}/roles/{}/permits" =>
+        GET list_permits,
+        POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "users/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
 }
 
@@ -91,7 +95,6 @@ fn named(request: &ApiRequest, sent: &Doc) -> Result<Permit, Answer> {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&ROLE)?;
-    require(&sent, "Role", "add", &["name", "permits.id"]).map_err(|fault| request.bad(&fault))?;
     let permits = sent.docs("permits.permit").map(|permit| named(&request, permit)).collect::<Result<_, _>>()?;
     let command = CreateRole {
         name: given(&sent, "name").unwrap_or_default(),
@@ -144,7 +147,6 @@ async fn get_permit(request: Arc<ApiRequest>) -> Handled {
 async fn add_permit(request: Arc<ApiRequest>) -> Handled {
     let current = role(&request, &request.world)?.id;
     let sent = request.body(&PERMIT)?;
-    require(&sent, "Permit", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let permit = named(&request, &sent)?;
     let outcome = request.submit(AddPermit { role: current, permit }).await?;
     created(&request, &PERMIT, &permit_view(&request, role(&request, &outcome.world)?, permit))
@@ -183,7 +185,6 @@ async fn get_held(request: Arc<ApiRequest>) -> Handled {
 async fn grant(request: Arc<ApiRequest>) -> Handled {
     let holder = holder(&request)?;
     let sent = request.body(&ROLE)?;
-    require(&sent, "Role", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let role: RoleId = request.needed(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
     let outcome = request.submit(GrantPermission { holder, role, object: EntityRef::System }).await?;
     created(&request, &ROLE, &view(&parent(&request), request.found(outcome.world.roles.get(&role), 0)?))

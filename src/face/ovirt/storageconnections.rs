@@ -11,7 +11,7 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, Way, When, need};
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
@@ -20,11 +20,25 @@ use super::storagedomains::domain;
 use crate::app::storage::{self as app, ISCSI_PORT};
 
 routes! { ROUTES:
-    "storageconnections" => GET list, POST add: AddStorageConnection::least;
-    "storageconnections/{}" => GET get, PUT update: UpdateStorageConnection::least, DELETE delete: RemoveStorageConnection::least;
-    "storagedomains/{}/storageconnections" => GET list_of_domain, POST attach;
-    "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach;
+    "storageconnections" => GET list, POST add [NEW]: AddStorageConnection::least;
+    "storageconnections/{}" =>
+        GET get,
+        PUT update [Body::update(&STORAGE_CONNECTION)]: UpdateStorageConnection::least,
+        DELETE delete [Body::only(&HOST, "id|name")]: RemoveStorageConnection::least;
+    "storagedomains/{}/storageconnections" =>
+        GET list_of_domain,
+        POST attach [Body::only(&STORAGE_CONNECTION, "").needs(&[need("id")])];
+    "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach [Body::action("async")];
 }
+
+/// A new connection: what it needs depends on its type.
+const NEW: Body = Body::add(&STORAGE_CONNECTION).ways(&[
+    Way { when: When::Is("type", &["iscsi"]), needs: &[need("type"), need("address target")] },
+    Way { when: When::Is("type", &["nfs"]), needs: &[need("type"), need("address path")] },
+    Way { when: When::Is("type", &["posixfs", "glusterfs"]), needs: &[need("type"), need("path vfs_type")] },
+    Way { when: When::Is("type", &["localfs"]), needs: &[need("type"), need("path")] },
+    Way { when: When::Always, needs: &[need("type")] },
+]);
 
 /// What a connection says wherever it is shown; passwords are never told.
 pub fn fields(config: &ConnectionConfig) -> Doc {
@@ -99,15 +113,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["type"]).map_err(|fault| request.bad(&fault))?;
-    let needed: &[&str] = match sent.text("type") {
-        Some("nfs") => &["address", "path"],
-        Some("posixfs" | "glusterfs") => &["path", "vfsType"],
-        Some("localfs") => &["path"],
-        Some("iscsi") => &["address", "target"],
-        _ => &[],
-    };
-    require(&sent, "StorageConnection", "add", needed).map_err(|fault| request.bad(&fault))?;
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
     let mut config = config(&request, kind, &sent)?;
@@ -167,7 +172,6 @@ async fn get_of_domain(request: Arc<ApiRequest>) -> Handled {
 async fn attach(request: Arc<ApiRequest>) -> Handled {
     let domain = domain(&request, &request.world)?.id;
     let sent = request.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
     let id = sent.text("id").unwrap_or_default();
     let connection = uuid::Uuid::parse_str(id).map_err(|_| request.missing(format!("StorageConnection: id={id}")))?;
     let connection = StorageConnectionId(connection);

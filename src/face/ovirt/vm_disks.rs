@@ -12,6 +12,7 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, creating, remove};
 use super::disks;
 use super::parts::{Statistic, given, listed};
+use super::representation::body::{Body, Way, When, need};
 use super::representation::types::{ACTION, DISK};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
@@ -22,14 +23,21 @@ use super::work::{act_and_wait, removed_after};
 use crate::app::statistics;
 
 routes! { ROUTES:
-    "vms/{}/disks" => GET list, POST add;
-    "vms/{}/disks/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/disks" => GET list, POST add [NEW];
+    "vms/{}/disks/{}" => GET get, PUT update [Body::update(&DISK)], DELETE delete [Body::action("detach")];
     "vms/{}/disks/{}/statistics" => GET list_statistics;
     "vms/{}/disks/{}/statistics/{}" => GET get_statistic;
     "vms/{}/disks/{}/activate" => POST activate;
     "vms/{}/disks/{}/deactivate" => POST deactivate;
     "vms/{}/disks/{}/creation_status/{}" => GET creation_status;
 }
+
+/// A disk for a virtual machine: one that is there, or a new one.
+const NEW: Body = Body::add(&DISK).and("active snapshot.id").ways(&[
+    Way { when: When::Has("id"), needs: &[need("id")] },
+    disks::UNIT,
+    Way { when: When::Always, needs: disks::NEEDED },
+]);
 
 /// The disk as the VM has it.
 fn view(request: &ApiRequest, world: &World, vm: &Vm, attached: &DiskAttachment) -> Option<Doc> {
@@ -84,7 +92,6 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         let doc = view(&request, &world, vm(&request, &world)?, &attachment);
         return Ok(Answer::doc(200, &DISK, &request.found(doc, 1)?, request.output));
     }
-    disks::complete(&sent).map_err(|fault| request.bad(&fault))?;
     let command = AddDisk {
         config: disks::config(&request, &sent)?,
         format: disks::format(&sent),

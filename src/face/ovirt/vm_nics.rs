@@ -12,7 +12,7 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::hosts::nic_measures;
 use super::parts::{Statistic, given, listed};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::NIC;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
@@ -22,8 +22,8 @@ use super::work::act_and_wait;
 use crate::app::statistics;
 
 routes! { ROUTES:
-    "vms/{}/nics" => GET list, POST add;
-    "vms/{}/nics/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/nics" => GET list, POST add [Body::add(&NIC).needs(&[need("name")])];
+    "vms/{}/nics/{}" => GET get, PUT update [Body::update(&NIC)], DELETE delete;
     "vms/{}/nics/{}/statistics" => GET list_statistics;
     "vms/{}/nics/{}/statistics/{}" => GET get_statistic;
     "vms/{}/nics/{}/activate" => POST activate;
@@ -150,7 +150,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let owner = vm(&request, &request.world)?;
     let sent = request.body(&NIC)?;
-    require(&sent, "NIC", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = NicConfig {
         name: String::new(),
         interface: NicInterface::Virtio,

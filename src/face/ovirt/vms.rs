@@ -14,7 +14,7 @@ use super::answer::{Answer, Handled};
 use super::cache::Rendered;
 use super::collection::{act, act_later, check_immutable, complete, created, grace};
 use super::parts::{Statistic, date, given, listed, number, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
 use super::representation::{Doc, Fault, Place, render};
 use super::request::ApiRequest;
@@ -27,24 +27,49 @@ use crate::app::statistics;
 use crate::hypervisor;
 
 routes! { ROUTES:
-    "vms" => GET list, POST add;
-    "vms/{}" => GET get, PUT update, DELETE delete;
-    "vms/{}/start" => POST start;
+    "vms" => GET list, POST add [Body::add(&VM).needs(&[need("cluster.id|name"), need("name"), need("template.id|name")])];
+    "vms/{}" => GET get, PUT update [Body::update(&VM)], DELETE delete [Body::action("force vm.disks.detach_only")];
+    "vms/{}/start" => POST start [START];
     "vms/{}/stop" => POST stop;
     "vms/{}/shutdown" => POST shutdown;
     "vms/{}/reboot" => POST reboot;
     "vms/{}/suspend" => POST suspend;
     "vms/{}/suspend/{}" => GET action_status;
-    "vms/{}/migrate" => POST migrate;
+    "vms/{}/migrate" => POST migrate [Body::action("host.id|name async force grace_period.expiry")];
     "vms/{}/cancelmigration" => POST cancel_migration;
-    "vms/{}/ticket" => POST ticket;
-    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom;
-    "vms/{}/cdroms/{}" => GET get_cdrom, POST update_cdrom, PUT update_cdrom, DELETE delete_cdrom;
-    "vms/{}/tags" => GET list_tags, POST add_tag;
+    "vms/{}/ticket" => POST ticket [Body::action("ticket.value ticket.expiry")];
+    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom [Body::add(&CDROM).needs(&[need("file.id")])];
+    "vms/{}/cdroms/{}" =>
+        GET get_cdrom,
+        POST update_cdrom [Body::update(&CDROM)],
+        PUT update_cdrom [Body::update(&CDROM)],
+        DELETE delete_cdrom;
+    "vms/{}/tags" => GET list_tags, POST add_tag [tags::ATTACHED];
     "vms/{}/tags/{}" => GET get_tag, DELETE delete_tag;
     "vms/{}/statistics" => GET list_statistics;
     "vms/{}/statistics/{}" => GET get_statistic;
 }
+
+/// A start, with what is asked for one run.
+const START: Body = Body::action(
+    "async pause grace_period.expiry vm.os.boot.dev vm.os.kernel vm.os.initrd vm.os.cmdline vm.domain.name \
+     vm.domain.user.user_name vm.domain.user.password vm.placement_policy.host.id|name vm.placement_policy.affinity \
+     vm.display.type vm.stateless vm.initialization.cloud_init.host.address \
+     vm.initialization.cloud_init.network_configuration.nics.nic.name \
+     vm.initialization.cloud_init.network_configuration.nics.nic.boot_protocol \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.address \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.netmask \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.gateway \
+     vm.initialization.cloud_init.network_configuration.nics.nic.on_boot \
+     vm.initialization.cloud_init.network_configuration.dns.servers.host.address \
+     vm.initialization.cloud_init.network_configuration.dns.search_domains.host.address \
+     vm.initialization.cloud_init.authorized_keys.authorized_key.key \
+     vm.initialization.cloud_init.authorized_keys.authorized_key.user.name \
+     vm.initialization.cloud_init.regenerate_ssh_keys vm.initialization.cloud_init.timezone \
+     vm.initialization.cloud_init.users.user.password vm.initialization.cloud_init.users.user.name \
+     vm.initialization.cloud_init.files.file.name vm.initialization.cloud_init.files.file.content \
+     vm.initialization.cloud_init.files.file.type",
+);
 
 /// The actions of a VM.
 const ACTIONS: &[&str] = &["start", "stop", "shutdown", "reboot", "suspend", "migrate", "cancelmigration", "ticket"];
@@ -290,9 +315,6 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     if let Some(field) = NOT_YET.iter().copied().find(|field| sent.doc(field).is_some()).or(clones) {
         return Err(request.bad(&Fault::failed(format!("A VM with [{field}] cannot be created by this version"))));
     }
-    for needed in ["cluster.id|name", "name", "template.id|name"] {
-        require(&sent, "VM", "add", &[needed]).map_err(|fault| request.bad(&fault))?;
-    }
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = request.reference(&sent, "template", NameKind::Template, "Template")?;
     // An empty name is none of a template, Blank's included.
@@ -434,7 +456,6 @@ async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<
 
 async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&CDROM)?;
-    require(&sent, "CdRom", "add", &["file.id"]).map_err(|fault| request.bad(&fault))?;
     let doc = change_cd(&request, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
     created(&request, &CDROM, &doc)
 }
@@ -485,7 +506,6 @@ async fn list_tags(request: Arc<ApiRequest>) -> Handled {
 async fn add_tag(request: Arc<ApiRequest>) -> Handled {
     let current = vm(&request, &request.world)?;
     let sent = request.body(&TAG)?;
-    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let tag: TagId = request.reference(&Doc::new().set("tag", sent), "tag", NameKind::Tag, "Tag")?.unwrap_or_default();
     let outcome = request.submit(AttachTag { tag, to: Tagged::Vm(current.id) }).await?;
     let doc = tag_view(&request, vm(&request, &outcome.world)?, tag);

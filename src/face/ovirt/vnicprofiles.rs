@@ -11,16 +11,16 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::networks::network;
 use super::parts::{first_id, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::VNIC_PROFILE;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "vnicprofiles" => GET list, POST add;
-    "vnicprofiles/{}" => GET get, PUT update, DELETE delete;
-    "networks/{}/vnicprofiles" => GET list_of_network, POST add_to_network;
+    "vnicprofiles" => GET list, POST add [Body::add(&VNIC_PROFILE).needs(&[need("name network.id|name")])];
+    "vnicprofiles/{}" => GET get, PUT update [Body::update(&VNIC_PROFILE)], DELETE delete;
+    "networks/{}/vnicprofiles" => GET list_of_network, POST add_to_network [Body::add(&VNIC_PROFILE).needs(&[need("name")])];
     "networks/{}/vnicprofiles/{}" => GET get_of_network, DELETE delete_of_network;
 }
 
@@ -102,14 +102,12 @@ async fn create(request: &ApiRequest, network: NetworkId, sent: &Doc) -> Handled
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name", "network.id|name"]).map_err(|fault| request.bad(&fault))?;
     create(&request, request.needed(&sent, "network", NameKind::Network, "Network")?, &sent).await
 }
 
 async fn add_to_network(request: Arc<ApiRequest>) -> Handled {
     let network = network(&request, &request.world)?.id;
     let sent = request.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     create(&request, network, &sent).await
 }
 

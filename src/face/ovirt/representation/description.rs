@@ -25,6 +25,9 @@ pub struct FieldDef {
     pub kind: Kind,
     /// A union of the constants of [`flags`].
     pub flags: u8,
+    /// What requests may say of it: paths below it, separated by spaces, and `.` for itself. One that begins with `+` is for creations alone,
+    /// and one with `~` for changes.
+    pub takes: &'static str,
 }
 
 /// What a field holds.
@@ -102,7 +105,17 @@ impl FieldDef {
     }
 
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, flags: 0 }
+        Self { name, kind, flags: 0, takes: "" }
+    }
+
+    /// The same field, which creations and changes may set.
+    pub const fn taken(self) -> Self {
+        self.takes(".")
+    }
+
+    /// The same field with what requests may say of it; see [`FieldDef::takes`](Self#structfield.takes).
+    pub const fn takes(self, takes: &'static str) -> Self {
+        Self { takes, ..self }
     }
 
     /// The same field with these flags as well.

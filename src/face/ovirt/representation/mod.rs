@@ -3,6 +3,7 @@
 //! A type is a table ([`TypeDef`]), a document is a dynamic [`Doc`], and the readers and writers walk the one along the
 //! other. Nothing in here knows HTTP or a clock, and of the domain nothing but identifiers: what links lead to.
 
+pub mod body;
 pub mod check;
 pub mod description;
 pub mod doc;
