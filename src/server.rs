@@ -117,7 +117,7 @@ impl Server {
         tasks.spawn(app.directory.follow(app.engine.clone()));
         let handle = Handle::new();
         let own = http::routes(app.clone(), tls.ca_pem);
-        let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api(app.clone()))]);
+        let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api::new(app.clone()))]);
         let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
         let mut plain = axum_server::from_tcp(http)?.acceptor(NoDelayAcceptor::new()).handle(handle.clone()).http1_only();
         limit_requests(plain.http_builder());

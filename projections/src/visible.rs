@@ -13,6 +13,15 @@ pub fn may_see(world: &World, user: UserId, object: EntityRef) -> bool {
     Visible::to(world, user, false).contains(world, object)
 }
 
+/// What is cut out of something for somebody: a bit for each of the objects that it refers to, and [`ANY_CUT`].
+pub type Cut = u64;
+
+/// What is cut for whom everything is shown: nothing.
+pub const NO_CUT: Cut = 0;
+
+/// The bit of all for whom something may be cut.
+const ANY_CUT: Cut = 1 << (Cut::BITS - 1);
+
 /// What one user may see, made ready for many questions.
 #[derive(Clone, Debug)]
 pub struct Visible {
@@ -66,6 +75,20 @@ impl Visible {
         }
         let EntityRef::Disk(id) = object else { return false };
         world.disks.get(&id).is_some_and(|disk| disk.vms.iter().any(|vm| self.contains(world, EntityRef::Vm(*vm))))
+    }
+
+    /// Whether an object is there and does not belong to it: what refers to that is not shown. What is gone is no secret.
+    pub fn hides(&self, world: &World, object: EntityRef) -> bool {
+        object.exists(world) && !self.contains(world, object)
+    }
+
+    /// What is cut out of something that refers to these objects; none where they are too many to say.
+    pub fn cut(&self, world: &World, refers: &[EntityRef]) -> Option<Cut> {
+        if refers.len() >= Cut::BITS as usize - 1 {
+            return None;
+        }
+        let hidden = refers.iter().map(|object| self.hides(world, *object));
+        Some(hidden.enumerate().fold(ANY_CUT, |cut, (n, hidden)| cut | Cut::from(hidden) << n))
     }
 
     /// The VMs that belong to it, in no order, some perhaps twice; none where all do.

@@ -81,7 +81,7 @@ const KINDS: [Kind; 4] = [
 /// Refused where more than [`MAX_EVENTS_SEARCHED`] entries would have to be looked at, and where the audit log cannot be read.
 pub async fn of(app: &App, cx: &OpContext, entity: Entity, plan: &Plan) -> Result<Option<EventMatches>, Refused> {
     let Some(kind) = KINDS.iter().find(|kind| kind.entity == entity) else { return Ok(None) };
-    let few = inventory::candidates(View::new(&cx.world, 0), plan, MAX_ASKED_FOR);
+    let few = inventory::candidates(View::new(&cx.world, 0), &plan.filter, MAX_ASKED_FOR);
     let mut search = Search { app, world: &cx.world, kind, left: MAX_EVENTS_SEARCHED, matches: EventMatches::default() };
     for condition in plan.conditions_on(Entity::Event) {
         let filters: Vec<AuditFilter> = match &few {

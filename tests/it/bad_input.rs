@@ -507,6 +507,7 @@ fn settled() -> Vec<(&'static str, Value, &'static str)> {
         ("/api/storageconnections/{storageconnection:id}", json!({"type": "iscsi"}), "type"),
         (domain, json!({"type": "iso"}), "type"),
         (domain, json!({"storage_format": "v1"}), "storage_format"),
+        (domain, json!({"storage": {"id": NOBODY}}), "storage.id"),
         (domain, json!({"storage": {"type": "iscsi"}}), "storage.type"),
         (domain, json!({"storage": {"address": "192.168.0.99"}}), "storage.address"),
         (domain, json!({"storage": {"path": "/elsewhere"}}), "storage.path"),

@@ -1,16 +1,24 @@
 //! What searches find in a small data center, and that seeking finds what looking at every row does.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use evirt_domain::access::*;
+use evirt_domain::disk::Disk;
+use evirt_domain::host::Host;
 use evirt_domain::install::DEFAULT_CLUSTER;
 use evirt_domain::tag::{AttachTag, CreateTag, ROOT, TagConfig, Tagged};
+use evirt_domain::template::Template;
 use evirt_domain::vm::Vm;
 use evirt_domain::vm_run::{MigrateVm, Observed, SuspendVm};
 use proptest::prelude::*;
 
+use super::list::scan;
 use super::*;
 use crate::audit::{Reference, References};
 use crate::fixture::{BY_ADMIN, Lab, START};
-use crate::search::compile;
+use crate::search::{Direction, Filter, Operand, Operator, Order, Plan, compile};
+use crate::visible::Visible;
 
 thread_local! {
     /// How many rows this test's searches have looked at.
@@ -56,17 +64,36 @@ fn view(lab: &Lab) -> View<'_> {
     View::new(&lab.world, START + 3_600_000_000)
 }
 
+/// The first page of what a search asks for.
+fn query(view: View<'_>, entity: Entity, text: &str) -> Query {
+    Query::searched(plan(view, entity, text), Page::default())
+}
+
 fn plan(view: View<'_>, entity: Entity, text: &str) -> Plan {
     let tags = |pattern: &Pattern| tag_names(view.world, pattern);
     compile(entity, text, &view.env(true, &tags)).unwrap_or_else(|why| panic!("{text}: {why}"))
 }
 
+fn names_of(found: Result<Vec<Arc<Vm>>, UnknownMarker>) -> Vec<String> {
+    found.expect("the marker is known").iter().map(|vm| vm.config.name.clone()).collect()
+}
+
+/// The names of the VMs that a query finds.
+fn names(view: View<'_>, query: &Query) -> Vec<String> {
+    names_of(list(view, query))
+}
+
+/// How many a search finds.
+fn count<T: Resource>(view: View<'_>, text: &str) -> usize {
+    list::<T>(view, &query(view, T::ENTITY, text)).expect("there is no marker").len()
+}
+
 /// The names of what a search finds; the index has to agree with a scan.
 fn find<T: Resource>(view: View<'_>, text: &str, page: Page) -> Vec<String> {
-    let plan = plan(view, T::ENTITY, text);
-    let found = list::<T>(view, &plan, page);
+    let query = Query::searched(plan(view, T::ENTITY, text), page);
+    let found = list::<T>(view, &query).expect("there is no marker");
     let ids = |items: &[Arc<T>]| items.iter().map(|item| item.id()).collect::<Vec<_>>();
-    assert!(ids(&found) == ids(&scan::<T>(view, &plan, page)), "{text}: the index disagrees with a scan");
+    assert!(Ok(ids(&found)) == scan::<T>(view, &query).map(|found| ids(&found)), "{text}: the index disagrees with a scan");
     let name = |item: &Arc<T>| match item.field(view, "name") {
         Value::Text(name) => name.into_owned(),
         other => panic!("{other:?} is no name"),
@@ -121,19 +148,15 @@ fn case_can_be_ignored() {
     let lab = lab();
     let view = view(&lab);
     let plan = compile(Entity::Vm, "name = WEB*", &view.env(false, &|_| Vec::new())).expect("it is well formed");
-    let names: Vec<_> = list_vms(view, &plan, Page::default()).iter().map(|vm| vm.config.name.clone()).collect();
-    assert_eq!(names, ["web1", "Web2"]);
+    assert_eq!(names(view, &Query::searched(plan, Page::default())), ["web1", "Web2"]);
 }
 
 #[test]
 fn everything_else_is_found() {
     use evirt_domain::cluster::Cluster;
     use evirt_domain::data_center::DataCenter;
-    use evirt_domain::disk::Disk;
-    use evirt_domain::host::Host;
     use evirt_domain::network::Network;
     use evirt_domain::storage::StorageDomain;
-    use evirt_domain::template::Template;
 
     type Find = fn(View<'_>, &str, Page) -> Vec<String>;
     let cases: &[(Find, &str, &[&str])] = &[
@@ -189,12 +212,79 @@ fn pages_follow_one_another() {
         ("sortby memory desc page 2", &["web1", "Web2"]),
         ("status = up page 2", &["Web2"]),
     ] {
-        assert_eq!(find::<Vm>(view, text, Page { max: 2 }), expected, "{text}");
+        assert_eq!(find::<Vm>(view, text, Page::first(2)), expected, "{text}");
     }
-    assert!(find::<Vm>(view, "", Page { max: 0 }).is_empty());
+    assert!(find::<Vm>(view, "", Page::first(0)).is_empty());
     assert_eq!(Page::of(None).max, DEFAULT_PAGE_SIZE);
     assert_eq!(Page::of(Some(-1)).max, MAX_PAGE_SIZE);
     assert_eq!(Page::of(Some(i64::MAX)).max, MAX_PAGE_SIZE);
+}
+
+#[test]
+fn a_page_can_begin_behind_a_marker() {
+    let lab = lab();
+    let view = view(&lab);
+    let all = Query::everything(Entity::Vm);
+    let after = |query: &Query, marker: &str| names(view, &Query { page: Page::after(vm(&lab, marker), 2), ..query.clone() });
+    assert_eq!(after(&all, "db1"), ["web1", "Web2"]);
+    assert_eq!(after(&all, "Web2"), ["Zeta"]);
+    assert!(after(&all, "Zeta").is_empty());
+    let up = Filter::field(Entity::Vm, "status", Operator::Equal, &Operand::Text("up")).expect("there is such a field");
+    let newest = Order::by(Entity::Vm, &[("status", Direction::Asc), ("creationdate", Direction::Desc)]).expect("there are");
+    let query = Query { filter: up, order: newest, ..all };
+    assert_eq!(names(view, &query), ["db1", "Web2", "web1"]);
+    assert_eq!(after(&query, "db1"), ["Web2", "web1"]);
+    assert_eq!(after(&query, "alpha"), ["db1", "Web2"], "it is down, and would come before them");
+    let nobody = Uuid::from_u128(7);
+    let unknown = list::<Vm>(view, &Query { page: Page::after(nobody, 2), ..query.clone() });
+    assert_eq!(unknown.err(), Some(UnknownMarker(nobody)));
+    let visible = Visible::to(&lab.world, user(&lab, "ann"), true);
+    let seen = View { visible: Some(&visible), ..view };
+    let hidden = vm(&lab, "db1");
+    let marked = |marker| list::<Vm>(seen, &Query { page: Page::after(marker, 2), ..query.clone() });
+    assert_eq!(marked(hidden).err(), Some(UnknownMarker(hidden.0)), "what is hidden is not there");
+    assert_eq!(names_of(marked(vm(&lab, "web1"))), [""; 0]);
+}
+
+#[test]
+fn what_is_asked_for_can_be_said_without_text() {
+    let lab = lab();
+    let view = view(&lab);
+    let is = |name, operator, with: &Operand<'_>| Filter::field(Entity::Vm, name, operator, with).expect(name);
+    let of =
+        |reference, name, with: &Operand<'_>| Filter::related(Entity::Vm, reference, name, Operator::Equal, with).expect(name);
+    let (equal, unequal) = (Operator::Equal, Operator::NotEqual);
+    let web1 = vm(&lab, "web1").0;
+    for (filter, found) in [
+        (Filter::everything(Entity::Vm), &["alpha", "db1", "web1", "Web2", "Zeta"][..]),
+        (is("name", equal, &Operand::Text("web1")), &["web1"]),
+        (is("name", equal, &Operand::Text("web*")), &[]),
+        (is("name", equal, &Operand::Matching(Pattern::new("WEB*", false))), &["web1", "Web2"]),
+        (is("name", equal, &Operand::OneOf(&["db1", "alpha"])), &["alpha", "db1"]),
+        (is("status", unequal, &Operand::Text("up")), &["alpha", "Zeta"]),
+        (is("status", equal, &Operand::OneOf(&["down", "powering_up"])), &["alpha", "Zeta"]),
+        (is("tag", equal, &Operand::Text("prod")), &["db1"]),
+        (is("memory", Operator::GreaterOrEqual, &Operand::Int(512)), &["alpha", "db1", "web1", "Web2", "Zeta"]),
+        (is("creationdate", Operator::Less, &Operand::Micros(START)), &[]),
+        (is("uptime", Operator::Greater, &Operand::Seconds(60)), &["db1", "web1", "Web2"]),
+        (is("id", equal, &Operand::Uuid(web1)), &["web1"]),
+        (is("comment", unequal, &Operand::Absent), &[]),
+        (of(Entity::Host, "name", &Operand::Text("north")), &["web1", "Web2"]),
+        (of(Entity::Host, "name", &Operand::Text("north")).and(is("name", equal, &Operand::Text("Web2"))), &["Web2"]),
+        (of(Entity::Host, "name", &Operand::Text("south")).or(is("name", equal, &Operand::Text("Zeta"))), &["db1", "Zeta"]),
+    ] {
+        let query = Query { filter, ..Query::everything(Entity::Vm) };
+        assert_eq!(names(view, &query), found, "{:?}", query.filter);
+        assert_eq!(names(view, &query), names_of(scan(view, &query)), "{:?}", query.filter);
+    }
+    let refused = |name, operator, with: &Operand<'_>| Filter::field(Entity::Vm, name, operator, with).unwrap_err().to_string();
+    assert_eq!(refused("colour", equal, &Operand::Absent), "a vm has no field colour");
+    assert_eq!(refused("memory", equal, &Operand::Text("1")), "the field memory does not compare by = with such a value");
+    assert_eq!(refused("name", Operator::Less, &Operand::Text("a")), "the field name does not compare by < with such a value");
+    assert_eq!(refused("status", equal, &Operand::Text("lost")), "the field status is never lost");
+    let unrelated = Filter::related(Entity::Vm, Entity::Disk, "name", equal, &Operand::Absent).unwrap_err();
+    assert_eq!(unrelated.to_string(), "a vm refers to no disk");
+    assert!(Order::by(Entity::Vm, &[("colour", Direction::Asc)]).is_err());
 }
 
 /// Live statistics and events of one VM.
@@ -315,14 +405,15 @@ fn the_summary_counts() {
 
 #[test]
 fn a_list_can_be_cut_to_what_a_user_may_see() {
-    use crate::visible::{Visible, may_see};
+    use crate::visible::may_see;
     let lab = lab();
     let view = view(&lab);
     let ann = user(&lab, "ann");
-    let plan = plan(view, Entity::Vm, "");
+    let all = Query::everything(Entity::Vm);
     let seen = |user| {
         let visible = Visible::to(&lab.world, user, false);
-        let found = list_where::<Vm>(view, &plan, Page::default(), |vm| visible.contains(&lab.world, EntityRef::Vm(vm.id)));
+        let found = list_where::<Vm>(view, &all, |vm| visible.contains(&lab.world, EntityRef::Vm(vm.id)));
+        let found = found.expect("there is no marker");
         found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(seen(ann), ["web1"]);
@@ -335,12 +426,10 @@ fn a_list_can_be_cut_to_what_a_user_may_see() {
 
 #[test]
 fn what_is_hidden_is_in_no_search_and_no_count() {
-    use crate::visible::Visible;
     let lab = lab();
     let visible = Visible::to(&lab.world, user(&lab, "ann"), true);
     let view = View { visible: Some(&visible), ..view(&lab) };
     let none: [&str; 0] = [];
-    let page = Page::default();
     for (text, found) in [
         ("", &["web1"][..]),
         ("name = web*", &["web1"]),
@@ -353,33 +442,22 @@ fn what_is_hidden_is_in_no_search_and_no_count() {
         ("tag = prod", &["web1"]),
         ("page 2", &none),
     ] {
-        let names: Vec<String> =
-            list_vms(view, &plan(view, Entity::Vm, text), page).iter().map(|vm| vm.config.name.clone()).collect();
-        assert_eq!(names, found, "{text}");
+        assert_eq!(names(view, &query(view, Entity::Vm, text)), found, "{text}");
     }
-    assert!(list_hosts(view, &plan(view, Entity::Host, ""), page).is_empty());
-    assert!(list_disks(view, &plan(view, Entity::Disk, ""), page).is_empty());
-    assert_eq!(list_users(view, &plan(view, Entity::User, ""), page).len(), 1, "oneself");
-    assert!(list_groups(view, &plan(view, Entity::Group, ""), page).is_empty());
-    let blank = &list_templates(view, &plan(view, Entity::Template, "childcount = 1"), page);
-    assert_eq!(blank.len(), 1, "one VM of five is seen");
+    let counts = [count::<Host>(view, ""), count::<Disk>(view, ""), count::<Group>(view, "")];
+    assert_eq!(counts, [0; 3]);
+    assert_eq!(count::<User>(view, ""), 1, "oneself");
+    assert_eq!(count::<Template>(view, "childcount = 1"), 1, "one VM of five is seen");
 }
 
 #[test]
 fn what_is_below_is_seen_where_the_role_shows_it() {
-    use crate::visible::Visible;
     let mut lab = lab();
     let ann = user(&lab, "ann");
     let seen = |lab: &Lab| {
         let visible = Visible::to(&lab.world, ann, true);
         let view = View { visible: Some(&visible), ..view(lab) };
-        let page = Page::default();
-        let vms = list_vms(view, &plan(view, Entity::Vm, ""), page).len();
-        (
-            vms,
-            list_disks(view, &plan(view, Entity::Disk, ""), page).len(),
-            list_hosts(view, &plan(view, Entity::Host, ""), page).len(),
-        )
+        (count::<Vm>(view, ""), count::<Disk>(view, ""), count::<Host>(view, ""))
     };
     let grant = |lab: &mut Lab, role: &str, object| {
         let role = RoleId(lab.world.exactly_named(NameKind::Role, role).expect("it is built in"));
@@ -443,7 +521,7 @@ fn a_list_costs_what_is_seen_and_not_what_there_is() {
                 let begun = Instant::now();
                 let visible = crate::visible::Visible::to(world, user, user != ADMIN);
                 let view = View { visible: Some(&visible), ..View::new(world, START) };
-                assert_eq!(list_vms(view, &plan(view, Entity::Vm, text), Page::default()).len(), 100);
+                assert_eq!(count::<Vm>(view, text), 100);
                 begun.elapsed()
             })
             .collect();
@@ -469,12 +547,12 @@ fn a_page_in_the_order_of_names_looks_at_no_more_than_its_rows() {
         [("", "vm000", 10), ("page 3", "vm020", 30), ("name = vm15*", "vm150", 10), ("name = vm150", "vm150", 1)]
     {
         let looks = std::cell::Cell::new(0);
-        let plan = plan(view, Entity::Vm, text);
+        let query = Query::searched(plan(view, Entity::Vm, text), Page::first(10));
         let keep = |_: &Vm| {
             looks.set(looks.get() + 1);
             true
         };
-        let found = list_where(view, &plan, Page { max: 10 }, keep);
+        let found = list_where(view, &query, keep).expect("there is no marker");
         assert_eq!((found[0].config.name.as_str(), looks.get()), (first, looked_at), "{text}");
     }
 }
@@ -529,18 +607,16 @@ fn crowd() -> Lab {
 #[test]
 fn what_an_index_answers_is_not_scanned_for() {
     use evirt_domain::cluster::Cluster;
-    use evirt_domain::disk::Disk;
-    use evirt_domain::host::Host;
     use evirt_domain::network::Network;
     use evirt_domain::storage::StorageDomain;
     type Look = fn(View<'_>, &str) -> (usize, usize);
     /// How many rows a search finds, and how many it looks at.
     fn look<T: Resource>(view: View<'_>, text: &str) -> (usize, usize) {
-        let plan = plan(view, T::ENTITY, text);
+        let query = Query::searched(plan(view, T::ENTITY, text), Page::first(1000));
         LOOKED_AT.set(0);
-        let found = list::<T>(view, &plan, Page { max: 1000 });
+        let found = list::<T>(view, &query).expect("there is no marker");
         let looked = LOOKED_AT.get();
-        let scanned = scan::<T>(view, &plan, Page { max: 1000 });
+        let scanned = scan::<T>(view, &query).expect("there is no marker");
         assert!(
             found.iter().map(|row| row.id()).eq(scanned.iter().map(|row| row.id())),
             "{text}: the index disagrees with a scan"
@@ -612,6 +688,16 @@ fn world_of(vms: &[(String, bool)]) -> Lab {
     lab
 }
 
+/// The same World, with a user ann who sees every other VM of it.
+fn half_seen(mut lab: Lab) -> Lab {
+    lab.admin(AddUser { name: "ann".into(), password: "hash".into(), roles: Vec::new() });
+    let holder = Holder::User(user(&lab, "ann"));
+    let role = RoleId(lab.world.exactly_named(NameKind::Role, "UserRole").expect("it is built in"));
+    let seen: Vec<VmId> = lab.world.vms.values().step_by(2).map(|vm| vm.id).collect();
+    seen.into_iter().for_each(|vm| drop(lab.admin(GrantPermission { holder, role, object: EntityRef::Vm(vm) })));
+    lab
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -637,8 +723,46 @@ proptest! {
         };
         let text = format!("{field} = \"{value}\"{further} {sort}page {page}");
         let plan = compile(Entity::Vm, &text, &view.env(case_sensitive, &|_| Vec::new())).expect("it is well formed");
-        let names = |found: Vec<Arc<Vm>>| found.iter().map(|vm| vm.config.name.clone()).collect::<Vec<_>>();
-        let page = Page { max };
-        prop_assert_eq!(names(list(view, &plan, page)), names(scan(view, &plan, page)), "{}", text);
+        let query = Query::searched(plan, Page::first(max));
+        prop_assert_eq!(names_of(list(view, &query)), names_of(scan(view, &query)), "{}", text);
+    }
+
+    /// Paging by marker through everything gives exactly the listing, whatever the order, also where every page's last row does not match
+    /// any more when the next is asked for.
+    #[test]
+    fn markers_lead_through_everything(
+        vms in prop::collection::vec(("[aAbBßΣσς1-]{1,4}", any::<bool>()), 0..24),
+        order in prop::collection::vec((prop::sample::select(Entity::Vm.fields()), prop::sample::select(vec![Direction::Asc, Direction::Desc])), 0..4),
+        filter in prop::sample::select(vec!["", "status = up", "name = a*", "name = b*", "host.name = north", "cluster = Default"]),
+        everything in any::<bool>(),
+        max in 1..6usize,
+    ) {
+        let lab = half_seen(world_of(&vms));
+        let visible = Visible::to(&lab.world, user(&lab, "ann"), true);
+        let view = View { visible: (!everything).then_some(&visible), ..view(&lab) };
+        let fields: Vec<(&str, Direction)> = order.iter().map(|(field, direction)| (field.name, *direction)).collect();
+        let order = Order::by(Entity::Vm, &fields).expect("these are fields");
+        let whole = Query { filter: plan(view, Entity::Vm, filter).filter, order, page: Page::first(MAX_PAGE_SIZE) };
+        let listed = list::<Vm>(view, &whole).expect("there is no marker");
+        let ids = |found: &[Arc<Vm>]| found.iter().map(|vm| vm.id).collect::<Vec<_>>();
+        let (mut paged, mut page) = (Vec::new(), Page::first(max));
+        loop {
+            let query = Query { page, ..whole.clone() };
+            let found = list::<Vm>(view, &query).expect("it was listed");
+            prop_assert_eq!(ids(&found), ids(&scan::<Vm>(view, &query).expect("it was listed")));
+            let Some(last) = found.last() else { break };
+            prop_assert!(found.len() <= max);
+            page = Page::after(last.id, max);
+            paged.extend(found);
+        }
+        prop_assert_eq!(ids(&paged), ids(&listed));
+        // A row that does not match is as good a place to go on from.
+        for marker in lab.world.vms.values().filter(|_| everything) {
+            let all = Query { filter: Filter::everything(Entity::Vm), ..whole.clone() };
+            let behind = list::<Vm>(view, &Query { page: Page::after(marker.id, MAX_PAGE_SIZE), ..all }).expect("it is there");
+            let found = list::<Vm>(view, &Query { page: Page::after(marker.id, MAX_PAGE_SIZE), ..whole.clone() }).expect("it is there");
+            let rest: Vec<VmId> = ids(&behind).into_iter().filter(|id| ids(&listed).contains(id)).collect();
+            prop_assert_eq!(ids(&found), rest);
+        }
     }
 }

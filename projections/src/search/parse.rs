@@ -1,7 +1,7 @@
-//! The grammar: from a search text to a [`Query`], and back by `Display`.
+//! The grammar: from a search text to a [`Search`], and back by `Display`.
 //!
 //! ```text
-//! query   := [ any { any } ] [ "sortby" NAME [ "asc" | "desc" ] ] [ "page" DIGITS ]
+//! search  := [ any { any } ] [ "sortby" NAME [ "asc" | "desc" ] ] [ "page" DIGITS ]
 //! any     := all { "or" all }
 //! all     := term { "and" term }
 //! term    := "(" any { any } ")" | [ NAME "." ] NAME operator value | value
@@ -25,7 +25,7 @@ pub const MAX_DEPTH: usize = 16;
 
 const KEYWORDS: [&str; 6] = ["and", "or", "sortby", "asc", "desc", "page"];
 
-/// A place in the text. All places are equal, so that comparing queries compares what they say.
+/// A place in the text. All places are equal, so that comparing searches compares what they say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct At(pub usize);
 
@@ -39,7 +39,7 @@ impl Eq for At {}
 
 /// A whole search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
+pub struct Search {
     /// What must hold; everything matches without it.
     pub filter: Option<Expr>,
     /// The field to sort by before the default order.
@@ -150,7 +150,7 @@ impl Direction {
 }
 
 /// Reads a search text: what follows the object and its colon.
-pub fn parse(text: &str) -> Result<Query, SearchError> {
+pub fn parse(text: &str) -> Result<Search, SearchError> {
     if text.len() > MAX_QUERY_LENGTH {
         return Err(SearchError::new(
             SearchErrorKind::QueryTooLong,
@@ -167,7 +167,7 @@ pub fn parse(text: &str) -> Result<Query, SearchError> {
             "none of ' and ;",
         ));
     }
-    Parser { text, position: 0, depth: 0, terms: 0 }.query()
+    Parser { text, position: 0, depth: 0, terms: 0 }.search()
 }
 
 /// Whether `text` can be the name of a field or an object.
@@ -184,13 +184,13 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    fn query(mut self) -> Result<Query, SearchError> {
+    fn search(mut self) -> Result<Search, SearchError> {
         let filter = if self.at_end_of_filter() { None } else { Some(self.sequence()?) };
         let sort = if self.take_keyword("sortby") { Some(self.sort()?) } else { None };
         let page = if self.take_keyword("page") { Some(self.page()?) } else { None };
         self.skip_spaces();
         if self.rest().is_empty() {
-            return Ok(Query { filter, sort, page });
+            return Ok(Search { filter, sort, page });
         }
         Err(if page.is_some() {
             self.error(SearchErrorKind::TrailingText, "nothing after the page")
@@ -417,7 +417,7 @@ fn unwrap_single(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
     if parts.len() == 1 { parts.remove(0) } else { join(parts) }
 }
 
-impl Display for Query {
+impl Display for Search {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let mut space = "";
         if let Some(filter) = &self.filter {

@@ -17,6 +17,11 @@ impl Pattern {
         Self { pieces: text.split('*').map(str::to_owned).collect(), fold_case: !case_sensitive }
     }
 
+    /// The pattern that nothing but a text matches, in its case; stars stand for themselves.
+    pub fn exactly(text: &str) -> Self {
+        Self { pieces: vec![text.to_owned()], fold_case: false }
+    }
+
     /// The pattern of a free text, which may stand anywhere in a value.
     pub fn anywhere(text: &str, case_sensitive: bool) -> Self {
         Self::new(&format!("*{text}*"), case_sensitive)

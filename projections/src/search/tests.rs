@@ -478,10 +478,10 @@ fn expr() -> impl Strategy<Value = Expr> {
     })
 }
 
-fn query() -> impl Strategy<Value = Query> {
+fn query() -> impl Strategy<Value = Search> {
     let direction = prop_oneof![Just(Direction::Asc), Just(Direction::Desc)];
     let sort = proptest::option::of((name(), direction));
-    (proptest::option::of(expr()), sort, proptest::option::of(1_u32..)).prop_map(|(filter, sort, page)| Query {
+    (proptest::option::of(expr()), sort, proptest::option::of(1_u32..)).prop_map(|(filter, sort, page)| Search {
         filter,
         sort,
         page,

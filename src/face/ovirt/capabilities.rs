@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::representation::types::{CAPABILITIES, VERSION_CAPS};
-use super::representation::{Doc, Format, render};
+use super::representation::{Doc, Format, Place, render};
 use super::request::{ApiRequest, BASES};
 use super::route::routes;
 
@@ -288,8 +288,7 @@ fn view(base: &str, version: Version) -> Doc {
     let id = id(version);
     let cpus: Vec<Doc> = CPU_FAMILIES.iter().map(|(name, level)| Doc::new().set("id", *name).set("level", *level)).collect();
     let mut doc = Doc::new()
-        .set("id", id.to_string())
-        .set("href", format!("{base}/capabilities/{id}"))
+        .at(&Place::entry(base).below("capabilities", id))
         .set("major", version.major)
         .set("minor", version.minor)
         .set("current", version == CURRENT_VERSION)

@@ -14,18 +14,21 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::networks;
 use super::parts::{given, listed, number, sent_version, shown, text, version};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{CLUSTER, NETWORK};
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "clusters" => GET list, POST add;
-    "clusters/{}" => GET get, PUT update, DELETE delete;
-    "clusters/{}/networks" => GET list_networks, POST add_network;
-    "clusters/{}/networks/{}" => GET get_network, PUT update_network, DELETE delete_network;
+    "clusters" => GET list, POST add [Body::add(&CLUSTER).needs(&[need("name data_center.name|id")])];
+    "clusters/{}" => GET get, PUT update [Body::update(&CLUSTER)], DELETE delete;
+    "clusters/{}/networks" => GET list_networks, POST add_network [USE.needs(&[need("id|name")])];
+    "clusters/{}/networks/{}" => GET get_network, PUT update_network [USE], DELETE delete_network;
 }
+
+/// What is said of a network as a cluster uses it.
+const USE: Body = Body::only(&NETWORK, "usages.usage display required");
 
 const POLICIES: &[(SchedulingPolicy, &str)] = &[
     (SchedulingPolicy::None, "none"),
@@ -51,7 +54,6 @@ pub fn value_of<T: Copy>(table: &[(T, &str)], name: Option<&str>) -> Option<T> {
 
 /// The cluster as the API shows it.
 pub fn view(base: &str, cluster: &Cluster) -> Doc {
-    let href = format!("{base}/clusters/{}", cluster.id);
     let config = &cluster.config;
     let mut policy = Doc::new();
     if config.policy != SchedulingPolicy::None {
@@ -61,7 +63,7 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
         policy.put("thresholds", thresholds);
     }
     let mut doc = Doc::new()
-        .set("id", cluster.id.to_string())
+        .at(&Place::of(base, cluster.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
@@ -77,15 +79,14 @@ pub fn view(base: &str, cluster: &Cluster) -> Doc {
         .set("tunnel_migration", config.tunnel_migration)
         .set("trusted_service", false)
         .set("ballooning_enabled", config.ballooning)
-        .link("networks", format!("{href}/networks"))
-        .link("permissions", format!("{href}/permissions"));
+        .links(&["networks", "permissions"]);
     if !config.cpu.is_empty() {
         doc = doc.set_path("cpu.id", config.cpu.as_str());
     }
     if let Some(id) = config.data_center {
-        doc = doc.reference("data_center", id.to_string(), format!("{base}/datacenters/{id}"));
+        doc = doc.reference("data_center", base, id);
     }
-    doc.set("href", href)
+    doc
 }
 
 /// The versions that a cluster of a version may have next.
@@ -136,7 +137,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&CLUSTER)?;
-    require(&sent, "Cluster", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
     create(&request, &sent).await
 }
 
@@ -171,15 +171,15 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 /// A network as a cluster has it.
 fn network_view(request: &ApiRequest, world: &World, cluster: &Cluster, network: NetworkId) -> Option<Doc> {
     let used = cluster.networks.iter().find(|n| n.network == network)?;
-    let href = format!("{}/clusters/{}", request.base, cluster.id);
+    let place = Place::of(request.base, cluster.id);
     let found = world.networks.get(&network)?;
     let doc = networks::view(world, request.base, found)
         .set_path("status.state", networks::state(operational_in(world, cluster.id, found)))
-        .set("href", format!("{href}/networks/{network}"))
+        .at(&place.object_below(network))
         .set("required", used.required)
         .set("display", used.display)
         .set("usages", Doc::new().set("usage", usages(used, &found.config)))
-        .reference("cluster", cluster.id.to_string(), href);
+        .reference_to("cluster", &place);
     Some(doc)
 }
 
@@ -221,7 +221,6 @@ async fn assign(request: Arc<ApiRequest>, network: NetworkId, sent: &Doc) -> Res
 
 async fn add_network(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let id = match sent.text("id") {
         Some(_) => request.reference(&Doc::new().set("network", sent.clone()), "network", NameKind::Network, "Network")?,
         None => {

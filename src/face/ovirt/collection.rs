@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::answer::{Answer, Handled};
 use super::representation::check::unchanged;
 use super::representation::description::TypeDef;
+use super::representation::place::collection;
 use super::representation::types::ACTION;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::status::{standing, under_way};
-use super::visible::OBJECTS;
 use super::work::{gone, removed_after};
 use crate::app::{Done, Refused};
 use crate::engine::Outcome;
@@ -47,8 +47,9 @@ pub async fn creating(
 
 /// The answer to a create that goes on: where to see how it stands.
 pub fn begun(request: &ApiRequest, of: &'static TypeDef, doc: Doc, job: JobId) -> Answer {
-    let href = format!("{}/creation_status/{job}", doc.text("href").unwrap_or_default());
-    let doc = doc.set_path("creation_status.state", "pending").link("creation_status", href);
+    let status = doc.href().map(|href| href.below(format_args!("creation_status/{job}")));
+    let doc = doc.set_path("creation_status.state", "pending");
+    let doc = status.into_iter().fold(doc, |doc, status| doc.link("creation_status", status));
     Answer::doc(202, of, &doc, request.output)
 }
 
@@ -138,11 +139,11 @@ pub fn complete(request: &ApiRequest, answer: Doc) -> Handled {
 /// An action with a reference to what it was carried out on, in the member that is called like it, where an action has such a one.
 pub fn on_target(base: &str, action: &[String], mut doc: Doc) -> Doc {
     let Some((_, target)) = action.split_last() else { return doc };
-    let [.., collection, id] = target else { return doc };
-    let object = OBJECTS.iter().find(|(name, ..)| name == collection).map(|(_, member, _)| *member);
-    let Some(member) = object.filter(|member| ACTION.field(member).is_some()) else { return doc };
+    let [.., name, _] = target else { return doc };
+    let member = collection(name).map(|collection| collection.member);
+    let Some(member) = member.filter(|member| ACTION.field(member).is_some()) else { return doc };
     doc.remove(member);
-    doc.reference(member, id.as_str(), format!("{base}/{}", target.join("/")))
+    doc.reference_to(member, &Place::at(base, target))
 }
 
 /// The longest time of grace, in milliseconds.

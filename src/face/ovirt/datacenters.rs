@@ -14,25 +14,27 @@ use super::answer::{Answer, Handled};
 use super::clusters::{self, name_of, value_of};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, sent_version, shown, text, version};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
+use super::representation::{Doc, Place};
 use super::request::{ApiRequest, Target};
 use super::route::{self, routes};
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
 
 routes! { ROUTES:
-    "datacenters" => GET list, POST add;
-    "datacenters/{}" => GET get, PUT update, DELETE delete;
-    "datacenters/{}/clusters" => GET list_clusters, POST add_cluster;
+    "datacenters" => GET list, POST add [Body::add(&DATA_CENTER).needs(&[need("name storage_type")])];
+    "datacenters/{}" => GET get, PUT update [Body::update(&DATA_CENTER)], DELETE delete [Body::action("force")];
+    "datacenters/{}/clusters" =>
+        GET list_clusters,
+        POST add_cluster [Body::add(&CLUSTER).without("data_center").needs(&[need("name")])];
     "datacenters/{}/clusters/{}" => GET in_cluster, PUT in_cluster, DELETE in_cluster;
     "datacenters/{}/clusters/{}/networks" => GET in_cluster, POST in_cluster;
     "datacenters/{}/clusters/{}/networks/{}" => GET in_cluster, PUT in_cluster, DELETE in_cluster;
     "datacenters/{}/clusters/{}/permissions" => GET in_cluster, POST in_cluster;
     "datacenters/{}/clusters/{}/permissions/{}" => GET in_cluster, DELETE in_cluster;
-    "datacenters/{}/storagedomains" => GET list_domains, POST attach;
-    "datacenters/{}/storagedomains/{}" => GET get_domain, DELETE detach;
+    "datacenters/{}/storagedomains" => GET list_domains, POST attach [Body::only(&STORAGE_DOMAIN, "").needs(&[need("id|name")])];
+    "datacenters/{}/storagedomains/{}" => GET get_domain, DELETE detach [Body::action("async")];
     "datacenters/{}/storagedomains/{}/activate" => POST activate;
     "datacenters/{}/storagedomains/{}/deactivate" => POST deactivate;
 }
@@ -50,7 +52,6 @@ fn status_name(status: DataCenterStatus) -> &'static str {
 
 /// The data center as the API shows it.
 pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
-    let href = format!("{base}/datacenters/{}", dc.id);
     // A data center can be raised to what all its clusters have.
     let highest = world.clusters_of(dc.id).map(|cluster| cluster.config.version).min().unwrap_or(dc.config.version);
     let versions: Vec<Doc> = SUPPORTED_VERSIONS
@@ -59,7 +60,7 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .map(version)
         .collect();
     Doc::new()
-        .set("id", dc.id.to_string())
+        .at(&Place::of(base, dc.id))
         .set("name", &dc.config.name)
         .set("description", &dc.config.description)
         .opt("comment", text(&dc.config.comment))
@@ -69,11 +70,7 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
         .set("supported_versions", Doc::new().set("version", versions))
         .set_path("status.state", status_name(dc.status(world)))
         .opt("quota_mode", Some(dc.config.quota_mode).filter(|m| *m != QuotaMode::Disabled).map(|m| name_of(QUOTA_MODES, m)))
-        .link("storagedomains", format!("{href}/storagedomains"))
-        .link("clusters", format!("{href}/clusters"))
-        .link("quotas", format!("{href}/quotas"))
-        .link("permissions", format!("{href}/permissions"))
-        .set("href", href)
+        .links(&["storagedomains", "clusters", "quotas", "permissions"])
 }
 
 /// The names of quota modes in later versions of the API; the guide has none.
@@ -127,7 +124,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&DATA_CENTER)?;
-    require(&sent, "DataCenter", "add", &["name", "storageType"]).map_err(|fault| request.bad(&fault))?;
     let outcome = request.submit(CreateDataCenter { config: config(&sent), format: format(&sent) }).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.data_centers.get(&id));
     created(&request, &DATA_CENTER, &view(&outcome.world, request.base, request.found(made, 0)?))
@@ -166,7 +162,6 @@ async fn list_clusters(request: Arc<ApiRequest>) -> Handled {
 async fn add_cluster(request: Arc<ApiRequest>) -> Handled {
     let data_center = center(&request, &request.world)?.id;
     let mut sent = request.body(&CLUSTER)?;
-    require(&sent, "Cluster", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     sent.put("data_center", Doc::new().set("id", data_center.to_string()));
     clusters::create(&request, &sent).await
 }
@@ -211,7 +206,6 @@ async fn get_domain(request: Arc<ApiRequest>) -> Handled {
 async fn attach(request: Arc<ApiRequest>) -> Handled {
     let data_center = center(&request, &request.world)?.id;
     let sent = request.body(&STORAGE_DOMAIN)?;
-    require(&sent, "StorageDomain", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let sent = Doc::new().set("it", sent);
     let domain: StorageDomainId = request.needed(&sent, "it", NameKind::StorageDomain, "StorageDomain")?;
     let outcome = request.submit(AttachStorageDomain { domain, data_center }).await?;

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use evirt_domain::World;
 use evirt_domain::disk::*;
-use evirt_domain::ids::StorageDomainId;
+use evirt_domain::ids::{DiskId, StorageDomainId};
 use evirt_domain::storage::StorageDomain;
 use evirt_domain::world::NameKind;
-use evirt_projections::inventory::{Page, list_where};
+use evirt_projections::inventory::list_where;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, Need, Way, When, need};
 use super::representation::types::DISK;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
@@ -22,26 +22,51 @@ use crate::app::statistics::{self, DiskStatistics};
 use crate::app::storage;
 
 routes! { ROUTES:
-    "disks" => GET list, POST add;
+    "disks" => GET list, POST add [NEW];
     "disks/{}" => GET get, DELETE delete;
     "disks/{}/creation_status/{}" => GET creation_status;
-    "storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain [NEW_THERE];
     "storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
     "storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
-    "datacenters/{}/storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain;
+    "datacenters/{}/storagedomains/{}/disks" => GET list_on_domain, POST add_on_domain [NEW_THERE];
     "datacenters/{}/storagedomains/{}/disks/{}" => GET get_on_domain, DELETE delete_on_domain;
     "datacenters/{}/storagedomains/{}/disks/{}/creation_status/{}" => GET creation_status;
     "disks/{}/statistics" => GET list_statistics;
     "disks/{}/statistics/{}" => GET get_statistic;
 }
 
+/// How faults call the making of a disk.
+const MAKING: &str = "validateDiskForCreation";
+
+/// What a disk needs that is to be made.
+pub const NEEDED: &[Need] = &[need("format interface").of(MAKING), need("provisioned_size|size").of(MAKING)];
+
+/// What a disk needs that is a whole logical unit.
+pub const UNIT: Way = Way {
+    when: When::Has("lun_storage"),
+    needs: &[
+        need("format interface").of(MAKING),
+        need("type").within("lun_storage", "Storage").of(MAKING),
+        need("address target port id").within("lun_storage.logical_unit", "LogicalUnit").of(MAKING),
+    ],
+};
+
+/// A new disk.
+const NEW: Body = Body::add(&DISK).ways(&[UNIT, Way { when: When::Always, needs: NEEDED }]);
+
+/// A new disk on the storage domain that the path names, unless one is taken on that lies there.
+const NEW_THERE: Body = NEW.without("storage_domains").depends();
+
+/// A disk that is taken on as it lies there.
+const REGISTERED: Body = Body::only(&DISK, "").needs(&[need("id")]);
+
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
-    at(placeless(world, base, disk), format!("{base}/disks/{}", disk.id))
+    at(placeless(world, base, disk), &Place::of(base, disk.id))
 }
 
 fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
-    let href = format!("{base}/disks/{}", disk.id);
+    let place = Place::of(base, disk.id);
     let attached = disk.vms.iter().find_map(|vm| {
         let attachments = &world.vms.get(vm)?.disks;
         attachments.iter().find(|a| a.disk == disk.id).copied()
@@ -49,21 +74,19 @@ fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
     common(base, disk)
         .opt("interface", attached.map(|a| a.interface.name()))
         .set("bootable", attached.is_some_and(|a| a.bootable))
-        .link("permissions", format!("{href}/permissions"))
-        .link("statistics", format!("{href}/statistics"))
+        .link("permissions", place.link().below("permissions"))
+        .link("statistics", place.link().below("statistics"))
 }
 
 /// The disk with where it is shown and what can be done with it there.
-fn at(disk: Doc, href: String) -> Doc {
-    disk.action("export", format!("{href}/export")).set("href", href)
+fn at(disk: Doc, place: &Place) -> Doc {
+    disk.at(place).actions(&["export"])
 }
 
 /// What a disk says wherever it is shown: all but its place, its links and how a virtual machine has it.
 pub fn common(base: &str, disk: &Disk) -> Doc {
     let config = &disk.config;
-    let domain = Doc::new()
-        .set("id", disk.storage_domain.to_string())
-        .set("href", format!("{base}/storagedomains/{}", disk.storage_domain));
+    let domain = Doc::new().at(&Place::of(base, disk.storage_domain));
     Doc::new()
         .set("id", disk.id.to_string())
         .set("name", &config.alias)
@@ -89,12 +112,6 @@ pub fn measures(load: &DiskStatistics) -> Vec<Statistic> {
         Statistic::rate("data.current.read", "Read data rate", load.read_bytes_per_s),
         Statistic::rate("data.current.write", "Write data rate", load.written_bytes_per_s),
     ]
-}
-
-/// Demands what every new disk needs.
-pub fn complete(sent: &Doc) -> Result<(), Fault> {
-    require(sent, "Disk", "validateDiskForCreation", &["format", "interface"])?;
-    require(sent, "Disk", "validateDiskForCreation", &["provisionedSize|size"])
 }
 
 /// What a request says of a new disk; an empty alias is the domain's to fill.
@@ -150,7 +167,6 @@ async fn make(
     storage_domain: Option<StorageDomainId>,
     view: impl Fn(&World, &str, &Disk) -> Doc,
 ) -> Handled {
-    complete(sent).map_err(|fault| request.bad(&fault))?;
     if sent.has("lun_storage") {
         let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
         return Err(request.bad(&fault));
@@ -173,8 +189,12 @@ fn on_domain(request: &ApiRequest) -> Result<(Arc<StorageDomain>, usize), Answer
 
 /// The disk as the API shows it below what the path's first `n` segments name.
 fn view_below(request: &ApiRequest, n: usize, world: &World, disk: &Disk) -> Doc {
-    let above = request.target.segments[..n].join("/");
-    at(placeless(world, request.base, disk), format!("{}/{above}/{}", request.base, disk.id))
+    at(placeless(world, request.base, disk), &place_below(request, n, disk.id))
+}
+
+/// The place of a disk below what the path's first `n` segments name, the last of which is `disks`.
+fn place_below(request: &ApiRequest, n: usize, disk: DiskId) -> Place {
+    Place::at(request.base, &request.target.segments[..n - 1]).object_below(disk)
 }
 
 /// The disks that lie on a storage domain and are not known.
@@ -184,11 +204,9 @@ async fn unregistered(request: &ApiRequest, domain: StorageDomainId) -> Result<V
 
 /// A disk that is not known, as the API shows it below what the path's first `n` segments name.
 fn view_found(request: &ApiRequest, n: usize, domain: StorageDomainId, disk: &FoundDisk) -> Doc {
-    let above = request.target.segments[..n].join("/");
-    let place = Doc::new().set("id", domain.to_string()).set("href", format!("{}/storagedomains/{domain}", request.base));
+    let place = Doc::new().at(&Place::of(request.base, domain));
     Doc::new()
-        .set("id", disk.id.to_string())
-        .set("href", format!("{}/{above}/{}", request.base, disk.id))
+        .at(&place_below(request, n, disk.id))
         .set("image_id", disk.image.to_string())
         .set("storage_domains", Doc::new().set("storage_domain", vec![place]))
         .set("size", disk.size)
@@ -201,7 +219,7 @@ fn view_found(request: &ApiRequest, n: usize, domain: StorageDomainId, disk: &Fo
 
 /// Takes a disk on that lies on the storage domain: the body names it by its identifier.
 async fn register(request: &ApiRequest, sent: &Doc, domain: StorageDomainId, n: usize) -> Handled {
-    require(sent, "Disk", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
+    request.check(&REGISTERED, sent)?;
     let id = sent.text("id").unwrap_or_default();
     let found = unregistered(request, domain).await?.into_iter().find(|disk| disk.id.to_string() == id);
     let found = found.ok_or_else(|| request.missing(format!("Disk: id={id}")))?;
@@ -217,9 +235,9 @@ async fn list_on_domain(request: Arc<ApiRequest>) -> Handled {
         let found = unregistered(&request, domain.id).await?;
         return listed(&request, &DISK, found.iter().map(|disk| view_found(&request, n, domain.id, disk)));
     }
-    let found = list_where(request.view(), &request.plan::<Disk>()?, Page::of(request.max()?), |disk: &Disk| {
-        disk.storage_domain == domain.id
-    });
+    let on_domain = |disk: &Disk| disk.storage_domain == domain.id;
+    let found = list_where(request.view(), &request.query::<Disk>()?, on_domain);
+    let found = found.map_err(|unknown| request.missing(unknown.0))?;
     listed(&request, &DISK, found.iter().map(|disk| view_below(&request, n, &request.world, disk)))
 }
 
@@ -246,6 +264,7 @@ async fn add_on_domain(request: Arc<ApiRequest>) -> Handled {
     if request.flag("unregistered")? {
         return register(&request, &sent, domain.id, n).await;
     }
+    request.complete(&sent)?;
     make(&request, &sent, Some(domain.id), |world, _, disk| view_below(&request, n, world, disk)).await
 }
 
@@ -260,18 +279,18 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What is measured of the disk that the path names: the sum over the virtual machines that run with it.
-fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(uuid::Uuid, Place, Vec<Statistic>), Answer> {
     let disk = disk(request, &request.world)?;
     let sum = statistics::of_disk(&request.app, disk);
-    Ok((disk.id.0, format!("{}/disks/{}", request.base, disk.id), measures(&sum)))
+    Ok((disk.id.0, Place::of(request.base, disk.id), measures(&sum)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id, "disk", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 3, id, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 3, id, "disk", &place, &measured)
 }

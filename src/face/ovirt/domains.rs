@@ -7,8 +7,8 @@ use evirt_domain::access::Account;
 
 use super::answer::{Answer, Handled};
 use super::parts::{listed, shown, text};
-use super::representation::Doc;
 use super::representation::types::{DOMAIN, GROUP, USER};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use crate::app::access::{self, DirectoryGroup, DirectoryRef};
@@ -26,18 +26,18 @@ routes! { ROUTES:
 /// The directory as the API shows it.
 fn view(base: &str, name: &str) -> Doc {
     let id = domain_id(name);
-    let href = format!("{base}/domains/{id}");
-    let doc = Doc::new().set("id", id.to_string()).set("name", name);
-    let links = ["users", "groups"].into_iter().fold(doc, |doc, rel| {
-        doc.link(rel, format!("{href}/{rel}")).link(format!("{rel}/search"), format!("{href}/{rel}?search={{query}}"))
-    });
-    links.set("href", href)
+    let place = Place::entry(base).below("domains", id);
+    let doc = Doc::new().at(&place).set("name", name);
+    ["users", "groups"].into_iter().fold(doc, |doc, rel| {
+        let search = place.link().below(format_args!("{rel}?search={{query}}"));
+        doc.links(&[rel]).link(format!("{rel}/search"), search)
+    })
 }
 
 /// A reference to a directory, for those who have one.
 pub fn reference(base: &str, domain: &str) -> Option<Doc> {
     let id = domain_id(domain);
-    (!domain.is_empty()).then(|| Doc::new().set("id", id.to_string()).set("href", format!("{base}/domains/{id}")))
+    (!domain.is_empty()).then(|| Doc::new().at(&Place::entry(base).below("domains", id)))
 }
 
 /// What a directory tells of a user.
@@ -75,8 +75,9 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 /// A document of a directory's user or group, at its place below the directory.
 fn placed(request: &ApiRequest, collection: &str, doc: Doc) -> Doc {
-    let href = format!("{}/domains/{}/{collection}/{}", request.base, request.segment(1), doc.text("id").unwrap_or_default());
-    doc.set("href", href)
+    let directory = Place::entry(request.base).below("domains", request.segment(1));
+    let place = directory.below(collection, doc.text("id").unwrap_or_default());
+    doc.at(&place)
 }
 
 fn placed_user(request: &ApiRequest, account: &Account) -> Doc {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderName, header};
+use evirt_domain::tag::ROOT;
+use evirt_domain::template::BLANK;
 use evirt_projections::inventory::{Count, summary};
 
 use super::answer::{Answer, Handled};
 use super::parts::date;
-use super::representation::Doc;
 use super::representation::types::API;
+use super::representation::{Doc, Link, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::rsdl;
@@ -38,8 +40,6 @@ pub const LINKS: &[(&str, bool)] = &[
     ("vnicprofiles", false),
 ];
 
-const NOTHING: &str = "00000000-0000-0000-0000-000000000000";
-
 /// The relations and addresses of all links.
 fn links(base: &str) -> Vec<(String, String)> {
     let mut links = Vec::new();
@@ -63,15 +63,15 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
     }
     let links = links(request.base);
     let special = Doc::new()
-        .link("templates/blank", format!("{}/templates/{NOTHING}", request.base))
-        .link("tags/root", format!("{}/tags/{NOTHING}", request.base));
+        .link("templates/blank", Place::of(request.base, BLANK).link())
+        .link("tags/root", Place::of(request.base, ROOT).link());
     let version = Doc::new().set("major", 3).set("minor", 3).set("build", 0).set("revision", 0);
     let product = Doc::new()
         .set("name", "evirt")
         .set("vendor", "evirt")
         .set("version", version)
         .set("full_version", concat!("3.3.0-evirt-", env!("CARGO_PKG_VERSION")));
-    let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, href));
+    let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, Link::open(href.as_str())));
     doc.put("special_objects", special);
     doc.put("product_info", product);
     if !request.user_level && request.visible().is_everything() {

@@ -11,17 +11,20 @@ use evirt_projections::search::Entity;
 use super::answer::{Answer, Handled};
 use super::collection::{created, removed};
 use super::parts::{date, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::description::EnumDef;
+use super::representation::place::Resource;
 use super::representation::types::EVENT;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::visible::object_of;
 use crate::app::event::{self, AuditRecord};
 
 routes! { ROUTES:
-    "events" => GET list, POST add: ReportExternalEvent::least;
+    "events" =>
+        GET list,
+        POST add [Body::add(&EVENT).needs(&[need("origin severity custom_id description")])]: ReportExternalEvent::least;
     "events/{}" => GET get, DELETE delete: RemoveExternalEvent::least;
 }
 
@@ -31,8 +34,7 @@ const FLOOD_RATE: i64 = 30;
 /// The entry as the API shows it.
 pub fn view(world: &World, base: &str, entry: &AuditRecord) -> Doc {
     let doc = Doc::with_capacity(20)
-        .set("id", entry.id.to_string())
-        .set("href", format!("{base}/events/{}", entry.id))
+        .at(&Place::entry(base).below("events", entry.id))
         .set("description", &entry.message)
         .set("code", entry.code)
         .set("severity", entry.severity.name())
@@ -46,19 +48,17 @@ pub fn view(world: &World, base: &str, entry: &AuditRecord) -> Doc {
         None => doc,
     };
     let of = entry.about;
-    let references = [
-        ("user", "users", of.user.map(|id| id.0)),
-        ("vm", "vms", of.vm.map(|id| id.0)),
-        ("storage_domain", "storagedomains", of.storage_domain.map(|id| id.0)),
-        ("host", "hosts", of.host.map(|id| id.0)),
-        ("template", "templates", of.template.map(|id| id.0)),
-        ("cluster", "clusters", of.cluster.map(|id| id.0)),
-        ("data_center", "datacenters", of.data_center.map(|id| id.0)),
+    let references: [(&str, Option<Resource>); 7] = [
+        ("user", of.user.map(Resource::from)),
+        ("vm", of.vm.map(Resource::from)),
+        ("storage_domain", of.storage_domain.map(Resource::from)),
+        ("host", of.host.map(Resource::from)),
+        ("template", of.template.map(Resource::from)),
+        ("cluster", of.cluster.map(Resource::from)),
+        ("data_center", of.data_center.map(Resource::from)),
     ];
-    references
-        .into_iter()
-        .filter_map(|(member, collection, id)| Some((member, collection, id?)))
-        .fold(doc, |doc, (member, collection, id)| doc.reference(member, id.to_string(), format!("{base}/{collection}/{id}")))
+    let known = references.into_iter().filter_map(|(member, resource)| Some((member, resource?)));
+    known.fold(doc, |doc, (member, resource)| doc.reference(member, base, resource))
 }
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
@@ -100,8 +100,6 @@ const ABOUT: &[(&str, NameKind)] = &[
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&EVENT)?;
-    let needed = ["origin", "severity", "customId", "description"];
-    require(&sent, "Event", "add", &needed).map_err(|fault| request.bad(&fault))?;
     let severity = sent.text("severity").unwrap_or_default();
     let known = EventSeverity::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(severity));
     let (severity, _) = known.ok_or_else(|| request.bad(&Fault::invalid_value(severity, &SEVERITY)))?;

@@ -9,24 +9,23 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::group_view;
 use super::parts::{first_id, listed, shown};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::GROUP;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::users::{sent_domain, sent_roles};
 use crate::app::access;
 
 routes! { ROUTES:
-    "groups" => GET list, POST add: AddGroup::least;
+    "groups" => GET list, POST add [Body::only(&GROUP, "").needs(&[need("name")])]: AddGroup::least;
     "groups/{}" => GET get, DELETE delete: RemoveGroup::least;
 }
 
 /// The group as the API shows it.
 pub fn view(base: &str, group: &Group) -> Doc {
-    let href = format!("{base}/groups/{}", group.id);
     let doc = group_view(base, group.id.to_string(), &group.name, &group.domain);
-    ["tags", "permissions", "roles"].into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
+    doc.at(&Place::of(base, group.id)).links(&["tags", "permissions", "roles"])
 }
 
 fn group(request: &ApiRequest) -> Result<&Arc<Group>, Answer> {
@@ -52,7 +51,6 @@ fn domain_of(request: &ApiRequest, sent: &Doc, name: &str) -> String {
 /// Adds a new group of the internal directory, or takes one over from another.
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&GROUP)?;
-    require(&sent, "Group", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let name = sent.text("name").unwrap_or_default().to_owned();
     let domain = domain_of(&request, &sent, &name);
     let roles = sent_roles(&request, &sent)?;

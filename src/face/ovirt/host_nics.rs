@@ -13,38 +13,49 @@ use super::answer::{Answer, Handled};
 use super::collection::created;
 use super::hosts::host;
 use super::parts::{Statistic, given, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::HOST_NIC;
-use super::representation::{Doc, Fault, render_collection, render_fragment};
+use super::representation::{Doc, Fault, Place, render_collection, render_fragment};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::{carry_out, removed_after};
 use crate::app::statistics::{self, NicStatistics};
 
 routes! { ROUTES:
-    "hosts/{}/nics" => GET list, POST add;
-    "hosts/{}/nics/setupnetworks" => POST set_up;
-    "hosts/{}/nics/{}" => GET get, PUT update, DELETE delete;
-    "hosts/{}/nics/{}/attach" => POST attach;
-    "hosts/{}/nics/{}/detach" => POST detach;
+    "hosts/{}/nics" =>
+        GET list,
+        POST add [Body::add(&HOST_NIC).needs(&[need("name network.id|name bonding.slaves.host_nic.id|name")])];
+    "hosts/{}/nics/setupnetworks" => POST set_up [SETUP.needs(&[need("host_nics").of("setupNetworks")])];
+    "hosts/{}/nics/{}" => GET get, PUT update [Body::update(&HOST_NIC)], DELETE delete;
+    "hosts/{}/nics/{}/attach" =>
+        POST attach [Body::action("async grace_period.expiry").needs(&[need("network.id|name").of("attach")])];
+    "hosts/{}/nics/{}/detach" => POST detach [Body::action("async network.id|name")];
     "hosts/{}/nics/{}/statistics" => GET list_statistics;
     "hosts/{}/nics/{}/statistics/{}" => GET get_statistic;
 }
 
+/// What may be said of networks that are set up together.
+const SETUP: Body = Body::action(
+    "host_nics.host_nic.network.id|name host_nics.host_nic.name host_nics.host_nic.ip.gateway host_nics.host_nic.boot_protocol \
+     host_nics.host_nic.mac host_nics.host_nic.ip.address host_nics.host_nic.ip.netmask \
+     host_nics.host_nic.bonding.options.option.name host_nics.host_nic.bonding.options.option.value \
+     host_nics.host_nic.bonding.options.option.type host_nics.host_nic.bonding.slaves.host_nic.id|name \
+     host_nics.host_nic.override_configuration check_connectivity connectivity_timeout force",
+);
+
 /// An interface of a host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host, nic: &HostNic) -> Doc {
-    let host_href = format!("{base}/hosts/{}", host.id);
-    let href_of = |id: HostNicId| format!("{host_href}/nics/{id}");
-    let href = href_of(nic.id);
+    let host_place = Place::of(base, host.id);
+    let place_of = |id: HostNicId| host_place.below("nics", id);
     let address = &nic.address;
     let ip = Doc::new().set("address", &address.ip).opt("netmask", text(&address.netmask)).opt("gateway", text(&address.gateway));
     let up = nic.up && host.status != HostStatus::Down;
     let attachment = nic.network.and_then(|network| host.layout.attachment(network));
     let mut doc = Doc::with_capacity(20)
-        .set("id", nic.id.to_string())
+        .at(&place_of(nic.id))
         .set("name", &nic.name)
-        .reference("host", host.id.to_string(), host_href.as_str())
-        .opt("network", nic.network.map(|id| reference(id.0, format!("{base}/networks/{id}"))))
+        .reference_to("host", &host_place)
+        .opt("network", nic.network.map(|id| Doc::new().at(&Place::of(base, id))))
         .set_path("mac.address", &nic.mac)
         .opt("ip", (!address.ip.is_empty()).then_some(ip))
         .opt_path("vlan.id", nic.vlan)
@@ -54,28 +65,20 @@ pub fn view(world: &World, base: &str, host: &Host, nic: &HostNic) -> Doc {
         .set("mtu", nic.mtu)
         .set("bridged", nic.bridged)
         .opt("custom_configuration", attachment.map(|a| !a.in_sync(world)))
-        .link("statistics", format!("{href}/statistics"))
-        .action("attach", format!("{href}/attach"))
-        .action("detach", format!("{href}/detach"));
+        .links(&["statistics"])
+        .actions(&["attach", "detach"]);
     if let Some(bond) = &nic.bond {
         let option = |(name, value): &(String, String)| Doc::new().set("name", name).set("value", value);
         let options: Vec<Doc> = bond.options.iter().map(option).collect();
-        let slave = |name: &String| {
-            let id = device_id(host.id, name);
-            reference(id.0, href_of(id))
-        };
+        let slave = |name: &String| Doc::new().at(&place_of(device_id(host.id, name)));
         let slaves: Vec<Doc> = bond.slaves.iter().map(slave).collect();
         let bonding = Doc::new().set("options", Doc::new().set("option", options));
         doc = doc.set("bonding", bonding.set("slaves", Doc::new().set("host_nic", slaves)));
     }
     if let Some(master) = nic.master {
-        doc = doc.link("master", href_of(master));
+        doc = doc.link("master", place_of(master).link());
     }
-    doc.set("href", href)
-}
-
-fn reference(id: Uuid, href: String) -> Doc {
-    Doc::new().set("id", id.to_string()).set("href", href)
+    doc
 }
 
 /// What is measured of an interface.
@@ -156,7 +159,7 @@ async fn list(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let max = request.max()?.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
     let nics = host.nics.iter().take(max).map(|nic| view(&request.world, request.base, host, nic));
-    let about = Doc::new().action("setupnetworks", format!("{}/hosts/{}/nics/setupnetworks", request.base, host.id));
+    let about = Doc::new().action("setupnetworks", Place::of(request.base, host.id).link().below("nics/setupnetworks"));
     let items = nics.map(|nic| render_fragment(&HOST_NIC, &nic, request.output));
     Ok(Answer::bytes(200, render_collection(&HOST_NIC, &about, items, request.output), request.output))
 }
@@ -169,8 +172,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let owner = host(&request, &request.world)?;
     let sent = request.body(&HOST_NIC)?;
-    let demanded = ["name", "network.id|name", "bonding.slaves.id|name"];
-    require(&sent, "HostNIC", "add", &demanded).map_err(|fault| request.bad(&fault))?;
     let name = given(&sent, "name").unwrap_or_default();
     let command = AddHostBond {
         host: owner.id,
@@ -224,7 +225,6 @@ async fn attach(request: Arc<ApiRequest>) -> Handled {
     let (host, nic) = nic(&request, &request.world)?;
     let sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "attach", &["network.id|name"]).map_err(|fault| within(request.bad(&fault)))?;
     let wanted = network(&request, &sent, host).and_then(|n| request.found(n, 4)).map_err(within)?;
     let command = AttachHostNetwork { host: host.id, nic: nic.id, network: wanted };
     carry_out(&request, sent, command).await
@@ -241,7 +241,6 @@ async fn set_up(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let mut sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "setupNetworks", &["hostNics"]).map_err(|fault| within(request.bad(&fault)))?;
     let wish = |nic: &Doc| {
         Ok(NicWish {
             id: nic_id(&request, nic)?,
@@ -277,20 +276,20 @@ fn connectivity(sent: &Doc) -> Connectivity {
 }
 
 /// What is measured of the interface that the path names; zeros while nothing is known.
-fn measured(request: &ApiRequest) -> Result<(HostNicId, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(HostNicId, Place, Vec<Statistic>), Answer> {
     let (host, nic) = nic(request, &request.world)?;
     let load = statistics::of_host(&request.app, host.id);
     let load = load.and_then(|load| load.nics.into_iter().find(|n| n.name == nic.name));
-    let href = format!("{}/hosts/{}/nics/{}", request.base, host.id, nic.id);
-    Ok((nic.id, href, measures(&load.unwrap_or_default())))
+    let place = Place::of(request.base, host.id).below("nics", nic.id);
+    Ok((nic.id, place, measures(&load.unwrap_or_default())))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id.0, "host_nic", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "host_nic", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 5, id.0, "host_nic", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "host_nic", &place, &measured)
 }

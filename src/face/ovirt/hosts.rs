@@ -19,9 +19,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, complete, created, grace, remove};
 pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, When, need};
 use super::representation::types::{HOOK, HOST, STORAGE};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::act_and_wait;
@@ -31,17 +31,17 @@ use crate::app::statistics::{self, HostStatistics};
 use crate::app::storage::ISCSI_PORT;
 
 routes! { ROUTES:
-    "hosts" => GET list, POST add: AddHost::least;
-    "hosts/{}" => GET get, PUT update, DELETE delete;
-    "hosts/{}/approve" => POST approve;
-    "hosts/{}/install" => POST install;
-    "hosts/{}/fence" => POST fence;
+    "hosts" => GET list, POST add [Body::add(&HOST).needs(&[need("name address")])]: AddHost::least;
+    "hosts/{}" => GET get, PUT update [Body::update(&HOST)], DELETE delete [Body::action("force")];
+    "hosts/{}/approve" => POST approve [Body::action("cluster.id|name async grace_period.expiry")];
+    "hosts/{}/install" => POST install [INSTALL];
+    "hosts/{}/fence" => POST fence [Body::action("").needs(&[need("fence_type").of("fence")])];
     "hosts/{}/activate" => POST activate;
     "hosts/{}/deactivate" => POST deactivate;
     "hosts/{}/forceselectspm" => POST force_select_spm;
     "hosts/{}/commitnetconfig" => POST commit_network;
-    "hosts/{}/iscsidiscover" => POST iscsi_discover;
-    "hosts/{}/iscsilogin" => POST iscsi_login;
+    "hosts/{}/iscsidiscover" => POST iscsi_discover [Body::action(ISCSI).needs(&[need("iscsi.address").of("iscsiDiscover")])];
+    "hosts/{}/iscsilogin" => POST iscsi_login [Body::action(ISCSI).needs(&[need("iscsi.address iscsi.target").of("iscsiLogin")])];
     "hosts/{}/storage" => GET list_storage;
     "hosts/{}/storage/{}" => GET get_storage;
     "hosts/{}/hooks" => GET list_hooks;
@@ -50,25 +50,42 @@ routes! { ROUTES:
     "hosts/{}/statistics/{}" => GET get_statistic;
 }
 
+/// An installation; a host that runs a system of its own is installed by its root.
+const INSTALL: Body =
+    Body::action("image ssh.port ssh.fingerprint ssh.authentication_method ssh.user.user_name ssh.user.password")
+        .needs(&[need("root_password").of("install").unless(When::Has("ssh.user.password"))])
+        .depends();
+
+/// What may be said of an iSCSI portal.
+const ISCSI: &str = "iscsi.port iscsi.username iscsi.password";
+
 /// The actions that a host offers.
-const ACTIONS: [&str; 9] =
-    ["approve", "install", "fence", "activate", "deactivate", "commitnetconfig", "iscsidiscover", "iscsilogin", "forceselectspm"];
+const ACTIONS: &[&str] = &[
+    "approve",
+    "install",
+    "fence",
+    "activate",
+    "deactivate",
+    "commitnetconfig",
+    "iscsidiscover",
+    "iscsilogin",
+    "forceselectspm",
+];
 /// The sub-collections of a host.
-const LINKS: [&str; 6] = ["storage", "nics", "tags", "permissions", "statistics", "hooks"];
+const LINKS: &[&str] = &["storage", "nics", "tags", "permissions", "statistics", "hooks"];
 
 /// The host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host) -> Doc {
-    let href = format!("{base}/hosts/{}", host.id);
     let (config, facts) = (&host.config, &host.facts);
     let cluster = world.clusters.get(&config.cluster);
     let spm = world.data_center_of(config.cluster).is_some_and(|dc| dc.spm == Some(host.id));
-    let mut doc = Doc::with_capacity(32)
-        .set("id", host.id.to_string())
+    Doc::with_capacity(36)
+        .at(&Place::of(base, host.id))
         .set("name", &config.name)
         .opt("comment", text(&config.comment))
         .set("address", &config.address)
         .set("status", status(host))
-        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
+        .reference("cluster", base, config.cluster)
         .set("port", config.port)
         .set("type", host.kind.name())
         .set("storage_manager", Doc::new().set("priority", config.spm_priority).set("value", spm))
@@ -91,14 +108,9 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
         .opt("libvirt_version", text(&facts.libvirt).map(package_version))
         .opt_path("iscsi.initiator", text(&facts.iscsi_initiator))
         .opt_path("os.type", text(&facts.os))
-        .opt_path("os.version.full_version", text(&facts.kernel));
-    for action in ACTIONS {
-        doc = doc.action(action, format!("{href}/{action}"));
-    }
-    for link in LINKS {
-        doc = doc.link(link, format!("{href}/{link}"));
-    }
-    doc.set("href", href)
+        .opt_path("os.version.full_version", text(&facts.kernel))
+        .actions(ACTIONS)
+        .links(LINKS)
 }
 
 fn status(host: &Host) -> Doc {
@@ -117,15 +129,13 @@ fn package_version(package: &str) -> Doc {
 
 /// A hook of a host as the API shows it.
 fn hook_view(base: &str, host: &Host, hook: &Hook) -> Doc {
-    let host_href = format!("{base}/hosts/{}", host.id);
-    let id = hook_id(host, hook);
+    let place = Place::of(base, host.id);
     Doc::new()
-        .set("id", id.to_string())
-        .set("href", format!("{host_href}/hooks/{id}"))
+        .at(&place.below("hooks", hook_id(host, hook)))
         .set("name", &hook.name)
         .set("event_name", &hook.event)
         .set("md5", &hook.md5)
-        .reference("host", host.id.to_string(), host_href)
+        .reference_to("host", &place)
 }
 
 /// The identifier of a hook: the same for the same event and name on the same host.
@@ -208,7 +218,7 @@ pub fn measures(load: &HostStatistics) -> Vec<Statistic> {
 
 /// A logical unit that a host sees, as the API shows it.
 pub fn lun_view(base: &str, host: &Host, lun: &LunFacts) -> Doc {
-    let host_href = format!("{base}/hosts/{}", host.id);
+    let place = Place::of(base, host.id);
     let unit = Doc::new()
         .set("id", &lun.id)
         .opt("port", lun.target.as_ref().map(|t| t.portal.port))
@@ -222,12 +232,11 @@ pub fn lun_view(base: &str, host: &Host, lun: &LunFacts) -> Doc {
         .set("status", if lun.domain.is_some() { "used" } else { "free" })
         .opt("storage_domain_id", lun.domain.map(|id| id.to_string()));
     Doc::new()
-        .set("id", &lun.id)
-        .set("href", format!("{host_href}/storage/{}", lun.id))
+        .at(&place.below("storage", &lun.id))
         .set("name", &lun.id)
         .set("type", if lun.target.is_some() { "iscsi" } else { "fcp" })
         .set("logical_unit", vec![unit])
-        .reference("host", host.id.to_string(), host_href)
+        .reference_to("host", &place)
 }
 
 /// What a request, whose passwords are sealed, says of a host that is to be changed.
@@ -365,7 +374,6 @@ async fn refresh(request: &ApiRequest) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = sealed_body(&request)?;
-    require(&sent, "Host", "add", &["name", "address"]).map_err(|fault| request.bad(&fault))?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
     let added = app::add(&request.app, &request.cx, config(&sent, cluster), root_password(&sent)).await;
     let done = request.refused(added).await?;
@@ -400,8 +408,8 @@ async fn install(request: Arc<ApiRequest>) -> Handled {
     let sent = request.action()?;
     let password = root_password(&sent).map(str::to_owned);
     if host.kind == HostType::Rhel && password.is_none() {
-        require(&sent, "Action", "install", &["rootPassword"])
-            .map_err(|fault| request.bad(&fault).in_action(sent.clone(), request.output))?;
+        // An empty password is none.
+        request.complete(&Doc::new())?;
     }
     let sealed_password = password.map(|password| request.refusing(request.app.seal(&password))).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
@@ -432,7 +440,6 @@ async fn fence(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?.clone();
     let sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
-    require(&sent, "Action", "fence", &["fenceType"]).map_err(|fault| within(request.bad(&fault)))?;
     let fence = sent.text("fence_type").and_then(FenceType::from_name).unwrap_or(FenceType::Status);
     if fence != FenceType::Status {
         return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
@@ -464,7 +471,6 @@ fn chap(sent: &Doc) -> ChapCredentials {
 async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    require(&sent, "Action", "iscsiDiscover", &["iscsi.address"]).map_err(|fault| request.bad(&fault))?;
     let found = app::discover_targets(&request.app, &request.cx, host, portal(&sent), chap(&sent)).await;
     let targets = request.refusing(found)?;
     complete(&request, sent.set("iscsi_target", targets))
@@ -473,27 +479,26 @@ async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
 async fn iscsi_login(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let sent = request.action()?;
-    require(&sent, "Action", "iscsiLogin", &["iscsi.address", "iscsi.target"]).map_err(|fault| request.bad(&fault))?;
     let target = given(&sent, "iscsi.target").unwrap_or_default();
     request.refusing(app::log_in_to_target(&request.app, &request.cx, host, portal(&sent), target, chap(&sent)).await)?;
     complete(&request, sent)
 }
 
 /// What is measured of the host that the path names; zeros while nothing is known.
-fn measured(request: &ApiRequest) -> Result<(HostId, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(HostId, Place, Vec<Statistic>), Answer> {
     let id = host(request, &request.world)?.id;
     let load = statistics::of_host(&request.app, id);
-    Ok((id, format!("{}/hosts/{id}", request.base), measures(&load.unwrap_or_default())))
+    Ok((id, Place::of(request.base, id), measures(&load.unwrap_or_default())))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id.0, "host", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "host", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 3, id.0, "host", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 3, id.0, "host", &place, &measured)
 }
 
 async fn list_hooks(request: Arc<ApiRequest>) -> Handled {

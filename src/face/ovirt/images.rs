@@ -10,9 +10,9 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::grace;
 use super::parts::{listed, shown};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::IMAGE;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::{acted, carry_out};
@@ -21,22 +21,26 @@ use crate::app::image as app;
 routes! { ROUTES:
     "storagedomains/{}/images" => GET list;
     "storagedomains/{}/images/{}" => GET get;
-    "storagedomains/{}/images/{}/import" => POST import;
-    "disks/{}/export" => POST export;
-    "storagedomains/{}/disks/{}/export" => POST export_on_domain;
-    "datacenters/{}/storagedomains/{}/disks/{}/export" => POST export_on_domain;
+    "storagedomains/{}/images/{}/import" => POST import [TO.needs(&[need("storage_domain.id|name").of("doImport")])];
+    "disks/{}/export" => POST export [EXPORT];
+    "storagedomains/{}/disks/{}/export" => POST export_on_domain [EXPORT];
+    "datacenters/{}/storagedomains/{}/disks/{}/export" => POST export_on_domain [EXPORT];
 }
+
+/// What names where an image is to go.
+const TO: Body = Body::action("");
+
+/// The making of an image of a disk.
+const EXPORT: Body = TO.needs(&[need("storage_domain.id|name").of("doExport")]);
 
 /// An image as the API shows it.
 fn view(base: &str, domain: &StorageDomain, image: &ImageFacts) -> Doc {
-    let domain_href = format!("{base}/storagedomains/{}", domain.id);
-    let href = format!("{domain_href}/images/{}", image.id);
+    let place = Place::of(base, domain.id);
     Doc::new()
-        .set("id", image.id.to_string())
+        .at(&place.below("images", image.id))
         .set("name", &image.name)
-        .reference("storage_domain", domain.id.to_string(), domain_href)
-        .action("import", format!("{href}/import"))
-        .set("href", href)
+        .reference_to("storage_domain", &place)
+        .actions(&["import"])
 }
 
 /// The image domain that the path names; others have no images.
@@ -63,8 +67,7 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// The storage domain that an action names.
-fn target(request: &ApiRequest, sent: &Doc, method: &'static str) -> Result<StorageDomainId, Answer> {
-    require(sent, "Action", method, &["storageDomain.id|name"]).map_err(|fault| request.bad(&fault))?;
+fn target(request: &ApiRequest, sent: &Doc) -> Result<StorageDomainId, Answer> {
     request.needed(sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")
 }
 
@@ -72,7 +75,7 @@ async fn import(request: Arc<ApiRequest>) -> Handled {
     let domain = image_domain(&request)?;
     let image = request.id(3)?;
     let sent = request.action()?;
-    let to = target(&request, &sent, "doImport")?;
+    let to = target(&request, &sent)?;
     grace(&sent).await;
     let begun = app::import(&request.app, &request.cx, request.wait(&sent)?, domain, image, to).await;
     acted(&request, sent, begun)
@@ -80,7 +83,7 @@ async fn import(request: Arc<ApiRequest>) -> Handled {
 
 async fn export_disk(request: &Arc<ApiRequest>, disk: DiskId) -> Handled {
     let sent = request.action()?;
-    let to = target(request, &sent, "doExport")?;
+    let to = target(request, &sent)?;
     carry_out(request, sent, ExportDisk { disk, to }).await
 }
 

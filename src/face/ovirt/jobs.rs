@@ -11,22 +11,23 @@ use uuid::Uuid;
 use super::answer::{Answer, Handled};
 use super::collection::{act, created};
 use super::parts::{date, first_id, listed, shown};
-use super::representation::Doc;
-use super::representation::Fault;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::description::EnumDef;
 use super::representation::types::{JOB, STEP};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "jobs" => GET list, POST add: AddExternalJob::least;
+    "jobs" => GET list, POST add [Body::add(&JOB).needs(&[need("description")])]: AddExternalJob::least;
     "jobs/{}" => GET get;
-    "jobs/{}/end" => POST end: EndExternalJob::least;
+    "jobs/{}/end" => POST end [Body::action("force").needs(&[need("status.state").of("end")])]: EndExternalJob::least;
     "jobs/{}/clear" => POST clear: ClearExternalJob::least;
-    "jobs/{}/steps" => GET list_steps, POST add_step: AddExternalStep::least;
+    "jobs/{}/steps" =>
+        GET list_steps,
+        POST add_step [Body::add(&STEP).needs(&[need("type description")])]: AddExternalStep::least;
     "jobs/{}/steps/{}" => GET get_step;
-    "jobs/{}/steps/{}/end" => POST end_step: EndExternalStep::least;
+    "jobs/{}/steps/{}/end" => POST end_step [Body::action("force status.state succeeded")]: EndExternalStep::least;
 }
 
 static STEP_TYPE: EnumDef = EnumDef { class: "StepEnum", members: &STEP_TYPES };
@@ -74,21 +75,20 @@ fn step_state(job: &Job, step: usize) -> &'static str {
 
 fn with_owner(doc: Doc, base: &str, owner: Actor) -> Doc {
     match owner.user() {
-        Some(owner) => doc.reference("owner", owner.to_string(), format!("{base}/users/{owner}")),
+        Some(owner) => doc.reference("owner", base, owner),
         None => doc,
     }
 }
 
 /// The job as the API shows it.
 pub fn view(base: &str, job: &Job) -> Doc {
-    let href = format!("{base}/jobs/{}", job.id);
     let state = match &job.status {
         JobStatus::Started => "STARTED",
         JobStatus::Finished => "FINISHED",
         JobStatus::Failed(_) => "FAILED",
     };
     let mut doc = Doc::new()
-        .set("id", job.id.to_string())
+        .at(&Place::of(base, job.id))
         .set("description", &job.description)
         .set_path("status.state", state)
         .set("start_time", date(job.started_at))
@@ -96,18 +96,17 @@ pub fn view(base: &str, job: &Job) -> Doc {
         .opt("end_time", job.ended_at.map(date))
         .set("external", false)
         .set("auto_cleared", true)
-        .link("steps", format!("{href}/steps"));
+        .links(&["steps"]);
     if let JobStatus::Failed(why) = &job.status {
         doc = doc.set_path("status.detail", why);
     }
-    with_owner(doc, base, job.owner).set("href", href)
+    with_owner(doc, base, job.owner)
 }
 
 /// The external job as the API shows it.
 fn external_view(base: &str, job: &ExternalJob) -> Doc {
-    let href = format!("{base}/jobs/{}", job.id);
     let doc = Doc::new()
-        .set("id", job.id.to_string())
+        .at(&Place::of(base, job.id))
         .set("description", &job.description)
         .set_path("status.state", job.status.name())
         .set("start_time", date(job.started_at))
@@ -115,10 +114,9 @@ fn external_view(base: &str, job: &ExternalJob) -> Doc {
         .opt("end_time", job.ended_at.map(date))
         .set("external", true)
         .set("auto_cleared", job.auto_cleared)
-        .action("clear", format!("{href}/clear"))
-        .action("end", format!("{href}/end"))
-        .link("steps", format!("{href}/steps"));
-    with_owner(doc, base, job.owner).set("href", href)
+        .actions(&["clear", "end"])
+        .links(&["steps"]);
+    with_owner(doc, base, job.owner)
 }
 
 /// The identifier of a job's `n`th step: made of the job's.
@@ -133,15 +131,13 @@ pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
         0 => Some(job.started_at),
         _ => job.step_times.get(n - 1).copied(),
     }?;
-    let job_href = format!("{base}/jobs/{}", job.id);
-    let id = step_id(job, n);
+    let place = Place::of(base, job.id);
     let ended = job.step_times.get(n).copied().or(job.ended_at);
     Some(
         Doc::new()
-            .set("id", id.to_string())
-            .set("href", format!("{job_href}/steps/{id}"))
+            .at(&place.below("steps", step_id(job, n)))
             .set("description", step.name.replace('_', " "))
-            .reference("job", job.id.to_string(), job_href)
+            .reference_to("job", &place)
             .set("type", "EXECUTING")
             .set("number", i64::try_from(n).unwrap_or(i64::MAX))
             .set_path("status.state", step_state(job, n))
@@ -153,10 +149,9 @@ pub fn step_view(base: &str, job: &Job, n: usize) -> Option<Doc> {
 
 /// A step of an external job as the API shows it.
 fn external_step_view(base: &str, job: &ExternalJob, step: &ExternalStep) -> Doc {
-    let job_href = format!("{base}/jobs/{}", job.id);
-    let href = format!("{job_href}/steps/{}", step.id);
+    let place = Place::of(base, job.id);
     let mut doc = Doc::new()
-        .set("id", step.id.to_string())
+        .at(&place.below("steps", step.id))
         .set("description", &step.description)
         .set("type", step.kind.to_uppercase())
         .set("number", step.number)
@@ -164,26 +159,22 @@ fn external_step_view(base: &str, job: &ExternalJob, step: &ExternalStep) -> Doc
         .set("start_time", date(step.started_at))
         .opt("end_time", step.ended_at.map(date))
         .set("external", true)
-        .action("end", format!("{href}/end"))
-        .set("href", href);
+        .actions(&["end"]);
     if let Some(parent) = step.parent {
-        doc = doc.reference("parent_step", parent.to_string(), format!("{job_href}/steps/{parent}"));
+        doc = doc.reference_to("parent_step", &place.below("steps", parent));
     }
-    doc.reference("job", job.id.to_string(), job_href)
+    doc.reference_to("job", &place)
 }
 
 /// A step of an external job, and within it the steps of the engine's own job that is carried out as that step.
 fn with_own_steps(world: &World, base: &str, whole: &ExternalJob, step: &ExternalStep) -> Vec<Doc> {
-    let whole_href = format!("{base}/jobs/{}", whole.id);
+    let place = Place::of(base, whole.id);
     let own = step.carries.and_then(|own| world.jobs.get(&own));
     let within = own.into_iter().flat_map(|own| (0..own.task.steps().len()).filter_map(|n| step_view(base, own, n)));
-    let within =
-        within.map(|part| {
-            let id = part.text("id").unwrap_or_default().to_owned();
-            part.set("href", format!("{whole_href}/steps/{id}"))
-                .reference("job", whole.id.to_string(), whole_href.clone())
-                .reference("parent_step", step.id.to_string(), format!("{whole_href}/steps/{}", step.id))
-        });
+    let within = within.map(|part| {
+        let id = part.text("id").unwrap_or_default().to_owned();
+        part.at(&place.below("steps", id)).reference_to("job", &place).reference_to("parent_step", &place.below("steps", step.id))
+    });
     let within: Vec<Doc> = within.collect();
     std::iter::once(external_step_view(base, whole, step)).chain(within).collect()
 }
@@ -224,7 +215,6 @@ async fn get_step(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&JOB)?;
-    require(&sent, "Job", "add", &["description"]).map_err(|fault| request.bad(&fault))?;
     let description = sent.text("description").unwrap_or_default().to_owned();
     let auto_cleared = sent.bool("auto_cleared").unwrap_or(true);
     let outcome = request.submit(AddExternalJob { description, auto_cleared }).await?;
@@ -236,7 +226,6 @@ async fn add_step(request: Arc<ApiRequest>) -> Handled {
     let id: JobId = request.id(1)?;
     job(&request, &request.world)?;
     let sent = request.body(&STEP)?;
-    require(&sent, "Step", "add", &["type", "description"]).map_err(|fault| request.bad(&fault))?;
     let kind = sent.text("type").unwrap_or_default();
     if !STEP_TYPES.contains(&kind.to_lowercase().as_str()) {
         return Err(request.bad(&Fault::invalid_value(kind, &STEP_TYPE)));
@@ -269,9 +258,7 @@ fn ending(request: &ApiRequest, sent: &Doc) -> Result<WorkStatus, Answer> {
 async fn end(request: Arc<ApiRequest>) -> Handled {
     let job = job(&request, &request.world)?.started().1;
     let sent = request.action()?;
-    let status = require(&sent, "Action", "end", &["status.state"]).map_err(|fault| request.bad(&fault));
-    let status =
-        status.and_then(|()| ending(&request, &sent)).map_err(|refused| refused.in_action(sent.clone(), request.output))?;
+    let status = ending(&request, &sent)?;
     let force = sent.bool("force").unwrap_or(false);
     act(&request, sent, EndExternalJob { job, status, force }).await
 }

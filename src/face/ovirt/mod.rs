@@ -52,6 +52,7 @@ use axum::http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, h
 use evirt_projections::search::Entity;
 
 use self::answer::{Answer, Handled};
+use self::cache::RenderCache;
 use self::representation::{Fault, Format, TypeDef, types};
 use self::request::{ApiRequest, Handler, Target, Unreadable, base_of, named};
 use self::route::Route;
@@ -93,7 +94,17 @@ const COLLECTIONS: &[&[Route]] = &[
 
 /// The API under both its bases. Paths carry matrix parameters, so it takes them apart and finds the route itself.
 #[derive(Debug)]
-pub struct Api(pub App);
+pub struct Api {
+    app: App,
+    cache: Arc<RenderCache>,
+}
+
+impl Api {
+    /// The API of an engine.
+    pub fn new(app: App) -> Self {
+        Self { app, cache: Arc::default() }
+    }
+}
 
 impl Face for Api {
     fn has(&self, path: &str) -> bool {
@@ -101,14 +112,14 @@ impl Face for Api {
     }
 
     fn answer(&self, request: Request<Bytes>, transport: Transport) -> Answering {
-        Box::pin(serve(self.0.clone(), request, transport))
+        Box::pin(serve(self.app.clone(), self.cache.clone(), request, transport))
     }
 }
 
-async fn serve(app: App, request: Request<Bytes>, transport: Transport) -> Response<Body> {
+async fn serve(app: App, cache: Arc<RenderCache>, request: Request<Bytes>, transport: Transport) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
-    let mut response = answer(app, parts, body, transport).await;
+    let mut response = answer(app, cache, parts, body, transport).await;
     if head && response.status() != StatusCode::NOT_MODIFIED {
         // The length is that of the body which GET would have.
         let length = HttpBody::size_hint(response.body()).exact().unwrap_or_default();
@@ -118,7 +129,7 @@ async fn serve(app: App, request: Request<Bytes>, transport: Transport) -> Respo
     response
 }
 
-async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Transport) -> Response<Body> {
+async fn answer(app: App, cache: Arc<RenderCache>, parts: Parts, body: Bytes, Transport { secure }: Transport) -> Response<Body> {
     let output = accepted(&parts.headers);
     let format = output.unwrap_or(Format::Xml);
     let (base, target) = match Target::parse(parts.uri.path(), parts.uri.query()) {
@@ -155,7 +166,7 @@ async fn answer(app: App, parts: Parts, body: Bytes, Transport { secure }: Trans
             Some(handler) => {
                 let (method, headers) = (parts.method, parts.headers);
                 let cx = OpContext::new(caller.user, caller.correlation_id, caller.filter, app.engine.world());
-                let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output };
+                let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache };
                 // In a room of its own: within others it would be moved about with them.
                 Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed)
             }

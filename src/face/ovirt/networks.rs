@@ -10,16 +10,16 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::NETWORK;
 use super::representation::types::enums::NETWORK_USAGE;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "networks" => GET list, POST add;
-    "networks/{}" => GET get, PUT update, DELETE delete;
+    "networks" => GET list, POST add [Body::add(&NETWORK).needs(&[need("name data_center.name|id")])];
+    "networks/{}" => GET get, PUT update [Body::update(&NETWORK)], DELETE delete;
 }
 
 /// The state of a network that is operational, or not.
@@ -29,18 +29,17 @@ pub fn state(operational: bool) -> &'static str {
 
 /// The network as the API shows it.
 pub fn view(world: &World, base: &str, network: &Network) -> Doc {
-    let href = format!("{base}/networks/{}", network.id);
     let config = &network.config;
     let usages = match config.vm_network {
         true => Doc::new().set("usage", vec!["VM"]),
         false => Doc::new(),
     };
     Doc::new()
-        .set("id", network.id.to_string())
+        .at(&Place::of(base, network.id))
         .set("name", &config.name)
         .set("description", &config.description)
         .opt("comment", text(&config.comment))
-        .reference("data_center", network.data_center.to_string(), format!("{base}/datacenters/{}", network.data_center))
+        .reference("data_center", base, network.data_center)
         .opt_path("ip.address", text(&config.ip))
         .opt_path("ip.netmask", text(&config.netmask))
         .opt_path("ip.gateway", text(&config.gateway))
@@ -51,9 +50,7 @@ pub fn view(world: &World, base: &str, network: &Network) -> Doc {
         // A network is for displays in a cluster, never by itself.
         .set("display", false)
         .set("usages", usages)
-        .link("permissions", format!("{href}/permissions"))
-        .link("vnicprofiles", format!("{href}/vnicprofiles"))
-        .set("href", href)
+        .links(&["permissions", "vnicprofiles"])
 }
 
 /// Refuses uses of networks that there are none of.
@@ -108,7 +105,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
-    require(&sent, "Network", "add", &["name", "dataCenter.name|id"]).map_err(|fault| request.bad(&fault))?;
     check_usages(&request, &sent)?;
     let data_center = request.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);

@@ -10,7 +10,7 @@ use super::answer::{Answer, Handled};
 use super::details::with_details;
 use super::representation::description::TypeDef;
 use super::representation::types::STATISTIC;
-use super::representation::{Doc, render_fragment};
+use super::representation::{Doc, Place, render_fragment};
 use super::request::ApiRequest;
 use super::visible;
 use crate::engine::Outcome;
@@ -136,19 +136,19 @@ impl Statistic {
     }
 
     /// What was measured of an object, as the API lists it.
-    pub fn list(request: &ApiRequest, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
-        listed(request, &STATISTIC, measured.iter().map(|statistic| statistic.view(of, owner, owner_href)))
+    pub fn list(request: &ApiRequest, of: Uuid, owner: &'static str, place: &Place, measured: &[Self]) -> Handled {
+        listed(request, &STATISTIC, measured.iter().map(|statistic| statistic.view(of, owner, place)))
     }
 
     /// The one that segment `n` names.
-    pub fn one(request: &ApiRequest, n: usize, of: Uuid, owner: &'static str, owner_href: &str, measured: &[Self]) -> Handled {
+    pub fn one(request: &ApiRequest, n: usize, of: Uuid, owner: &'static str, place: &Place, measured: &[Self]) -> Handled {
         let id: Uuid = request.id(n)?;
         let found = request.found(measured.iter().find(|statistic| statistic.id(of) == id), n)?;
-        shown(request, &STATISTIC, &found.view(of, owner, owner_href))
+        shown(request, &STATISTIC, &found.view(of, owner, place))
     }
 
-    /// As the API shows it, below the object with this link.
-    pub fn view(&self, of: Uuid, owner: &'static str, owner_href: &str) -> Doc {
+    /// As the API shows it, below the place of what it is measured of.
+    pub fn view(&self, of: Uuid, owner: &'static str, place: &Place) -> Doc {
         let id = self.id(of);
         let (kind, measure) = match self.unit {
             "BYTES" => ("INTEGER", "GAUGE"),
@@ -157,14 +157,13 @@ impl Statistic {
         };
         let value = Doc::new().set("datum", self.datum);
         Doc::new()
-            .set("id", id.to_string())
-            .set("href", format!("{owner_href}/statistics/{id}"))
+            .at(&place.below("statistics", id))
             .set("name", self.name)
             .set("description", self.description)
             .set("values", Doc::new().set("type", kind).set("value", vec![value]))
             .set("type", measure)
             .set("unit", self.unit)
-            .reference(owner, of.to_string(), owner_href)
+            .reference_to(owner, place)
     }
 }
 

@@ -10,39 +10,55 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::parts::{listed, shown};
-use super::representation::check::require;
+use super::representation::body::{Body, Way, When, need};
+use super::representation::place::{self, reference_to};
 use super::representation::types::PERMISSION;
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
-use super::visible::OBJECTS;
 
 routes! { ROUTES:
-    "permissions" => GET list, POST add: GrantPermission::least;
+    "permissions" => GET list, POST add [ON]: GrantPermission::least;
     "permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "clusters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "clusters/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "clusters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "datacenters/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "datacenters/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "datacenters/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "disks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "disks/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "disks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "groups/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "groups/{}/permissions" => GET list, POST add [HELD]: GrantPermission::least;
     "groups/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "hosts/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "hosts/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "hosts/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "networks/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "networks/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "networks/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "storagedomains/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "storagedomains/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "storagedomains/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "templates/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "templates/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "templates/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "users/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "users/{}/permissions" => GET list, POST add [HELD]: GrantPermission::least;
     "users/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "vms/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vms/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "vms/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
-    "vnicprofiles/{}/permissions" => GET list, POST add: GrantPermission::least;
+    "vnicprofiles/{}/permissions" => GET list, POST add [ON]: GrantPermission::least;
     "vnicprofiles/{}/permissions/{}" => GET get, DELETE delete: RevokePermission::least;
 }
+
+/// A permission on the object that the path names. A role may be named instead of identified, which upstream does not take.
+const ON: Body = Body::only(&PERMISSION, "").ways(&[
+    Way { when: When::Has("role.name"), needs: &[need("role.name"), need("user|group.id")] },
+    Way { when: When::Always, needs: &[need("role.id"), need("user|group.id")] },
+]);
+
+/// A permission of whom the path names, on an object or on the system.
+const HELD: Body = Body::only(
+    &PERMISSION,
+    "data_center.id|name cluster.id|name host.id|name storage_domain.id|name vm.id|name template.id|name disk.id|name",
+)
+.ways(&[
+    Way { when: When::Has("role.name"), needs: &[need("role.name")] },
+    Way { when: When::Always, needs: &[need("role.id")] },
+]);
 
 /// Whose permissions a path is about.
 #[derive(Clone, Copy)]
@@ -61,8 +77,7 @@ fn scope(request: &ApiRequest) -> Result<Scope, Answer> {
         "groups" => request.id(1).map(|id| (Scope::Of(Holder::Group(id)), world.groups.contains(&id)))?,
         "users" => request.id(1).map(|id| (Scope::Of(Holder::User(id)), world.users.contains(&id)))?,
         collection => {
-            let make = OBJECTS.iter().find(|(name, ..)| *name == collection).map(|(.., make)| make);
-            let object = request.found(make, 0)?(request.id(1)?);
+            let object = (request.found(place::collection(collection), 0)?.object)(request.id(1)?);
             (Scope::On(object), object.exists(world))
         }
     };
@@ -87,47 +102,23 @@ impl Scope {
 }
 
 /// What the permissions of a path stand below, such as `/api/vms/{id}`.
-fn parent(request: &ApiRequest) -> String {
+fn parent(request: &ApiRequest) -> Place {
     match request.segment(0) {
-        "permissions" => request.base.to_owned(),
-        collection => format!("{}/{collection}/{}", request.base, request.segment(1)),
+        "permissions" => Place::entry(request.base),
+        _ => Place::at(request.base, &request.target.segments[..2]),
     }
 }
 
-/// Where the API shows an object: the member of a permission, the collection and the id.
-pub fn place(object: EntityRef) -> Option<(&'static str, &'static str, String)> {
-    let (member, collection, id) = match object {
-        EntityRef::System => return None,
-        EntityRef::DataCenter(id) => ("data_center", "datacenters", id.0),
-        EntityRef::Cluster(id) => ("cluster", "clusters", id.0),
-        EntityRef::Network(id) => ("network", "networks", id.0),
-        EntityRef::VnicProfile(id) => ("vnic_profile", "vnicprofiles", id.0),
-        EntityRef::Host(id) => ("host", "hosts", id.0),
-        EntityRef::StorageDomain(id) => ("storage_domain", "storagedomains", id.0),
-        EntityRef::Disk(id) => ("disk", "disks", id.0),
-        EntityRef::Vm(id) => ("vm", "vms", id.0),
-        EntityRef::Template(id) => ("template", "templates", id.0),
-    };
-    Some((member, collection, id.to_string()))
-}
-
 /// The permission as the API shows it below `parent`, such as `/api/vms/{id}`.
-pub fn view(base: &str, parent: &str, permission: &Permission) -> Doc {
-    let role = permission.role;
-    let doc = Doc::new()
-        .set("id", permission.id.to_string())
-        .set("href", format!("{parent}/permissions/{}", permission.id))
-        .reference("role", role.to_string(), format!("{base}/roles/{role}"));
+pub fn view(base: &str, parent: &Place, permission: &Permission) -> Doc {
+    let doc = Doc::new().at(&parent.below("permissions", permission.id)).reference("role", base, permission.role);
     let doc = match permission.holder {
-        Holder::User(id) => doc.reference("user", id.to_string(), format!("{base}/users/{id}")),
-        Holder::Group(id) => doc.reference("group", id.to_string(), format!("{base}/groups/{id}")),
+        Holder::User(id) => doc.reference("user", base, id),
+        Holder::Group(id) => doc.reference("group", base, id),
     };
-    match place(permission.object) {
+    match reference_to(base, permission.object) {
         // The schema has no member for networks and their profiles.
-        Some((member, collection, id)) if !matches!(member, "network" | "vnic_profile") => {
-            let href = format!("{base}/{collection}/{id}");
-            doc.reference(member, id, href)
-        }
+        Some((member, place)) if PERMISSION.field(member).is_some() => doc.reference_to(member, &place),
         _ => doc,
     }
 }
@@ -179,15 +170,10 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let scope = scope(&request)?;
     let sent = request.body(&PERMISSION)?;
     let bad = |fault| request.bad(&fault);
-    // A role may be named instead, which upstream does not take.
-    if !sent.has("role.name") {
-        require(&sent, "Permission", "add", &["role.id"]).map_err(bad)?;
-    }
     let role: RoleId = request.needed(&sent, "role", NameKind::Role, "Role")?;
     let (holder, object) = match scope {
         Scope::Of(holder) => (holder, sent_object(&request, &sent)?),
         Scope::On(object) => {
-            require(&sent, "Permission", "add", &["user|group.id"]).map_err(bad)?;
             let user: Option<UserId> = request.reference(&sent, "user", NameKind::User, "User")?;
             let group: Option<GroupId> = request.reference(&sent, "group", NameKind::Group, "Group")?;
             let holder = user.map(Holder::User).or(group.map(Holder::Group));

@@ -13,18 +13,22 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::datacenters::center;
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{CLUSTER_QUOTA_LIMIT, QUOTA, STORAGE_QUOTA_LIMIT};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "datacenters/{}/quotas" => GET list, POST add;
-    "datacenters/{}/quotas/{}" => GET get, PUT update, DELETE delete;
-    "datacenters/{}/quotas/{}/quotastoragelimits" => GET list_storage, POST add_storage;
+    "datacenters/{}/quotas" => GET list, POST add [Body::add(&QUOTA).needs(&[need("name")])];
+    "datacenters/{}/quotas/{}" => GET get, PUT update [Body::update(&QUOTA)], DELETE delete;
+    "datacenters/{}/quotas/{}/quotastoragelimits" =>
+        GET list_storage,
+        POST add_storage [Body::add(&STORAGE_QUOTA_LIMIT).needs(&[need("limit")])];
     "datacenters/{}/quotas/{}/quotastoragelimits/{}" => GET get_storage, DELETE delete_storage;
-    "datacenters/{}/quotas/{}/quotaclusterlimits" => GET list_clusters, POST add_cluster;
+    "datacenters/{}/quotas/{}/quotaclusterlimits" =>
+        GET list_clusters,
+        POST add_cluster [Body::add(&CLUSTER_QUOTA_LIMIT).needs(&[need("vcpu_limit|memory_limit")])];
     "datacenters/{}/quotas/{}/quotaclusterlimits/{}" => GET get_cluster, DELETE delete_cluster;
 }
 
@@ -39,27 +43,23 @@ pub fn named(request: &ApiRequest, sent: &Doc) -> Result<Option<Option<QuotaId>>
     Ok(Some(Some(QuotaId(id))))
 }
 
-fn place(request: &ApiRequest, quota: &Quota) -> String {
-    format!("{}/datacenters/{}/quotas/{}", request.base, quota.data_center, quota.id)
+fn place(request: &ApiRequest, quota: &Quota) -> Place {
+    Place::of(request.base, quota.data_center).below("quotas", quota.id)
 }
 
 fn view(request: &ApiRequest, quota: &Quota) -> Doc {
-    let href = place(request, quota);
     let config = &quota.config;
     let unusual = |percent: i32, usual: i32| (percent != usual).then_some(percent);
-    let center = quota.data_center;
     Doc::new()
-        .set("id", quota.id.to_string())
+        .at(&place(request, quota))
         .set("name", &config.name)
         .opt("description", text(&config.description))
-        .reference("data_center", center.to_string(), format!("{}/datacenters/{center}", request.base))
+        .reference("data_center", request.base, quota.data_center)
         .opt("cluster_soft_limit_pct", unusual(config.cluster_soft_percent, DEFAULT_SOFT_PERCENT))
         .opt("cluster_hard_limit_pct", unusual(config.cluster_hard_percent, DEFAULT_HARD_PERCENT))
         .opt("storage_soft_limit_pct", unusual(config.storage_soft_percent, DEFAULT_SOFT_PERCENT))
         .opt("storage_hard_limit_pct", unusual(config.storage_hard_percent, DEFAULT_HARD_PERCENT))
-        .link("quotastoragelimits", format!("{href}/quotastoragelimits"))
-        .link("quotaclusterlimits", format!("{href}/quotaclusterlimits"))
-        .set("href", href)
+        .links(&["quotastoragelimits", "quotaclusterlimits"])
 }
 
 fn patch(sent: &Doc) -> QuotaPatch {
@@ -92,7 +92,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let data_center = center(&request, &request.world)?.id;
     let sent = request.body(&QUOTA)?;
-    require(&sent, "Quota", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = QuotaConfig::named(String::new());
     config.apply(&patch(&sent));
     let outcome = request.submit(CreateQuota { data_center, config }).await?;
@@ -127,34 +126,32 @@ fn limited(request: &ApiRequest, quota: &Quota) -> Result<Option<Uuid>, Answer> 
 
 fn storage_view(request: &ApiRequest, world: &World, quota: &Quota, limit: &StorageLimit) -> Doc {
     let id = limit_id(quota, limit.domain.map(|d| d.0));
-    let href = place(request, quota);
+    let place = place(request, quota);
     let doc = Doc::new()
-        .set("id", id.to_string())
-        .set("href", format!("{href}/quotastoragelimits/{id}"))
-        .reference("quota", quota.id.to_string(), href)
+        .at(&place.below("quotastoragelimits", id))
+        .reference_to("quota", &place)
         .set("limit", limit.gib)
         .set("usage", quota.storage_used(world, limit.domain) as f64 / (1_i64 << 30) as f64);
     match limit.domain {
-        Some(domain) => doc.reference("storage_domain", domain.to_string(), format!("{}/storagedomains/{domain}", request.base)),
+        Some(domain) => doc.reference("storage_domain", request.base, domain),
         None => doc,
     }
 }
 
 fn cluster_view(request: &ApiRequest, world: &World, quota: &Quota, limit: &ClusterLimit) -> Doc {
     let id = limit_id(quota, limit.cluster.map(|c| c.0));
-    let href = place(request, quota);
+    let place = place(request, quota);
     let (memory, cpus) = quota.cluster_used(world, limit.cluster);
     let gib = |mib: i64| if mib == UNLIMITED { UNLIMITED as f64 } else { mib as f64 / GIB };
     let doc = Doc::new()
-        .set("id", id.to_string())
-        .set("href", format!("{href}/quotaclusterlimits/{id}"))
-        .reference("quota", quota.id.to_string(), href)
+        .at(&place.below("quotaclusterlimits", id))
+        .reference_to("quota", &place)
         .set("vcpu_limit", limit.vcpus)
         .set("vcpu_usage", cpus)
         .set("memory_limit", gib(limit.memory_mib))
         .set("memory_usage", gib(memory));
     match limit.cluster {
-        Some(cluster) => doc.reference("cluster", cluster.to_string(), format!("{}/clusters/{cluster}", request.base)),
+        Some(cluster) => doc.reference("cluster", request.base, cluster),
         None => doc,
     }
 }
@@ -174,7 +171,6 @@ async fn get_storage(request: Arc<ApiRequest>) -> Handled {
 async fn add_storage(request: Arc<ApiRequest>) -> Handled {
     let id = quota(&request, &request.world)?.id;
     let sent = request.body(&STORAGE_QUOTA_LIMIT)?;
-    require(&sent, "QuotaStorageLimit", "add", &["limit"]).map_err(|fault| request.bad(&fault))?;
     let domain = request.reference(&sent, "storage_domain", NameKind::StorageDomain, "StorageDomain")?;
     let limit = StorageLimit { domain, gib: sent.int("limit").unwrap_or(UNLIMITED) };
     let outcome = request.submit(ChangeQuotaLimit { quota: id, change: LimitChange::Storage(limit.clone()) }).await?;
@@ -204,7 +200,6 @@ async fn get_cluster(request: Arc<ApiRequest>) -> Handled {
 async fn add_cluster(request: Arc<ApiRequest>) -> Handled {
     let id = quota(&request, &request.world)?.id;
     let sent = request.body(&CLUSTER_QUOTA_LIMIT)?;
-    require(&sent, "QuotaClusterLimit", "add", &["vcpuLimit|memoryLimit"]).map_err(|fault| request.bad(&fault))?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let memory = sent.decimal("memory_limit").filter(|gib| *gib != UNLIMITED as f64);
     let limit = ClusterLimit {

@@ -9,12 +9,14 @@ use evirt_domain::World;
 use evirt_domain::external_step::ExternalStep;
 use evirt_domain::ids::JobId;
 use evirt_domain::world::NameKind;
-use evirt_projections::inventory::{self, Page, Resource, View};
+use evirt_projections::inventory::{self, Page, Query, Resource, View};
 use evirt_projections::search::{self, Plan};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
+use super::cache::RenderCache;
 use super::repeat;
+use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
 use super::representation::{Doc, Fault, Format};
@@ -124,6 +126,8 @@ pub struct ApiRequest {
     pub body: Bytes,
     /// The format of the answer.
     pub output: Format,
+    /// The resources that the face has rendered.
+    pub cache: Arc<RenderCache>,
 }
 
 impl std::ops::Deref for ApiRequest {
@@ -150,6 +154,7 @@ impl ApiRequest {
             base: self.base,
             secure: self.secure,
             output: self.output,
+            cache: self.cache.clone(),
         }
     }
 
@@ -221,12 +226,7 @@ impl ApiRequest {
             .map_err(|_| self.bad(&Fault::failed(format!("Max number of results is not a valid number: {text}"))))
     }
 
-    /// The search that is wanted: a bad one is refused with the place of the error.
-    pub fn plan<T: Resource>(&self) -> Result<Plan, Answer> {
-        self.plan_for(T::ENTITY)
-    }
-
-    /// The search that is wanted of a kind.
+    /// The search that is wanted of a kind: a bad one is refused with the place of the error.
     pub fn plan_for(&self, entity: search::Entity) -> Result<Plan, Answer> {
         let sensitive = self.choice("case_sensitive")?.or(self.choice("case-sensitive")?).unwrap_or(true);
         let text = self.parameter("search").unwrap_or_default();
@@ -244,7 +244,13 @@ impl ApiRequest {
 
     /// A page of a collection, as searched for, of what the caller may see.
     pub fn list<T: Resource>(&self) -> Result<Vec<Arc<T>>, Answer> {
-        Ok(inventory::list(self.view(), &self.plan::<T>()?, Page::of(self.max()?)))
+        let query = self.query::<T>()?;
+        inventory::list(self.view(), &query).map_err(|unknown| self.missing(unknown.0))
+    }
+
+    /// What is to be listed: what is searched for, as many as are wanted.
+    pub fn query<T: Resource>(&self) -> Result<Query, Answer> {
+        Ok(Query::searched(self.plan_for(T::ENTITY)?, Page::of(self.max()?)))
     }
 
     /// The parts that the client wants within a resource: `Accept: application/xml; detail=disks+nics`.
@@ -291,6 +297,7 @@ impl ApiRequest {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             output,
+            cache: self.cache.clone(),
         };
         visible::check(&request, true)?;
         handler(Arc::new(request)).await
@@ -315,10 +322,34 @@ impl ApiRequest {
         }
     }
 
-    /// The body as a document of a type.
+    /// The body as a document of a type, which says all that its operation needs.
     pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
         let doc = parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        visible::admit(self, of, doc)
+        let doc = visible::admit(self, of, doc)?;
+        self.checked(doc)
+    }
+
+    /// What is said of the body of the request's operation.
+    fn described_body(&self) -> Option<&'static Body> {
+        route::find(&self.target.segments).and_then(|route| route.body(&self.method))
+    }
+
+    /// A document that says all that the operation needs, unless its handler is to decide whether it has to.
+    fn checked(&self, doc: Doc) -> Result<Doc, Answer> {
+        if let Some(body) = self.described_body().filter(|body| !body.is_dependent()) {
+            self.check(body, &doc)?;
+        }
+        Ok(doc)
+    }
+
+    /// Demands that a body says all that it has to.
+    pub fn check(&self, body: &Body, sent: &Doc) -> Result<(), Answer> {
+        body.check(sent).map_err(|fault| self.bad(&fault))
+    }
+
+    /// Demands the same of the operation's, where that depends on what it is carried out on.
+    pub fn complete(&self, sent: &Doc) -> Result<(), Answer> {
+        self.described_body().map_or(Ok(()), |body| self.check(body, sent))
     }
 
     /// The body as a document of one of several types; none where there is no body.
@@ -330,14 +361,18 @@ impl ApiRequest {
         Ok(Some((of, visible::admit(self, of, doc)?)))
     }
 
-    /// The body of an action; an empty one counts as `<action/>`.
+    /// The body of an action, which says all that it needs; an empty one counts as `<action/>`.
     pub fn action(&self) -> Result<Doc, Answer> {
+        self.checked(self.read_action()?)
+    }
+
+    fn read_action(&self) -> Result<Doc, Answer> {
         Ok(self.optional_body(&[&ACTION])?.map(|(_, doc)| doc).unwrap_or_default())
     }
 
     /// The action that was sent, perhaps with a deletion; an empty one where another document came, or none.
     pub fn sent_action(&self) -> Doc {
-        self.action().unwrap_or_default()
+        self.read_action().unwrap_or_default()
     }
 
     /// The external job, or the step of it, that the request is to be a part of: `;JobId=` and `;StepId=`.

@@ -11,56 +11,57 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{PERMIT, ROLE};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "roles" => GET list, POST add: CreateRole::least;
-    "roles/{}" => GET get, PUT update: UpdateRole::least, DELETE delete: RemoveRole::least;
-    "roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "roles" => GET list, POST add [Body::add(&ROLE).needs(&[need("name permits.permit.id")])]: CreateRole::least;
+    "roles/{}" => GET get, PUT update [Body::update(&ROLE)]: UpdateRole::least, DELETE delete: RemoveRole::least;
+    "roles/{}/permits" => GET list_permits, POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
-    "groups/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "groups/{}/roles" => GET list_held, POST grant [Body::only(&ROLE, "").needs(&[need("id|name")])]: GrantPermission::least;
     "groups/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
-    "groups/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "groups/{}/roles/{}/permits" =>
+        GET list_permits,
+        POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "groups/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
-    "users/{}/roles" => GET list_held, POST grant: GrantPermission::least;
+    "users/{}/roles" => GET list_held, POST grant [Body::only(&ROLE, "").needs(&[need("id|name")])]: GrantPermission::least;
     "users/{}/roles/{}" => GET get_held, DELETE revoke: RevokePermission::least;
-    "users/{}/roles/{}/permits" => GET list_permits, POST add_permit: AddPermit::least;
+    "users/{}/roles/{}/permits" =>
+        GET list_permits,
+        POST add_permit [Body::only(&PERMIT, "").needs(&[need("id|name")])]: AddPermit::least;
     "users/{}/roles/{}/permits/{}" => GET get_permit, DELETE delete_permit: RemovePermit::least;
 }
 
 /// The role as the API shows it below `parent`, such as `/api/users/{id}`, or the base itself.
-fn view(parent: &str, role: &Role) -> Doc {
-    let href = format!("{parent}/roles/{}", role.id);
+fn view(parent: &Place, role: &Role) -> Doc {
     Doc::new()
-        .set("id", role.id.to_string())
+        .at(&parent.below("roles", role.id))
         .set("name", &role.name)
         .set("description", &role.description)
         .set("mutable", role.mutable)
         .set("administrative", role.administrative)
-        .link("permits", format!("{href}/permits"))
-        .set("href", href)
+        .links(&["permits"])
 }
 
 /// What the roles of a path stand below.
-fn parent(request: &ApiRequest) -> String {
+fn parent(request: &ApiRequest) -> Place {
     match request.segment(0) {
-        "roles" => request.base.to_owned(),
-        collection => format!("{}/{collection}/{}", request.base, request.segment(1)),
+        "roles" => Place::entry(request.base),
+        _ => Place::at(request.base, &request.target.segments[..2]),
     }
 }
 
 /// A permit of a role.
 fn permit_view(request: &ApiRequest, role: &Role, permit: Permit) -> Doc {
     Doc::new()
-        .set("id", permit.id().to_string())
-        .set("href", format!("{}/roles/{}/permits/{}", parent(request), role.id, permit.id()))
+        .at(&parent(request).below("roles", role.id).below("permits", permit.id()))
         .set("name", permit.name())
         .set("administrative", permit.administrative())
-        .reference("role", role.id.to_string(), format!("{}/roles/{}", request.base, role.id))
+        .reference("role", request.base, role.id)
 }
 
 /// The segment that names the role.
@@ -79,11 +80,11 @@ fn role<'w>(request: &ApiRequest, world: &'w World) -> Result<&'w Arc<Role>, Ans
 }
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
-    listed(&request, &ROLE, request.world.roles.values().map(|role| view(request.base, role)))
+    listed(&request, &ROLE, request.world.roles.values().map(|role| view(&Place::entry(request.base), role)))
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
-    shown(&request, &ROLE, &view(request.base, role(&request, &request.world)?))
+    shown(&request, &ROLE, &view(&Place::entry(request.base), role(&request, &request.world)?))
 }
 
 /// The permit that a document names by id or name.
@@ -94,7 +95,6 @@ fn named(request: &ApiRequest, sent: &Doc) -> Result<Permit, Answer> {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&ROLE)?;
-    require(&sent, "Role", "add", &["name", "permits.id"]).map_err(|fault| request.bad(&fault))?;
     let permits = sent.docs("permits.permit").map(|permit| named(&request, permit)).collect::<Result<_, _>>()?;
     let command = CreateRole {
         name: given(&sent, "name").unwrap_or_default(),
@@ -104,13 +104,13 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     };
     let outcome = request.submit(command).await?;
     let made = first_id(&outcome).and_then(|id| outcome.world.roles.get(&id));
-    created(&request, &ROLE, &view(request.base, request.found(made, 0)?))
+    created(&request, &ROLE, &view(&Place::entry(request.base), request.found(made, 0)?))
 }
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = role(&request, &request.world)?;
     let sent = request.body(&ROLE)?;
-    check_immutable(&request, &ROLE, &view(request.base, current), &sent)?;
+    check_immutable(&request, &ROLE, &view(&Place::entry(request.base), current), &sent)?;
     let changes = RolePatch {
         name: given(&sent, "name"),
         description: given(&sent, "description"),
@@ -119,7 +119,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let permits = sent.docs("permits.permit").map(|permit| named(&request, permit)).collect::<Result<Vec<_>, _>>()?;
     let permits = sent.has("permits").then_some(permits);
     let outcome = request.submit(UpdateRole { role: current.id, changes, permits }).await?;
-    shown(&request, &ROLE, &view(request.base, role(&request, &outcome.world)?))
+    shown(&request, &ROLE, &view(&Place::entry(request.base), role(&request, &outcome.world)?))
 }
 
 async fn delete(request: Arc<ApiRequest>) -> Handled {
@@ -147,7 +147,6 @@ async fn get_permit(request: Arc<ApiRequest>) -> Handled {
 async fn add_permit(request: Arc<ApiRequest>) -> Handled {
     let current = role(&request, &request.world)?.id;
     let sent = request.body(&PERMIT)?;
-    require(&sent, "Permit", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let permit = named(&request, &sent)?;
     let outcome = request.submit(AddPermit { role: current, permit }).await?;
     created(&request, &PERMIT, &permit_view(&request, role(&request, &outcome.world)?, permit))
@@ -186,7 +185,6 @@ async fn get_held(request: Arc<ApiRequest>) -> Handled {
 async fn grant(request: Arc<ApiRequest>) -> Handled {
     let holder = holder(&request)?;
     let sent = request.body(&ROLE)?;
-    require(&sent, "Role", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let role: RoleId = request.needed(&Doc::new().set("it", sent), "it", NameKind::Role, "Role")?;
     let outcome = request.submit(GrantPermission { holder, role, object: EntityRef::System }).await?;
     created(&request, &ROLE, &view(&parent(&request), request.found(outcome.world.roles.get(&role), 0)?))

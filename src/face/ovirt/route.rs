@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use axum::http::Method;
 use evirt_domain::permit::Permit;
 
+use super::representation::body::Body;
 use super::request::Handler;
 use super::status::{action_status, creation_status};
 
@@ -23,6 +24,8 @@ pub struct Verb {
     pub method: Method,
     /// What answers it.
     pub handler: Handler,
+    /// What its body has to say and what it may.
+    pub body: Option<Body>,
     /// What the command takes at least that the method leads to: a caller who holds that on nothing is refused before anything is looked up.
     pub least: fn() -> Option<Permit>,
 }
@@ -32,22 +35,34 @@ pub fn nothing() -> Option<Permit> {
     None
 }
 
-/// Declares routes: `routes![ROUTES: "tags" => GET list, POST add: CreateTag::least; ...]`, with what the command of a change takes at
-/// least where it says so.
+/// Declares routes: `routes![ROUTES: "tags" => GET list, POST add [Body::add(&TAG)]: CreateTag::least; ...]`, with what is said of its
+/// body in brackets, and with what the command of a change takes at least where it says so.
 macro_rules! routes {
-    ($name:ident: $($path:literal => $($method:ident $handler:path $(: $least:path)?),+;)*) => {
+    ($name:ident: $($path:literal => $($method:ident $handler:path $([$body:expr])? $(: $least:path)?),+;)*) => {
         /// What this collection answers.
         pub const $name: &[crate::face::ovirt::route::Route] = &[$(crate::face::ovirt::route::Route {
             path: $path,
             methods: &[$(crate::face::ovirt::route::Verb {
                 method: axum::http::Method::$method,
                 handler: |request| Box::pin($handler(request)),
+                body: crate::face::ovirt::route::body_of!($($body)?),
                 least: crate::face::ovirt::route::least_of!($($least)?),
             }),+],
         }),*];
     };
 }
 pub(crate) use routes;
+
+/// What is said of the body of an operation, and nothing of others.
+macro_rules! body_of {
+    () => {
+        None
+    };
+    ($body:expr) => {
+        Some($body)
+    };
+}
+pub(crate) use body_of;
 
 /// The least permit of a route that names one, and none of others.
 macro_rules! least_of {
@@ -100,11 +115,11 @@ fn status(segments: &[String]) -> Option<&'static Route> {
 
 static ACTION_STATUS: Route = Route {
     path: "{}/action/{}",
-    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(action_status(request)), least: nothing }],
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(action_status(request)), body: None, least: nothing }],
 };
 static CREATION_STATUS: Route = Route {
     path: "{}/creation_status/{}",
-    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(creation_status(request)), least: nothing }],
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(creation_status(request)), body: None, least: nothing }],
 };
 
 impl Route {
@@ -112,6 +127,11 @@ impl Route {
     pub fn handler(&self, method: &Method) -> Option<Handler> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
         self.methods.iter().find(|verb| verb.method == wanted).map(|verb| verb.handler)
+    }
+
+    /// What is said of the body of a method.
+    pub fn body(&self, method: &Method) -> Option<&'static Body> {
+        self.methods.iter().find(|verb| verb.method == method).and_then(|verb| verb.body.as_ref())
     }
 
     /// What a method takes at least, on whatever it may be.

@@ -107,7 +107,7 @@ fn line(out: &mut String, depth: usize, text: std::fmt::Arguments<'_>) {
 /// The schema's name of what a field holds. Enumerations are texts, as upstream's schema has them.
 pub fn kind(field: &FieldDef) -> &'static str {
     match field.kind {
-        Kind::Text | Kind::Enum(_) | Kind::Texts => "xs:string",
+        Kind::Text | Kind::Link | Kind::Enum(_) | Kind::Texts => "xs:string",
         Kind::Bool => "xs:boolean",
         Kind::Decimal => "xs:decimal",
         Kind::Date => "xs:dateTime",

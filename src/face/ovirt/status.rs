@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::collection::on_target;
-use super::representation::Doc;
 use super::representation::types::{ACTION, CREATION};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::visible::object_at;
 
@@ -19,14 +19,10 @@ pub fn under_way(request: &ApiRequest, sent: Doc, job: JobId) -> Doc {
     let segments = &request.target.segments;
     let job_text = job.to_string();
     let action = if segments.last() == Some(&job_text) { &segments[..segments.len() - 1] } else { segments };
-    let href = format!("{}/{}", request.base, action.join("/"));
-    let (parent, _) = href.rsplit_once('/').unwrap_or_default();
-    on_target(request.base, action, sent)
-        .set("async", true)
-        .set("id", job_text.as_str())
-        .link("parent", parent)
-        .link("replay", href.as_str())
-        .set("href", format!("{href}/{job_text}"))
+    let (parent, _) = action.split_at(action.len().saturating_sub(1));
+    let (parent, replay) = (Place::at(request.base, parent).link(), Place::at(request.base, action).link());
+    let doc = on_target(request.base, action, sent).set("async", true).set("id", job_text.as_str());
+    doc.set("href", replay.below(&job_text)).link("parent", parent).link("replay", replay)
 }
 
 /// How an action stands that went on after its answer. One that is not known any more, or was another, leads back to what it was about.
@@ -49,7 +45,7 @@ pub async fn creation_status(request: Arc<ApiRequest>) -> Handled {
     let job = Some(job).filter(|job| object_at(created).is_some_and(|object| job.task.object() == object));
     let job = request.found(job, segments.len() - 1)?;
     request.look(created.to_vec(), request.output).await?;
-    let doc = Doc::new().set("id", job.id.to_string()).set("href", format!("{}/{}", request.base, segments.join("/")));
+    let doc = Doc::new().at(&Place::at(request.base, segments));
     Ok(Answer::doc(200, &CREATION, &standing(doc, &job.status, "Asynchronous task failed"), request.output))
 }
 

@@ -11,20 +11,34 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, Way, When, need};
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storagedomains::domain;
 use crate::app::storage::{self as app, ISCSI_PORT};
 
 routes! { ROUTES:
-    "storageconnections" => GET list, POST add: AddStorageConnection::least;
-    "storageconnections/{}" => GET get, PUT update: UpdateStorageConnection::least, DELETE delete: RemoveStorageConnection::least;
-    "storagedomains/{}/storageconnections" => GET list_of_domain, POST attach;
-    "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach;
+    "storageconnections" => GET list, POST add [NEW]: AddStorageConnection::least;
+    "storageconnections/{}" =>
+        GET get,
+        PUT update [Body::update(&STORAGE_CONNECTION)]: UpdateStorageConnection::least,
+        DELETE delete [Body::only(&HOST, "id|name")]: RemoveStorageConnection::least;
+    "storagedomains/{}/storageconnections" =>
+        GET list_of_domain,
+        POST attach [Body::only(&STORAGE_CONNECTION, "").needs(&[need("id")])];
+    "storagedomains/{}/storageconnections/{}" => GET get_of_domain, DELETE detach [Body::action("async")];
 }
+
+/// A new connection: what it needs depends on its type.
+const NEW: Body = Body::add(&STORAGE_CONNECTION).ways(&[
+    Way { when: When::Is("type", &["iscsi"]), needs: &[need("type"), need("address target")] },
+    Way { when: When::Is("type", &["nfs"]), needs: &[need("type"), need("address path")] },
+    Way { when: When::Is("type", &["posixfs", "glusterfs"]), needs: &[need("type"), need("path vfs_type")] },
+    Way { when: When::Is("type", &["localfs"]), needs: &[need("type"), need("path")] },
+    Way { when: When::Always, needs: &[need("type")] },
+]);
 
 /// What a connection says wherever it is shown; passwords are never told.
 pub fn fields(config: &ConnectionConfig) -> Doc {
@@ -43,11 +57,10 @@ pub fn fields(config: &ConnectionConfig) -> Doc {
 }
 
 /// The connection as the API shows it below `parent`: the entry point or a storage domain.
-fn view(base: &str, parent: &str, connection: &StorageConnection) -> Doc {
-    let id = connection.id.to_string();
-    let doc = fields(&connection.config).set("href", format!("{parent}/storageconnections/{id}")).set("id", id);
+fn view(base: &str, parent: &Place, connection: &StorageConnection) -> Doc {
+    let doc = fields(&connection.config).at(&parent.below("storageconnections", connection.id));
     match connection.config.host {
-        Some(host) => doc.reference("host", host.to_string(), format!("{base}/hosts/{host}")),
+        Some(host) => doc.reference("host", base, host),
         None => doc,
     }
 }
@@ -91,41 +104,32 @@ fn connection<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Stor
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
     let found = request.world.storage_connections.values();
-    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, request.base, c)))
+    listed(&request, &STORAGE_CONNECTION, found.map(|c| view(request.base, &Place::entry(request.base), c)))
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
-    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &request.world)?))
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), connection(&request, &request.world)?))
 }
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["type"]).map_err(|fault| request.bad(&fault))?;
-    let needed: &[&str] = match sent.text("type") {
-        Some("nfs") => &["address", "path"],
-        Some("posixfs" | "glusterfs") => &["path", "vfsType"],
-        Some("localfs") => &["path"],
-        Some("iscsi") => &["address", "target"],
-        _ => &[],
-    };
-    require(&sent, "StorageConnection", "add", needed).map_err(|fault| request.bad(&fault))?;
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
     let mut config = config(&request, kind, &sent)?;
     config.host = host.filter(|_| kind == StorageKind::Localfs);
     let done = request.refused(app::add_connection(&request.app, &request.cx, config, host).await).await?;
     let made = first_id(&done.outcome).and_then(|id| done.world.storage_connections.get(&id));
-    created(&request, &STORAGE_CONNECTION, &view(request.base, request.base, request.found(made, 0)?))
+    created(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), request.found(made, 0)?))
 }
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = connection(&request, &request.world)?;
     let sent = request.body(&STORAGE_CONNECTION)?;
-    check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, request.base, current), &sent)?;
+    check_immutable(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), current), &sent)?;
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let changes = patch(&request, &sent)?;
     let done = request.refusing(app::update_connection(&request.app, &request.cx, current, changes, host).await)?;
-    shown(&request, &STORAGE_CONNECTION, &view(request.base, request.base, connection(&request, &done.world)?))
+    shown(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), connection(&request, &done.world)?))
 }
 
 /// Removes a connection. The body may name a host that is to let go of it: hosts let go when a domain rests, so that it has nothing
@@ -143,8 +147,8 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What the connections of the storage domain that the path names stand below.
-fn parent(request: &ApiRequest) -> String {
-    format!("{}/storagedomains/{}", request.base, request.segment(1))
+fn parent(request: &ApiRequest) -> Place {
+    Place::at(request.base, &request.target.segments[..2])
 }
 
 /// The connection that the path names, where the storage domain has it.
@@ -168,7 +172,6 @@ async fn get_of_domain(request: Arc<ApiRequest>) -> Handled {
 async fn attach(request: Arc<ApiRequest>) -> Handled {
     let domain = domain(&request, &request.world)?.id;
     let sent = request.body(&STORAGE_CONNECTION)?;
-    require(&sent, "StorageConnection", "add", &["id"]).map_err(|fault| request.bad(&fault))?;
     let id = sent.text("id").unwrap_or_default();
     let connection = uuid::Uuid::parse_str(id).map_err(|_| request.missing(format!("StorageConnection: id={id}")))?;
     let connection = StorageConnectionId(connection);

@@ -11,9 +11,9 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_settled, created};
 use super::parts::{first_id, given, listed, shown, text};
-use super::representation::check::require;
+use super::representation::body::{Body, Need, Way, When, need};
 use super::representation::types::{ACTION, FILE, STORAGE_DOMAIN};
-use super::representation::{Doc, Fault};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storageconnections as connections;
@@ -22,29 +22,65 @@ use crate::app::storage::{self as app, NewDomain};
 use crate::app::{Done, Refused};
 
 routes! { ROUTES:
-    "storagedomains" => GET list, POST add: CreateStorageDomain::least;
-    "storagedomains/{}" => GET get, PUT update, DELETE delete;
+    "storagedomains" => GET list, POST add [NEW]: CreateStorageDomain::least;
+    "storagedomains/{}" => GET get, PUT update [EXTENDED], DELETE delete [REMOVED];
     "storagedomains/{}/files" => GET list_files;
     "storagedomains/{}/files/{}" => GET get_file;
 }
 
+/// What every domain needs that a host has a part in.
+const ON_HOST: Need = need("host.id|name type storage");
+/// An ISO or export domain without a name is one that is there already.
+const NAMED: Need = need("name").of("addDomain").unless(When::Is("type", &["iso", "export"]));
+const TYPED: Need = need("storage.type");
+
+/// A new domain: what it needs, in the order in which upstream looks.
+const NEW: Body = Body::add(&STORAGE_DOMAIN).ways(&[
+    Way { when: When::Is("type", &["image"]), needs: &[need("name storage"), need("storage.type storage.address")] },
+    Way { when: When::Has("storage.id"), needs: &[ON_HOST, need("storage.id"), NAMED] },
+    Way {
+        when: When::Is("storage.type", &["nfs"]),
+        needs: &[ON_HOST, TYPED, need("path").within("storage", "Storage"), need("address").within("storage", "Storage"), NAMED],
+    },
+    Way {
+        when: When::Is("storage.type", &["posixfs", "glusterfs"]),
+        needs: &[ON_HOST, TYPED, need("path").within("storage", "Storage"), need("vfs_type").within("storage", "Storage"), NAMED],
+    },
+    Way {
+        when: When::Is("storage.type", &["localfs"]),
+        needs: &[ON_HOST, TYPED, need("path").within("storage", "Storage"), NAMED],
+    },
+    Way {
+        when: When::Always,
+        needs: &[
+            ON_HOST,
+            TYPED,
+            need("id").of("getLunIds").within("storage.logical_unit|storage.volume_group.logical_unit", "LogicalUnit"),
+            NAMED,
+        ],
+    },
+]);
+
+/// A change; one that brings logical units along needs a host that sees them.
+const EXTENDED: Body = Body::update(&STORAGE_DOMAIN).needs(&[need("host.id|name").of("extendStorageDomain")]).depends();
+
+/// A removal, by a host unless none has a part in the domain.
+const REMOVED: Body = Body::only(&STORAGE_DOMAIN, "format destroy").needs(&[need("host.id|name").of("remove")]).depends();
+
 /// The storage domain as the API shows it below `/storagedomains`: its status is its data center's matter once it has one.
 pub fn view(world: &World, base: &str, domain: &StorageDomain) -> Doc {
-    let href = format!("{base}/storagedomains/{}", domain.id);
     let state = match (domain.state, domain.attachment()) {
         (DomainState::Ready, None) => Some("unattached"),
         (DomainState::Ready, Some(_)) => None,
         (DomainState::Creating | DomainState::Removing, _) => Some("locked"),
     };
-    let mut links = vec!["permissions", "storageconnections"];
-    match domain.class {
-        DomainClass::Iso => links.push("files"),
-        DomainClass::Data => links.push("disks"),
-        DomainClass::Image => links = vec!["permissions", "images"],
-        DomainClass::Export => {}
-    }
-    let doc = common(world, domain).opt_path("status.state", state);
-    links.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}"))).set("href", href)
+    let links: &[&str] = match domain.class {
+        DomainClass::Iso => &["permissions", "storageconnections", "files"],
+        DomainClass::Data => &["permissions", "storageconnections", "disks"],
+        DomainClass::Image => &["permissions", "images"],
+        DomainClass::Export => &["permissions", "storageconnections"],
+    };
+    common(world, &Place::of(base, domain.id), domain).opt_path("status.state", state).links(links)
 }
 
 /// The storage domain as the API shows it below a data center, with its status there.
@@ -52,22 +88,19 @@ pub fn attached_view(world: &World, base: &str, domain: &StorageDomain, data_cen
     let Some(attachment) = domain.attachment_in(data_center) else {
         return view(world, base, domain);
     };
-    let center = format!("{base}/datacenters/{}", attachment.data_center);
-    let href = format!("{center}/storagedomains/{}", domain.id);
-    common(world, domain)
+    let center = Place::of(base, attachment.data_center);
+    common(world, &center.object_below(domain.id), domain)
         .set_path("status.state", attachment.status.name())
-        .reference("data_center", attachment.data_center.to_string(), center)
-        .link("disks", format!("{href}/disks"))
-        .action("activate", format!("{href}/activate"))
-        .action("deactivate", format!("{href}/deactivate"))
-        .set("href", href)
+        .reference_to("data_center", &center)
+        .links(&["disks"])
+        .actions(&["activate", "deactivate"])
 }
 
-fn common(world: &World, domain: &StorageDomain) -> Doc {
+fn common(world: &World, place: &Place, domain: &StorageDomain) -> Doc {
     // How full a service of images is is its own matter.
     let known = domain.state == DomainState::Ready && domain.class != DomainClass::Image;
     Doc::new()
-        .set("id", domain.id.to_string())
+        .at(place)
         .set("name", &domain.config.name)
         .opt("description", text(&domain.config.description))
         .opt("comment", text(&domain.config.comment))
@@ -104,17 +137,16 @@ fn storage(world: &World, storage: &DomainStorage) -> Doc {
 
 /// A file of an ISO domain as the API shows it.
 pub fn file_view(base: &str, domain: &StorageDomain, file: &DomainFile) -> Doc {
-    let domain_href = format!("{base}/storagedomains/{}", domain.id);
+    let place = Place::of(base, domain.id);
     let kind = match file.name.rsplit_once('.') {
         Some((_, ending)) if ending.eq_ignore_ascii_case("vfd") => "vfd",
         _ => "iso",
     };
     Doc::new()
-        .set("id", &file.name)
-        .set("href", format!("{domain_href}/files/{}", file.name))
+        .at(&place.below("files", &file.name))
         .set("name", &file.name)
         .set("type", kind)
-        .reference("storage_domain", domain.id.to_string(), domain_href)
+        .reference_to("storage_domain", &place)
 }
 
 /// What a request says of a storage domain that is to be changed.
@@ -127,38 +159,6 @@ fn config(sent: &Doc) -> StorageDomainConfig {
     let mut config = StorageDomainConfig { name: String::new(), description: String::new(), comment: String::new() };
     config.apply(&patch(sent));
     config
-}
-
-/// Demands what a new storage domain needs, in the order in which upstream looks. An ISO or export domain without a name is one that
-/// is there already.
-fn complete(sent: &Doc) -> Result<(), Fault> {
-    const CLASS: &str = "StorageDomain";
-    if sent.text("type") == Some(DomainClass::Image.name()) {
-        require(sent, CLASS, "add", &["name", "storage"])?;
-        require(sent, CLASS, "add", &["storage.type", "storage.address"])?;
-        return Ok(());
-    }
-    require(sent, CLASS, "add", &["host.id|name", "type", "storage"])?;
-    let empty = Doc::new();
-    let storage = sent.doc("storage").unwrap_or(&empty);
-    if !storage.has("id") {
-        require(sent, CLASS, "add", &["storage.type"])?;
-        let needed: &[&[&str]] = match storage.text("type") {
-            Some("nfs") => &[&["path"], &["address"]],
-            Some("posixfs" | "glusterfs") => &[&["path"], &["vfsType"]],
-            Some("localfs") => &[&["path"]],
-            _ => &[],
-        };
-        for names in needed {
-            require(storage, "Storage", "add", names)?;
-        }
-        if needed.is_empty() {
-            for unit in units(storage) {
-                require(unit, "LogicalUnit", "getLunIds", &["id"])?;
-            }
-        }
-    }
-    if existing(sent) { Ok(()) } else { require(sent, CLASS, "addDomain", &["name"]) }
 }
 
 /// Whether a request takes in what is on the storage already: an ISO or export domain, said by leaving out the name.
@@ -218,7 +218,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&STORAGE_DOMAIN)?;
-    complete(&sent).map_err(|fault| request.bad(&fault))?;
     if let Some(made) = add_image_domain(&request, &sent).await? {
         return Ok(made);
     }
@@ -260,7 +259,8 @@ async fn add_image_domain(request: &ApiRequest, sent: &Doc) -> Result<Option<Ans
 }
 
 /// What stays as the domain was made.
-const SETTLED: &[&str] = &["type", "storage_format", "storage.type", "storage.address", "storage.path", "storage.vfs_type"];
+const SETTLED: &[&str] =
+    &["type", "storage_format", "storage.id", "storage.type", "storage.address", "storage.path", "storage.vfs_type"];
 
 async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = domain(&request, &request.world)?;
@@ -273,7 +273,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));
     let luns = units(&storage).filter(new).map(|unit| lun(&request, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
     if !luns.is_empty() {
-        require(&sent, "StorageDomain", "extendStorageDomain", &["host.id|name"]).map_err(|fault| request.bad(&fault))?;
+        request.complete(&sent)?;
     }
     let host: Option<HostId> = request.reference(&sent, "host", NameKind::Host, "Host")?;
     if let Some(unknown) = host.filter(|id| !request.world.hosts.contains(id)) {
@@ -295,7 +295,7 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
         Some((_, sent)) => sent,
     };
     if domain.class != DomainClass::Image {
-        require(&sent, "StorageDomain", "remove", &["host.id|name"]).map_err(|fault| request.bad(&fault))?;
+        request.complete(&sent)?;
     }
     let host = request.reference(&sent, "host", NameKind::Host, "Host")?;
     let yes = |field: &str| sent.bool(field).unwrap_or_default();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     fn missing(sent: &Doc) -> String {
-        match complete(sent) {
+        match NEW.check(sent) {
             Ok(()) => String::new(),
             Err(fault) => fault.detail.unwrap_or_default(),
         }

@@ -10,33 +10,34 @@ use evirt_domain::{Decide, Rejection, World};
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::TAG;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "tags" => GET list, POST add: CreateTag::least;
-    "tags/{}" => GET get, PUT update: UpdateTag::least, DELETE delete: RemoveTag::least;
-    "groups/{}/tags" => GET list_of, POST attach: tag_account;
+    "tags" => GET list, POST add [Body::add(&TAG).needs(&[need("name")])]: CreateTag::least;
+    "tags/{}" => GET get, PUT update [Body::update(&TAG)]: UpdateTag::least, DELETE delete: RemoveTag::least;
+    "groups/{}/tags" => GET list_of, POST attach [ATTACHED]: tag_account;
     "groups/{}/tags/{}" => GET get_of, DELETE detach: tag_account;
-    "hosts/{}/tags" => GET list_of, POST attach;
+    "hosts/{}/tags" => GET list_of, POST attach [ATTACHED];
     "hosts/{}/tags/{}" => GET get_of, DELETE detach;
-    "users/{}/tags" => GET list_of, POST attach: tag_account;
+    "users/{}/tags" => GET list_of, POST attach [ATTACHED]: tag_account;
     "users/{}/tags/{}" => GET get_of, DELETE detach: tag_account;
 }
+
+/// A tag that is put on something.
+pub const ATTACHED: Body = Body::only(&TAG, "").needs(&[need("id|name")]);
 
 /// The tag as the API shows it.
 pub fn view(base: &str, tag: &Tag) -> Doc {
     let parent = tag.config.parent.unwrap_or(ROOT);
-    let parent = Doc::new().reference("tag", parent.to_string(), format!("{base}/tags/{parent}"));
     Doc::new()
-        .set("id", tag.id.to_string())
-        .set("href", format!("{base}/tags/{}", tag.id))
+        .at(&Place::of(base, tag.id))
         .set("name", &tag.config.name)
         .set("description", &tag.config.description)
-        .set("parent", parent)
+        .set("parent", Doc::new().reference("tag", base, parent))
 }
 
 /// What a request says of a tag that is to be changed.
@@ -65,7 +66,6 @@ fn parent(request: &ApiRequest, sent: &Doc) -> Result<Option<TagId>, Answer> {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&TAG)?;
-    require(&sent, "Tag", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = TagConfig { name: String::new(), description: String::new(), parent: None };
     config.apply(&patch(&sent, parent(&request, &sent)?));
     let outcome = request.submit(CreateTag { config }).await?;
@@ -103,9 +103,8 @@ fn refused(request: &ApiRequest, rejection: Rejection) -> Answer {
 
 /// The tag as the API shows it below what has it.
 fn tagged_view(request: &ApiRequest, member: &'static str, tag: &Tag) -> Doc {
-    let (collection, id) = (request.segment(0), request.segment(1));
-    let owner = format!("{}/{collection}/{id}", request.base);
-    view(request.base, tag).set("href", format!("{owner}/tags/{}", tag.id)).reference(member, id, owner)
+    let owner = Place::at(request.base, &request.target.segments[..2]);
+    view(request.base, tag).at(&owner.below("tags", tag.id)).reference_to(member, &owner)
 }
 
 async fn list_of(request: Arc<ApiRequest>) -> Handled {
@@ -131,7 +130,6 @@ async fn attach(request: Arc<ApiRequest>) -> Handled {
     let (to, member) = tagged(&request)?;
     to.tags(&request.world).map_err(|rejection| refused(&request, rejection))?;
     let sent = request.body(&TAG)?;
-    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let tag: TagId = request.needed(&Doc::new().set("it", sent), "it", NameKind::Tag, "Tag")?;
     let outcome = request.submit(AttachTag { tag, to }).await?;
     let attached = request.found(outcome.world.tags.get(&tag), 0)?;

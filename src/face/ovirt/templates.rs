@@ -6,8 +6,8 @@ use evirt_domain::template::Template;
 
 use super::answer::Handled;
 use super::parts::{date, listed, shown, text};
-use super::representation::Doc;
 use super::representation::types::TEMPLATE;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::with_devices;
@@ -19,11 +19,10 @@ routes! { ROUTES:
 
 /// The template as the API shows it.
 pub fn view(base: &str, template: &Template) -> Doc {
-    let href = format!("{base}/templates/{}", template.id);
     let config = &template.config;
     let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
     Doc::with_capacity(32)
-        .set("id", template.id.to_string())
+        .at(&Place::of(base, template.id))
         .set("name", &config.name)
         .set("description", &config.description)
         .opt("comment", text(&config.comment))
@@ -38,7 +37,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .opt_path("os.kernel", text(&config.kernel))
         .opt_path("os.initrd", text(&config.initrd))
         .opt_path("os.cmdline", text(&config.cmdline))
-        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
+        .reference("cluster", base, config.cluster)
         .set("creation_time", date(template.created_at))
         .set("origin", "ovirt")
         .set_path("high_availability.enabled", config.highly_available)
@@ -54,8 +53,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .opt("timezone", text(&config.timezone))
         .set_path("usb.enabled", config.usb)
         .opt("tunnel_migration", config.tunnel_migration)
-        .link("permissions", format!("{href}/permissions"))
-        .set("href", href)
+        .links(&["permissions"])
 }
 
 /// The template, with its devices where the client wants all content.

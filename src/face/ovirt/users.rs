@@ -13,26 +13,32 @@ use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::user_view;
 use super::parts::{first_id, listed, shown};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, Way, When, need};
 use super::representation::types::USER;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use crate::app::access;
 
 routes! { ROUTES:
-    "users" => GET list, POST add: ImportUser::least;
+    "users" => GET list, POST add [NEW]: ImportUser::least;
     "users/{}" => GET get, DELETE delete: RemoveUser::least;
 }
 
-const LINKS: [&str; 3] = ["permissions", "roles", "tags"];
+/// A new user, whose name may say the directory.
+const NEW: Body = Body::only(&USER, "").ways(&[
+    Way { when: When::Contains("user_name", '@'), needs: &[need("user_name")] },
+    Way { when: When::Always, needs: &[need("user_name"), need("domain.id|name")] },
+]);
+
+const LINKS: &[&str] = &["permissions", "roles", "tags"];
 
 /// The user as the API shows it.
 pub fn view(world: &World, base: &str, user: &User) -> Doc {
-    let href = format!("{base}/users/{}", user.id);
-    let doc = user_view(world, base, &user.account());
-    let doc = LINKS.into_iter().fold(doc, |doc, link| doc.link(link, format!("{href}/{link}")));
-    doc.set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some()).set("href", href)
+    user_view(world, base, &user.account())
+        .at(&Place::of(base, user.id))
+        .links(LINKS)
+        .set("logged_in", world.sessions.by(SessionTerm::User(user.id)).next().is_some())
 }
 
 fn user(request: &ApiRequest) -> Result<&Arc<User>, Answer> {
@@ -59,13 +65,10 @@ pub fn sent_domain(request: &ApiRequest, sent: &Doc) -> Option<String> {
 
 /// The name and the directory of a user that a request wants added.
 fn sent_name(request: &ApiRequest, sent: &Doc) -> Result<(String, String), Answer> {
-    let bad = |fault| request.bad(&fault);
-    require(sent, "User", "add", &["userName"]).map_err(bad)?;
     let name = sent.text("user_name").unwrap_or_default();
     if let Some((name, domain)) = name.split_once('@') {
         return Ok((name.to_owned(), domain.to_owned()));
     }
-    require(sent, "User", "add", &["domain.id|name"]).map_err(bad)?;
     Ok((name.to_owned(), sent_domain(request, sent).unwrap_or_default()))
 }
 

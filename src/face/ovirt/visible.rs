@@ -2,7 +2,7 @@
 //!
 //! Whoever does not see everything passes four gates: [`check`] refuses paths through hidden objects, [`admit`] what refers to
 //! them, searches run in a view that has only what is visible, and [`redacted`] takes references to hidden objects out of every document
-//! on its way out.
+//! on its way out. What is hidden is decided by [`Visible`], over the objects that the document's links lead to or through.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,31 +11,17 @@ use axum::http::Method;
 use evirt_domain::World;
 use evirt_domain::access::EntityRef;
 use evirt_domain::world::NameKind;
-use evirt_projections::visible::Visible;
+use evirt_projections::visible::{Cut, NO_CUT, Visible};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::representation::description::TypeDef;
+use super::representation::place::{collection, collection_of_member, objects};
 use super::representation::{Doc, Fault, Value};
-use super::request::{ApiRequest, BASES};
+use super::request::ApiRequest;
 
 /// Collections that no permission stands on and that everybody may read.
 const OPEN: &[&str] = &["", "capabilities", "roles", "tags"];
-
-type Maker = fn(Uuid) -> EntityRef;
-
-/// Objects that permissions stand on: their collection, the member of documents that refers to one, and what an identifier there names.
-pub const OBJECTS: &[(&str, &str, Maker)] = &[
-    ("clusters", "cluster", |id| EntityRef::Cluster(id.into())),
-    ("datacenters", "data_center", |id| EntityRef::DataCenter(id.into())),
-    ("disks", "disk", |id| EntityRef::Disk(id.into())),
-    ("hosts", "host", |id| EntityRef::Host(id.into())),
-    ("networks", "network", |id| EntityRef::Network(id.into())),
-    ("storagedomains", "storage_domain", |id| EntityRef::StorageDomain(id.into())),
-    ("templates", "template", |id| EntityRef::Template(id.into())),
-    ("vms", "vm", |id| EntityRef::Vm(id.into())),
-    ("vnicprofiles", "vnic_profile", |id| EntityRef::VnicProfile(id.into())),
-];
 
 /// The object that a name of a kind is of, where permissions stand on such.
 pub fn object_of(kind: NameKind, id: Uuid) -> Option<EntityRef> {
@@ -55,17 +41,7 @@ pub fn object_of(kind: NameKind, id: Uuid) -> Option<EntityRef> {
 /// The object that a path below the base names at its end, where permissions stand on such.
 pub fn object_at(segments: &[String]) -> Option<EntityRef> {
     let [.., collection, id] = segments else { return None };
-    let (_, _, make) = OBJECTS.iter().find(|(name, ..)| name == collection)?;
-    Uuid::parse_str(id).ok().map(make)
-}
-
-/// The objects that a path below the base goes through, each with the segment that names it.
-fn objects<'p>(segments: impl Iterator<Item = &'p str> + Clone) -> impl Iterator<Item = (&'p str, EntityRef)> {
-    let pairs = segments.clone().zip(segments.skip(1));
-    pairs.filter_map(|(collection, id)| {
-        let (_, _, make) = OBJECTS.iter().find(|(name, ..)| *name == collection)?;
-        Uuid::parse_str(id).ok().map(|parsed| (id, make(parsed)))
-    })
+    objects([collection.as_str(), id.as_str()].into_iter()).next().map(|(_, object)| object)
 }
 
 /// Refuses a request that touches what its caller may not see: what is hidden does not exist. `reads` is whether it only reads.
@@ -75,11 +51,11 @@ pub fn check(request: &ApiRequest, reads: bool) -> Result<(), Answer> {
         return Ok(());
     }
     let top = request.segment(0);
-    if reads && !OPEN.contains(&top) && !(request.user_level && OBJECTS.iter().any(|(name, ..)| *name == top)) {
+    if reads && !OPEN.contains(&top) && !(request.user_level && collection(top).is_some()) {
         // Upstream's words, in lower case, which it has by an accident that clients have learned.
         return Err(request.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
     }
-    let hidden = |(_, object): &(&str, EntityRef)| object.exists(&request.world) && !visible.contains(&request.world, *object);
+    let hidden = |(_, object): &(&str, EntityRef)| visible.hides(&request.world, *object);
     match objects(request.target.segments.iter().map(String::as_str)).find(hidden) {
         // In the words of what does not exist.
         Some((id, _)) => Err(request.missing(id)),
@@ -120,8 +96,8 @@ fn unseen<'d>(request: &ApiRequest, member: Option<&str>, doc: &'d Doc) -> Optio
             quota.is_some_and(|quota| request.visible().contains(&request.world, EntityRef::DataCenter(quota.data_center)));
         return (!seen).then_some(id);
     }
-    let make = OBJECTS.iter().find(|(_, name, _)| Some(*name) == member).map(|(.., make)| make);
-    let id = make.zip(doc.text("id")).and_then(|(make, id)| Some((id, make(Uuid::parse_str(id).ok()?))));
+    let collection = member.and_then(collection_of_member);
+    let id = collection.zip(doc.text("id")).and_then(|(of, id)| Some((id, (of.object)(Uuid::parse_str(id).ok()?))));
     let seen = |object: EntityRef| object.exists(&request.world) && request.visible().contains(&request.world, object);
     if let Some((id, object)) = id {
         return (!seen(object)).then_some(id);
@@ -155,17 +131,9 @@ pub async fn for_caller<F: Future>(request: &ApiRequest, answer: F) -> F::Output
 }
 
 impl Restricted {
-    fn hidden(&self, object: EntityRef) -> bool {
-        object.exists(&self.world) && !self.visible.contains(&self.world, object)
-    }
-
-    /// Whether a link leads to or through something hidden.
-    fn hides(&self, href: &str) -> bool {
-        led_to(href).any(|object| self.hidden(object))
-    }
-
-    fn hides_doc(&self, doc: &Doc) -> bool {
-        doc.text("href").is_some_and(|href| self.hides(href))
+    /// Whether a document is of something hidden, or of what lies within that.
+    fn hides(&self, doc: &Doc) -> bool {
+        doc.href().is_some_and(|link| link.objects().any(|object| self.visible.hides(&self.world, object)))
     }
 
     fn cut(&self, doc: &Doc) -> Doc {
@@ -174,10 +142,10 @@ impl Restricted {
             match value {
                 // How many things there are is nobody's business who does not see them.
                 Value::Doc(_) if *name == "summary" => {}
-                Value::Doc(child) if self.hides_doc(child) => {}
+                Value::Doc(child) if self.hides(child) => {}
                 Value::Doc(child) => kept.put(name, self.cut(child)),
                 Value::List(items) => {
-                    let items = items.iter().filter(|item| !item.as_doc().is_some_and(|item| self.hides_doc(item)));
+                    let items = items.iter().filter(|item| !item.as_doc().is_some_and(|item| self.hides(item)));
                     let cut = |item: &Value| item.as_doc().map_or_else(|| item.clone(), |doc| Value::Doc(self.cut(doc)));
                     kept.put(name, Value::List(items.map(cut).collect()));
                 }
@@ -190,22 +158,15 @@ impl Restricted {
 
 /// Whether the caller may have a document in a list.
 pub fn shows(doc: &Doc) -> bool {
-    RESTRICTED.try_with(|caller| !caller.hides_doc(doc)).unwrap_or(true)
+    RESTRICTED.try_with(|caller| !caller.hides(doc)).unwrap_or(true)
 }
 
-/// What is cut out of a document: a bit for each of the objects that it refers to, and the highest for whom anything may be.
-pub type Cut = u64;
-
-/// What is cut out of a document that refers to these objects; none where they are too many to say.
+/// What is cut out for the caller of a document that refers to these objects; none where they are too many to say.
 pub fn cut(refers: &[EntityRef]) -> Option<Cut> {
-    let bits = |caller: &Restricted| {
-        let hidden = refers.iter().map(|object| caller.hidden(*object));
-        hidden.enumerate().fold(1 << 63, |cut: Cut, (n, hidden)| cut | Cut::from(hidden) << n)
-    };
-    (refers.len() < 63).then(|| RESTRICTED.try_with(bits).unwrap_or(0))
+    RESTRICTED.try_with(|caller| caller.visible.cut(&caller.world, refers)).unwrap_or(Some(NO_CUT))
 }
 
-/// The objects that the references in a document lead to or through, each once.
+/// The objects that the links in a document lead to or through, each once.
 pub fn referred(doc: &Doc) -> Vec<EntityRef> {
     let mut found = Vec::new();
     collect(doc, &mut found);
@@ -215,7 +176,7 @@ pub fn referred(doc: &Doc) -> Vec<EntityRef> {
 }
 
 fn collect(doc: &Doc, found: &mut Vec<EntityRef>) {
-    found.extend(doc.text("href").into_iter().flat_map(led_to));
+    found.extend(doc.href().into_iter().flat_map(|link| link.objects()));
     for (_, value) in doc.members() {
         match value {
             Value::Doc(child) => collect(child, found),
@@ -223,12 +184,6 @@ fn collect(doc: &Doc, found: &mut Vec<EntityRef>) {
             _ => {}
         }
     }
-}
-
-/// The objects that a link leads to or through.
-fn led_to(href: &str) -> impl Iterator<Item = EntityRef> {
-    let path = BASES.iter().find_map(|base| href.strip_prefix(base));
-    path.into_iter().flat_map(|path| objects(path.split(['/', ';', '?']).skip(1))).map(|(_, object)| object)
 }
 
 /// A document without references to what its reader may not see.

@@ -12,8 +12,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, creating, remove};
 use super::disks;
 use super::parts::{Statistic, given, listed};
-use super::representation::Doc;
+use super::representation::body::{Body, Way, When, need};
 use super::representation::types::{ACTION, DISK};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
@@ -22,8 +23,8 @@ use super::work::{act_and_wait, removed_after};
 use crate::app::statistics;
 
 routes! { ROUTES:
-    "vms/{}/disks" => GET list, POST add;
-    "vms/{}/disks/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/disks" => GET list, POST add [NEW];
+    "vms/{}/disks/{}" => GET get, PUT update [Body::update(&DISK)], DELETE delete [Body::action("detach")];
     "vms/{}/disks/{}/statistics" => GET list_statistics;
     "vms/{}/disks/{}/statistics/{}" => GET get_statistic;
     "vms/{}/disks/{}/activate" => POST activate;
@@ -31,20 +32,26 @@ routes! { ROUTES:
     "vms/{}/disks/{}/creation_status/{}" => GET creation_status;
 }
 
+/// A disk for a virtual machine: one that is there, or a new one.
+const NEW: Body = Body::add(&DISK).and("active snapshot.id").ways(&[
+    Way { when: When::Has("id"), needs: &[need("id")] },
+    disks::UNIT,
+    Way { when: When::Always, needs: disks::NEEDED },
+]);
+
 /// The disk as the VM has it.
 fn view(request: &ApiRequest, world: &World, vm: &Vm, attached: &DiskAttachment) -> Option<Doc> {
     let disk = world.disks.get(&attached.disk)?;
-    let vm_href = format!("{}/vms/{}", request.base, vm.id);
-    let href = format!("{vm_href}/disks/{}", disk.id);
+    let place = Place::of(request.base, vm.id);
     let doc = disks::common(request.base, disk)
+        .at(&place.object_below(disk.id))
         .set("interface", attached.interface.name())
         .set("bootable", attached.bootable)
         .set("active", attached.active)
-        .reference("vm", vm.id.to_string(), vm_href)
-        .link("statistics", format!("{href}/statistics"))
-        .action("activate", format!("{href}/activate"))
-        .action("deactivate", format!("{href}/deactivate"));
-    Some(doc.set("href", href))
+        .reference_to("vm", &place)
+        .links(&["statistics"])
+        .actions(&["activate", "deactivate"]);
+    Some(doc)
 }
 
 fn attached<'a>(request: &ApiRequest, vm: &'a Vm) -> Result<&'a DiskAttachment, Answer> {
@@ -85,7 +92,6 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         let doc = view(&request, &world, vm(&request, &world)?, &attachment);
         return Ok(Answer::doc(200, &DISK, &request.found(doc, 1)?, request.output));
     }
-    disks::complete(&sent).map_err(|fault| request.bad(&fault))?;
     let command = AddDisk {
         config: disks::config(&request, &sent)?,
         format: disks::format(&sent),
@@ -158,20 +164,20 @@ async fn deactivate(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What is measured of the disk that the path names; zeros while the VM does not run.
-fn measured(request: &ApiRequest) -> Result<(DiskId, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(DiskId, Place, Vec<Statistic>), Answer> {
     let owner = vm(request, &request.world)?;
     let disk = attached(request, owner)?.disk;
     let live = statistics::of_vm(&request.app, owner.id).unwrap_or_default();
     let load = live.disks.into_iter().find(|load| load.disk == disk.0).unwrap_or_default();
-    Ok((disk, format!("{}/vms/{}/disks/{disk}", request.base, owner.id), disks::measures(&load)))
+    Ok((disk, Place::of(request.base, owner.id).object_below(disk), disks::measures(&load)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id.0, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "disk", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 5, id.0, "disk", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "disk", &place, &measured)
 }

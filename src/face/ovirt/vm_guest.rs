@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::answer::Handled;
 use super::parts::{listed, shown};
-use super::representation::Doc;
 use super::representation::types::{APPLICATION, REPORTED_DEVICE, SNAPSHOT, WATCHDOG};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
@@ -26,17 +26,16 @@ const REPORTED: u128 = 0x7265_706f_7274_6564;
 
 /// The device that the guest reports for an interface: it tells its addresses without saying whose they are, so the first has them.
 fn device(request: &ApiRequest, vm: &Vm, nic: &Nic, ips: &[String]) -> Doc {
-    let vm_href = format!("{}/vms/{}", request.base, vm.id);
+    let place = Place::of(request.base, vm.id);
     let id = Uuid::from_u128(nic.id.0.as_u128() ^ REPORTED);
     let ips: Vec<Doc> = ips.iter().map(|ip| Doc::new().set("address", ip)).collect();
     Doc::new()
-        .set("id", id.to_string())
-        .set("href", format!("{vm_href}/reporteddevices/{id}"))
+        .at(&place.below("reporteddevices", id))
         .set("name", &nic.name)
         .set("type", "network")
         .set_path("mac.address", &nic.mac)
         .set("ips", Doc::new().set("ip", ips))
-        .reference("vm", vm.id.to_string(), vm_href)
+        .reference_to("vm", &place)
 }
 
 fn devices(request: &ApiRequest) -> Result<Vec<Doc>, super::answer::Answer> {

@@ -12,9 +12,9 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::hosts::nic_measures;
 use super::parts::{Statistic, given, listed};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::NIC;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
@@ -22,8 +22,8 @@ use super::work::act_and_wait;
 use crate::app::statistics;
 
 routes! { ROUTES:
-    "vms/{}/nics" => GET list, POST add;
-    "vms/{}/nics/{}" => GET get, PUT update, DELETE delete;
+    "vms/{}/nics" => GET list, POST add [Body::add(&NIC).needs(&[need("name")])];
+    "vms/{}/nics/{}" => GET get, PUT update [Body::update(&NIC)], DELETE delete;
     "vms/{}/nics/{}/statistics" => GET list_statistics;
     "vms/{}/nics/{}/statistics/{}" => GET get_statistic;
     "vms/{}/nics/{}/activate" => POST activate;
@@ -32,36 +32,30 @@ routes! { ROUTES:
 
 /// The interface as the API shows it.
 fn view(request: &ApiRequest, vm: &Vm, nic: &Nic) -> Doc {
-    let vm_href = format!("{}/vms/{}", request.base, vm.id);
-    let href = format!("{vm_href}/nics/{}", nic.id);
+    let (base, place) = (request.base, Place::of(request.base, vm.id));
     let mut doc = Doc::new()
-        .set("id", nic.id.to_string())
+        .at(&place.below("nics", nic.id))
         .set("name", &nic.name)
         .set("interface", nic.interface.name())
         .set_path("mac.address", nic.mac.as_str())
         .set("linked", nic.linked)
         .set("plugged", nic.plugged)
         .set("active", nic.plugged)
-        .reference("vm", vm.id.to_string(), vm_href)
-        .link("statistics", format!("{href}/statistics"))
-        .action("activate", format!("{href}/activate"))
-        .action("deactivate", format!("{href}/deactivate"));
+        .reference_to("vm", &place)
+        .links(&["statistics"])
+        .actions(&["activate", "deactivate"]);
     if let Some(id) = nic.profile {
-        doc = doc.reference("vnic_profile", id.to_string(), format!("{}/vnicprofiles/{id}", request.base));
+        doc = doc.reference("vnic_profile", base, id);
         if let Some(profile) = request.world.vnic_profiles.get(&id) {
-            let network = profile.network;
-            doc = doc.reference("network", network.to_string(), format!("{}/networks/{network}", request.base));
+            doc = doc.reference("network", base, profile.network);
         }
     }
-    let mirrored = nic
-        .mirrored(&request.world)
-        .into_iter()
-        .map(|id| Doc::with_capacity(2).set("href", format!("{}/networks/{id}", request.base)).set("id", id.to_string()));
+    let mirrored = nic.mirrored(&request.world).into_iter().map(|id| Doc::new().at(&Place::of(base, id)));
     let mirrored: Vec<Doc> = mirrored.collect();
     if !mirrored.is_empty() {
         doc = doc.set("port_mirroring", Doc::new().set("networks", Doc::new().set("network", mirrored)));
     }
-    doc.set("href", href)
+    doc
 }
 
 /// The network of the VM's data center that a reference means.
@@ -156,7 +150,6 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let owner = vm(&request, &request.world)?;
     let sent = request.body(&NIC)?;
-    require(&sent, "NIC", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     let mut config = NicConfig {
         name: String::new(),
         interface: NicInterface::Virtio,
@@ -209,20 +202,20 @@ async fn deactivate(request: Arc<ApiRequest>) -> Handled {
 }
 
 /// What is measured of the interface that the path names; zeros while the VM does not run.
-fn measured(request: &ApiRequest) -> Result<(NicId, String, Vec<Statistic>), Answer> {
+fn measured(request: &ApiRequest) -> Result<(NicId, Place, Vec<Statistic>), Answer> {
     let owner = vm(request, &request.world)?;
     let nic = nic(request, owner)?;
     let live = statistics::of_vm(&request.app, owner.id).unwrap_or_default();
     let load = live.nics.into_iter().find(|load| load.name == nic.name).unwrap_or_default();
-    Ok((nic.id, format!("{}/vms/{}/nics/{}", request.base, owner.id, nic.id), nic_measures(&load)))
+    Ok((nic.id, Place::of(request.base, owner.id).below("nics", nic.id), nic_measures(&load)))
 }
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::list(&request, id.0, "nic", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::list(&request, id.0, "nic", &place, &measured)
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
-    let (id, href, measured) = measured(&request)?;
-    Statistic::one(&request, 5, id.0, "nic", &href, &measured)
+    let (id, place, measured) = measured(&request)?;
+    Statistic::one(&request, 5, id.0, "nic", &place, &measured)
 }

@@ -10,12 +10,12 @@ use evirt_domain::world::NameKind;
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
-use super::cache::{Rendered, rendered};
+use super::cache::Rendered;
 use super::collection::{act, act_later, check_immutable, complete, created, grace};
 use super::parts::{Statistic, date, given, listed, number, text};
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, render};
+use super::representation::{Doc, Fault, Place, render};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::action_status;
@@ -25,24 +25,49 @@ use super::{visible, vm_disks, vm_nics};
 use crate::app::{self, statistics};
 
 routes! { ROUTES:
-    "vms" => GET list, POST add;
-    "vms/{}" => GET get, PUT update, DELETE delete;
-    "vms/{}/start" => POST start;
+    "vms" => GET list, POST add [Body::add(&VM).needs(&[need("cluster.id|name"), need("name"), need("template.id|name")])];
+    "vms/{}" => GET get, PUT update [Body::update(&VM)], DELETE delete [Body::action("force vm.disks.detach_only")];
+    "vms/{}/start" => POST start [START];
     "vms/{}/stop" => POST stop;
     "vms/{}/shutdown" => POST shutdown;
     "vms/{}/reboot" => POST reboot;
     "vms/{}/suspend" => POST suspend;
     "vms/{}/suspend/{}" => GET action_status;
-    "vms/{}/migrate" => POST migrate;
+    "vms/{}/migrate" => POST migrate [Body::action("host.id|name async force grace_period.expiry")];
     "vms/{}/cancelmigration" => POST cancel_migration;
-    "vms/{}/ticket" => POST ticket;
-    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom;
-    "vms/{}/cdroms/{}" => GET get_cdrom, POST update_cdrom, PUT update_cdrom, DELETE delete_cdrom;
-    "vms/{}/tags" => GET list_tags, POST add_tag;
+    "vms/{}/ticket" => POST ticket [Body::action("ticket.value ticket.expiry")];
+    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom [Body::add(&CDROM).needs(&[need("file.id")])];
+    "vms/{}/cdroms/{}" =>
+        GET get_cdrom,
+        POST update_cdrom [Body::update(&CDROM)],
+        PUT update_cdrom [Body::update(&CDROM)],
+        DELETE delete_cdrom;
+    "vms/{}/tags" => GET list_tags, POST add_tag [tags::ATTACHED];
     "vms/{}/tags/{}" => GET get_tag, DELETE delete_tag;
     "vms/{}/statistics" => GET list_statistics;
     "vms/{}/statistics/{}" => GET get_statistic;
 }
+
+/// A start, with what is asked for one run.
+const START: Body = Body::action(
+    "async pause grace_period.expiry vm.os.boot.dev vm.os.kernel vm.os.initrd vm.os.cmdline vm.domain.name \
+     vm.domain.user.user_name vm.domain.user.password vm.placement_policy.host.id|name vm.placement_policy.affinity \
+     vm.display.type vm.stateless vm.initialization.cloud_init.host.address \
+     vm.initialization.cloud_init.network_configuration.nics.nic.name \
+     vm.initialization.cloud_init.network_configuration.nics.nic.boot_protocol \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.address \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.netmask \
+     vm.initialization.cloud_init.network_configuration.nics.nic.network.ip.gateway \
+     vm.initialization.cloud_init.network_configuration.nics.nic.on_boot \
+     vm.initialization.cloud_init.network_configuration.dns.servers.host.address \
+     vm.initialization.cloud_init.network_configuration.dns.search_domains.host.address \
+     vm.initialization.cloud_init.authorized_keys.authorized_key.key \
+     vm.initialization.cloud_init.authorized_keys.authorized_key.user.name \
+     vm.initialization.cloud_init.regenerate_ssh_keys vm.initialization.cloud_init.timezone \
+     vm.initialization.cloud_init.users.user.password vm.initialization.cloud_init.users.user.name \
+     vm.initialization.cloud_init.files.file.name vm.initialization.cloud_init.files.file.content \
+     vm.initialization.cloud_init.files.file.type",
+);
 
 /// The actions of a VM.
 const ACTIONS: &[&str] = &["start", "stop", "shutdown", "reboot", "suspend", "migrate", "cancelmigration", "ticket"];
@@ -64,7 +89,6 @@ const DRIVE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The VM as the API shows it. `filtered` leaves out what only administrators see.
 pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
-    let href = format!("{base}/vms/{}", vm.id);
     let config = &vm.config;
     let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
     let os = Doc::new()
@@ -82,7 +106,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .opt("keyboard_layout", text(&config.keyboard_layout));
     let topology = Doc::new().set("sockets", config.sockets).set("cores", config.cores);
     let mut doc = Doc::with_capacity(48)
-        .set("id", vm.id.to_string())
+        .at(&Place::of(base, vm.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
@@ -94,8 +118,8 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .set("os", os)
         .set_path("high_availability.enabled", config.highly_available)
         .set_path("high_availability.priority", config.priority)
-        .reference("cluster", config.cluster.to_string(), format!("{base}/clusters/{}", config.cluster))
-        .reference("template", config.template.to_string(), format!("{base}/templates/{}", config.template))
+        .reference("cluster", base, config.cluster)
+        .reference("template", base, config.template)
         .set("creation_time", date(vm.created_at))
         .set("origin", "ovirt")
         .set("stateless", config.stateless)
@@ -114,7 +138,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
     if !filtered {
         let mut policy = Doc::new().set("affinity", config.affinity.name());
         if let Some(host) = config.pinned_host {
-            policy = policy.reference("host", host.to_string(), format!("{base}/hosts/{host}"));
+            policy = policy.reference("host", base, host);
         }
         doc.put("placement_policy", policy);
     }
@@ -125,7 +149,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
     }
     if let Some(run) = &vm.run {
         if !filtered {
-            doc = doc.reference("host", run.host.to_string(), format!("{base}/hosts/{}", run.host));
+            doc = doc.reference("host", base, run.host);
         }
         if !run.paused_detail.is_empty() {
             doc.put_path("status.detail", run.paused_detail.as_str());
@@ -141,13 +165,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         }
     }
     doc.put("display", display);
-    for action in ACTIONS {
-        doc = doc.action(*action, format!("{href}/{action}"));
-    }
-    for link in LINKS {
-        doc = doc.link(*link, format!("{href}/{link}"));
-    }
-    doc.set("href", href)
+    doc.actions(ACTIONS).links(LINKS)
 }
 
 /// What a request says of a VM's configuration.
@@ -241,7 +259,8 @@ fn as_bytes(request: &ApiRequest) -> impl Fn(&Vm) -> Rendered {
     move |vm| match detailed_ones {
         true => Rendered::new(detailed(request, vm), request.output),
         false => {
-            rendered(&VM, (vm.id.0, vm.version), request.base, request.output, filtered, || view(request.base, vm, filtered))
+            let known = (vm.id.0, vm.version);
+            request.cache.rendered(&VM, known, request.base, request.output, filtered, || view(request.base, vm, filtered))
         }
     }
 }
@@ -257,8 +276,8 @@ const DETAILS: &[Detail] = &[
         Doc::new().set("tag", vm.tags.iter().filter_map(|tag| tag_view(request, vm, *tag)).collect::<Vec<_>>())
     }),
     ("statistics", |request, vm| {
-        let href = format!("{}/vms/{}", request.base, vm.id);
-        let views: Vec<Doc> = measures(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &href)).collect();
+        let place = Place::of(request.base, vm.id);
+        let views: Vec<Doc> = measures(request, vm).iter().map(|statistic| statistic.view(vm.id.0, "vm", &place)).collect();
         Doc::new().set("statistic", views)
     }),
 ];
@@ -293,9 +312,6 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let clones = Some("disks.clone").filter(|clone| sent.bool(clone) == Some(true));
     if let Some(field) = NOT_YET.iter().copied().find(|field| sent.doc(field).is_some()).or(clones) {
         return Err(request.bad(&Fault::failed(format!("A VM with [{field}] cannot be created by this version"))));
-    }
-    for needed in ["cluster.id|name", "name", "template.id|name"] {
-        require(&sent, "VM", "add", &[needed]).map_err(|fault| request.bad(&fault))?;
     }
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = request.reference(&sent, "template", NameKind::Template, "Template")?;
@@ -394,16 +410,16 @@ async fn ticket(request: Arc<ApiRequest>) -> Handled {
 
 /// The drive as the API shows it: what is configured, or with `current` what the running VM has.
 fn drive(request: &ApiRequest, vm: &Vm, current: bool) -> Doc {
-    let href = format!("{}/vms/{}", request.base, vm.id);
+    let place = Place::of(request.base, vm.id);
     let file = match (&vm.run, current) {
         (Some(run), true) => &run.cdrom,
         _ => &vm.cdrom,
     };
-    let mut doc = Doc::new().set("id", DRIVE).set("href", format!("{href}/cdroms/{DRIVE}"));
+    let mut doc = Doc::new().at(&place.below("cdroms", DRIVE));
     if !file.is_empty() {
         doc.put("file", Doc::new().set("id", file.as_str()));
     }
-    doc.reference("vm", vm.id.to_string(), href)
+    doc.reference_to("vm", &place)
 }
 
 async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
@@ -419,7 +435,6 @@ async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<
 
 async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&CDROM)?;
-    require(&sent, "CdRom", "add", &["file.id"]).map_err(|fault| request.bad(&fault))?;
     let doc = change_cd(&request, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
     created(&request, &CDROM, &doc)
 }
@@ -457,9 +472,9 @@ async fn delete_cdrom(request: Arc<ApiRequest>) -> Handled {
 
 /// A tag as it is attached to a VM.
 fn tag_view(request: &ApiRequest, vm: &Vm, tag: TagId) -> Option<Doc> {
-    let href = format!("{}/vms/{}", request.base, vm.id);
-    let doc = tags::view(request.base, request.engine().world().tags.get(&tag)?).set("href", format!("{href}/tags/{tag}"));
-    Some(doc.reference("vm", vm.id.to_string(), href))
+    let place = Place::of(request.base, vm.id);
+    let doc = tags::view(request.base, request.engine().world().tags.get(&tag)?).at(&place.below("tags", tag));
+    Some(doc.reference_to("vm", &place))
 }
 
 async fn list_tags(request: Arc<ApiRequest>) -> Handled {
@@ -470,7 +485,6 @@ async fn list_tags(request: Arc<ApiRequest>) -> Handled {
 async fn add_tag(request: Arc<ApiRequest>) -> Handled {
     let current = vm(&request, &request.world)?;
     let sent = request.body(&TAG)?;
-    require(&sent, "Tag", "add", &["id|name"]).map_err(|fault| request.bad(&fault))?;
     let tag: TagId = request.reference(&Doc::new().set("tag", sent), "tag", NameKind::Tag, "Tag")?.unwrap_or_default();
     let outcome = request.submit(AttachTag { tag, to: Tagged::Vm(current.id) }).await?;
     let doc = tag_view(&request, vm(&request, &outcome.world)?, tag);
@@ -506,12 +520,12 @@ fn measures(request: &ApiRequest, vm: &Vm) -> Vec<Statistic> {
 
 async fn list_statistics(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::list(&request, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
+    Statistic::list(&request, vm.id.0, "vm", &Place::of(request.base, vm.id), &measures(&request, vm))
 }
 
 async fn get_statistic(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Statistic::one(&request, 3, vm.id.0, "vm", &format!("{}/vms/{}", request.base, vm.id), &measures(&request, vm))
+    Statistic::one(&request, 3, vm.id.0, "vm", &Place::of(request.base, vm.id), &measures(&request, vm))
 }
 
 #[cfg(test)]

@@ -11,34 +11,32 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::networks::network;
 use super::parts::{first_id, given, listed, shown, text};
-use super::representation::Doc;
-use super::representation::check::require;
+use super::representation::body::{Body, need};
 use super::representation::types::VNIC_PROFILE;
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "vnicprofiles" => GET list, POST add;
-    "vnicprofiles/{}" => GET get, PUT update, DELETE delete;
-    "networks/{}/vnicprofiles" => GET list_of_network, POST add_to_network;
+    "vnicprofiles" => GET list, POST add [Body::add(&VNIC_PROFILE).needs(&[need("name network.id|name")])];
+    "vnicprofiles/{}" => GET get, PUT update [Body::update(&VNIC_PROFILE)], DELETE delete;
+    "networks/{}/vnicprofiles" => GET list_of_network, POST add_to_network [Body::add(&VNIC_PROFILE).needs(&[need("name")])];
     "networks/{}/vnicprofiles/{}" => GET get_of_network, DELETE delete_of_network;
 }
 
 /// The profile as the API shows it.
 pub fn view(base: &str, profile: &VnicProfile) -> Doc {
-    let href = format!("{base}/vnicprofiles/{}", profile.id);
     let config = &profile.config;
     let properties: Vec<Doc> =
         config.custom_properties.iter().map(|(name, value)| Doc::new().set("name", name).set("value", value)).collect();
     Doc::new()
-        .set("id", profile.id.to_string())
+        .at(&Place::of(base, profile.id))
         .set("name", &config.name)
         .opt("description", text(&config.description))
-        .reference("network", profile.network.to_string(), format!("{base}/networks/{}", profile.network))
+        .reference("network", base, profile.network)
         .set("port_mirroring", config.port_mirroring)
         .set("custom_properties", Doc::new().set("custom_property", properties))
-        .link("permissions", format!("{href}/permissions"))
-        .set("href", href)
+        .links(&["permissions"])
 }
 
 /// What a request says of a profile that is to be changed.
@@ -104,14 +102,12 @@ async fn create(request: &ApiRequest, network: NetworkId, sent: &Doc) -> Handled
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name", "network.id|name"]).map_err(|fault| request.bad(&fault))?;
     create(&request, request.needed(&sent, "network", NameKind::Network, "Network")?, &sent).await
 }
 
 async fn add_to_network(request: Arc<ApiRequest>) -> Handled {
     let network = network(&request, &request.world)?.id;
     let sent = request.body(&VNIC_PROFILE)?;
-    require(&sent, "VnicProfile", "add", &["name"]).map_err(|fault| request.bad(&fault))?;
     create(&request, network, &sent).await
 }
 

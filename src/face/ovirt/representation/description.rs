@@ -25,6 +25,9 @@ pub struct FieldDef {
     pub kind: Kind,
     /// A union of the constants of [`flags`].
     pub flags: u8,
+    /// What requests may say of it: paths below it, separated by spaces, and `.` for itself. One that begins with `+` is for creations alone,
+    /// and one with `~` for changes.
+    pub takes: &'static str,
 }
 
 /// What a field holds.
@@ -32,6 +35,8 @@ pub struct FieldDef {
 pub enum Kind {
     /// Any text.
     Text,
+    /// A link, which is text that knows where it leads.
+    Link,
     /// An integer between two bounds, both included.
     Int(i64, i64),
     /// A truth value.
@@ -100,7 +105,17 @@ impl FieldDef {
     }
 
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, flags: 0 }
+        Self { name, kind, flags: 0, takes: "" }
+    }
+
+    /// The same field, which creations and changes may set.
+    pub const fn taken(self) -> Self {
+        self.takes(".")
+    }
+
+    /// The same field with what requests may say of it; see [`FieldDef::takes`](Self#structfield.takes).
+    pub const fn takes(self, takes: &'static str) -> Self {
+        Self { takes, ..self }
     }
 
     /// The same field with these flags as well.
@@ -112,6 +127,11 @@ impl FieldDef {
 /// A field of text.
 pub const fn text(name: &'static str) -> FieldDef {
     FieldDef::new(name, Kind::Text)
+}
+
+/// A link.
+pub const fn link(name: &'static str) -> FieldDef {
+    FieldDef::new(name, Kind::Link)
 }
 
 /// A 32-bit integer.

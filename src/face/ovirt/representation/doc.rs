@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::place::{Link, Place, Resource};
+
 /// A document, or an object within one.
 ///
 /// Names are static because they all come from the tables of types or from the views' code.
@@ -21,6 +23,8 @@ pub enum Value {
     Bool(bool),
     /// A decimal fraction.
     Decimal(f64),
+    /// A link.
+    Link(Link),
     /// A nested object.
     Doc(Doc),
     /// A repeated element.
@@ -77,25 +81,54 @@ impl Doc {
         }
     }
 
+    /// The document of the resource at a place: with its link and its identifier.
+    #[must_use]
+    pub fn at(self, place: &Place) -> Self {
+        self.set(HREF, place.link()).set("id", place.id())
+    }
+
     /// The document with a link appended.
     #[must_use]
-    pub fn link(mut self, rel: impl Into<Value>, href: impl Into<Value>) -> Self {
-        self.push("link", link(rel.into(), href.into()));
+    pub fn link(mut self, rel: impl Into<Value>, link: Link) -> Self {
+        self.push("link", related(rel.into(), link));
         self
     }
 
-    /// The document with an action offered at `href`.
+    /// The document with links to collections below it.
     #[must_use]
-    pub fn action(mut self, rel: impl Into<Value>, href: impl Into<Value>) -> Self {
-        let link = link(rel.into(), href.into());
-        self.nested("actions").push("link", link);
+    pub fn links(mut self, rels: &[&'static str]) -> Self {
+        for (rel, link) in self.below(rels) {
+            self.push("link", related(rel, link));
+        }
         self
     }
 
-    /// The document with a reference to another resource.
+    /// The document with an action offered elsewhere than below it.
     #[must_use]
-    pub fn reference(self, name: &'static str, id: impl Into<Value>, href: impl Into<Value>) -> Self {
-        self.set(name, Doc::with_capacity(2).set("href", href).set("id", id))
+    pub fn action(mut self, rel: &'static str, link: Link) -> Self {
+        self.nested("actions").push("link", related(Value::fixed(rel), link));
+        self
+    }
+
+    /// The document with actions offered below it.
+    #[must_use]
+    pub fn actions(mut self, rels: &[&'static str]) -> Self {
+        for (rel, link) in self.below(rels) {
+            self.nested("actions").push("link", related(rel, link));
+        }
+        self
+    }
+
+    /// The document with a reference to a resource in the collection of its kind.
+    #[must_use]
+    pub fn reference(self, name: &'static str, base: &str, resource: impl Into<Resource>) -> Self {
+        self.reference_to(name, &Place::of(base, resource))
+    }
+
+    /// The document with a reference to the resource at a place.
+    #[must_use]
+    pub fn reference_to(self, name: &'static str, place: &Place) -> Self {
+        self.set(name, Doc::with_capacity(2).at(place))
     }
 
     /// The document with a value appended to one of its lists.
@@ -168,10 +201,22 @@ impl Doc {
 
     /// The text at this path.
     pub fn text(&self, path: &str) -> Option<&str> {
-        match self.path(path)? {
-            Value::Text(text) => Some(text),
+        self.path(path)?.as_text()
+    }
+
+    /// The link to what the document is of, where it says that.
+    pub fn href(&self) -> Option<&Link> {
+        match self.get(HREF)? {
+            Value::Link(link) => Some(link),
             _ => None,
         }
+    }
+
+    /// Links to what is below the resource that the document is of; none where it has no place.
+    fn below(&self, rels: &[&'static str]) -> Vec<(Value, Link)> {
+        let own = self.href();
+        debug_assert!(own.is_some(), "what has no place has nothing below it: {rels:?}");
+        own.into_iter().flat_map(|own| rels.iter().map(|rel| (Value::fixed(rel), own.below(rel)))).collect()
     }
 
     /// The integer at this path.
@@ -239,8 +284,11 @@ impl Doc {
     }
 }
 
-fn link(rel: Value, href: Value) -> Doc {
-    Doc { members: vec![("href", href), ("rel", rel)] }
+/// The member that says where the resource is.
+const HREF: &str = "href";
+
+fn related(rel: Value, link: Link) -> Doc {
+    Doc { members: vec![(HREF, link.into()), ("rel", rel)] }
 }
 
 impl Value {
@@ -257,10 +305,11 @@ impl Value {
         }
     }
 
-    /// The text that this is, if it is one.
+    /// The text that this is, if it is one or a link.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
+            Self::Link(link) => Some(link.as_str()),
             _ => None,
         }
     }
@@ -299,6 +348,12 @@ impl From<bool> for Value {
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
         Self::Decimal(number)
+    }
+}
+
+impl From<Link> for Value {
+    fn from(link: Link) -> Self {
+        Self::Link(link)
     }
 }
 
@@ -360,9 +415,12 @@ mod tests {
 
     #[test]
     fn links_and_actions_gather() {
-        let doc = Doc::new().link("disks", "/d").link("nics", "/n").action("start", "/s");
-        let rels: Vec<_> = doc.docs("link").filter_map(|link| link.text("rel")).collect();
-        assert_eq!(rels, ["disks", "nics"]);
-        assert_eq!(doc.list("actions.link").len(), 1);
+        let place = Place::entry("/api").below("vms", 1);
+        let doc = Doc::new().at(&place).links(&["disks", "nics"]).actions(&["start"]).link("other", Link::open("/o"));
+        let of =
+            |path: &'static str, name: &'static str| doc.docs(path).filter_map(move |link| link.text(name)).collect::<Vec<_>>();
+        assert_eq!(of("link", "rel"), ["disks", "nics", "other"]);
+        assert_eq!(of("link", "href"), ["/api/vms/1/disks", "/api/vms/1/nics", "/o"]);
+        assert_eq!(of("actions.link", "href"), ["/api/vms/1/start"]);
     }
 }

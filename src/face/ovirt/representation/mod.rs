@@ -1,12 +1,14 @@
 //! Documents of the oVirt API: field descriptions, and reading and writing them as XML and JSON.
 //!
 //! A type is a table ([`TypeDef`]), a document is a dynamic [`Doc`], and the readers and writers walk the one along the
-//! other. Nothing in here knows the domain, HTTP or a clock.
+//! other. Nothing in here knows HTTP or a clock, and of the domain nothing but identifiers: what links lead to.
 
+pub mod body;
 pub mod check;
 pub mod description;
 pub mod doc;
 pub mod fault;
+pub mod place;
 mod read;
 pub mod types;
 mod write;
@@ -14,6 +16,7 @@ mod write;
 pub use description::{FieldDef, Kind, TypeDef};
 pub use doc::{Doc, Value};
 pub use fault::Fault;
+pub use place::{Link, Place};
 pub use read::{MAX_BODY, MAX_DEPTH, ReadError, parse, parse_any};
 pub use write::{DECLARATION, render, render_collection, render_fragment};
 

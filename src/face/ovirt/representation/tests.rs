@@ -16,6 +16,7 @@ fn full(def: &'static TypeDef, levels: usize) -> Doc {
 fn example(field: &FieldDef, levels: usize) -> Option<Value> {
     let value = match field.kind {
         Kind::Text => format!("{} <&>\"'\n\tü", field.name).into(),
+        Kind::Link => Link::open(format!("/{}?<&>", field.name)).into(),
         Kind::Int(least, _) => Value::Int(least.max(7)),
         Kind::Bool => Value::Bool(true),
         Kind::Decimal => Value::Decimal(2.5),
@@ -95,13 +96,13 @@ fn the_tables_are_sound() {
 fn the_schema_orders_what_the_view_did_not() {
     let doc = Doc::new()
         .set("memory", 1024)
-        .reference("cluster", "c", "/clusters/c")
+        .reference_to("cluster", &Place::entry("").below("clusters", "c"))
         .set_path("os.boot", vec![Doc::new().set("dev", "hd"), Doc::new().set("dev", "network")])
         .set_path("cpu.topology.cores", 2)
         .set("name", "a & b")
         .set_path("status.state", "up")
-        .link("disks", "/vms/1/disks")
-        .action("start", "/vms/1/start")
+        .link("disks", Link::open("/vms/1/disks"))
+        .action("start", Link::open("/vms/1/start"))
         .set("id", "1");
     assert_eq!(
         String::from_utf8_lossy(&render(&types::VM, &doc, Format::Xml)),

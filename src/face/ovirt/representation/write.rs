@@ -117,6 +117,8 @@ impl<'a> Ordered<'a> {
 fn fits(kind: Kind, value: &Value) -> bool {
     match value {
         Value::Text(_) => matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Date),
+        // Where a link leads decides what may be seen: text alone would not say it.
+        Value::Link(_) => matches!(kind, Kind::Link),
         Value::Int(_) => matches!(kind, Kind::Int(..) | Kind::Decimal),
         Value::Bool(_) => matches!(kind, Kind::Bool),
         Value::Decimal(_) => matches!(kind, Kind::Decimal),
@@ -180,22 +182,27 @@ const fn minded(special: &[u8]) -> [bool; 256] {
 struct Xml;
 
 impl Xml {
-    fn scalar(out: &mut Vec<u8>, value: &Value, quoted: bool) {
+    fn text(out: &mut Vec<u8>, text: &str, quoted: bool) {
         static TEXT: [bool; 256] = minded(b"&<>\"");
+        escaped(out, text, &TEXT, |byte| match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' if quoted => "&quot;",
+            b'"' => "\"",
+            b'\r' => "&#13;",
+            b'\n' if quoted => "&#10;",
+            b'\n' => "\n",
+            b'\t' if quoted => "&#9;",
+            b'\t' => "\t",
+            _ => REPLACEMENT,
+        });
+    }
+
+    fn scalar(out: &mut Vec<u8>, value: &Value, quoted: bool) {
         match value {
-            Value::Text(text) => escaped(out, text, &TEXT, |byte| match byte {
-                b'&' => "&amp;",
-                b'<' => "&lt;",
-                b'>' => "&gt;",
-                b'"' if quoted => "&quot;",
-                b'"' => "\"",
-                b'\r' => "&#13;",
-                b'\n' if quoted => "&#10;",
-                b'\n' => "\n",
-                b'\t' if quoted => "&#9;",
-                b'\t' => "\t",
-                _ => REPLACEMENT,
-            }),
+            Value::Text(text) => Self::text(out, text, quoted),
+            Value::Link(link) => Self::text(out, link.as_str(), quoted),
             Value::Int(value) => number(out, value),
             Value::Bool(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
             Value::Decimal(value) => fraction(out, *value),
@@ -277,6 +284,7 @@ impl Json {
     fn value(out: &mut Vec<u8>, field: &FieldDef, value: &Value) {
         match (value, field.kind) {
             (Value::Text(text), _) => Self::string(out, text),
+            (Value::Link(link), _) => Self::string(out, link.as_str()),
             (Value::Int(value), _) => number(out, value),
             (Value::Bool(truth), _) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
             (Value::Decimal(value), _) => fraction(out, *value),

@@ -1,6 +1,5 @@
 //! The RSDL: every operation of the route table, with its parameters, headers and bodies, as a document.
 
-mod arguments;
 #[cfg(test)]
 mod tests;
 
@@ -9,9 +8,9 @@ use std::sync::OnceLock;
 use axum::body::Bytes;
 use axum::http::Method;
 
-use self::arguments::arguments;
 use super::answer::{Answer, Handled};
 use super::entry;
+use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::{self, ACTION, HOST_NIC, RSDL};
 use super::representation::{Doc, Format, Kind, render};
@@ -206,9 +205,15 @@ fn url_parameter((name, context, kind, value): Parameter) -> Doc {
     Doc::new().set("required", false).set("type", kind).set("context", context).set("name", name).set("value", value)
 }
 
+/// What is said of the body of an operation. What is asked of a cluster below its data center is what is asked of the cluster.
+fn body_of(route: &Route, method: &Method) -> Option<&'static Body> {
+    let inner = || route.path.strip_prefix("datacenters/{}/").and_then(|path| route::all().find(|other| other.path == path));
+    route.body(method).or_else(|| inner().filter(|_| !route.is_action()).and_then(|inner| inner.body(method)))
+}
+
 /// The body of an operation with the sets of arguments that it may have.
 fn body(route: &Route, method: &Method) -> Option<Doc> {
-    let Some(known) = arguments(method, route.path) else {
+    let Some(known) = body_of(route, method) else {
         let of = if route.is_action() {
             Some(&ACTION)
         } else {
@@ -216,24 +221,20 @@ fn body(route: &Route, method: &Method) -> Option<Doc> {
         };
         return of.map(|of| Doc::new().set("required", false).set("type", of.class));
     };
-    let sets = if known.mandatory.is_empty() { &[""] } else { known.mandatory };
-    let sets: Vec<Doc> = sets
-        .iter()
-        .map(|mandatory| {
-            let mut parameters = described(known.of, mandatory, true);
-            parameters.extend(described(known.of, known.optional, false));
-            Doc::new().set("parameter", parameters)
-        })
-        .collect();
-    let required = !known.mandatory.is_empty();
-    Some(Doc::new().set("required", required).set("type", known.of.class).set("parameters_set", sets))
+    let set = |(demanded, also): (Vec<String>, Vec<String>)| {
+        let mut parameters = described(known.of, &demanded, true);
+        parameters.extend(described(known.of, &also, false));
+        Doc::new().set("parameter", parameters)
+    };
+    let sets: Vec<Doc> = known.sets().into_iter().map(set).collect();
+    Some(Doc::new().set("required", known.is_needed()).set("type", known.of.class).set("parameters_set", sets))
 }
 
 /// Arguments by their paths in a document, with their types; those within a list are gathered in a set of their own.
-fn described(of: &'static TypeDef, paths: &str, required: bool) -> Vec<Doc> {
+fn described(of: &'static TypeDef, paths: &[String], required: bool) -> Vec<Doc> {
     let mut found: Vec<Doc> = Vec::new();
     let mut lists: Vec<(String, Vec<Doc>)> = Vec::new();
-    for path in paths.split_whitespace() {
+    for path in paths {
         let Some(argument) = resolve(of, path) else { continue };
         let Argument { list, name, kind, value } = argument;
         let doc = Doc::new().set("required", required).set("type", kind).set("name", name).set("value", value);
@@ -288,7 +289,7 @@ fn resolve(of: &'static TypeDef, path: &str) -> Option<Argument> {
 /// What a field may say, in words.
 fn value(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Texts => "any string".into(),
+        Kind::Text | Kind::Link | Kind::Texts => "any string".into(),
         Kind::Int(least, most) => format!("{least} to {most}"),
         Kind::Bool => "true|false".into(),
         Kind::Decimal => "a number".into(),

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::arguments::ARGUMENTS;
+use super::super::representation::Value;
 use super::*;
 
 /// What engine 3.3 says of itself: a line for each operation.
@@ -51,23 +51,96 @@ fn what_a_removed_connection_is_to_leave_is_a_host() {
     assert_eq!(of_domain, (Some("Action".into()), vec!["action.async".into()]));
 }
 
+/// Every operation whose body is described.
+fn bodies() -> impl Iterator<Item = (String, &'static Body)> {
+    route::all().flat_map(|route| {
+        route.methods.iter().filter_map(|verb| Some((format!("{} {}", verb.method, route.path), body_of(route, &verb.method)?)))
+    })
+}
+
 #[test]
 fn every_argument_is_a_member_of_its_document() {
     let mut unknown = Vec::new();
-    for known in ARGUMENTS {
-        for path in known.mandatory.iter().flat_map(|set| set.split_whitespace()).chain(known.optional.split_whitespace()) {
-            unknown.extend(resolve(known.of, path).is_none().then(|| format!("{} {}: {path}", known.method, known.path)));
+    for (operation, body) in bodies() {
+        for path in body.sets().iter().flat_map(|(demanded, also)| demanded.iter().chain(also)) {
+            unknown.extend(resolve(body.of, path).is_none().then(|| format!("{operation}: {path}")));
         }
     }
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+/// A document that says something at each of some paths.
+fn saying(of: &'static TypeDef, paths: &[String]) -> Doc {
+    fn say(of: &'static TypeDef, doc: &mut Doc, path: &str) {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let field = of.field(first.split('|').next().unwrap()).unwrap();
+        let (Kind::Group(inner) | Kind::Groups(inner)) = field.kind else {
+            // A name in which there is something for whoever looks for it.
+            return doc.put(field.name, if matches!(field.kind, Kind::Enum(_)) { "data" } else { "x@y" });
+        };
+        let mut held = match doc.remove(field.name) {
+            Some(Value::Doc(held)) => held,
+            Some(Value::List(items)) => items[0].as_doc().unwrap().clone(),
+            _ => Doc::new(),
+        };
+        if let Some(rest) = rest {
+            say(inner, &mut held, rest);
+        }
+        match field.kind {
+            Kind::Groups(_) => doc.put(field.name, vec![held]),
+            _ => doc.put(field.name, held),
+        }
+    }
+    let mut doc = Doc::new();
+    paths.iter().for_each(|path| say(of, &mut doc, path));
+    doc
+}
+
+/// A document without what it says at a path, in each item of a list.
+fn without(doc: &Doc, path: &str) -> Doc {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let named = |name: &str| first.split('|').any(|wanted| wanted == name);
+    let less = |value: &Value| match (value, rest) {
+        (Value::Doc(inner), Some(rest)) => Value::Doc(without(inner, rest)),
+        (Value::List(items), Some(rest)) => {
+            Value::List(items.iter().filter_map(Value::as_doc).map(|item| Value::Doc(without(item, rest))).collect())
+        }
+        (other, _) => other.clone(),
+    };
+    let kept = doc.members().iter().filter(|(name, _)| rest.is_some() || !named(name));
+    kept.fold(Doc::new(), |kept, (name, value)| kept.set(name, if named(name) { less(value) } else { value.clone() }))
+}
+
+#[test]
+fn what_is_described_as_required_is_what_is_checked() {
+    let mut checked = 0;
+    for (operation, body) in bodies() {
+        for (demanded, needs) in body.demands() {
+            let check =
+                |doc: &Doc| needs.iter().filter(|need| !need.is_conditional()).try_for_each(|need| need.check(body.of, doc));
+            let whole = saying(body.of, &demanded);
+            assert_eq!(check(&whole), Ok(()), "{operation}: {demanded:?}");
+            for path in &demanded {
+                assert!(check(&without(&whole, path)).is_err(), "{operation}: {path} is described and not checked");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
 }
 
 #[test]
 fn a_body_has_its_sets_of_arguments() {
     let (route, method) = found("POST", "disks").unwrap();
     let body = body(route, &method).unwrap();
-    assert_eq!(body.docs("parameters_set").count(), 2);
-    let second = body.docs("parameters_set").nth(1).unwrap();
+    // The size may be said in two ways, and a disk may be a whole logical unit instead.
+    assert_eq!(body.docs("parameters_set").count(), 3);
+    let demands = |set: &&Doc, name: &str| {
+        set.docs("parameter").any(|parameter| parameter.text("name") == Some(name) && parameter.bool("required") == Some(true))
+    };
+    let by = |name: &str| body.docs("parameters_set").find(|set| demands(set, name)).unwrap();
+    assert!(demands(&by("disk.provisioned_size"), "disk.format") && demands(&by("disk.size"), "disk.format"));
+    let second = by("disk.lun_storage");
     let names: Vec<&str> = second.docs("parameter").filter_map(|parameter| parameter.text("name")).collect();
     assert!(names.contains(&"disk.interface") && names.contains(&"disk.lun_storage"), "{names:?}");
     let list = second.docs("parameter").find(|parameter| parameter.text("name") == Some("disk.lun_storage")).unwrap();

@@ -84,7 +84,7 @@ fn one(field: &FieldDef, tree: Tree, depth: usize) -> Result<Option<Value>, Read
         (_, Tree::Int(number)) => number.to_string(),
         (Kind::Int(..), Tree::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => (number as i64).to_string(),
         // How it was written is not known any more, and a text is kept as it was written.
-        (Kind::Text | Kind::Texts | Kind::Date, Tree::Float(_)) => {
+        (Kind::Text | Kind::Texts | Kind::Link | Kind::Date, Tree::Float(_)) => {
             return Err(wrong_type(field, "a number that is no integer of 64 bits"));
         }
         (_, Tree::Float(number)) => number.to_string(),

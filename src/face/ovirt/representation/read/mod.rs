@@ -9,6 +9,7 @@ mod xml;
 use super::description::{EnumDef, FieldDef, TypeDef, flags};
 use super::doc::{Doc, Value};
 use super::fault::Fault;
+use super::place::Link;
 use super::{Format, Kind};
 
 /// Objects do not nest deeper than this in a document that is read.
@@ -163,7 +164,7 @@ fn set_once(doc: &mut Doc, field: &FieldDef, value: Value) -> Result<(), ReadErr
 
 /// What the text of a scalar field means; nothing if it is empty and the field is not of text.
 fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
-    if matches!(field.kind, Kind::Text | Kind::Texts) {
+    if matches!(field.kind, Kind::Text | Kind::Texts | Kind::Link) {
         // Characters are no more than bytes, which are counted at once.
         if text.len() > MAX_FIELD_TEXT && !field.is(flags::LONG) && text.chars().count() > MAX_FIELD_TEXT {
             return Err(ReadError::TooLong { field: field.name.to_owned() });
@@ -171,7 +172,7 @@ fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
         if !text.chars().all(carried) {
             return Err(ReadError::WrongCharacter { field: field.name.to_owned() });
         }
-        return Ok(Some(text.into()));
+        return Ok(Some(if matches!(field.kind, Kind::Link) { Link::sent(text).into() } else { text.into() }));
     }
     let text = text.trim();
     if text.is_empty() {
@@ -199,7 +200,7 @@ fn scalar(field: &FieldDef, text: &str) -> Result<Option<Value>, ReadError> {
                 return Err(ReadError::NotAMember { field: field.name.to_owned(), value: text.to_owned(), of });
             }
         },
-        Kind::Date | Kind::Text | Kind::Texts => text.into(),
+        Kind::Date | Kind::Text | Kind::Texts | Kind::Link => text.into(),
         Kind::Group(_) | Kind::Groups(_) => return Err(wrong_type(field, text)),
     };
     Ok(Some(value))
@@ -212,7 +213,7 @@ fn wrong_type(field: &FieldDef, value: &str) -> ReadError {
         Kind::Decimal => "a number".to_owned(),
         Kind::Date => "a date".to_owned(),
         Kind::Enum(of) => format!("a {}", of.class),
-        Kind::Text | Kind::Texts => "text".to_owned(),
+        Kind::Text | Kind::Texts | Kind::Link => "text".to_owned(),
         Kind::Group(def) | Kind::Groups(def) => format!("an object of class {}", def.class),
     };
     ReadError::WrongType { field: field.name.to_owned(), value: value.to_owned(), expected }

@@ -5,7 +5,7 @@ use super::enums::{MIGRATE_ON_ERROR, QUOTA_MODE, SCHEDULING_POLICY_TYPE, STORAGE
 use super::identity::USERS;
 use super::storage::{DISKS, STORAGE_DOMAIN};
 use super::vm::VMS;
-use super::{fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, fields, resource};
 use crate::face::ovirt::representation::description::{
     TypeDef, attribute, boolean, decimal, group, int, long, member, unsigned_int,
 };
@@ -16,9 +16,10 @@ pub static DATA_CENTER: TypeDef = TypeDef {
     plural: "data_centers",
     class: "DataCenter",
     fields: resource![
-        member("storage_type", &STORAGE_TYPE),
-        member("storage_format", &STORAGE_FORMAT),
-        group("version", &VERSION),
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT.taken()),
+        member("storage_type", &STORAGE_TYPE).taken(),
+        member("storage_format", &STORAGE_FORMAT).taken(),
+        group("version", &VERSION).takes("major minor"),
         group("supported_versions", &SUPPORTED_VERSIONS),
         group("status", &STATUS),
         // Of later versions: shown only where it is not the usual.
@@ -32,19 +33,20 @@ pub static CLUSTER: TypeDef = TypeDef {
     plural: "clusters",
     class: "Cluster",
     fields: resource![
-        group("cpu", &CPU),
-        group("data_center", &DATA_CENTER),
-        group("memory_policy", &MEMORY_POLICY),
-        group("scheduling_policy", &SCHEDULING_POLICY),
-        group("version", &VERSION),
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT.taken()),
+        group("cpu", &CPU).takes("id"),
+        group("data_center", &DATA_CENTER).takes("id|name"),
+        group("memory_policy", &MEMORY_POLICY).takes("overcommit.percent transparent_hugepages.enabled"),
+        group("scheduling_policy", &SCHEDULING_POLICY).takes("policy thresholds.low thresholds.high thresholds.duration"),
+        group("version", &VERSION).takes("major minor"),
         group("supported_versions", &SUPPORTED_VERSIONS),
-        group("error_handling", &ERROR_HANDLING),
-        boolean("virt_service"),
-        boolean("gluster_service"),
-        boolean("threads_as_cores"),
-        boolean("tunnel_migration"),
-        boolean("trusted_service"),
-        boolean("ballooning_enabled"),
+        group("error_handling", &ERROR_HANDLING).takes("on_error"),
+        boolean("virt_service").taken(),
+        boolean("gluster_service").taken(),
+        boolean("threads_as_cores").taken(),
+        boolean("tunnel_migration").taken(),
+        boolean("trusted_service").taken(),
+        boolean("ballooning_enabled").taken(),
     ],
 };
 
@@ -54,15 +56,16 @@ pub static QUOTA: TypeDef = TypeDef {
     plural: "quotas",
     class: "Quota",
     fields: resource![
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT),
         group("data_center", &DATA_CENTER),
         group("vms", &VMS),
         group("disks", &DISKS),
         group("users", &USERS),
         // Of later versions: shown only where they are not the usual.
-        int("cluster_soft_limit_pct"),
-        int("cluster_hard_limit_pct"),
-        int("storage_soft_limit_pct"),
-        int("storage_hard_limit_pct"),
+        int("cluster_soft_limit_pct").taken(),
+        int("cluster_hard_limit_pct").taken(),
+        int("storage_soft_limit_pct").taken(),
+        int("storage_hard_limit_pct").taken(),
     ],
 };
 
@@ -71,7 +74,12 @@ pub static STORAGE_QUOTA_LIMIT: TypeDef = TypeDef {
     element: "storage_quota_limit",
     plural: "storage_quota_limits",
     class: "QuotaStorageLimit",
-    fields: resource![group("quota", &QUOTA), group("storage_domain", &STORAGE_DOMAIN), long("limit"), decimal("usage"),],
+    fields: resource![
+        group("quota", &QUOTA),
+        group("storage_domain", &STORAGE_DOMAIN).takes("id|name"),
+        long("limit").taken(),
+        decimal("usage"),
+    ],
 };
 
 /// A quota's limit on clusters, of later versions: `<cluster_quota_limit>`.
@@ -81,10 +89,10 @@ pub static CLUSTER_QUOTA_LIMIT: TypeDef = TypeDef {
     class: "QuotaClusterLimit",
     fields: resource![
         group("quota", &QUOTA),
-        group("cluster", &CLUSTER),
-        int("vcpu_limit"),
+        group("cluster", &CLUSTER).takes("id|name"),
+        int("vcpu_limit").taken(),
         int("vcpu_usage"),
-        decimal("memory_limit"),
+        decimal("memory_limit").taken(),
         decimal("memory_usage"),
     ],
 };

@@ -3,7 +3,8 @@
 use super::enums::{BOOT_DEVICE, CPU_MODE, DISPLAY_TYPE};
 use super::{fields, resource};
 use crate::face::ovirt::representation::description::{
-    TypeDef, attribute, boolean, decimal, flags, group, groups, int, long, member, text, texts, unsigned_int, unsigned_short,
+    TypeDef, attribute, boolean, decimal, flags, group, groups, int, link, long, member, text, texts, unsigned_int,
+    unsigned_short,
 };
 
 /// The members of every version number.
@@ -27,7 +28,7 @@ pub static FAULT: TypeDef =
 
 /// A link to another resource: `<link>`.
 pub static LINK: TypeDef =
-    TypeDef { element: "link", plural: "", class: "Link", fields: fields![attribute(text("href")), attribute(text("rel"))] };
+    TypeDef { element: "link", plural: "", class: "Link", fields: fields![attribute(link("href")), attribute(text("rel"))] };
 
 pub(super) static GRACE_PERIOD: TypeDef =
     TypeDef { element: "grace_period", plural: "", class: "GracePeriod", fields: fields![long("expiry")] };

@@ -6,7 +6,7 @@ use super::enums::PM_PROXY_TYPE;
 use super::identity::USER;
 use super::monitoring::STATISTICS;
 use super::storage::ISCSI_DETAILS;
-use super::{collection, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, fields, resource};
 use crate::face::ovirt::representation::description::{
     TypeDef, attribute, boolean, flags, group, groups, int, long, member, secret, text, unsigned_short,
 };
@@ -17,32 +17,37 @@ pub static HOST: TypeDef = TypeDef {
     plural: "hosts",
     class: "Host",
     fields: resource![
-        text("address"),
+        common(NAME.taken(), DESCRIPTION, COMMENT.taken()),
+        text("address").taken(),
         group("certificate", &CERTIFICATE),
         group("status", &STATUS),
-        group("cluster", &CLUSTER),
-        unsigned_short("port"),
+        group("cluster", &CLUSTER).takes("id|name"),
+        unsigned_short("port").taken(),
         text("type"),
-        group("storage_manager", &STORAGE_MANAGER),
+        group("storage_manager", &STORAGE_MANAGER).takes("priority"),
         group("version", &VERSION),
         group("hardware_information", &HARDWARE_INFORMATION),
-        group("power_management", &POWER_MANAGEMENT),
+        group("power_management", &POWER_MANAGEMENT).takes(
+            "type enabled address username password options.option.name options.option.value \
+             pm_proxies.pm_proxy.type agents.agent agents.agent.options.option.name \
+             agents.agent.options.option.value",
+        ),
         group("ksm", &KSM),
         group("transparent_hugepages", &TRANSPARENT_HUGE_PAGES),
         group("iscsi", &ISCSI_DETAILS),
-        secret("root_password"),
-        group("ssh", &SSH),
+        secret("root_password").taken(),
+        group("ssh", &SSH).takes("port fingerprint user.user_name +authentication_method +user.password"),
         group("statistics", &STATISTICS),
         group("cpu", &CPU),
         long("memory"),
         long("max_scheduling_memory"),
         group("summary", &VM_SUMMARY),
-        boolean("override_iptables"),
-        boolean("reboot_after_installation"),
+        boolean("override_iptables").takes("+."),
+        boolean("reboot_after_installation").takes("+."),
         group("os", &OPERATING_SYSTEM),
         group("hooks", &HOOKS),
         group("libvirt_version", &VERSION),
-        group("display", &DISPLAY),
+        group("display", &DISPLAY).takes("address"),
     ],
 };
 

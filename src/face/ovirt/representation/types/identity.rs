@@ -4,7 +4,7 @@ use super::cluster::{CLUSTER, DATA_CENTER};
 use super::host::HOST;
 use super::storage::{DISK, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM, VM_POOL};
-use super::{collection, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, fields, resource};
 use crate::face::ovirt::representation::description::{TypeDef, boolean, group, groups, secret, text};
 
 /// A tag: `<tag>`.
@@ -13,11 +13,12 @@ pub static TAG: TypeDef = TypeDef {
     plural: "tags",
     class: "Tag",
     fields: resource![
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT),
         group("host", &HOST),
         group("vm", &VM),
         group("user", &USER),
         group("group", &GROUP),
-        group("parent", &TAG_PARENT),
+        group("parent", &TAG_PARENT).takes("tag.id|name"),
     ],
 };
 
@@ -56,7 +57,13 @@ pub static ROLE: TypeDef = TypeDef {
     element: "role",
     plural: "roles",
     class: "Role",
-    fields: resource![boolean("mutable"), boolean("administrative"), group("user", &USER), group("permits", &PERMITS),],
+    fields: resource![
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT),
+        boolean("mutable"),
+        boolean("administrative").taken(),
+        group("user", &USER),
+        group("permits", &PERMITS).takes("permit.id"),
+    ],
 };
 
 /// A permit: the right to do one thing: `<permit>`.

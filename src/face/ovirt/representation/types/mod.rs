@@ -31,7 +31,7 @@ pub use network::{HOST_NIC, HOST_NICS, NETWORK, NIC, VNIC_PROFILE};
 pub use storage::{DISK, FILE, IMAGE, STORAGE, STORAGE_CONNECTION, STORAGE_DOMAIN};
 pub use vm::{APPLICATION, CDROM, FLOPPY, REPORTED_DEVICE, SNAPSHOT, TEMPLATE, VM, VM_POOL, WATCHDOG};
 
-const HREF: FieldDef = attribute(description::text("href"));
+const HREF: FieldDef = attribute(description::link("href"));
 const ID: FieldDef = attribute(description::text("id")).with(flags::IMMUTABLE);
 const ACTIONS: FieldDef = description::group("actions", &common::ACTIONS);
 const NAME: FieldDef = description::text("name");
@@ -46,29 +46,51 @@ macro_rules! fields {
     ($($own:expr),* $(,)?) => { &[$($own),*] };
 }
 
+/// The fields of a resource: those that all have, and its own. Name, description and comment may say who takes them.
 macro_rules! resource {
-    ($($own:expr),* $(,)?) => {
+    (common($name:expr, $description:expr, $comment:expr), $($own:expr),* $(,)?) => {
         &[
             $crate::face::ovirt::representation::types::HREF,
             $crate::face::ovirt::representation::types::ID,
             $crate::face::ovirt::representation::types::ACTIONS,
-            $crate::face::ovirt::representation::types::NAME,
-            $crate::face::ovirt::representation::types::DESCRIPTION,
-            $crate::face::ovirt::representation::types::COMMENT,
+            $name,
+            $description,
+            $comment,
             $crate::face::ovirt::representation::types::CREATION_STATUS,
             $crate::face::ovirt::representation::types::LINKS,
+            $($own),*
+        ]
+    };
+    ($($own:expr),* $(,)?) => {
+        resource![
+            common(
+                $crate::face::ovirt::representation::types::NAME,
+                $crate::face::ovirt::representation::types::DESCRIPTION,
+                $crate::face::ovirt::representation::types::COMMENT
+            ),
             $($own),*
         ]
     };
 }
 
 macro_rules! device {
-    ($($own:expr),* $(,)?) => {
+    (common($name:expr, $description:expr, $comment:expr), $($own:expr),* $(,)?) => {
         resource![
+            common($name, $description, $comment),
             $crate::face::ovirt::representation::description::group("vm", &$crate::face::ovirt::representation::types::VM),
             $crate::face::ovirt::representation::description::group(
                 "template",
                 &$crate::face::ovirt::representation::types::TEMPLATE
+            ),
+            $($own),*
+        ]
+    };
+    ($($own:expr),* $(,)?) => {
+        device![
+            common(
+                $crate::face::ovirt::representation::types::NAME,
+                $crate::face::ovirt::representation::types::DESCRIPTION,
+                $crate::face::ovirt::representation::types::COMMENT
             ),
             $($own),*
         ]

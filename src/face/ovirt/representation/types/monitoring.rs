@@ -8,7 +8,7 @@ use super::identity::USER;
 use super::network::{HOST_NIC, NIC};
 use super::storage::{DISK, STORAGE_DOMAIN};
 use super::vm::{TEMPLATE, VM};
-use super::{collection, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, fields, resource};
 use crate::face::ovirt::representation::description::{TypeDef, attribute, boolean, date, decimal, group, groups, int, text};
 
 /// An event: `<event>`.
@@ -17,20 +17,21 @@ pub static EVENT: TypeDef = TypeDef {
     plural: "events",
     class: "Event",
     fields: resource![
+        common(NAME, DESCRIPTION.takes("+."), COMMENT),
         int("code"),
-        text("severity"),
+        text("severity").takes("+."),
         date("time"),
         text("correlation_id"),
-        group("user", &USER),
-        group("vm", &VM),
-        group("storage_domain", &STORAGE_DOMAIN),
-        group("host", &HOST),
-        group("template", &TEMPLATE),
-        group("cluster", &CLUSTER),
-        group("data_center", &DATA_CENTER),
-        text("origin"),
-        int("custom_id"),
-        int("flood_rate"),
+        group("user", &USER).takes("+id"),
+        group("vm", &VM).takes("+id"),
+        group("storage_domain", &STORAGE_DOMAIN).takes("+id"),
+        group("host", &HOST).takes("+id"),
+        group("template", &TEMPLATE).takes("+id"),
+        group("cluster", &CLUSTER).takes("+id"),
+        group("data_center", &DATA_CENTER).takes("+id"),
+        text("origin").takes("+."),
+        int("custom_id").takes("+."),
+        int("flood_rate").takes("+."),
         text("custom_data"),
     ],
 };
@@ -41,13 +42,14 @@ pub static JOB: TypeDef = TypeDef {
     plural: "jobs",
     class: "Job",
     fields: resource![
+        common(NAME, DESCRIPTION.takes("+."), COMMENT),
         group("status", &STATUS),
         group("owner", &USER),
         date("start_time"),
         date("end_time"),
         date("last_updated"),
         boolean("external"),
-        boolean("auto_cleared"),
+        boolean("auto_cleared").takes("+."),
     ],
 };
 
@@ -57,9 +59,10 @@ pub static STEP: TypeDef = TypeDef {
     plural: "steps",
     class: "Step",
     fields: resource![
-        group("parent_step", &STEP),
-        group("job", &JOB),
-        text("type"),
+        common(NAME, DESCRIPTION.takes("+."), COMMENT),
+        group("parent_step", &STEP).takes("+id"),
+        group("job", &JOB).takes("+id"),
+        text("type").takes("+."),
         int("number"),
         group("status", &STATUS),
         date("start_time"),

@@ -6,7 +6,7 @@ use super::enums::{BOOT_PROTOCOL, NIC_INTERFACE};
 use super::host::HOST;
 use super::monitoring::STATISTICS;
 use super::vm::REPORTED_DEVICES;
-use super::{collection, device, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
     TypeDef, attribute, boolean, group, groups, int, long, member, text, unsigned_int, unsigned_short,
 };
@@ -17,17 +17,18 @@ pub static NETWORK: TypeDef = TypeDef {
     plural: "networks",
     class: "Network",
     fields: resource![
-        group("data_center", &DATA_CENTER),
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT.taken()),
+        group("data_center", &DATA_CENTER).takes("+id|name"),
         group("cluster", &CLUSTER),
-        group("ip", &IP),
-        group("vlan", &VLAN),
-        boolean("stp"),
+        group("ip", &IP).takes("address gateway netmask"),
+        group("vlan", &VLAN).takes("id"),
+        boolean("stp").taken(),
         group("status", &STATUS),
-        boolean("display"),
-        unsigned_int("mtu"),
-        group("usages", &USAGES),
+        boolean("display").taken(),
+        unsigned_int("mtu").taken(),
+        group("usages", &USAGES).takes("usage"),
         boolean("required"),
-        boolean("profile_required"),
+        boolean("profile_required").takes("+."),
     ],
 };
 
@@ -36,7 +37,12 @@ pub static VNIC_PROFILE: TypeDef = TypeDef {
     element: "vnic_profile",
     plural: "vnic_profiles",
     class: "VnicProfile",
-    fields: resource![group("network", &NETWORK), boolean("port_mirroring"), group("custom_properties", &CUSTOM_PROPERTIES),],
+    fields: resource![
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT),
+        group("network", &NETWORK),
+        boolean("port_mirroring").taken(),
+        group("custom_properties", &CUSTOM_PROPERTIES).takes("custom_property.name custom_property.value"),
+    ],
 };
 
 /// A virtual network interface: `<nic>`.
@@ -45,16 +51,17 @@ pub static NIC: TypeDef = TypeDef {
     plural: "nics",
     class: "NIC",
     fields: device![
-        group("network", &NETWORK),
-        boolean("linked"),
-        member("interface", &NIC_INTERFACE),
-        group("mac", &MAC),
+        common(NAME.taken(), DESCRIPTION, COMMENT),
+        group("network", &NETWORK).takes("id|name"),
+        boolean("linked").taken(),
+        member("interface", &NIC_INTERFACE).taken(),
+        group("mac", &MAC).takes("address"),
         group("statistics", &STATISTICS),
         boolean("active"),
-        boolean("plugged"),
-        group("port_mirroring", &PORT_MIRRORING),
+        boolean("plugged").taken(),
+        group("port_mirroring", &PORT_MIRRORING).takes("networks.network.id"),
         group("reported_devices", &REPORTED_DEVICES),
-        group("vnic_profile", &VNIC_PROFILE),
+        group("vnic_profile", &VNIC_PROFILE).takes("id"),
         member("boot_protocol", &BOOT_PROTOCOL),
         boolean("on_boot"),
     ],
@@ -66,13 +73,14 @@ pub static HOST_NIC: TypeDef = TypeDef {
     plural: "host_nics",
     class: "HostNIC",
     fields: resource![
+        common(NAME.taken(), DESCRIPTION, COMMENT),
         group("host", &HOST),
-        group("network", &NETWORK),
-        group("mac", &MAC),
-        group("ip", &IP),
+        group("network", &NETWORK).takes("id|name"),
+        group("mac", &MAC).takes("~."),
+        group("ip", &IP).takes("gateway address netmask"),
         group("vlan", &VLAN),
-        group("bonding", &BONDING),
-        member("boot_protocol", &BOOT_PROTOCOL),
+        group("bonding", &BONDING).takes("slaves.host_nic.id|name options.option.name options.option.value options.option"),
+        member("boot_protocol", &BOOT_PROTOCOL).taken(),
         group("statistics", &STATISTICS),
         boolean("check_connectivity"),
         long("speed"),

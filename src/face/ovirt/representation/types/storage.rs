@@ -6,7 +6,7 @@ use super::enums::{DISK_FORMAT, DISK_INTERFACE, DOMAIN_STORAGE_TYPE, SGIO, STORA
 use super::host::HOST;
 use super::monitoring::STATISTICS;
 use super::vm::SNAPSHOT;
-use super::{collection, device, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
     TypeDef, attribute, boolean, group, groups, long, long_text, member, secret, text, unsigned_int, unsigned_short,
 };
@@ -43,18 +43,24 @@ pub static STORAGE_DOMAIN: TypeDef = TypeDef {
     plural: "storage_domains",
     class: "StorageDomain",
     fields: resource![
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT.taken()),
         group("data_center", &DATA_CENTER),
-        member("type", &STORAGE_DOMAIN_TYPE),
+        member("type", &STORAGE_DOMAIN_TYPE).takes("+."),
         group("status", &STATUS),
         boolean("master"),
-        group("storage", &STORAGE),
-        group("host", &HOST),
-        boolean("format"),
+        group("storage", &STORAGE).takes(
+            "override_luns +type +address +path +mount_options +vfs_type logical_unit.address \
+             logical_unit.port logical_unit.target logical_unit.username logical_unit.password \
+             logical_unit.serial logical_unit.vendor_id logical_unit.product_id logical_unit.lun_mapping \
+             logical_unit.portal logical_unit.paths logical_unit.id",
+        ),
+        group("host", &HOST).takes("id|name"),
+        boolean("format").takes("+."),
         boolean("destroy"),
         long("available"),
         long("used"),
         long("committed"),
-        member("storage_format", &STORAGE_FORMAT),
+        member("storage_format", &STORAGE_FORMAT).takes("+."),
     ],
 };
 
@@ -64,18 +70,18 @@ pub static STORAGE_CONNECTION: TypeDef = TypeDef {
     plural: "storage_connections",
     class: "StorageConnection",
     fields: resource![
-        text("address"),
-        member("type", &STORAGE_TYPE),
-        text("path"),
-        text("mount_options"),
-        text("vfs_type"),
-        text("nfs_version"),
-        unsigned_short("nfs_timeo"),
-        unsigned_short("nfs_retrans"),
-        unsigned_short("port"),
-        text("target"),
-        text("username"),
-        secret("password"),
+        text("address").taken(),
+        member("type", &STORAGE_TYPE).takes("+."),
+        text("path").taken(),
+        text("mount_options").taken(),
+        text("vfs_type").taken(),
+        text("nfs_version").taken(),
+        unsigned_short("nfs_timeo").taken(),
+        unsigned_short("nfs_retrans").taken(),
+        unsigned_short("port").taken(),
+        text("target").taken(),
+        text("username").taken(),
+        secret("password").taken(),
         text("portal"),
         group("host", &HOST),
     ],
@@ -87,27 +93,29 @@ pub static DISK: TypeDef = TypeDef {
     plural: "disks",
     class: "Disk",
     fields: device![
-        text("alias"),
+        common(NAME.taken(), DESCRIPTION.taken(), COMMENT),
+        text("alias").taken(),
         text("image_id"),
         group("storage_domain", &STORAGE_DOMAIN),
-        group("storage_domains", &STORAGE_DOMAINS),
-        long("size"),
+        group("storage_domains", &STORAGE_DOMAINS).takes("+storage_domain.id|name"),
+        long("size").taken(),
         text("type"),
-        long("provisioned_size"),
+        long("provisioned_size").taken(),
         long("actual_size"),
         group("status", &STATUS),
-        member("interface", &DISK_INTERFACE),
-        member("format", &DISK_FORMAT),
-        boolean("sparse"),
-        boolean("bootable"),
-        boolean("shareable"),
-        boolean("wipe_after_delete"),
-        boolean("propagate_errors"),
+        member("interface", &DISK_INTERFACE).taken(),
+        member("format", &DISK_FORMAT).taken(),
+        boolean("sparse").taken(),
+        boolean("bootable").taken(),
+        boolean("shareable").taken(),
+        boolean("wipe_after_delete").taken(),
+        boolean("propagate_errors").taken(),
         group("statistics", &STATISTICS),
         boolean("active"),
         group("quota", &QUOTA),
-        group("lun_storage", &STORAGE),
-        member("sgio", &SGIO),
+        group("lun_storage", &STORAGE)
+            .takes("+type +logical_unit.id +logical_unit.address +logical_unit.port +logical_unit.target"),
+        member("sgio", &SGIO).taken(),
         group("snapshot", &SNAPSHOT),
     ],
 };

@@ -8,7 +8,7 @@ use super::identity::{DOMAIN, PERMISSIONS, TAGS, USER, USERS};
 use super::monitoring::STATISTICS;
 use super::network::{IPS, MAC, NICS};
 use super::storage::{DISKS, FILE, FILES, STORAGE_DOMAIN};
-use super::{collection, device, fields, resource};
+use super::{COMMENT, DESCRIPTION, NAME, collection, device, fields, resource};
 use crate::face::ovirt::representation::description::{
     TypeDef, attribute, boolean, date, group, groups, int, long, long_text, member, text,
 };
@@ -16,43 +16,43 @@ use crate::face::ovirt::representation::description::{
 /// The members of a virtual machine, and of what is one and more.
 macro_rules! machine {
     ($($own:expr),* $(,)?) => {
-        resource![
-            member("type", &VM_TYPE),
+        resource![common(NAME.taken(), DESCRIPTION.taken(), COMMENT.taken()),
+            member("type", &VM_TYPE).taken(),
             group("status", &STATUS),
-            long("memory"),
-            group("cpu", &CPU),
-            int("cpu_shares"),
-            group("os", &OPERATING_SYSTEM),
-            group("high_availability", &HIGH_AVAILABILITY),
-            group("display", &DISPLAY),
+            long("memory").taken(),
+            group("cpu", &CPU).takes("topology.cores topology.sockets mode cpu_tune.vcpu_pin.vcpu cpu_tune.vcpu_pin.cpu_set"),
+            int("cpu_shares").taken(),
+            group("os", &OPERATING_SYSTEM).takes("type boot.dev kernel initrd cmdline"),
+            group("high_availability", &HIGH_AVAILABILITY).takes("enabled priority"),
+            group("display", &DISPLAY).takes("type monitors single_qxl_pci allow_override smartcard_enabled keyboard_layout"),
             group("host", &HOST),
-            group("cluster", &CLUSTER),
-            group("template", &TEMPLATE),
+            group("cluster", &CLUSTER).takes("id|name"),
+            group("template", &TEMPLATE).takes("+id|name"),
             group("storage_domain", &STORAGE_DOMAIN),
             date("start_time"),
             date("creation_time"),
-            text("origin"),
-            boolean("stateless"),
-            boolean("delete_protected"),
-            group("console", &CONSOLE),
-            text("timezone"),
-            group("domain", &DOMAIN),
-            group("custom_properties", &CUSTOM_PROPERTIES),
-            group("payloads", &PAYLOADS),
+            text("origin").taken(),
+            boolean("stateless").taken(),
+            boolean("delete_protected").taken(),
+            group("console", &CONSOLE).takes("enabled"),
+            text("timezone").taken(),
+            group("domain", &DOMAIN).takes("name"),
+            group("custom_properties", &CUSTOM_PROPERTIES).takes("custom_property.name custom_property.value"),
+            group("payloads", &PAYLOADS).takes("payload.type payload.volume_id payload.files.file.name payload.files.file.content"),
             group("statistics", &STATISTICS),
-            group("disks", &DISKS),
-            group("initialization", &INITIALIZATION),
+            group("disks", &DISKS).takes("+clone"),
+            group("initialization", &INITIALIZATION).takes("+configuration.type +configuration.data"),
             group("nics", &NICS),
             group("tags", &TAGS),
-            group("snapshots", &SNAPSHOTS),
-            group("placement_policy", &VM_PLACEMENT_POLICY),
-            group("memory_policy", &MEMORY_POLICY),
+            group("snapshots", &SNAPSHOTS).takes("+snapshot.id"),
+            group("placement_policy", &VM_PLACEMENT_POLICY).takes("affinity host.id|name"),
+            group("memory_policy", &MEMORY_POLICY).takes("guaranteed ballooning"),
             group("guest_info", &GUEST_INFO),
-            group("quota", &QUOTA),
-            group("usb", &USB),
-            boolean("tunnel_migration"),
-            group("virtio_scsi", &VIRTIO_SCSI),
-            group("permissions", &PERMISSIONS),
+            group("quota", &QUOTA).takes("id"),
+            group("usb", &USB).takes("enabled type"),
+            boolean("tunnel_migration").taken(),
+            group("virtio_scsi", &VIRTIO_SCSI).takes("enabled"),
+            group("permissions", &PERMISSIONS).takes("+clone"),
             group("vmpool", &VM_POOL),
             group("cdroms", &CDROMS),
             group("floppies", &FLOPPIES),
@@ -120,7 +120,8 @@ pub static VM_POOL: TypeDef = TypeDef {
 };
 
 /// A CD drive: `<cdrom>`.
-pub static CDROM: TypeDef = TypeDef { element: "cdrom", plural: "cdroms", class: "CdRom", fields: device![group("file", &FILE)] };
+pub static CDROM: TypeDef =
+    TypeDef { element: "cdrom", plural: "cdroms", class: "CdRom", fields: device![group("file", &FILE).takes("id")] };
 
 /// A floppy drive: `<floppy>`.
 pub static FLOPPY: TypeDef =
