@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::condition::Tag;
 use super::representation::description::TypeDef;
-use super::representation::{DECLARATION, Doc, Format, render};
+use super::representation::{Doc, Format, Placement, render_as};
 use super::visible::{Cut, cut, redacted, referred};
 
 /// How many rendered resources are kept; when there are more, all are forgotten and the cache fills anew.
@@ -20,8 +20,9 @@ pub const MAX_RENDERED: usize = 20_000;
 /// In how many ways a resource is kept that not everybody sees all references of.
 pub const MAX_CUTS: usize = 8;
 
-/// Whose rendering: the resource, the base of its links, the format, and whether it is for a user-level caller.
-type Key = (Uuid, &'static str, bool, bool);
+/// Whose rendering: the resource, the base of its links, the format, where it stands, and whether it is for a user-level caller. XML in a
+/// collection is indented deeper than alone: each is kept as it is copied from.
+type Key = (Uuid, &'static str, Format, Placement, bool);
 
 /// A resource of a version.
 struct Entry {
@@ -34,28 +35,23 @@ struct Entry {
 /// A resource in bytes.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    /// As a response body.
-    pub whole: Bytes,
-    /// Its entity tag, where it is of a version.
+    /// As it stands at its place.
+    pub bytes: Bytes,
+    /// Its entity tag, where it is of a version and stands alone.
     pub etag: Option<HeaderValue>,
-    format: Format,
 }
 
 impl Rendered {
-    /// A response body.
-    pub fn new(mut whole: Vec<u8>, format: Format) -> Self {
-        whole.shrink_to_fit();
-        Self { whole: whole.into(), etag: None, format }
+    /// What was written for its place.
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        bytes.shrink_to_fit();
+        Self { bytes: bytes.into(), etag: None }
     }
 }
 
-/// As an item of a collection.
 impl AsRef<[u8]> for Rendered {
     fn as_ref(&self) -> &[u8] {
-        match self.format {
-            Format::Xml => self.whole.strip_prefix(DECLARATION).unwrap_or(&self.whole),
-            Format::Json => &self.whole,
-        }
+        &self.bytes
     }
 }
 
@@ -66,11 +62,11 @@ pub fn rendered(
     of: &'static TypeDef,
     (id, version): (Uuid, u64),
     base: &'static str,
-    format: Format,
+    (format, placement): (Format, Placement),
     filtered: bool,
     make: impl FnOnce() -> Doc,
 ) -> Rendered {
-    let key = (id, base, format == Format::Json, filtered);
+    let key = (id, base, format, placement, filtered);
     if let Some(found) = RENDERED.get(&key)
         && found.version == version
         && let Some(wanted) = cut(&found.refers)
@@ -81,8 +77,10 @@ pub fn rendered(
     let doc = make();
     let refers = referred(&doc);
     let wanted = cut(&refers);
-    let mut rendered = Rendered::new(render(of, &redacted(&doc), format), format);
-    rendered.etag = HeaderValue::from_str(&Tag::new([version], &rendered.whole).to_string()).ok();
+    let mut rendered = Rendered::new(render_as(placement, of, &redacted(&doc), format));
+    if placement == Placement::Alone {
+        rendered.etag = HeaderValue::from_str(&Tag::new([version], &rendered.bytes).to_string()).ok();
+    }
     let Some(wanted) = wanted else { return rendered };
     if RENDERED.len() >= MAX_RENDERED {
         RENDERED.clear();
