@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
 use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
+use crate::face::http::{DEFAULT_RESERVED_CONNECTIONS, WRITE_TIMEOUT};
 use crate::reactors::Timeouts;
 
 /// Where plain http listens unless told otherwise.
@@ -69,6 +71,9 @@ pub struct Options {
     /// For how many seconds a host that was switched is not switched again in the same way; upstream: 180 [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub fence_quiet_seconds: Option<u32>,
+    /// Connections, of http and of https, that are kept from an address that has all the others; 0: none [default: 128]
+    #[arg(long, value_name = "NUMBER")]
+    pub reserved_connections: Option<usize>,
     /// Directories of users and groups beside the internal one; in the file of settings only
     #[arg(skip)]
     pub directory: Vec<LdapOptions>,
@@ -99,6 +104,10 @@ pub struct Settings {
     pub limits: Limits,
     /// For how many seconds power management rests: after the engine's start, and after the same was done to a host.
     pub fence_rests_seconds: (u32, u32),
+    /// How many connections of a listener are kept from an address that has all the others.
+    pub reserved_connections: usize,
+    /// For how long a client may take nothing of what it is sent.
+    pub write_timeout: Duration,
     /// Directories of users beside the internal one.
     pub directories: Vec<LdapOptions>,
 }
@@ -148,6 +157,7 @@ impl Options {
             login_lock_seconds: self.login_lock_seconds.or(other.login_lock_seconds),
             fence_startup_seconds: self.fence_startup_seconds.or(other.fence_startup_seconds),
             fence_quiet_seconds: self.fence_quiet_seconds.or(other.fence_quiet_seconds),
+            reserved_connections: self.reserved_connections.or(other.reserved_connections),
             directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
@@ -182,6 +192,8 @@ impl Options {
                 self.fence_startup_seconds.unwrap_or(DEFAULT_FENCE_STARTUP_SECONDS),
                 self.fence_quiet_seconds.unwrap_or(DEFAULT_FENCE_QUIET_SECONDS),
             ),
+            reserved_connections: self.reserved_connections.unwrap_or(DEFAULT_RESERVED_CONNECTIONS),
+            write_timeout: WRITE_TIMEOUT,
             directories: self.directory,
         })
     }

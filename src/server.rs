@@ -1,22 +1,18 @@
 //! A whole server: the engine on its log, its driver, and the two listeners. The binary, the tests and the benchmarks start it by this.
 
 use std::fs;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use evirt_domain::access::INTERNAL;
 use evirt_domain::context::QuietTimes;
 use evirt_domain::install::Install;
 use evirt_domain::service::TellOfService;
-use hyper_util::rt::TokioTimer;
+use rustls::ServerConfig;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
@@ -24,7 +20,7 @@ use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request, Stores};
-use crate::face::http::{self, Face, Front, FrontForEach, Sessions, Transport};
+use crate::face::http::{self, BodyRoom, Face, Front, Listener, Places, Sessions, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;
@@ -33,12 +29,6 @@ use crate::log::Sealer;
 use crate::log::lock::EngineLock;
 use crate::reactors::Reactors;
 use crate::{telemetry, tls};
-
-/// How long a client may take to send a request's headers, and how long a connection may be idle between two requests.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long requests that are under way may take to finish when the server stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The file below the data directory in which the simulator remembers what runs on its hosts.
 const SIMULATOR_FILE: &str = "simulator.json";
@@ -57,8 +47,8 @@ pub struct Server {
     pub app: App,
     /// The hosts and storage behind it; tests let things happen there.
     pub simulator: Arc<Simulator>,
-    handle: Handle<SocketAddr>,
-    listeners: Vec<JoinHandle<io::Result<()>>>,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
     reactors: Reactors,
     stores: Stores,
@@ -115,17 +105,23 @@ impl Server {
         tasks.spawn(telemetry::upkeep());
         tasks.spawn(Sessions::prune(app.clone()));
         tasks.spawn(app.directory.follow(app.engine.clone()));
-        let handle = Handle::new();
         let own = http::routes(app.clone(), tls.ca_pem);
         let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api::new(app.clone()))]);
         let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
-        let mut plain = axum_server::from_tcp(http)?.acceptor(NoDelayAcceptor::new()).handle(handle.clone()).http1_only();
-        limit_requests(plain.http_builder());
-        let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.server)).acceptor(NoDelayAcceptor::new());
-        let mut secure = axum_server::from_tcp(https)?.acceptor(acceptor).handle(handle.clone()).http1_only();
-        limit_requests(secure.http_builder());
-        let for_each = |secure| FrontForEach::new(Front::new(faces.clone(), own.clone(), Transport { secure }), connections);
-        let listeners = vec![tokio::spawn(plain.serve(for_each(false))), tokio::spawn(secure.serve(for_each(true)))];
+        let (stop, stopped) = watch::channel(false);
+        let room = BodyRoom::default();
+        let listen = |tcp, tls: Option<Arc<ServerConfig>>| -> Result<_> {
+            let transport = Transport { secure: tls.is_some() };
+            let listener = Listener {
+                tcp: tokio::net::TcpListener::from_std(tcp)?,
+                tls,
+                front: Front::new(faces.clone(), own.clone(), transport, room.clone()),
+                places: Places::new(connections, settings.reserved_connections),
+                write_timeout: settings.write_timeout,
+            };
+            Ok(tokio::spawn(listener.serve(stopped.clone())))
+        };
+        let listeners = vec![listen(http, None)?, listen(https, Some(tls.server))?];
         Ok(Self {
             http: http_address,
             https: https_address,
@@ -133,7 +129,7 @@ impl Server {
             generated_password,
             app,
             simulator,
-            handle,
+            stop,
             listeners,
             tasks,
             reactors,
@@ -144,12 +140,10 @@ impl Server {
 
     /// Takes no more connections, lets requests finish within a time, and gives the data directory back.
     pub async fn stop(mut self) {
-        self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
+        self.stop.send_replace(true);
         for listener in self.listeners.drain(..) {
-            match listener.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "a listener has failed"),
-                Err(error) => tracing::error!(%error, "a listener has broken off"),
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener has broken off");
             }
         }
         self.tasks.shutdown().await;
@@ -171,11 +165,6 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
-}
-
-/// How long a request may take to arrive. Servers that the engine is compared with have the same.
-pub fn limit_requests(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
 }
 
 /// The directories of the settings, checked.

@@ -12,7 +12,9 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use evirt::face::http::HEADER_TIMEOUT;
 use futures_util::TryStreamExt;
+use hyper_util::rt::TokioTimer;
 use serde::de::IgnoredAny;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
@@ -118,7 +120,7 @@ pub async fn serve_ready_made(directory: &str, lengths: &[&str]) -> Result<()> {
     println!("{}", listener.local_addr()?);
     let acceptor = axum_server::accept::NoDelayAcceptor::new();
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only();
-    evirt::server::limit_requests(server.http_builder());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     server.serve(routes.into_make_service()).await?;
     Ok(())
 }

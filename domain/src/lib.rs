@@ -3,7 +3,6 @@
 //! `command::decide` turns a command into events against a `World`; `World::evolve` folds them in. Each module holds one
 //! aggregate: its state, its events with what they do, and its commands with their rules.
 
-
 pub mod access;
 pub mod check;
 pub mod cluster;

@@ -9,6 +9,7 @@ mod options;
 pub mod passwords;
 mod refresh;
 pub mod search;
+mod single_flight;
 mod verified;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub use guard::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, FAILURES_FOR
 use ldap::LdapDirectory;
 pub use options::LdapOptions;
 use passwords::Passwords;
+use single_flight::SingleFlight;
 use verified::VerifiedCache;
 pub use verified::{MAX_VERIFIED, Tag, VERIFIED_TTL};
 
@@ -67,11 +69,24 @@ pub struct Verified {
     pub tag: Tag,
 }
 
+/// What a check of credentials came to.
+#[derive(Clone, Debug)]
+enum Checked {
+    /// They are right.
+    Right(UserId),
+    /// They are wrong, and it is said so late.
+    Wrong(Duration),
+    /// Nothing.
+    Not(Refused),
+}
+
 /// The directories, and what is remembered of them.
 #[derive(Debug, Default)]
 pub struct Directory {
     passwords: Passwords,
     verified: VerifiedCache,
+    /// The checks under way: who sends the same credentials meanwhile gets the outcome of the same check.
+    checks: SingleFlight<Checked>,
     guard: Guard,
     others: Arc<[LdapDirectory]>,
     refused: Mutex<HashMap<String, Instant>>,
@@ -122,44 +137,43 @@ impl Directory {
             self.record_refusal(engine, &principal, correlation_id).await;
             return Err(Refused::Credentials);
         }
-        let (name, domain) = principal.split_once('@').unwrap_or_default();
-        let verified = match self.other(domain) {
-            Some(other) => self.verify_elsewhere(engine, other, name, password, correlation_id).await,
-            None => self.verify(engine, &principal, password, &tag).await,
-        };
-        match verified {
-            Ok((user, hash)) => {
-                self.guard.forget(&principal);
-                let fresh = hash.is_some();
-                hash.into_iter().for_each(|hash| self.verified.remember(tag, user, hash, Instant::now()));
-                Ok(Verified { user, fresh, tag })
-            }
-            Err(Refused::Credentials) => {
-                self.punish(engine, &principal, correlation_id).await;
+        let check = || self.check(engine, &principal, password, &tag, correlation_id);
+        match self.checks.join(tag, check).await {
+            (Checked::Right(user), fresh) => Ok(Verified { user, fresh, tag }),
+            (Checked::Wrong(delay), _) => {
+                tokio::time::sleep(delay).await;
                 Err(Refused::Credentials)
             }
-            Err(other) => Err(other),
+            (Checked::Not(why), _) => Err(why),
         }
     }
 
-    /// Checks a password that the log has the hash of. Gives no hash where others were let in by it just now.
-    async fn verify(
-        &self,
-        engine: &Engine,
-        principal: &str,
-        password: &str,
-        tag: &Tag,
-    ) -> Result<(UserId, Option<Arc<str>>), Refused> {
+    /// Has the directory of a principal check a password, and remembers what came of it.
+    async fn check(&self, engine: &Engine, principal: &str, password: &str, tag: &Tag, correlation_id: &Arc<str>) -> Checked {
+        let (name, domain) = principal.split_once('@').unwrap_or_default();
+        let verified = match self.other(domain) {
+            Some(other) => self.verify_elsewhere(engine, other, name, password, correlation_id).await,
+            None => self.verify(engine, principal, password).await,
+        };
+        match verified {
+            Ok((user, hash)) => {
+                self.guard.forget(principal);
+                self.verified.remember(*tag, user, hash, Instant::now());
+                Checked::Right(user)
+            }
+            Err(Refused::Credentials) => Checked::Wrong(self.punish(engine, principal, correlation_id).await),
+            Err(other) => Checked::Not(other),
+        }
+    }
+
+    /// Checks a password that the log has the hash of.
+    async fn verify(&self, engine: &Engine, principal: &str, password: &str) -> Result<(UserId, Arc<str>), Refused> {
         let busy = |_| Refused::Unavailable("Too many log in at once. Please try again later.".into());
         let turn = self.passwords.turn().await.map_err(busy)?;
-        // Others may have logged in by the same credentials while this one waited: a burst costs one check.
-        if let Some(user) = self.remembered(&engine.world(), principal, tag) {
-            return Ok((user, None));
-        }
         let known = internal::find(&engine.world(), principal).map(|(user, hash)| (user.id, hash.clone()));
         let fits = turn.verify(password, known.as_ref().map(|(_, hash)| hash.clone())).await;
         match known {
-            Some((user, hash)) if fits => Ok((user, Some(hash))),
+            Some((user, hash)) if fits => Ok((user, hash)),
             _ => Err(Refused::Credentials),
         }
     }
@@ -172,7 +186,7 @@ impl Directory {
         name: &str,
         password: &str,
         correlation_id: &Arc<str>,
-    ) -> Result<(UserId, Option<Arc<str>>), Refused> {
+    ) -> Result<(UserId, Arc<str>), Refused> {
         let request = Request::system(correlation_id.clone());
         let verified = other.verify(name, password).await;
         // Who is known of it, and not by it, may be gone from there: under that name, or with somebody else of that name.
@@ -188,7 +202,7 @@ impl Directory {
         let account = verified?;
         let user = account.id;
         match engine.submit(&request, RefreshUser { account }).await {
-            Ok(_) => Ok((user, Some(ELSEWHERE.clone()))),
+            Ok(_) => Ok((user, ELSEWHERE.clone())),
             Err(rejection) if rejection.class() == Class::Unavailable => Err(Refused::Unavailable(rejection.to_string())),
             Err(_) => Err(Refused::NoPermission),
         }
@@ -209,8 +223,8 @@ impl Directory {
         self.verified.knows(tag, user.id, hash, Instant::now()).then_some(user.id)
     }
 
-    /// Records a wrong password, answers it late, and locks the user after too many.
-    async fn punish(&self, engine: &Engine, principal: &str, correlation_id: &Arc<str>) {
+    /// Records a wrong password, and locks the user after too many. Gives how late it is to be answered.
+    async fn punish(&self, engine: &Engine, principal: &str, correlation_id: &Arc<str>) -> Duration {
         self.record_refusal(engine, principal, correlation_id).await;
         let penalty = self.guard.failed(principal, Instant::now());
         if penalty.locks
@@ -222,7 +236,7 @@ impl Directory {
                 tracing::error!(%rejection, "a lock could not be recorded");
             }
         }
-        tokio::time::sleep(penalty.delay).await;
+        penalty.delay
     }
 
     /// Records that somebody was not let in.

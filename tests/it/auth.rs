@@ -1,6 +1,8 @@
 //! Who is let in, as clients see it; the rules one by one are tested beside `authenticate_request`.
 
 use reqwest::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::engine::Engine;
 
@@ -59,4 +61,40 @@ async fn a_login_is_an_event_and_the_password_is_nowhere() {
         assert_eq!(events.matches(&format!("\"kind\":\"{kind}\"")).count(), 1, "{kind}");
     }
     assert!(!events.contains("a wrong one") && !events.contains("\"secret\""));
+}
+
+/// How many of so many clients, which send the same Basic credentials at once, are answered with a status.
+async fn answered(engine: &Engine, clients: usize, credentials: &str, status: &str) -> usize {
+    let request =
+        format!("GET /api/clusters HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {credentials}\r\nConnection: close\r\n\r\n");
+    let mut connected = Vec::new();
+    for _ in 0..clients {
+        connected.push(TcpStream::connect(engine.server().http).await.unwrap());
+    }
+    for stream in &mut connected {
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    let mut answered = 0;
+    for mut stream in connected {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answered += usize::from(answer.starts_with(&format!("HTTP/1.1 {status} ")));
+    }
+    answered
+}
+
+#[tokio::test]
+async fn many_clients_with_the_same_credentials_cost_one_check() {
+    for clients in [300, 1_000] {
+        let engine = Engine::start().await;
+        // Wrong ones first: one failure, not as many as lock the user.
+        assert_eq!(answered(&engine, clients, "YWRtaW5AaW50ZXJuYWw6d3Jvbmc=", "401").await, clients);
+        assert_eq!(answered(&engine, clients, "YWRtaW5AaW50ZXJuYWw6c2VjcmV0", "200").await, clients);
+        let listed = engine.evirt(&["events", "export"]);
+        let events = String::from_utf8(listed.stdout).unwrap();
+        // A login is recorded when the password was really checked.
+        for kind in ["LoginFailed", "SessionOpened", "SessionClosed"] {
+            assert_eq!(events.matches(&format!("\"kind\":\"{kind}\"")).count(), 1, "{kind} of {clients} clients");
+        }
+    }
 }

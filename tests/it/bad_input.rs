@@ -704,9 +704,10 @@ async fn a_fault_speaks_the_dialect_that_was_asked_for() {
         (Method::PUT, &tag, Some(json), "{\"id\":\"x\"}", "", 409),
     ];
     for (method, path, kind, body, condition, status) in cases {
-        for (accept, begins) in
-            [(json, "{\"reason\":\""), (xml, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><fault><reason>")]
-        {
+        for (accept, begins) in [
+            (json, "{\"reason\":\""),
+            (xml, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<fault>\n    <reason>"),
+        ] {
             let caller = estate.engine.admin().with("accept", accept);
             let caller = if condition.is_empty() { caller } else { caller.with("if-match", condition) };
             let answer = match kind {

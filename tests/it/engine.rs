@@ -258,10 +258,20 @@ impl Answer {
         rest.split('"').next().unwrap().to_owned()
     }
 
+    /// The body without its lines: elements stand within each other as tests look for them.
+    pub fn on_one_line(&self) -> String {
+        on_one_line(&self.body)
+    }
+
     /// The session's cookie as a client sends it back.
     pub fn cookie(&self) -> String {
         self.header("set-cookie").split(';').next().unwrap().to_owned()
     }
+}
+
+/// A document without its lines.
+pub fn on_one_line(document: &str) -> String {
+    document.lines().map(str::trim_start).collect()
 }
 
 /// Asks a process to end, as an operator would. The shell does it: a small installation has no `kill` of its own.

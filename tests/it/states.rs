@@ -354,7 +354,7 @@ async fn a_host_that_is_being_prepared() {
     ];
     for (name, host) in [("activated", activated), ("restarted", restarted)] {
         is(&lab, name, HostStatus::Initializing).await;
-        let shown = lab.admin.get(host).await.body;
+        let shown = lab.admin.get(host).await.on_one_line();
         assert!(shown.contains("<status><state>initializing</state></status>"), "{shown}");
         lab.refuses(&format!("initializing, {name}"), host, &busy).await;
     }

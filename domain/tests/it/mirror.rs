@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is of the tests themselves, or of the crate as a whole.
-const OWN: &[&str] = &["main.rs", "harness.rs", "mirror.rs", "crate_graph.rs", "determinism.rs", "folding.rs", "golden.rs", "golden_history.rs"];
+const OWN: &[&str] =
+    &["main.rs", "harness.rs", "mirror.rs", "crate_graph.rs", "determinism.rs", "folding.rs", "golden.rs", "golden_history.rs"];
 
 /// The paths of the Rust files below a directory.
 pub fn files(below: &Path) -> Vec<PathBuf> {

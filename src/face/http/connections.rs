@@ -1,18 +1,18 @@
 //! How many connections are served at a time. Each takes a file descriptor, of which the log needs some as well: were they used up, nobody
 //! could connect until a silent client's time is over, and no snapshot could be written.
 
-use std::future::{Ready, ready};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::Counter;
-use tokio::sync::Semaphore;
-use tower::Service;
-
-use super::Front;
 
 /// How many connections a listener has open at the most; whoever comes on top is hung up on.
-pub const MAX_OPEN_CONNECTIONS: usize = 1024;
+pub const MAX_OPEN_CONNECTIONS: usize = 1024 + DEFAULT_RESERVED_CONNECTIONS;
+
+/// How many connections of a listener are kept from an address that has all the others, unless the settings say otherwise.
+pub const DEFAULT_RESERVED_CONNECTIONS: usize = 128;
 
 /// How many listeners share what file descriptors there are: http and https.
 const LISTENERS: u64 = 2;
@@ -58,51 +58,79 @@ fn connections_by(descriptors: u64) -> Result<usize, TooFewDescriptors> {
     Ok(usize::try_from(each).unwrap_or(MAX_OPEN_CONNECTIONS).min(MAX_OPEN_CONNECTIONS))
 }
 
-/// One `Front` for every connection, as long as there are not too many.
+/// The places of a listener's connections. No single address can take all of them.
 #[derive(Clone, Debug)]
-pub struct FrontForEach {
-    front: Front,
-    free: Arc<Semaphore>,
+pub struct Places(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// How many there are.
+    all: usize,
+    /// How many of them one address can have.
+    each: usize,
+    taken: Mutex<Taken>,
     refused: Counter,
 }
 
-impl FrontForEach {
-    /// For a listener that may have so many connections.
-    pub fn new(front: Front, connections: usize) -> Self {
-        Self { front, free: Arc::new(Semaphore::new(connections)), refused: metrics::counter!("evirt_connections_refused_total") }
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place, which is free again when this goes.
+#[derive(Debug)]
+pub struct Place {
+    of: Places,
+    address: IpAddr,
+}
+
+impl Places {
+    /// So many, of which some are kept from an address that has all the others. Half of them are for any address at least.
+    pub fn new(all: usize, reserved: usize) -> Self {
+        let each = all - reserved.min(all / 2);
+        let refused = metrics::counter!("evirt_connections_refused_total");
+        Self(Arc::new(Shared { all, each, taken: Mutex::default(), refused }))
+    }
+
+    /// A place for a connection from an address, where there is one for it.
+    pub fn take(&self, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.by_address.get(&address).copied().unwrap_or_default();
+        if taken.all >= self.0.all || own >= self.0.each {
+            self.0.refused.increment(1);
+            return None;
+        }
+        taken.all += 1;
+        taken.by_address.insert(address, own + 1);
+        Some(Place { of: self.clone(), address })
     }
 }
 
-/// There are as many connections as there may be.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("too many connections")]
-pub struct TooMany;
-
-impl<Target> Service<Target> for FrontForEach {
-    type Response = Front;
-    type Error = TooMany;
-    type Future = Ready<Result<Front, TooMany>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TooMany>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Target) -> Self::Future {
-        ready(match self.free.clone().try_acquire_owned() {
-            Ok(place) => Ok(self.front.clone().on(place)),
-            Err(_) => {
-                self.refused.increment(1);
-                Err(TooMany)
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.of.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        if let Entry::Occupied(mut own) = taken.by_address.entry(self.address) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
             }
-        })
+        }
+    }
+}
+
+/// What counts as one address: with IPv6 a network of 64 bits, as one customer or machine gets it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
-
-    use super::super::Transport;
     use super::*;
 
     #[test]
@@ -112,7 +140,7 @@ mod tests {
             (needed, Some(MIN_OPEN_CONNECTIONS)),
             (needed + 1, Some(MIN_OPEN_CONNECTIONS)),
             (1_024, Some(384)),
-            (256 + 2 * 1_024, Some(MAX_OPEN_CONNECTIONS)),
+            (256 + 2 * 1_152, Some(MAX_OPEN_CONNECTIONS)),
             (1 << 20, Some(MAX_OPEN_CONNECTIONS)),
             (u64::MAX, Some(MAX_OPEN_CONNECTIONS)),
             (needed - 1, None),
@@ -126,14 +154,39 @@ mod tests {
         assert!(said.contains("256 files") && said.contains(&needed.to_string()), "{said}");
     }
 
-    #[tokio::test]
-    async fn who_comes_when_there_are_too_many_is_hung_up_on_until_one_leaves() {
-        let front = Front::new(Arc::new([]), Router::new(), Transport { secure: false });
-        let mut each = FrontForEach::new(front, 2);
-        let (one, two) = (each.call(()).await, each.call(()).await);
-        assert!(one.is_ok() && two.is_ok());
-        assert!(each.call(()).await.is_err());
-        drop(two);
-        assert!(each.call(()).await.is_ok());
+    #[test]
+    fn who_comes_when_there_are_too_many_finds_no_place_until_one_leaves() {
+        let places = Places::new(3, 0);
+        let mut taken: Vec<Place> = (0..3).filter_map(|_| places.take([192, 0, 2, 1].into())).collect();
+        assert_eq!(taken.len(), 3);
+        assert!(places.take([192, 0, 2, 2].into()).is_none());
+        taken.pop();
+        let other = places.take([192, 0, 2, 2].into());
+        assert!(other.is_some() && places.take([192, 0, 2, 2].into()).is_none());
+        drop((taken, other));
+        let left = places.0.taken.lock().unwrap();
+        assert!(left.all == 0 && left.by_address.is_empty(), "nothing is remembered of addresses that left");
+    }
+
+    #[test]
+    fn a_reserve_is_kept_from_an_address_that_has_all_the_others() {
+        for (all, reserved, each) in [(10, 3, 7), (10, 0, 10), (10, 9, 5), (MIN_OPEN_CONNECTIONS, 128, MIN_OPEN_CONNECTIONS / 2)]
+        {
+            let places = Places::new(all, reserved);
+            let greedy: Vec<_> = (0..all).map_while(|_| places.take([192, 0, 2, 1].into())).collect();
+            assert_eq!(greedy.len(), each, "{all} {reserved}");
+            let others: Vec<_> = (0..=255).map_while(|n| places.take([198, 51, 100, n].into())).collect();
+            assert_eq!(others.len(), all - each);
+        }
+    }
+
+    #[test]
+    fn an_address_is_what_a_client_can_have_many_of() {
+        let places = Places::new(4, 2);
+        let addresses = ["::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8::1:0:0:2", "2001:db8::3"];
+        let taken: Vec<_> = addresses.map(|address| places.take(address.parse().unwrap()).is_some().then_some(())).into();
+        assert!(taken.iter().all(Option::is_some), "those that left again are not counted");
+        let taken: Vec<_> = addresses.map(|address| places.take(address.parse().unwrap())).into();
+        assert_eq!(taken.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, true, true, false]);
     }
 }

@@ -1,23 +1,36 @@
 //! What all faces share of HTTP: who calls (`Caller`), limits, figures, and the paths that belong to no face.
 //!
-//! A request passes `Front`, which reads its body within the limits, catches panics and counts, and then goes to one of the server's own
-//! paths (`/health`, `/metrics`, `/ca.crt`) or to a face. A face asks `authenticate_request` who calls, and has the
-//! `SessionEffect` write its cookie into the answer.
+//! A `Listener` takes connections; each has its place (`connections`) and its `stream`, which mends request lines and gives up on clients that
+//! do not read. A request passes `Front`, which catches panics, sees to bodies that nobody read and counts, and then goes to one of
+//! the server's own paths (`/health`, `/metrics`, `/ca.crt`) or to a face. A face asks `authenticate_request` who calls, reads the `body` within
+//! its limits, says refusals in its own form, and has the `SessionEffect` write its cookie into the answer.
 
+mod body;
 mod connections;
 mod front;
+mod listener;
 mod own;
+mod refusal;
+mod request_line;
 mod session;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName};
 use evirt_domain::ids::{SessionId, UserId};
+use headers::{Cookie, HeaderMapExt};
 
-pub use connections::{FrontForEach, MAX_OPEN_CONNECTIONS, connection_limit};
-pub use front::{Answering, BODY_TIMEOUT, Face, Front, MAX_BODY, Transport};
+pub use body::{BodyRoom, LOGIN_BODY_TIMEOUT, MAX_BUFFERED, MAX_LOGIN_BODY, RequestBody};
+pub use connections::{DEFAULT_RESERVED_CONNECTIONS, MAX_OPEN_CONNECTIONS, Places, connection_limit};
+pub use front::{Answering, Face, Front, Transport};
+pub use listener::{HEADER_TIMEOUT, Listener, MAX_HEAD};
 pub use own::routes;
+pub use refusal::{Asked, Refusal};
 pub use session::{DEFAULT_SESSION_TTL_MINUTES, SessionEffect, Sessions, Unauthorized, authenticate_request};
+pub use stream::WRITE_TIMEOUT;
 
 use crate::app::App;
 
@@ -73,45 +86,6 @@ fn asks_for(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 }
 
 /// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(';')).find_map(|pair| {
-        let (key, value) = pair.trim().split_once('=')?;
-        (key == name).then(|| value.trim_matches('"'))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn a_request_keeps_its_name_where_it_is_one() {
-        assert_eq!(&*correlation_id(&headers(&[(CORRELATION_ID, "my_request-1")])), "my_request-1");
-        for bad in ["", "two words", "a/b", "0123456789012345678901234567890123456789012345678901"] {
-            let made = correlation_id(&headers(&[(CORRELATION_ID, bad)]));
-            assert_ne!(&*made, bad);
-            assert_eq!(made.len(), 16);
-        }
-    }
-
-    #[test]
-    fn preferences_are_words_in_any_case() {
-        assert!(asks_for(&headers(&[(PREFER, "csrf-protection, Persistent-Auth")]), &PREFER, "persistent-auth"));
-        assert!(asks_for(&headers(&[(PREFER, "x"), (PREFER, "persistent-auth")]), &PREFER, "persistent-auth"));
-        assert!(!asks_for(&headers(&[(PREFER, "persistent-authentication")]), &PREFER, "persistent-auth"));
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others() {
-        let sent = headers(&[(header::COOKIE, "a=b; JSESSIONID=\"xyz\"; c=d")]);
-        assert_eq!(cookie(&sent, "JSESSIONID"), Some("xyz"));
-        assert_eq!(cookie(&sent, "SESSION"), None);
-    }
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.typed_get::<Cookie>()?.get(name)?.trim_matches('"').to_owned())
 }

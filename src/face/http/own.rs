@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::App;
-use super::front::fault;
+use super::refusal::plain;
 use crate::engine::Engine;
 use crate::telemetry;
 
@@ -29,7 +29,7 @@ pub fn routes(app: App, ca_pem: Vec<u8>) -> Router {
 }
 
 async fn nothing() -> impl IntoResponse {
-    fault(StatusCode::NOT_FOUND, "There is nothing at this path")
+    plain(StatusCode::NOT_FOUND, "There is nothing at this path")
 }
 
 /// Where the server stands. It answers as long as the process serves requests at all.

@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use dashmap::DashMap;
 use evirt_domain::access::{CloseSession, MAX_SESSIONS_PER_USER, OpenSession, Session, SessionEnd, may_log_in};
 use evirt_domain::ids::{SessionId, UserId};
 use evirt_domain::index::SessionTerm;
 use evirt_domain::{Actor, Class, Event, Rejection, World};
+use headers::authorization::Basic;
+use headers::{Authorization, HeaderMapExt};
 use ring::digest;
 use uuid::Uuid;
 
@@ -191,7 +193,7 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
         correlation_id: correlation_id(headers),
     };
     let token = cookie(headers, COOKIE);
-    let current = token.and_then(|token| session_of(app, token));
+    let current = token.as_deref().and_then(|token| session_of(app, token));
     if let (Some(session), Some(token)) = (&current, token)
         && wants.session
         && !wants.new
@@ -241,12 +243,13 @@ async fn log_in(
             return Ok((wants.caller(session.user, None), SessionEffect::Closed));
         }
     }
-    let (name, password) = basic(headers).ok_or(Unauthorized::Credentials)?;
-    let verified = match app.directory.authenticate(&app.engine, &name, &password, correlation_id).await {
+    let credentials = headers.typed_get::<Authorization<Basic>>().ok_or(Unauthorized::Credentials)?;
+    let name = credentials.username();
+    let verified = match app.directory.authenticate(&app.engine, name, credentials.password(), correlation_id).await {
         Ok(verified) => verified,
         Err(Refused::Credentials) => return Err(Unauthorized::Credentials),
         Err(Refused::Unavailable(why)) => return Err(Unauthorized::Unavailable(why)),
-        Err(Refused::NoPermission) => return Err(no_permission(app, &name, correlation_id).await),
+        Err(Refused::NoPermission) => return Err(no_permission(app, name, correlation_id).await),
     };
     let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
     if wants.session {
@@ -254,7 +257,7 @@ async fn log_in(
         let (session, token) = match open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await {
             Ok(opened) => opened,
             Err(rejection) if rejection.class() == Class::Unavailable => return Err(unavailable(rejection)),
-            Err(_) => return Err(no_permission(app, &name, correlation_id).await),
+            Err(_) => return Err(no_permission(app, name, correlation_id).await),
         };
         return Ok((wants.caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
@@ -269,11 +272,11 @@ async fn log_in(
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
             }
-            Err(_) => return Err(no_permission(app, &name, correlation_id).await),
+            Err(_) => return Err(no_permission(app, name, correlation_id).await),
         }
     } else if !may_log_in(&app.engine.world(), verified.user) {
         app.directory.forget(&verified);
-        return Err(no_permission(app, &name, correlation_id).await);
+        return Err(no_permission(app, name, correlation_id).await);
     }
     let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
     Ok((wants.caller(verified.user, None), effect))
@@ -283,17 +286,6 @@ async fn log_in(
 async fn no_permission(app: &App, name: &str, correlation_id: &Arc<str>) -> Unauthorized {
     app.directory.record_refusal(&app.engine, name, correlation_id).await;
     Unauthorized::NoPermission
-}
-
-/// User and password of the Authorization header; they are parted by the first colon.
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, credentials) = text_of(headers, &header::AUTHORIZATION)?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
-    let (user, password) = decoded.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
 }
 
 /// The session that a cookie's value opens. It may have been idle for too long.

@@ -49,7 +49,7 @@ impl Answer {
 
     /// A document that is rendered already.
     pub fn rendered(rendered: Rendered, format: Format) -> Self {
-        Self { etag: rendered.etag, ..Self::bytes(200, rendered.whole, format) }
+        Self { etag: rendered.etag, ..Self::bytes(200, rendered.bytes, format) }
     }
 
     /// A collection of documents.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::condition::Tag;
 use super::representation::description::TypeDef;
-use super::representation::{DECLARATION, Doc, Format, render};
+use super::representation::{Doc, Format, Placement, render_as};
 use super::visible::{cut, redacted, referred};
 
 /// How many rendered resources are kept; of more those go that have been asked for least.
@@ -20,8 +20,9 @@ pub const MAX_RENDERED: usize = 20_000;
 /// In how many ways a resource is kept that not everybody sees all references of.
 pub const MAX_CUTS: usize = 8;
 
-/// Whose rendering: the resource, the base of its links, the format, and whether it is for a user-level caller.
-type Key = (Uuid, &'static str, bool, bool);
+/// Whose rendering: the resource, the base of its links, the format, where it stands, and whether it is for a user-level caller. XML in a
+/// collection is indented deeper than alone: each is kept as it is copied from.
+type Key = (Uuid, &'static str, Format, Placement, bool);
 
 /// A resource of a version.
 #[derive(Clone)]
@@ -35,28 +36,23 @@ struct Entry {
 /// A resource in bytes.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    /// As a response body.
-    pub whole: Bytes,
-    /// Its entity tag, where it is of a version.
+    /// As it stands at its place.
+    pub bytes: Bytes,
+    /// Its entity tag, where it is of a version and stands alone.
     pub etag: Option<HeaderValue>,
-    format: Format,
 }
 
 impl Rendered {
-    /// A response body.
-    pub fn new(mut whole: Vec<u8>, format: Format) -> Self {
-        whole.shrink_to_fit();
-        Self { whole: whole.into(), etag: None, format }
+    /// What was written for its place.
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        bytes.shrink_to_fit();
+        Self { bytes: bytes.into(), etag: None }
     }
 }
 
-/// As an item of a collection.
 impl AsRef<[u8]> for Rendered {
     fn as_ref(&self) -> &[u8] {
-        match self.format {
-            Format::Xml => self.whole.strip_prefix(DECLARATION).unwrap_or(&self.whole),
-            Format::Json => &self.whole,
-        }
+        &self.bytes
     }
 }
 
@@ -82,11 +78,11 @@ impl RenderCache {
         of: &'static TypeDef,
         (id, version): (Uuid, u64),
         base: &'static str,
-        format: Format,
+        (format, placement): (Format, Placement),
         filtered: bool,
         make: impl FnOnce() -> Doc,
     ) -> Rendered {
-        let key = (id, base, format == Format::Json, filtered);
+        let key = (id, base, format, placement, filtered);
         let known = self.0.get(&key).filter(|known| known.version == version);
         if let Some(known) = &known
             && let Some(wanted) = cut(&known.refers)
@@ -97,8 +93,10 @@ impl RenderCache {
         let doc = make();
         let refers = referred(&doc);
         let wanted = cut(&refers);
-        let mut rendered = Rendered::new(render(of, &redacted(&doc), format), format);
-        rendered.etag = HeaderValue::from_str(&Tag::new([version], &rendered.whole).to_string()).ok();
+        let mut rendered = Rendered::new(render_as(placement, of, &redacted(&doc), format));
+        if placement == Placement::Alone {
+            rendered.etag = HeaderValue::from_str(&Tag::new([version], &rendered.bytes).to_string()).ok();
+        }
         if let Some(wanted) = wanted {
             let kept = known.filter(|known| known.refers == refers && known.rendered.len() < MAX_CUTS);
             let mut entry = kept.map_or_else(|| Entry { version, refers, rendered: Vec::new() }, Arc::unwrap_or_clone);
@@ -116,8 +114,9 @@ mod tests {
 
     fn name(cache: &RenderCache, id: u128, version: u64, name: &str) -> String {
         let make = || Doc::new().set("name", name);
-        let rendered = cache.rendered(&TAG, (Uuid::from_u128(id), version), "/api", Format::Json, false, make);
-        String::from_utf8(rendered.whole.to_vec()).unwrap()
+        let rendered =
+            cache.rendered(&TAG, (Uuid::from_u128(id), version), "/api", (Format::Json, Placement::Alone), false, make);
+        String::from_utf8(rendered.bytes.to_vec()).unwrap()
     }
 
     #[test]

@@ -46,18 +46,29 @@ pub const BASES: [&str; 2] = ["/ovirt-engine/api", "/api"];
 
 /// The base that a path is below, if any.
 pub fn base_of(path: &str) -> Option<&'static str> {
-    BASES.into_iter().find(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';'])))
+    below_base(path).map(|(base, _)| base)
+}
+
+/// The base that a path is below, and what follows it there. Doubled slashes are taken for one, as clients put bases and paths together.
+fn below_base(path: &str) -> Option<(&'static str, &str)> {
+    BASES.into_iter().find_map(|base| {
+        let mut rest = path;
+        for segment in base.split('/').skip(1) {
+            rest = rest.strip_prefix('/')?.trim_start_matches('/').strip_prefix(segment)?;
+        }
+        (rest.is_empty() || rest.starts_with(['/', ';'])).then_some((base, rest))
+    })
 }
 
 impl Target {
     /// Takes a request's path apart.
     pub fn parse(path: &str, query: Option<&str>) -> Result<(&'static str, Self), Unreadable> {
-        let base = base_of(path).ok_or(Unreadable::Path)?;
+        let (base, below) = below_base(path).ok_or(Unreadable::Path)?;
         let mut target = Self::default();
-        for (n, part) in path[base.len()..].split('/').enumerate() {
+        for part in below.split('/') {
             let mut pieces = part.split(';');
             let segment = pieces.next().unwrap_or_default();
-            if !segment.is_empty() && (n > 0 || !segment.is_empty()) {
+            if !segment.is_empty() {
                 target.segments.push(decode(segment, false).ok_or(Unreadable::Path)?);
             }
             target.matrix.extend(pieces.filter_map(pair).collect::<Result<Vec<_>, _>>()?);
@@ -497,11 +508,29 @@ mod tests {
     }
 
     #[test]
+    fn doubled_slashes_are_taken_for_one() {
+        for path in ["//api/vms/1", "/api//vms/1", "/api/vms///1//", "///api//vms/1"] {
+            let (base, target) = Target::parse(path, None).unwrap();
+            assert_eq!((base, target.segments), ("/api", vec!["vms".to_owned(), "1".to_owned()]), "{path}");
+        }
+        for path in ["//ovirt-engine/api/vms", "/ovirt-engine//api//vms", "//ovirt-engine//api/vms;max=1"] {
+            let (base, target) = Target::parse(path, None).unwrap();
+            assert_eq!((base, target.segments), ("/ovirt-engine/api", vec!["vms".to_owned()]), "{path}");
+        }
+    }
+
+    #[test]
     fn both_bases_answer_and_nothing_else_does() {
         assert_eq!(Target::parse("/ovirt-engine/api", None).unwrap().0, "/ovirt-engine/api");
         assert_eq!(Target::parse("/api/", None).unwrap().1.segments.len(), 0);
         assert_eq!(Target::parse("/api;max=1", None).unwrap().1.matrix.len(), 1);
-        for path in ["/apix".to_owned(), "/api/%ff".to_owned(), format!("/api/{}", "x/".repeat(40))] {
+        for path in [
+            "/apix".to_owned(),
+            "api".to_owned(),
+            "/ovirt-engineapi".to_owned(),
+            "/api/%ff".to_owned(),
+            format!("/api/{}", "x/".repeat(40)),
+        ] {
             assert_eq!(Target::parse(&path, None), Err(Unreadable::Path));
         }
     }

@@ -15,7 +15,7 @@ use super::collection::{act, act_later, check_immutable, complete, created, grac
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
-use super::representation::{Doc, Fault, Place, render};
+use super::representation::{Doc, Fault, Place, Placement, render_as};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::action_status;
@@ -246,21 +246,21 @@ pub fn vm<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Vm>, Ans
 
 async fn list(request: Arc<ApiRequest>) -> Handled {
     let found = request.list::<Vm>()?;
-    let as_bytes = as_bytes(&request);
+    let as_bytes = as_bytes(&request, Placement::Listed);
     let items = found.iter().map(|vm| as_bytes(vm));
     let body = super::representation::render_collection(&VM, &Doc::new(), items, request.output);
     Ok(Answer::bytes(200, body, request.output))
 }
 
 /// VMs as bytes, from the cache where they are known unless the client wants more than their own state.
-fn as_bytes(request: &ApiRequest) -> impl Fn(&Vm) -> Rendered {
+fn as_bytes(request: &ApiRequest, placement: Placement) -> impl Fn(&Vm) -> Rendered {
     let detailed_ones = request.all_content() || DETAILS.iter().any(|(part, _)| request.wants_detail(part));
     let filtered = request.user_level;
     move |vm| match detailed_ones {
-        true => Rendered::new(detailed(request, vm), request.output),
+        true => Rendered::new(detailed(request, vm, placement)),
         false => {
-            let known = (vm.id.0, vm.version);
-            request.cache.rendered(&VM, known, request.base, request.output, filtered, || view(request.base, vm, filtered))
+            let (known, how) = ((vm.id.0, vm.version), (request.output, placement));
+            request.cache.rendered(&VM, known, request.base, how, filtered, || view(request.base, vm, filtered))
         }
     }
 }
@@ -283,7 +283,7 @@ const DETAILS: &[Detail] = &[
 ];
 
 /// A VM with what the client wants shown within it.
-fn detailed(request: &ApiRequest, vm: &Vm) -> Vec<u8> {
+fn detailed(request: &ApiRequest, vm: &Vm, placement: Placement) -> Vec<u8> {
     let mut doc = view(request.base, vm, request.user_level);
     for (part, make) in DETAILS.iter().filter(|(part, _)| request.wants_detail(part)) {
         doc.put(part, make(request, vm));
@@ -291,7 +291,7 @@ fn detailed(request: &ApiRequest, vm: &Vm) -> Vec<u8> {
     if request.all_content() {
         doc = with_devices(doc);
     }
-    render(&VM, &visible::redacted(&doc), request.output)
+    render_as(placement, &VM, &visible::redacted(&doc), request.output)
 }
 
 /// What every machine has that is shown only with all content: no serial console, and a controller for disks by VirtIO-SCSI.
@@ -301,7 +301,7 @@ pub fn with_devices(doc: Doc) -> Doc {
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
     let vm = vm(&request, &request.world)?;
-    Ok(Answer::rendered(as_bytes(&request)(vm), request.output))
+    Ok(Answer::rendered(as_bytes(&request, Placement::Alone)(vm), request.output))
 }
 
 /// What a new VM may be asked to have by the guide and cannot have yet: refused, since a VM without it would not be what was asked for.
@@ -429,7 +429,8 @@ async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
 
 async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<Doc, Answer> {
     let id = vm(request, &request.world)?.id;
-    let done = request.refused(app::vm::change_cd(&request.app, &request.cx, ChangeCdRom { vm: id, file, current }).await).await?;
+    let done =
+        request.refused(app::vm::change_cd(&request.app, &request.cx, ChangeCdRom { vm: id, file, current }).await).await?;
     Ok(drive(request, vm(request, &done.world)?, current))
 }
 

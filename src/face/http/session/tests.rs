@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::prelude::BASE64_STANDARD;
 use evirt_domain::access::{ADMIN, AddUser, ChangePassword, SUPER_USER};
 use evirt_domain::install::Install;
 use tempfile::TempDir;

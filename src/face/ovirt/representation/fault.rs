@@ -113,8 +113,8 @@ mod tests {
         let fault = Fault::operation_failed(["No <room>."]);
         assert_eq!(
             String::from_utf8_lossy(&fault.render(Format::Xml)),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\
-             <fault><reason>Operation Failed</reason><detail>[No &lt;room&gt;.]</detail></fault>"
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<fault>\n    <reason>Operation Failed</reason>\n    \
+             <detail>[No &lt;room&gt;.]</detail>\n</fault>\n"
         );
         let action = fault.in_action(Doc::new().set("force", true));
         assert_eq!(

@@ -18,7 +18,7 @@ pub use doc::{Doc, Value};
 pub use fault::Fault;
 pub use place::{Link, Place};
 pub use read::{MAX_BODY, MAX_DEPTH, ReadError, parse, parse_any};
-pub use write::{DECLARATION, render, render_collection, render_fragment};
+pub use write::{DECLARATION, Placement, render, render_as, render_collection, render_fragment};
 
 /// The two media types that a document can be read from and written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

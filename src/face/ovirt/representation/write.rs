@@ -1,5 +1,5 @@
 //! Writes documents straight into bytes, along the tables of their types, so that members come in the schema's order
-//! however the document was put together.
+//! however the document was put together. XML has one element a line, indented, as upstream has it: there are clients that read by lines.
 
 use std::io::Write;
 
@@ -13,25 +13,55 @@ pub const DECLARATION: &[u8] = br#"<?xml version="1.0" encoding="UTF-8" standalo
 /// What is written instead of a character that XML cannot carry.
 const REPLACEMENT: &str = "\u{fffd}";
 
+/// Where a document stands, which XML shows by its declaration and by how far it is indented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// As a whole response body.
+    Alone,
+    /// As an item of [`render_collection`].
+    Listed,
+}
+
 /// A document as a whole response body.
 pub fn render(def: &TypeDef, doc: &Doc, format: Format) -> Vec<u8> {
+    render_as(Placement::Alone, def, doc, format)
+}
+
+/// A document as an item of [`render_collection`].
+pub fn render_fragment(def: &TypeDef, doc: &Doc, format: Format) -> Vec<u8> {
+    render_as(Placement::Listed, def, doc, format)
+}
+
+/// A document as it is written at its place.
+pub fn render_as(placement: Placement, def: &TypeDef, doc: &Doc, format: Format) -> Vec<u8> {
     let mut out = Vec::with_capacity(2048);
-    if format == Format::Xml {
-        out.extend_from_slice(DECLARATION);
+    match (format, placement) {
+        (Format::Json, _) => Json::object(&mut out, def, doc),
+        (Format::Xml, Placement::Listed) => Xml::object(&mut out, def.element, def, doc, ITEM_LEVEL),
+        (Format::Xml, Placement::Alone) => {
+            out.extend_from_slice(DECLARATION);
+            line(&mut out, 0);
+            Xml::object(&mut out, def.element, def, doc, 0);
+            line(&mut out, 0);
+        }
     }
-    write(&mut out, def, doc, format);
     out
 }
 
-/// A document as an item of [`render_collection`]: without a declaration.
-pub fn render_fragment(def: &TypeDef, doc: &Doc, format: Format) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2048);
-    write(&mut out, def, doc, format);
-    out
+/// How deep the items of a collection are indented.
+const ITEM_LEVEL: usize = 1;
+/// How many spaces each level is indented by, as JAXB does.
+const INDENT: usize = 4;
+/// The end of a line and the indentation of the next, however deep documents go.
+const LINE: &[u8] = b"\n                                                                                ";
+
+/// Begins a line.
+fn line(out: &mut Vec<u8>, level: usize) {
+    out.extend_from_slice(&LINE[..LINE.len().min(1 + INDENT * level)]);
 }
 
 /// How long what stands between two items is at the most.
-const JSON_COMMA: usize = 1;
+const BETWEEN_ITEMS: usize = 1 + INDENT * ITEM_LEVEL;
 /// How long what stands around the items of a collection mostly is.
 const AROUND_ITEMS: usize = 1024;
 
@@ -44,34 +74,18 @@ where
 {
     // A page is hundreds of kilobytes: to copy it again each time that it outgrows its place would cost as much as writing it.
     let items: Vec<I::Item> = items.into_iter().collect();
-    let length: usize = items.iter().map(|item| item.as_ref().len() + JSON_COMMA).sum();
+    let length: usize = items.iter().map(|item| item.as_ref().len() + BETWEEN_ITEMS).sum();
     let mut out = Vec::with_capacity(length + AROUND_ITEMS);
     match format {
         Format::Xml => {
             out.extend_from_slice(DECLARATION);
+            line(&mut out, 0);
             Xml::collection(&mut out, def, about, items);
+            line(&mut out, 0);
         }
         Format::Json => Json::collection(&mut out, def, about, items),
     }
     out
-}
-
-fn write(out: &mut Vec<u8>, def: &TypeDef, doc: &Doc, format: Format) {
-    match format {
-        Format::Xml => Xml::object(out, def.element, def, doc),
-        Format::Json => Json::object(out, def.element, def, doc),
-    }
-}
-
-/// A way of putting documents into bytes.
-trait Notation {
-    /// Writes an object; `name` is what the notation may request it by.
-    fn object(out: &mut Vec<u8>, name: &str, def: &TypeDef, doc: &Doc);
-
-    /// Writes a collection around items that are written already.
-    fn collection<I>(out: &mut Vec<u8>, def: &TypeDef, about: &Doc, items: I)
-    where
-        I: IntoIterator<Item: AsRef<[u8]>>;
 }
 
 /// The members of one object in the order of its table.
@@ -210,11 +224,16 @@ impl Xml {
         }
     }
 
-    fn element(out: &mut Vec<u8>, field: &FieldDef, value: &Value) {
+    /// Writes an element on a line of its own; a list is one line or more for each of its items.
+    fn element(out: &mut Vec<u8>, field: &FieldDef, value: &Value, level: usize) {
         match (value, field.kind) {
-            (Value::List(items), _) => items.iter().for_each(|item| Self::element(out, field, item)),
-            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => Self::object(out, field.name, def, doc),
+            (Value::List(items), _) => items.iter().for_each(|item| Self::element(out, field, item, level)),
+            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => {
+                line(out, level);
+                Self::object(out, field.name, def, doc, level);
+            }
             _ => {
+                line(out, level);
                 open(out, field.name);
                 out.push(b'>');
                 Self::scalar(out, value, false);
@@ -235,8 +254,9 @@ fn close(out: &mut Vec<u8>, name: &str) {
     out.push(b'>');
 }
 
-impl Notation for Xml {
-    fn object(out: &mut Vec<u8>, name: &str, def: &TypeDef, doc: &Doc) {
+impl Xml {
+    /// Writes an object whose line has been begun at a level.
+    fn object(out: &mut Vec<u8>, name: &str, def: &TypeDef, doc: &Doc, level: usize) {
         let ordered = Ordered::new(def, doc);
         open(out, name);
         let mut attributes = 0;
@@ -253,27 +273,43 @@ impl Notation for Xml {
             return;
         }
         out.push(b'>');
+        let mut has_elements = false;
         for (field, value) in ordered.iter().filter(|(field, _)| !field.is(flags::ATTRIBUTE)) {
             match field.is(flags::CONTENT) {
                 true => Self::scalar(out, value, false),
-                false => Self::element(out, field, value),
+                false => {
+                    Self::element(out, field, value, level + 1);
+                    has_elements = true;
+                }
             }
+        }
+        if has_elements {
+            line(out, level);
         }
         close(out, name);
     }
 
+    /// Writes a collection around items that are written already.
     fn collection<I>(out: &mut Vec<u8>, def: &TypeDef, about: &Doc, items: I)
     where
         I: IntoIterator<Item: AsRef<[u8]>>,
     {
         open(out, def.plural);
+        let about = Ordered::new(&types::COLLECTION, about);
+        let mut items = items.into_iter().peekable();
+        if about.len == 0 && items.peek().is_none() {
+            out.extend_from_slice(b"/>");
+            return;
+        }
         out.push(b'>');
-        for (field, value) in Ordered::new(&types::COLLECTION, about).iter() {
-            Self::element(out, field, value);
+        for (field, value) in about.iter() {
+            Self::element(out, field, value, ITEM_LEVEL);
         }
         for item in items {
+            line(out, ITEM_LEVEL);
             out.extend_from_slice(item.as_ref());
         }
+        line(out, 0);
         close(out, def.plural);
     }
 }
@@ -288,7 +324,7 @@ impl Json {
             (Value::Int(value), _) => number(out, value),
             (Value::Bool(truth), _) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
             (Value::Decimal(value), _) => fraction(out, *value),
-            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => Self::object(out, field.name, def, doc),
+            (Value::Doc(doc), Kind::Group(def) | Kind::Groups(def)) => Self::object(out, def, doc),
             (Value::Doc(_), _) => out.extend_from_slice(b"null"),
             (Value::List(items), _) => {
                 out.push(b'[');
@@ -336,15 +372,14 @@ impl Json {
             Self::value(out, field, value);
         }
     }
-}
 
-impl Notation for Json {
-    fn object(out: &mut Vec<u8>, _name: &str, def: &TypeDef, doc: &Doc) {
+    fn object(out: &mut Vec<u8>, def: &TypeDef, doc: &Doc) {
         out.push(b'{');
         Self::members(out, def, doc);
         out.push(b'}');
     }
 
+    /// Writes a collection around items that are written already.
     fn collection<I>(out: &mut Vec<u8>, def: &TypeDef, about: &Doc, items: I)
     where
         I: IntoIterator<Item: AsRef<[u8]>>,
