@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
+use crate::app::Sessions;
 use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{Engine, Options, Request, Stores};
-use crate::face::http::{self, BodyRoom, Face, Front, Listener, Places, Sessions, Transport};
+use crate::face::http::{self, BodyRoom, Face, Front, Listener, Places, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;

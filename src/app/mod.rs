@@ -12,6 +12,7 @@ pub mod host;
 pub mod idempotent;
 pub mod image;
 pub mod probe;
+pub mod session;
 pub mod statistics;
 pub mod storage;
 pub mod vm;
@@ -20,13 +21,13 @@ pub mod work;
 use std::sync::Arc;
 
 pub use context::{Conditions, OpContext};
+pub use session::Sessions;
 pub use work::{Done, Refused, Wait};
 
 use evirt_domain::{Key, Rejection};
 
 use crate::directory::Directory;
 use crate::engine::Engine;
-use crate::face::http::Sessions;
 use crate::log::Sealer;
 
 /// What every use case works with. A copy is another handle to the same.

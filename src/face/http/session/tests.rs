@@ -1,9 +1,12 @@
 //! Who is let in, and what becomes of sessions, against an engine on a log of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use evirt_domain::access::{ADMIN, AddUser, ChangePassword, SUPER_USER};
+use evirt_domain::World;
+use evirt_domain::access::{ADMIN, AddUser, ChangePassword, MAX_SESSIONS_PER_USER, SUPER_USER};
 use evirt_domain::install::Install;
 use tempfile::TempDir;
 
