@@ -502,7 +502,7 @@ fn settled() -> Vec<(&'static str, Value, &'static str)> {
         ("/api/clusters/{cluster:id}", json!({"data_center": {"name": "Default"}}), "data_center.id|name"),
         ("/api/networks/{network:id}", json!({"data_center": {"name": "Default"}}), "data_center.id|name"),
         ("/api/networks/{network:id}", json!({"data_center": {"id": DEFAULT_CENTER.rsplit('/').next()}}), "data_center.id|name"),
-        ("/api/vnicprofiles/{vnicprofile:id}", json!({"network": {"id": management}}), "network.id"),
+        ("/api/vnicprofiles/{vnicprofile:id}", json!({"network": {"id": management}}), "network.id|name"),
         ("/api/datacenters/{datacenter:id}/quotas/{quota:id}", json!({"data_center": {"name": "Default"}}), "data_center"),
         ("/api/storageconnections/{storageconnection:id}", json!({"type": "iscsi"}), "type"),
         (domain, json!({"type": "iso"}), "type"),

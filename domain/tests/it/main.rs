@@ -20,6 +20,7 @@ mod host_net_setup;
 mod hotplug;
 mod image;
 mod install;
+mod intent;
 mod job;
 mod mirror;
 mod network;
