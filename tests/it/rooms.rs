@@ -152,6 +152,25 @@ fn the_rooms_form_no_circle() {
     assert!(left.is_empty(), "there is a circle among {:?}", left.keys());
 }
 
+/// What every request of the oVirt face goes through.
+const CARRIERS: &[&str] = &["answer", "cache", "condition", "etag", "repeat", "request", "route", "visible"];
+
+#[test]
+fn what_carries_a_request_forms_no_circle() {
+    let names = |file: &&'static str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/face/ovirt").join(format!("{file}.rs"));
+        let named = rooms_after("super::", &code(&fs::read_to_string(path).unwrap()));
+        (*file, named.into_iter().filter(|name| CARRIERS.contains(&name.as_str())).collect::<BTreeSet<String>>())
+    };
+    let mut left: BTreeMap<&str, BTreeSet<String>> = CARRIERS.iter().map(names).collect();
+    assert!(left["condition"].contains("request") && left["answer"].contains("visible"), "what files name is found: {left:?}");
+    while let Some(lowest) = left.iter().find(|(_, named)| named.is_empty()).map(|(file, _)| *file) {
+        left.remove(lowest);
+        left.values_mut().for_each(|named| drop(named.remove(lowest)));
+    }
+    assert!(left.is_empty(), "there is a circle among {left:?}");
+}
+
 #[test]
 fn what_a_file_names_is_found() {
     let text = "//! Not `crate::reactors`.\nuse crate::{engine::{Engine, log as x}, log,\n    tls};\nuse super::audit; // crate::cli\n\

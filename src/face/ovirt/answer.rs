@@ -11,6 +11,7 @@ use super::representation::{Doc, Fault, Format};
 use super::representation::{render, render_collection};
 use super::visible::redacted;
 use crate::app::Refused;
+use crate::app::idempotent::Repeated;
 
 /// What a handler gives: both sides are answers, so that `?` ends it early.
 pub type Handled = Result<Answer, Answer>;
@@ -27,6 +28,8 @@ pub struct Answer {
     pub format: Option<Format>,
     /// The entity tag, where it is known already.
     pub etag: Option<HeaderValue>,
+    /// The creation that was carried out before, where that is why this one was refused.
+    pub repeated: Option<Box<Repeated>>,
     /// The fault in the body, for an action that has to hold it.
     fault: Option<Box<Fault>>,
 }
@@ -34,7 +37,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, etag: None, fault: None }
+        Self { status, headers: Vec::new(), body: Bytes::new(), format: None, etag: None, repeated: None, fault: None }
     }
 
     /// Rendered bytes.
@@ -83,7 +86,10 @@ impl Answer {
             Refused::Unreached(why) => failed(409, why),
             Refused::Unknown(what) | Refused::BadSearch(what) => Self::fault(400, &Fault::failed(what.clone()), format),
             Refused::Unavailable(why) => Self::fault(503, &Fault::failed(why.clone()), format),
-            Refused::Repeated(_) => Self::refusal(&Key::CreationRepeated.into(), format),
+            Refused::Repeated(repeated) => {
+                let repeated = Some(Box::new(repeated.clone()));
+                Self { repeated, ..Self::refusal(&Key::CreationRepeated.into(), format) }
+            }
             Refused::TooBroad { limit } => {
                 let detail = format!(
                     "The search refers to more than {limit} events: narrow it by their type, severity or time, or by a name"

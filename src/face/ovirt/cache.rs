@@ -9,7 +9,7 @@ use evirt_projections::visible::Cut;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use super::condition::Tag;
+use super::etag::Tag;
 use super::representation::description::TypeDef;
 use super::representation::{Doc, Format, Placement, render_as};
 use super::visible::{cut, redacted, referred};

@@ -5,8 +5,6 @@
 //! resource as the request found it, and the versions that this was found at are a condition of the decision, so that nothing
 //! comes between.
 
-use std::fmt::Write as _;
-
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use evirt_domain::World;
 use evirt_domain::event::{Stream, StreamKind};
@@ -14,69 +12,13 @@ use evirt_domain::intent::IfVersions;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::etag::Tag;
 use super::representation::{Fault, Format};
-use super::request::ApiRequest;
-use super::route::Route;
+use super::request::{ApiRequest, Route};
 
-/// How long most tags are.
-const TAG_LENGTH: usize = 32;
-
-/// An entity tag.
-#[derive(Debug, PartialEq)]
-pub struct Tag {
-    weak: bool,
-    /// Versions, a hyphen, and the hash of the representation.
-    text: String,
-}
-
-impl Tag {
-    /// Of a representation of what a path names.
-    fn of(world: &World, segments: &[String], body: &[u8], weak: bool) -> Self {
-        Self { weak, ..Self::new(streams(world, segments).into_iter().map(|(_, version)| version), body) }
-    }
-
-    /// Of a representation of aggregates at these versions.
-    pub fn new(versions: impl IntoIterator<Item = u64>, body: &[u8]) -> Self {
-        let mut text = String::with_capacity(TAG_LENGTH);
-        for version in versions {
-            let dot = if text.is_empty() { "" } else { "." };
-            let _ = write!(text, "{dot}{version}");
-        }
-        let _ = write!(text, "-{:016x}", hash(body));
-        Self { weak: false, text }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (weak, quoted) = match text.strip_prefix("W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, text),
-        };
-        let text = quoted.strip_prefix('"')?.strip_suffix('"')?;
-        Some(Self { weak, text: text.to_owned() })
-    }
-
-    /// What the aggregates' versions are, which measured values do not change.
-    fn versions(&self) -> &str {
-        self.text.split('-').next().unwrap_or_default()
-    }
-}
-
-impl std::fmt::Display for Tag {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.text)
-    }
-}
-
-/// FNV-1a by words of 64 bits, mixed so that the high bits of a word count as much as the low ones: the same on every machine and in
-/// every version.
-fn hash(bytes: &[u8]) -> u64 {
-    let mix = |hash: u64, word: u64| {
-        let mixed = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
-        mixed ^ (mixed >> 29)
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(mix(hash, bytes.len() as u64), |hash, byte| mix(hash, u64::from(*byte)))
+/// The tag of a representation of what a path names.
+fn tag_of(world: &World, segments: &[String], body: &[u8], weak: bool) -> Tag {
+    Tag { weak, ..Tag::new(streams(world, segments).into_iter().map(|(_, version)| version), body) }
 }
 
 /// The streams of the aggregates that a path names, with their versions: `vms/X/disks/Y` is about the VM X and the disk Y.
@@ -118,7 +60,7 @@ pub fn tagged(request: &ApiRequest, route: &Route, answer: Answer) -> Answer {
         return answer;
     }
     let etag = answer.etag.clone().or_else(|| {
-        let tag = Tag::of(&request.world, &request.target.segments, &answer.body, is_live(request));
+        let tag = tag_of(&request.world, &request.target.segments, &answer.body, is_live(request));
         HeaderValue::from_str(&tag.to_string()).ok()
     });
     let Some(etag) = etag else { return answer };
@@ -139,7 +81,7 @@ pub async fn tagged_change(request: &ApiRequest, route: &Route, answer: Answer) 
     let (world, segments) = (request.engine().world(), &request.target.segments);
     match request.look_in(world.clone(), segments.clone(), request.output).await {
         Ok(seen) if seen.body == answer.body => {
-            let tag = || HeaderValue::from_str(&Tag::of(&world, segments, &seen.body, false).to_string()).ok();
+            let tag = || HeaderValue::from_str(&tag_of(&world, segments, &seen.body, false).to_string()).ok();
             match seen.etag.clone().or_else(tag) {
                 Some(etag) => answer.with_value(header::ETAG, etag),
                 None => answer,
@@ -163,7 +105,7 @@ pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
     for output in [Format::Xml, Format::Json] {
         let seen = request.look(segments.clone(), output).await?;
         let known = seen.etag.as_ref().and_then(|etag| Tag::parse(etag.to_str().ok()?));
-        found.push(known.unwrap_or_else(|| Tag::of(&request.world, &segments, &seen.body, false)));
+        found.push(known.unwrap_or_else(|| tag_of(&request.world, &segments, &seen.body, false)));
     }
     let fits = |wanted: &Tag| match wanted.weak {
         true => found.iter().any(|tag| tag.versions() == wanted.versions()),
@@ -182,24 +124,6 @@ pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tags_are_read_as_they_are_written() {
-        for text in ["\"7-00000000000000ff\"", "W/\"7.2-00000000000000ff\""] {
-            assert_eq!(Tag::parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(Tag::parse("W/\"7.2-ff\"").unwrap().versions(), "7.2");
-        assert!(Tag::parse("7-ff").is_none());
-    }
-
-    #[test]
-    fn a_hash_tells_what_differs_anywhere() {
-        let text = "a representation of some length";
-        let changed = (0..text.len()).map(|n| [&text[..n], "#", &text[n + 1..]].concat());
-        let hashes: std::collections::BTreeSet<u64> =
-            changed.chain([text.to_owned(), format!("{text}\0")]).map(|text| hash(text.as_bytes())).collect();
-        assert_eq!(hashes.len(), text.len() + 2);
-    }
 
     #[test]
     fn collections_hold_kinds() {

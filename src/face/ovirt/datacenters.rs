@@ -18,7 +18,7 @@ use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
 use super::representation::{Doc, Place};
 use super::request::{ApiRequest, Target};
-use super::route::{self, routes};
+use super::route::routes;
 use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
 
@@ -175,7 +175,7 @@ async fn in_cluster(request: Arc<ApiRequest>) -> Handled {
         matrix: request.target.matrix.clone(),
         query: request.target.query.clone(),
     };
-    let handler = route::find(&target.segments).and_then(|route| route.handler(&request.method));
+    let handler = request.routes.find(&target.segments).and_then(|route| route.handler(&request.method));
     let handler = request.found(handler, 2)?;
     handler(Arc::new(request.at(target))).await
 }

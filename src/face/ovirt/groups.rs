@@ -54,7 +54,7 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let name = sent.text("name").unwrap_or_default().to_owned();
     let domain = domain_of(&request, &sent, &name);
     let roles = sent_roles(&request, &sent)?;
-    let done = request.refused(access::add_group(&request.app, &request.cx, &domain, name, roles).await).await?;
+    let done = request.refusing(access::add_group(&request.app, &request.cx, &domain, name, roles).await)?;
     let made = first_id(&done.outcome).and_then(|id| done.world.groups.get(&id));
     created(&request, &GROUP, &view(request.base, request.found(made, 0)?))
 }

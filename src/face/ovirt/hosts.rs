@@ -376,7 +376,7 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = sealed_body(&request)?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?.unwrap_or(DEFAULT_CLUSTER);
     let added = app::add(&request.app, &request.cx, config(&sent, cluster), root_password(&sent)).await;
-    let done = request.refused(added).await?;
+    let done = request.refusing(added)?;
     let made = first_id(&done.outcome).and_then(|id| done.world.hosts.get(&id));
     created(&request, &HOST, &view(&done.world, request.base, request.found(made, 0)?))
 }

@@ -15,6 +15,7 @@ mod details;
 mod disks;
 mod domains;
 mod entry;
+mod etag;
 mod events;
 mod groups;
 mod host_nics;
@@ -54,8 +55,8 @@ use evirt_projections::search::Entity;
 
 use self::answer::{Answer, Handled};
 use self::representation::{Fault, TypeDef, types};
-use self::request::{ApiRequest, Handler};
-use self::route::Route;
+use self::request::{ApiRequest, Handler, Route, Routes};
+use self::route::Standing;
 pub use self::serve::Api;
 use crate::app::event_matches::{self, EventMatches};
 use crate::face::http::{MAX_CORRELATION_ID, correlation_id_fits};
@@ -90,6 +91,12 @@ const COLLECTIONS: &[&[Route]] = &[
     vnicprofiles::ROUTES,
 ];
 
+/// The table of all routes.
+static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
+    let standing = Standing { action: &status::ACTION_STATUS, creation: &status::CREATION_STATUS };
+    Routes::new(COLLECTIONS, standing)
+});
+
 /// What may come with a deletion: an action, or what clients send of the resource itself.
 static DELETIONS: LazyLock<Vec<&'static TypeDef>> =
     LazyLock::new(|| std::iter::once(&types::ACTION).chain(types::all().iter().copied()).collect());
@@ -100,14 +107,14 @@ async fn prepared(mut request: ApiRequest, route: &'static Route, handler: Handl
     if request.is_read() {
         request.cx.events = event_matches(&request).await?.map(Arc::new);
         let request = Arc::new(request);
-        return visible::for_caller(&request.clone(), carry_out(request, route, handler)).await;
+        return visible::for_caller(&request.clone().cx, carry_out(request, route, handler)).await;
     }
     match request.external_step() {
         Ok(step) => request.cx.conditions.lead(step),
         Err(refused) => return Err(within(&request, route, refused)),
     }
     let request = Arc::new(request);
-    let changing = async move { visible::for_caller(&request.clone(), carry_out(request, route, handler)).await };
+    let changing = async move { visible::for_caller(&request.clone().cx, carry_out(request, route, handler)).await };
     tokio::spawn(changing).await.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
 }
 
@@ -162,7 +169,7 @@ async fn change(request: Arc<ApiRequest>, route: &'static Route, handler: Handle
         Handled::Ok(if is_put { condition::tagged_change(&request, route, answer).await } else { answer })
     };
     match tagged.await {
-        Err(refused) => Err(within(&request, route, refused)),
+        Err(refused) => Err(within(&request, route, repeat::answered_again(&request, refused).await)),
         answer => answer,
     }
 }
@@ -176,7 +183,7 @@ fn permitted(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
         return Err(request.bad(&Fault::failed(detail)));
     }
     request.flag("async")?;
-    visible::check(request, request.is_read())?;
+    request.check_seen(request.is_read())?;
     request.refusing(request.cx.may(route.least(&request.method)))
 }
 
@@ -188,7 +195,7 @@ mod tests {
     fn a_path_finds_the_route_with_the_most_fixed_segments() {
         let find = |path: &str| {
             let segments: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-            route::find(&segments).map(|route| route.path)
+            ROUTES.find(&segments).map(|route| route.path)
         };
         assert_eq!(find(""), Some(""));
         assert_eq!(find("vms/1"), Some("vms/{}"));
@@ -199,7 +206,7 @@ mod tests {
         assert_eq!(find("vms/1/nothing"), None);
         assert_eq!(find("vms/1/start/2/3"), None);
         assert_eq!(find("vms/1/nics/2/activate"), Some("vms/{}/nics/{}/activate"));
-        let start = route::find(&["vms".into(), "1".into(), "start".into()]).unwrap();
+        let start = ROUTES.find(&["vms".into(), "1".into(), "start".into()]).unwrap();
         assert!(start.handler(&Method::GET).is_none());
         assert_eq!(start.allow(), "POST, OPTIONS");
     }
@@ -207,7 +214,7 @@ mod tests {
     #[test]
     fn no_route_stands_twice() {
         let mut seen = std::collections::BTreeSet::new();
-        for route in route::all() {
+        for route in ROUTES.all() {
             assert!(seen.insert(route.path), "{}", route.path);
         }
     }
@@ -215,7 +222,7 @@ mod tests {
     #[test]
     fn what_the_entry_point_links_is_answered() {
         for (name, _) in entry::LINKS {
-            assert!(route::all().any(|route| route.path == *name), "{name}");
+            assert!(ROUTES.all().any(|route| route.path == *name), "{name}");
         }
     }
 }

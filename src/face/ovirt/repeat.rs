@@ -8,8 +8,7 @@ use super::answer::{Answer, Handled};
 use super::collection::begun;
 use super::representation::types::DISK;
 use super::representation::{Fault, parse};
-use super::request::ApiRequest;
-use super::route::Route;
+use super::request::{ApiRequest, Route};
 use crate::app::Wait;
 use crate::app::idempotent::{self, Repeated};
 
@@ -26,7 +25,7 @@ pub async fn check(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
         return Err(request.bad(&Fault::failed(detail)));
     }
     let key = Idempotent { key: key.into(), digest: digest(request).into() };
-    request.refused(idempotent::check(&request.cx, key)).await
+    request.refusing(idempotent::check(&request.cx, key))
 }
 
 /// What makes a request the same: where it goes and what it says.
@@ -41,9 +40,12 @@ fn digest(request: &ApiRequest) -> String {
 }
 
 /// The answer to a creation that was carried out before, or while this one waited for its decision: as the first one was answered, with
-/// what it made as it is now.
-pub async fn again(request: &ApiRequest, repeated: &Repeated) -> Answer {
-    answered(request, repeated).await.unwrap_or_else(|failed| failed)
+/// what it made as it is now. Other refusals stay as they are.
+pub async fn answered_again(request: &ApiRequest, refused: Answer) -> Answer {
+    match &refused.repeated {
+        Some(repeated) => answered(request, repeated).await.unwrap_or_else(|failed| failed),
+        None => refused,
+    }
 }
 
 async fn answered(request: &ApiRequest, repeated: &Repeated) -> Handled {

@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
 use super::cache::RenderCache;
-use super::repeat;
 use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::ACTION;
@@ -139,7 +138,18 @@ pub struct ApiRequest {
     pub output: Format,
     /// The resources that the face has rendered.
     pub cache: Arc<RenderCache>,
+    /// Which handler answers what.
+    pub routes: &'static Routes,
 }
+
+/// A path with its methods.
+pub type Route = route::Route<ApiRequest>;
+
+/// All of them.
+pub type Routes = route::Routes<ApiRequest>;
+
+/// What a handler is: from a request to its answer.
+pub type Handler = route::Handler<ApiRequest>;
 
 impl std::ops::Deref for ApiRequest {
     type Target = OpContext;
@@ -166,6 +176,7 @@ impl ApiRequest {
             secure: self.secure,
             output: self.output,
             cache: self.cache.clone(),
+            routes: self.routes,
         }
     }
 
@@ -294,7 +305,7 @@ impl ApiRequest {
     /// What the caller's GET of a path would be answered in a World. It changes nothing, so that nobody is asked anew by it.
     pub async fn look_in(&self, world: Arc<World>, segments: Vec<String>, output: Format) -> Handled {
         let missing = self.missing(segments.join("/"));
-        let handler = route::find(&segments).and_then(|route| route.handler(&Method::GET));
+        let handler = self.routes.find(&segments).and_then(|route| route.handler(&Method::GET));
         let Some(handler) = handler else { return Err(missing) };
         let matrix = self.target.matrix.iter().filter(|(name, _)| name != "force").cloned().collect();
         let target = Target { segments, matrix, query: Vec::new() };
@@ -309,8 +320,9 @@ impl ApiRequest {
             body: Bytes::new(),
             output,
             cache: self.cache.clone(),
+            routes: self.routes,
         };
-        visible::check(&request, true)?;
+        request.check_seen(true)?;
         handler(Arc::new(request)).await
     }
 
@@ -333,16 +345,37 @@ impl ApiRequest {
         }
     }
 
+    /// Refuses a request that touches what its caller may not see: what is hidden does not exist. `reads` is whether it only reads.
+    pub fn check_seen(&self, reads: bool) -> Result<(), Answer> {
+        if reads && !visible::may_read(&self.cx, self.segment(0)) {
+            // Upstream's words, in lower case, which it has by an accident that clients have learned.
+            return Err(self.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
+        }
+        visible::hidden_in(&self.cx, &self.target.segments).map_or(Ok(()), |id| Err(self.missing(id)))
+    }
+
+    /// Takes a document in without what its sender has no say in, and refuses one that refers by its identifier to something that its
+    /// sender may not see, in the words of what does not exist.
+    fn admit(&self, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
+        let doc = if self.user_level { visible::unplaced(doc) } else { doc };
+        // What is posted to a collection within a resource may be a reference itself.
+        let named = (self.method == Method::POST && self.target.segments.len() > 1).then_some(of.element);
+        match visible::unseen(&self.cx, named, &doc) {
+            Some(id) => Err(self.missing(id)),
+            None => Ok(doc),
+        }
+    }
+
     /// The body as a document of a type, which says all that its operation needs.
     pub fn body(&self, of: &'static TypeDef) -> Result<Doc, Answer> {
         let doc = parse(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        let doc = visible::admit(self, of, doc)?;
+        let doc = self.admit(of, doc)?;
         self.checked(doc)
     }
 
     /// What is said of the body of the request's operation.
     fn described_body(&self) -> Option<&'static Body> {
-        route::find(&self.target.segments).and_then(|route| route.body(&self.method))
+        self.routes.find(&self.target.segments).and_then(|route| route.body(&self.method))
     }
 
     /// A document that says all that the operation needs, unless its handler is to decide whether it has to.
@@ -369,7 +402,7 @@ impl ApiRequest {
             return Ok(None);
         }
         let (of, doc) = parse_any(&self.body, self.input()?, of).map_err(|error| self.bad(&error.fault()))?;
-        Ok(Some((of, visible::admit(self, of, doc)?)))
+        Ok(Some((of, self.admit(of, doc)?)))
     }
 
     /// The body of an action, which says all that it needs; an empty one counts as `<action/>`.
@@ -397,7 +430,7 @@ impl ApiRequest {
         if job.is_none() && parent.is_none() {
             return Ok(None);
         }
-        let verb = route::find(&self.target.segments).map_or("", |route| route.relation(&self.method));
+        let verb = self.routes.find(&self.target.segments).map_or("", |route| route.relation(&self.method));
         let mut of = self.target.segments.as_slice();
         if let [before @ .., last] = of
             && last == verb
@@ -414,15 +447,7 @@ impl ApiRequest {
 
     /// Submits a command as the caller.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
-        self.refused(self.app.submit(&self.cx, command).await).await
-    }
-
-    /// As [`Self::refusing`], where the use case creates something: a creation that was carried out before is answered as that one was.
-    pub async fn refused<T>(&self, outcome: Result<T, Refused>) -> Result<T, Answer> {
-        match outcome {
-            Err(Refused::Repeated(repeated)) => Err(repeat::again(self, &repeated).await),
-            outcome => self.refusing(outcome),
-        }
+        self.refusing(self.app.submit(&self.cx, command).await)
     }
 
     /// Waits for the work that a command left; where it failed, that is a refusal.
@@ -477,9 +502,6 @@ pub fn named<'a>(parameter: &'a str, wanted: &str) -> Option<&'a str> {
     let (name, value) = parameter.split_once('=')?;
     name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
 }
-
-/// What a handler is: from a request to its answer.
-pub type Handler = fn(Arc<ApiRequest>) -> std::pin::Pin<Box<dyn Future<Output = Handled> + Send>>;
 
 #[cfg(test)]
 mod tests {

@@ -1,29 +1,32 @@
 //! The table of routes: which path and method is whose.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::http::Method;
 use evirt_domain::permit::Permit;
 
+use super::answer::Handled;
 use super::representation::body::Body;
-use super::request::Handler;
-use super::status::{action_status, creation_status};
 
-/// A path with its methods.
-pub struct Route {
+/// What answers a request.
+pub type Handler<R> = fn(Arc<R>) -> Pin<Box<dyn Future<Output = Handled> + Send>>;
+
+/// A path with its methods, which handlers of requests of a type answer.
+pub struct Route<R: 'static> {
     /// Segments below the base; `{}` stands for any one.
     pub path: &'static str,
     /// What answers which method.
-    pub methods: &'static [Verb],
+    pub methods: &'static [Verb<R>],
 }
 
 /// What a method does at a path.
-pub struct Verb {
+pub struct Verb<R> {
     /// The method.
     pub method: Method,
     /// What answers it.
-    pub handler: Handler,
+    pub handler: Handler<R>,
     /// What its body has to say and what it may.
     pub body: Option<Body>,
     /// What the command takes at least that the method leads to: a caller who holds that on nothing is refused before anything is looked up.
@@ -40,7 +43,7 @@ pub fn nothing() -> Option<Permit> {
 macro_rules! routes {
     ($name:ident: $($path:literal => $($method:ident $handler:path $([$body:expr])? $(: $least:path)?),+;)*) => {
         /// What this collection answers.
-        pub const $name: &[crate::face::ovirt::route::Route] = &[$(crate::face::ovirt::route::Route {
+        pub const $name: &[crate::face::ovirt::request::Route] = &[$(crate::face::ovirt::route::Route {
             path: $path,
             methods: &[$(crate::face::ovirt::route::Verb {
                 method: axum::http::Method::$method,
@@ -75,56 +78,64 @@ macro_rules! least_of {
 }
 pub(crate) use least_of;
 
-/// Every route of the API.
-pub fn all() -> impl Iterator<Item = &'static Route> {
-    super::COLLECTIONS.iter().copied().flatten()
+/// All routes, by their number of segments and the first of them.
+pub struct Routes<R: 'static> {
+    all: Vec<&'static Route<R>>,
+    index: HashMap<(usize, &'static str), Vec<(Vec<&'static str>, &'static Route<R>)>>,
+    standing: Standing<R>,
 }
 
-/// Routes by their number of segments and the first of them.
-type Index = HashMap<(usize, &'static str), Vec<(Vec<&'static str>, &'static Route)>>;
+/// What answers below every action, and below everything that is created: how it stands.
+pub struct Standing<R: 'static> {
+    /// How an action stands.
+    pub action: &'static Route<R>,
+    /// How a creation stands.
+    pub creation: &'static Route<R>,
+}
 
-/// The route of a path: the one with the most fixed segments.
-pub fn find(segments: &[String]) -> Option<&'static Route> {
-    static INDEX: OnceLock<Index> = OnceLock::new();
-    let index = INDEX.get_or_init(|| {
-        let mut index = Index::new();
-        for route in all() {
+impl<R> Routes<R> {
+    /// The routes of all collections.
+    pub fn new(collections: &[&'static [Route<R>]], standing: Standing<R>) -> Self {
+        let all: Vec<&'static Route<R>> = collections.iter().copied().flatten().collect();
+        let mut index: HashMap<_, Vec<_>> = HashMap::new();
+        for route in &all {
             let parts: Vec<&str> = route.path.split('/').filter(|part| !part.is_empty()).collect();
             let first = parts.first().copied().unwrap_or_default();
-            index.entry((parts.len(), first)).or_default().push((parts, route));
+            index.entry((parts.len(), first)).or_default().push((parts, *route));
         }
         for routes in index.values_mut() {
             routes.sort_by_key(|(parts, _)| parts.iter().filter(|part| **part == "{}").count());
         }
-        index
-    });
-    let first = segments.first().map_or("", String::as_str);
-    let fits = |parts: &[&str]| parts.iter().zip(segments).all(|(part, segment)| *part == "{}" || part == segment);
-    let candidates = index.get(&(segments.len(), first)).map_or(&[][..], Vec::as_slice);
-    candidates.iter().find(|(parts, _)| fits(parts)).map(|(_, route)| *route).or_else(|| status(segments))
-}
-
-/// How something stands that goes on after its answer: below every action, and below everything that is created.
-fn status(segments: &[String]) -> Option<&'static Route> {
-    let [above @ .., last_but_one, _] = segments else { return None };
-    if last_but_one == "creation_status" {
-        return find(above).filter(|route| route.path.ends_with("{}")).map(|_| &CREATION_STATUS);
+        Self { all, index, standing }
     }
-    find(&segments[..segments.len() - 1]).filter(|route| route.is_action() && !above.is_empty()).map(|_| &ACTION_STATUS)
+
+    /// Every route.
+    pub fn all(&self) -> impl Iterator<Item = &'static Route<R>> {
+        self.all.iter().copied()
+    }
+
+    /// The route of a path: the one with the most fixed segments.
+    pub fn find(&self, segments: &[String]) -> Option<&'static Route<R>> {
+        let first = segments.first().map_or("", String::as_str);
+        let fits = |parts: &[&str]| parts.iter().zip(segments).all(|(part, segment)| *part == "{}" || part == segment);
+        let candidates = self.index.get(&(segments.len(), first)).map_or(&[][..], Vec::as_slice);
+        candidates.iter().find(|(parts, _)| fits(parts)).map(|(_, route)| *route).or_else(|| self.status(segments))
+    }
+
+    /// How something stands that goes on after its answer: below every action, and below everything that is created.
+    fn status(&self, segments: &[String]) -> Option<&'static Route<R>> {
+        let [above @ .., last_but_one, _] = segments else { return None };
+        if last_but_one == "creation_status" {
+            return self.find(above).filter(|route| route.path.ends_with("{}")).map(|_| self.standing.creation);
+        }
+        let action = self.find(&segments[..segments.len() - 1]).filter(|route| route.is_action() && !above.is_empty());
+        action.map(|_| self.standing.action)
+    }
 }
 
-static ACTION_STATUS: Route = Route {
-    path: "{}/action/{}",
-    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(action_status(request)), body: None, least: nothing }],
-};
-static CREATION_STATUS: Route = Route {
-    path: "{}/creation_status/{}",
-    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(creation_status(request)), body: None, least: nothing }],
-};
-
-impl Route {
+impl<R> Route<R> {
     /// What answers a method; HEAD is answered like GET.
-    pub fn handler(&self, method: &Method) -> Option<Handler> {
+    pub fn handler(&self, method: &Method) -> Option<Handler<R>> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
         self.methods.iter().find(|verb| verb.method == wanted).map(|verb| verb.handler)
     }

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::cache::RenderCache;
 use super::representation::{Fault, Format, MAX_BODY};
 use super::request::{ApiRequest, Target, Unreadable, base_of, named};
-use super::{prepared, route};
+use super::{ROUTES, prepared};
 use crate::app::{App, OpContext};
 use crate::face::http::{
     Answering, Asked, CORRELATION_ID, Face, Refusal, RequestBody, Transport, Unauthorized, authenticate_request,
@@ -90,7 +90,7 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };
     let correlation_id = caller.correlation_id.clone();
-    let answer = match (route::find(&target.segments), output) {
+    let answer = match (ROUTES.find(&target.segments), output) {
         (None, _) => Answer::fault(404, &Fault::failed("There is nothing at this path"), format),
         (Some(route), _) if parts.method == Method::OPTIONS => Answer::empty(200).with(header::ALLOW, &route.allow()),
         (Some(_), None) => {
@@ -107,7 +107,7 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
                 Ok(body) => {
                     let (method, headers) = (parts.method, parts.headers);
                     let cx = OpContext::new(caller.user, caller.correlation_id, caller.filter, app.engine.world());
-                    let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache };
+                    let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache, routes: &ROUTES };
                     // In a room of its own: within others it would be moved about with them.
                     Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed)
                 }

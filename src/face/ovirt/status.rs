@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::header;
+use axum::http::{Method, header};
 use evirt_domain::ids::JobId;
 use evirt_domain::job::{Job, JobStatus, Task};
 use uuid::Uuid;
@@ -11,8 +11,21 @@ use super::answer::{Answer, Handled};
 use super::collection::on_target;
 use super::representation::types::{ACTION, CREATION};
 use super::representation::{Doc, Place};
-use super::request::ApiRequest;
+use super::request::{ApiRequest, Route};
+use super::route::{Verb, nothing};
 use super::visible::object_at;
+
+/// How an action stands that goes on.
+pub static ACTION_STATUS: Route = Route {
+    path: "{}/action/{}",
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(action_status(request)), body: None, least: nothing }],
+};
+
+/// How a creation stands that goes on.
+pub static CREATION_STATUS: Route = Route {
+    path: "{}/creation_status/{}",
+    methods: &[Verb { method: Method::GET, handler: |request| Box::pin(creation_status(request)), body: None, least: nothing }],
+};
 
 /// An action that goes on: where to ask how it stands, what it is about, and where to begin it again.
 pub fn under_way(request: &ApiRequest, sent: Doc, job: JobId) -> Doc {

@@ -117,7 +117,7 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let kind = sent.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
     let mut config = config(&request, kind, &sent)?;
     config.host = host.filter(|_| kind == StorageKind::Localfs);
-    let done = request.refused(app::add_connection(&request.app, &request.cx, config, host).await).await?;
+    let done = request.refusing(app::add_connection(&request.app, &request.cx, config, host).await)?;
     let made = first_id(&done.outcome).and_then(|id| done.world.storage_connections.get(&id));
     created(&request, &STORAGE_CONNECTION, &view(request.base, &Place::entry(request.base), request.found(made, 0)?))
 }

@@ -237,7 +237,7 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
 
 /// The answer to what made a storage domain.
 async fn created_domain(request: &ApiRequest, made: Result<Done, Refused>) -> Handled {
-    let done = request.refused(made).await?;
+    let done = request.refusing(made)?;
     let made = first_id(&done.outcome).and_then(|id| done.world.storage_domains.get(&id));
     created(request, &STORAGE_DOMAIN, &view(&done.world, request.base, request.found(made, 0)?))
 }

@@ -89,7 +89,7 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let roles = sent_roles(&request, &sent)?;
     let password = sent.text("password").filter(|password| !password.is_empty());
     let added = access::add_user(&request.app, &request.cx, &domain, name, password, roles).await;
-    let done = request.refused(added).await?;
+    let done = request.refusing(added)?;
     let made = first_id(&done.outcome).and_then(|id| done.world.users.get(&id));
     created(&request, &USER, &view(&done.world, request.base, request.found(made, 0)?))
 }

@@ -1,24 +1,21 @@
 //! What a caller may read: administrators everything, others by `Filter: true` what they hold a permission on.
 //!
-//! Whoever does not see everything passes four gates: [`check`] refuses paths through hidden objects, [`admit`] what refers to
-//! them, searches run in a view that has only what is visible, and [`redacted`] takes references to hidden objects out of every document
+//! Whoever does not see everything passes four gates: paths through hidden objects are refused ([`hidden_in`]), and what refers to
+//! them ([`unseen`]), searches run in a view that has only what is visible, and [`redacted`] takes references to hidden objects out of every document
 //! on its way out. What is hidden is decided by [`Visible`], over the objects that the document's links lead to or through.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::http::Method;
 use evirt_domain::World;
 use evirt_domain::access::EntityRef;
 use evirt_domain::world::NameKind;
 use evirt_projections::visible::{Cut, NO_CUT, Visible};
 use uuid::Uuid;
 
-use super::answer::Answer;
-use super::representation::description::TypeDef;
 use super::representation::place::{collection, collection_of_member, objects};
-use super::representation::{Doc, Fault, Value};
-use super::request::ApiRequest;
+use super::representation::{Doc, Value};
+use crate::app::OpContext;
 
 /// Collections that no permission stands on and that everybody may read.
 const OPEN: &[&str] = &["", "capabilities", "roles", "tags"];
@@ -44,42 +41,20 @@ pub fn object_at(segments: &[String]) -> Option<EntityRef> {
     objects([collection.as_str(), id.as_str()].into_iter()).next().map(|(_, object)| object)
 }
 
-/// Refuses a request that touches what its caller may not see: what is hidden does not exist. `reads` is whether it only reads.
-pub fn check(request: &ApiRequest, reads: bool) -> Result<(), Answer> {
-    let visible = request.visible();
-    if visible.is_everything() {
-        return Ok(());
-    }
-    let top = request.segment(0);
-    if reads && !OPEN.contains(&top) && !(request.user_level && collection(top).is_some()) {
-        // Upstream's words, in lower case, which it has by an accident that clients have learned.
-        return Err(request.bad(&Fault::failed("query execution failed due to insufficient permissions.")));
-    }
-    let hidden = |(_, object): &(&str, EntityRef)| visible.hides(&request.world, *object);
-    match objects(request.target.segments.iter().map(String::as_str)).find(hidden) {
-        // In the words of what does not exist.
-        Some((id, _)) => Err(request.missing(id)),
-        None => Ok(()),
-    }
+/// Whether somebody who does not see everything may read below a collection at all.
+pub fn may_read(cx: &OpContext, top: &str) -> bool {
+    cx.visible().is_everything() || OPEN.contains(&top) || (cx.user_level && collection(top).is_some())
 }
 
-/// Takes a document in without what its sender has no say in, and refuses one that refers by its identifier to something that its sender
-/// may not see, in the words of what does not exist.
-pub fn admit(request: &ApiRequest, of: &TypeDef, doc: Doc) -> Result<Doc, Answer> {
-    let doc = if request.user_level { unplaced(doc) } else { doc };
-    if request.visible().is_everything() {
-        return Ok(doc);
-    }
-    // What is posted to a collection within a resource may be a reference itself.
-    let named = (request.method == Method::POST && request.target.segments.len() > 1).then_some(of.element);
-    match unseen(request, named, &doc) {
-        Some(id) => Err(request.missing(id)),
-        None => Ok(doc),
-    }
+/// The first segment of a path that names something hidden.
+pub fn hidden_in<'p>(cx: &OpContext, segments: &'p [String]) -> Option<&'p str> {
+    let visible = cx.visible();
+    let hidden = |(_, object): &(&str, EntityRef)| visible.hides(&cx.world, *object);
+    objects(segments.iter().map(String::as_str)).find(hidden).map(|(id, _)| id)
 }
 
 /// A virtual machine, or an action with one, without where it is to be placed: the user-level API does not choose hosts.
-fn unplaced(mut doc: Doc) -> Doc {
+pub fn unplaced(mut doc: Doc) -> Doc {
     doc.remove("placement_policy");
     match doc.remove("vm") {
         Some(Value::Doc(vm)) => doc.set("vm", unplaced(vm)),
@@ -88,23 +63,25 @@ fn unplaced(mut doc: Doc) -> Doc {
     }
 }
 
-/// The first identifier in a document that is of nothing visible. What else a reference says beside its identifier counts for nothing.
-fn unseen<'d>(request: &ApiRequest, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
+/// The first identifier in a document that is of nothing visible; `member` is what the document itself refers to, where it may be a
+/// reference. What else a reference says beside its identifier counts for nothing.
+pub fn unseen<'d>(cx: &OpContext, member: Option<&str>, doc: &'d Doc) -> Option<&'d str> {
+    if cx.visible().is_everything() {
+        return None;
+    }
     if let (Some("quota"), Some(id)) = (member, doc.text("id")) {
-        let quota = Uuid::parse_str(id).ok().and_then(|id| request.world.quotas.get(&id.into()));
-        let seen =
-            quota.is_some_and(|quota| request.visible().contains(&request.world, EntityRef::DataCenter(quota.data_center)));
+        let quota = Uuid::parse_str(id).ok().and_then(|id| cx.world.quotas.get(&id.into()));
+        let seen = quota.is_some_and(|quota| cx.visible().contains(&cx.world, EntityRef::DataCenter(quota.data_center)));
         return (!seen).then_some(id);
     }
     let collection = member.and_then(collection_of_member);
     let id = collection.zip(doc.text("id")).and_then(|(of, id)| Some((id, (of.object)(Uuid::parse_str(id).ok()?))));
-    let seen = |object: EntityRef| object.exists(&request.world) && request.visible().contains(&request.world, object);
     if let Some((id, object)) = id {
-        return (!seen(object)).then_some(id);
+        return (!(object.exists(&cx.world) && cx.visible().contains(&cx.world, object))).then_some(id);
     }
     doc.members().iter().find_map(|(name, value)| match value {
-        Value::Doc(child) => unseen(request, Some(name), child),
-        Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(request, Some(name), item)),
+        Value::Doc(child) => unseen(cx, Some(name), child),
+        Value::List(items) => items.iter().filter_map(Value::as_doc).find_map(|item| unseen(cx, Some(name), item)),
         _ => None,
     })
 }
@@ -123,11 +100,11 @@ tokio::task_local! {
 }
 
 /// Makes an answer for its caller: what it renders is cut to what the caller may see.
-pub async fn for_caller<F: Future>(request: &ApiRequest, answer: F) -> F::Output {
-    if request.visible().is_everything() {
+pub async fn for_caller<F: Future>(cx: &OpContext, answer: F) -> F::Output {
+    if cx.visible().is_everything() {
         return answer.await;
     }
-    RESTRICTED.scope(Restricted { world: request.world.clone(), visible: request.visible().clone() }, answer).await
+    RESTRICTED.scope(Restricted { world: cx.world.clone(), visible: cx.visible().clone() }, answer).await
 }
 
 impl Restricted {

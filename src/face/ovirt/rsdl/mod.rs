@@ -14,22 +14,21 @@ use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::{self, ACTION, HOST_NIC, RSDL};
 use super::representation::{Doc, Format, Kind, render};
-use super::request::{ApiRequest, BASES};
-use super::route::{self, Route};
+use super::request::{ApiRequest, BASES, Route, Routes};
 
 /// Describes every operation. The documents are made once: of each base in each format.
 pub fn describe(request: &ApiRequest) -> Handled {
     static RENDERED: [OnceLock<Bytes>; 4] = [const { OnceLock::new() }; 4];
     let base = BASES.iter().position(|base| *base == request.base).unwrap_or_default();
     let n = base * 2 + usize::from(request.output == Format::Json);
-    let body = RENDERED[n].get_or_init(|| render(&RSDL, &document(request.base), request.output).into());
+    let body = RENDERED[n].get_or_init(|| render(&RSDL, &document(request.base, request.routes), request.output).into());
     Ok(Answer::bytes(200, body.clone(), request.output))
 }
 
-fn document(base: &str) -> Doc {
-    let described = route::all().filter(|route| !route.path.is_empty());
+fn document(base: &str, routes: &Routes) -> Doc {
+    let described = routes.all().filter(|route| !route.path.is_empty());
     let links: Vec<Doc> =
-        described.flat_map(|route| route.methods.iter().map(move |verb| operation(base, route, &verb.method))).collect();
+        described.flat_map(|route| route.methods.iter().map(move |verb| operation(base, routes, route, &verb.method))).collect();
     let version = Doc::new().set("major", 3).set("minor", 3).set("build", 0).set("revision", 0);
     let schema = Doc::new()
         .set("href", format!("{base}?schema"))
@@ -79,7 +78,7 @@ fn general(base: &str) -> Doc {
 }
 
 /// One operation.
-fn operation(base: &str, route: &Route, method: &Method) -> Doc {
+fn operation(base: &str, routes: &Routes, route: &Route, method: &Method) -> Doc {
     let mut request = Doc::new().set("http_method", method.as_str());
     let headers: Vec<Doc> = headers(route, method).into_iter().map(|(name, value, must)| header(name, value, must)).collect();
     if !headers.is_empty() {
@@ -89,7 +88,7 @@ fn operation(base: &str, route: &Route, method: &Method) -> Doc {
     if !parameters.is_empty() {
         request.put("url", Doc::new().set("parameters_set", vec![Doc::new().set("parameter", parameters)]));
     }
-    if let Some(body) = body(route, method) {
+    if let Some(body) = body(routes, route, method) {
         request.put("body", body);
     }
     Doc::new()
@@ -206,14 +205,14 @@ fn url_parameter((name, context, kind, value): Parameter) -> Doc {
 }
 
 /// What is said of the body of an operation. What is asked of a cluster below its data center is what is asked of the cluster.
-fn body_of(route: &Route, method: &Method) -> Option<&'static Body> {
-    let inner = || route.path.strip_prefix("datacenters/{}/").and_then(|path| route::all().find(|other| other.path == path));
+fn body_of(routes: &Routes, route: &Route, method: &Method) -> Option<&'static Body> {
+    let inner = || route.path.strip_prefix("datacenters/{}/").and_then(|path| routes.all().find(|other| other.path == path));
     route.body(method).or_else(|| inner().filter(|_| !route.is_action()).and_then(|inner| inner.body(method)))
 }
 
 /// The body of an operation with the sets of arguments that it may have.
-fn body(route: &Route, method: &Method) -> Option<Doc> {
-    let Some(known) = body_of(route, method) else {
+fn body(routes: &Routes, route: &Route, method: &Method) -> Option<Doc> {
+    let Some(known) = body_of(routes, route, method) else {
         let of = if route.is_action() {
             Some(&ACTION)
         } else {

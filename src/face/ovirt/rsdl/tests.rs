@@ -2,12 +2,13 @@ use std::collections::BTreeSet;
 
 use super::super::representation::Value;
 use super::*;
+use crate::face::ovirt::ROUTES;
 
 /// What engine 3.3 says of itself: a line for each operation.
 const UPSTREAM: &str = include_str!("../../../../tests/data/operations-3.3.tsv");
 
 fn found<'a>(method: &str, path: &str) -> Option<(&'a Route, Method)> {
-    let route = route::all().find(|route| route.path == path)?;
+    let route = ROUTES.all().find(|route| route.path == path)?;
     let method = &route.methods.iter().find(|verb| verb.method.as_str() == method)?.method;
     Some((route, method.clone()))
 }
@@ -40,7 +41,7 @@ fn every_parameter_and_header_that_upstream_lists_is_described() {
 fn what_a_removed_connection_is_to_leave_is_a_host() {
     let arguments = |path| {
         let (route, method) = found("DELETE", path).unwrap();
-        let body = body(route, &method).unwrap();
+        let body = body(&ROUTES, route, &method).unwrap();
         let described = body.docs("parameters_set").flat_map(|set| set.docs("parameter"));
         let names: Vec<String> = described.filter_map(|parameter| parameter.text("name")).map(str::to_owned).collect();
         (body.text("type").map(str::to_owned), names)
@@ -53,8 +54,11 @@ fn what_a_removed_connection_is_to_leave_is_a_host() {
 
 /// Every operation whose body is described.
 fn bodies() -> impl Iterator<Item = (String, &'static Body)> {
-    route::all().flat_map(|route| {
-        route.methods.iter().filter_map(|verb| Some((format!("{} {}", verb.method, route.path), body_of(route, &verb.method)?)))
+    ROUTES.all().flat_map(|route| {
+        route
+            .methods
+            .iter()
+            .filter_map(|verb| Some((format!("{} {}", verb.method, route.path), body_of(&ROUTES, route, &verb.method)?)))
     })
 }
 
@@ -132,7 +136,7 @@ fn what_is_described_as_required_is_what_is_checked() {
 #[test]
 fn a_body_has_its_sets_of_arguments() {
     let (route, method) = found("POST", "disks").unwrap();
-    let body = body(route, &method).unwrap();
+    let body = body(&ROUTES, route, &method).unwrap();
     // The size may be said in two ways, and a disk may be a whole logical unit instead.
     assert_eq!(body.docs("parameters_set").count(), 3);
     let demands = |set: &&Doc, name: &str| {
@@ -152,8 +156,8 @@ fn a_body_has_its_sets_of_arguments() {
 #[test]
 fn operations_are_named_by_what_they_do() {
     let show = |path, method: Method| {
-        let route = route::all().find(|route| route.path == path).unwrap();
-        let doc = operation("/api", route, &method);
+        let route = ROUTES.all().find(|route| route.path == path).unwrap();
+        let doc = operation("/api", &ROUTES, route, &method);
         (doc.text("href").unwrap().to_owned(), doc.text("rel").unwrap().to_owned())
     };
     assert_eq!(show("vms/{}/start", Method::POST), ("/api/vms/{vm:id}/start".into(), "start".into()));
@@ -164,6 +168,6 @@ fn operations_are_named_by_what_they_do() {
 #[test]
 fn the_document_is_one_of_the_schema() {
     for format in [Format::Xml, Format::Json] {
-        assert!(render(&RSDL, &document("/api"), format).len() > 100_000);
+        assert!(render(&RSDL, &document("/api", &ROUTES), format).len() > 100_000);
     }
 }
