@@ -9,7 +9,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["audit", "directory", "engine", "hypervisor", "log", "reactors"]),
     ("audit", &["log", "store"]),
     ("cli", &["audit", "config", "directory", "engine", "hypervisor", "log", "server", "telemetry"]),
-    ("config", &["directory", "reactors"]),
+    ("config", &["directory", "face", "reactors"]),
     ("directory", &["engine"]),
     ("engine", &["audit", "hypervisor", "log"]),
     ("face", &["app", "audit", "directory", "engine", "telemetry"]),
