@@ -78,10 +78,13 @@ macro_rules! least_of {
 }
 pub(crate) use least_of;
 
+/// A route with the segments of its path.
+type Parted<R> = (Vec<&'static str>, &'static Route<R>);
+
 /// All routes, by their number of segments and the first of them.
 pub struct Routes<R: 'static> {
     all: Vec<&'static Route<R>>,
-    index: HashMap<(usize, &'static str), Vec<(Vec<&'static str>, &'static Route<R>)>>,
+    index: HashMap<(usize, &'static str), Vec<Parted<R>>>,
     standing: Standing<R>,
 }
 

@@ -107,7 +107,8 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
                 Ok(body) => {
                     let (method, headers) = (parts.method, parts.headers);
                     let cx = OpContext::new(caller.user, caller.correlation_id, caller.filter, app.engine.world());
-                    let request = ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache, routes: &ROUTES };
+                    let request =
+                        ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache, routes: &ROUTES };
                     // In a room of its own: within others it would be moved about with them.
                     Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed)
                 }

@@ -395,7 +395,7 @@ async fn ticket(request: Arc<ApiRequest>) -> Handled {
     grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
     let value = given(&sent, "ticket.value").filter(|value| !value.is_empty());
-    let set = request.refused(app::vm::set_ticket(&request.app, &request.cx, id, value, expires_s).await).await;
+    let set = request.refusing(app::vm::set_ticket(&request.app, &request.cx, id, value, expires_s).await);
     let value = match set {
         Ok(value) => value,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
@@ -429,8 +429,7 @@ async fn list_cdroms(request: Arc<ApiRequest>) -> Handled {
 
 async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<Doc, Answer> {
     let id = vm(request, &request.world)?.id;
-    let done =
-        request.refused(app::vm::change_cd(&request.app, &request.cx, ChangeCdRom { vm: id, file, current }).await).await?;
+    let done = request.refusing(app::vm::change_cd(&request.app, &request.cx, ChangeCdRom { vm: id, file, current }).await)?;
     Ok(drive(request, vm(request, &done.world)?, current))
 }
 

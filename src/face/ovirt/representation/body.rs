@@ -333,7 +333,7 @@ fn called(of: &'static TypeDef, path: &str) -> String {
             Kind::Group(inner) | Kind::Groups(inner) => Some(inner),
             _ => None,
         });
-        if !(is_item && !steps.is_empty()) {
+        if !is_item || steps.is_empty() {
             steps.push(camel(step));
         }
     }
