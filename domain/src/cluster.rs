@@ -169,7 +169,7 @@ pub struct ClusterCreated {
     pub config: ClusterConfig,
 }
 
-fold!(ClusterCreated, Cluster cluster, |e, world, at| {
+fold!(ClusterCreated, new Cluster cluster, |e, world, at| {
     world.take_name(NameKind::Cluster, &e.config.name, e.cluster.0);
     world.clusters.insert(e.cluster, Cluster { id: e.cluster, version: at.version, config: e.config.clone(), networks: Vec::new() });
 });

@@ -10,6 +10,7 @@ use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::host_net::device_id;
 use crate::ids::{JobId, Micros, Position, UserId};
 use crate::rejection::{Key, Rejection};
+use crate::tables::tables;
 use crate::world::World;
 
 /// How many keys are remembered; beyond, the oldest are forgotten.
@@ -162,6 +163,48 @@ pub struct Made {
     pub id: Uuid,
 }
 
+macro_rules! made_kinds {
+    (
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ident => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ident => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ident => $Part:ty, $part_called:literal;)* }
+    ) => {
+        /// What clients can create: aggregates, and what one of them has of another.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs)]
+        pub enum MadeKind {
+            $($entity,)*
+            $($record,)*
+            AssignedNetwork,
+            AttachedConnection,
+            AttachedDisk,
+            AttachedStorageDomain,
+            AttachedTag,
+            Event,
+            ExternalJob,
+            ExternalStep,
+            HostNic,
+            Nic,
+            Permit,
+            QuotaLimit,
+        }
+
+        impl MadeKind {
+            /// The kind of an aggregate that is new with an event of its stream.
+            fn of(stream: StreamKind) -> Option<Self> {
+                match stream {
+                    StreamKind::System => None,
+                    $(StreamKind::$entity => Some(Self::$entity),)*
+                    $(StreamKind::$record => Some(Self::$record),)*
+                }
+            }
+        }
+    };
+}
+
+tables!(made_kinds);
+
 macro_rules! made {
     ($($event:ident $kind:ident |$e:ident| $id:expr;)*) => {
         impl Made {
@@ -169,75 +212,28 @@ macro_rules! made {
             pub fn by(event: &Event) -> Option<Self> {
                 match event {
                     $(Event::$event($e) => Some(Self { kind: MadeKind::$kind, id: $id }),)*
-                    _ => None,
+                    _ => {
+                        let fold = event.as_fold();
+                        let stream = fold.creates().then(|| fold.stream())?;
+                        Some(Self { kind: MadeKind::of(stream.kind)?, id: stream.id })
+                    }
                 }
             }
         }
     };
 }
 
-/// What clients can create: resources, and what one resource has of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum MadeKind {
-    AssignedNetwork,
-    AttachedConnection,
-    AttachedDisk,
-    AttachedStorageDomain,
-    AttachedTag,
-    Cluster,
-    DataCenter,
-    Disk,
-    Event,
-    ExternalJob,
-    ExternalStep,
-    Group,
-    Host,
-    HostNic,
-    Network,
-    Nic,
-    Permission,
-    Permit,
-    Quota,
-    QuotaLimit,
-    Role,
-    StorageConnection,
-    StorageDomain,
-    Tag,
-    Template,
-    User,
-    Vm,
-    VnicProfile,
-}
-
+// What is not an aggregate of its own.
 made! {
-    ClusterCreated Cluster |e| e.cluster.0;
-    DataCenterCreated DataCenter |e| e.data_center.0;
-    DiskAdded Disk |e| e.disk.0;
     DiskAttached AttachedDisk |e| e.attachment.disk.0;
     ExternalEventReported Event |_e| Uuid::nil();
     ExternalJobAdded ExternalJob |e| e.job.0;
     ExternalStepAdded ExternalStep |e| e.step;
-    GroupAdded Group |e| e.group.id.0;
-    HostAdded Host |e| e.host.0;
     HostBondSet HostNic |e| device_id(e.host, &e.bond.name).0;
     NetworkAssigned AssignedNetwork |e| e.network.network.0;
-    NetworkCreated Network |e| e.network.0;
     NicAdded Nic |e| e.nic.id.0;
-    PermissionGranted Permission |e| e.permission.id.0;
-    QuotaCreated Quota |e| e.quota.0;
-    RoleCreated Role |e| e.role.id.0;
     RolePermitAdded Permit |e| Uuid::from_u128(e.permit.id().into());
-    StorageConnectionAdded StorageConnection |e| e.connection.0;
     StorageConnectionAttached AttachedConnection |e| e.connection.0;
-    StorageDomainAdded StorageDomain |e| e.domain.0;
     StorageDomainAttached AttachedStorageDomain |e| e.domain.0;
-    StorageDomainImported StorageDomain |e| e.domain.0;
     TagAttached AttachedTag |e| e.tag.0;
-    TagCreated Tag |e| e.tag.0;
-    TemplateCreated Template |e| e.template.0;
-    UserAdded User |e| e.user.id.0;
-    VmCreated Vm |e| e.vm.0;
-    VnicProfileCreated VnicProfile |e| e.profile.0;
 }

@@ -136,7 +136,7 @@ pub struct DataCenterCreated {
     pub config: DataCenterConfig,
 }
 
-fold!(DataCenterCreated, DataCenter data_center, |e, world, at| {
+fold!(DataCenterCreated, new DataCenter data_center, |e, world, at| {
     world.take_name(NameKind::DataCenter, &e.config.name, e.data_center.0);
     let value = DataCenter {
         id: e.data_center, version: at.version, config: e.config.clone(), storage_format: None, master: None, spm: None, spm_failed: None,

@@ -107,7 +107,7 @@ pub struct DiskAdded {
     pub from: Option<StoredImage>,
 }
 
-fold!(DiskAdded, Disk disk, |e, world, at| {
+fold!(DiskAdded, new Disk disk, |e, world, at| {
     world.take_name(NameKind::Disk, &e.config.alias, e.disk.0);
     world.domain_disks.insert((e.storage_domain, e.disk));
     let disk = Disk {

@@ -12,6 +12,7 @@ use crate::context::{Actor, Context};
 use crate::event::{Event, EventMetadata, Fold, Stream, StreamKind};
 use crate::fold;
 use crate::ids::*;
+use crate::index::not_indexed;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::World;
@@ -299,6 +300,8 @@ pub struct ExternalJob {
     /// The request that began it.
     pub correlation_id: Arc<str>,
 }
+
+not_indexed!(ExternalJob);
 
 /// A step of an external job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

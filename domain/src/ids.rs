@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::tables::tables;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
@@ -30,47 +32,26 @@ macro_rules! ids {
     )*};
 }
 
+macro_rules! ids_of_tables {
+    (
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ident => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ident => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ident => $Part:ty, $part_called:literal;)* }
+    ) => {
+        ids! {
+            $(#[doc = concat!("The identifier of a ", $entity_called, ".")] $EntityId,)*
+            $(#[doc = concat!("The identifier of a ", $record_called, ".")] $RecordId,)*
+        }
+    };
+}
+
+tables!(ids_of_tables);
+
 ids! {
-    /// A data center.
-    DataCenterId,
-    /// A cluster of hosts.
-    ClusterId,
-    /// A logical network.
-    NetworkId,
-    /// A vNIC profile.
-    VnicProfileId,
-    /// A host.
-    HostId,
     /// A network interface of a host.
     HostNicId,
-    /// A storage domain.
-    StorageDomainId,
-    /// A way to storage.
-    StorageConnectionId,
-    /// A quota of a data center.
-    QuotaId,
-    /// A disk.
-    DiskId,
-    /// A virtual machine.
-    VmId,
     /// A network interface of a virtual machine.
     NicId,
-    /// A template.
-    TemplateId,
-    /// A tag.
-    TagId,
-    /// A user.
-    UserId,
-    /// A group of users.
-    GroupId,
-    /// A role.
-    RoleId,
-    /// A permission: a role granted to somebody on an object.
-    PermissionId,
-    /// A login session.
-    SessionId,
-    /// A job: work that takes time.
-    JobId,
 }
 
 /// Place of an event in the log: the first is 1, there are no gaps, and the order is that of the commits.

@@ -1,23 +1,19 @@
 //! What aggregates are found by beside their identifiers and names. Each kind declares its terms, and its table keeps them in an index.
 
-use std::convert::Infallible;
 use std::fmt::Debug;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::access::{EntityRef, Group, Permission, Role, Session, User};
+use crate::access::{EntityRef, Group, Permission, Session, User};
 use crate::cluster::Cluster;
 use crate::data_center::DataCenter;
 use crate::disk::{Disk, DiskStatus};
-use crate::external::ExternalJob;
 use crate::host::{Host, HostStatus};
 use crate::ids::*;
 use crate::job::{Job, JobStatus};
 use crate::network::{Network, VnicProfile};
 use crate::quota::Quota;
 use crate::storage::{StorageDomain, StorageStatus};
-use crate::storage_connection::StorageConnection;
-use crate::tag::Tag;
 use crate::template::{Template, TemplateStatus};
 use crate::vm::Vm;
 use crate::vm_run::VmState;
@@ -166,16 +162,16 @@ found_by! {
     };
 }
 
+/// Declares an aggregate that is found by its identifier alone.
 macro_rules! not_indexed {
-    ($($aggregate:ident)*) => {$(
-        impl Indexed for $aggregate {
-            type Term = Infallible;
+    ($aggregate:ident) => {
+        impl crate::index::Indexed for $aggregate {
+            type Term = std::convert::Infallible;
 
-            fn terms(&self) -> Terms<Infallible> {
-                Terms::new()
+            fn terms(&self) -> crate::index::Terms<Self::Term> {
+                crate::index::Terms::new()
             }
         }
-    )*};
+    };
 }
-
-not_indexed! { ExternalJob Role StorageConnection Tag }
+pub(crate) use not_indexed;

@@ -61,10 +61,18 @@ pub use world::World;
 /// is built (`build.rs`). A World that was folded by other rules may differ.
 pub const FOLDING: &str = env!("EVIRT_FOLDING");
 
-/// Declares how an event folds: its stream, and what it does to the World.
+/// Declares how an event folds: its stream, which it may begin (`new`), and what it does to the World.
 macro_rules! fold {
-    ($event:ident, $kind:ident $($id:ident).+, |$self:ident, $world:ident, $at:ident| $body:block) => {
+    ($event:ident, new $kind:ident $($rest:tt)*) => {
+        crate::fold! { @ { fn creates(&self) -> bool { true } } $event, $kind $($rest)* }
+    };
+    ($event:ident, $($rest:tt)*) => {
+        crate::fold! { @ {} $event, $($rest)* }
+    };
+    (@ { $($creates:item)? } $event:ident, $kind:ident $($id:ident).+, |$self:ident, $world:ident, $at:ident| $body:block) => {
         impl crate::event::Fold for $event {
+            $($creates)?
+
             fn stream(&self) -> crate::event::Stream {
                 crate::event::Stream::new(crate::event::StreamKind::$kind, self.$($id).+.0)
             }

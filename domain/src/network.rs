@@ -113,7 +113,7 @@ pub struct NetworkCreated {
     pub management: bool,
 }
 
-fold!(NetworkCreated, Network network, |e, world, at| {
+fold!(NetworkCreated, new Network network, |e, world, at| {
     world.take_name(NameKind::Network, &e.config.name, e.network.0);
     let value = Network {
         id: e.network, version: at.version, data_center: e.data_center, config: e.config.clone(), management: e.management,
@@ -169,7 +169,7 @@ pub struct VnicProfileCreated {
     pub config: VnicProfileConfig,
 }
 
-fold!(VnicProfileCreated, VnicProfile profile, |e, world, at| {
+fold!(VnicProfileCreated, new VnicProfile profile, |e, world, at| {
     let value = VnicProfile { id: e.profile, version: at.version, network: e.network, config: e.config.clone() };
     world.vnic_profiles.insert(e.profile, value);
 });

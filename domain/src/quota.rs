@@ -148,7 +148,7 @@ pub struct QuotaCreated {
     pub config: QuotaConfig,
 }
 
-fold!(QuotaCreated, Quota quota, |e, world, at| {
+fold!(QuotaCreated, new Quota quota, |e, world, at| {
     let (storage, clusters) = (Vec::new(), Vec::new());
     let config = e.config.clone();
     let quota = Quota {

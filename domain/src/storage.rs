@@ -285,7 +285,7 @@ pub struct StorageDomainAdded {
     pub host: HostId,
 }
 
-fold!(StorageDomainAdded, StorageDomain domain, |e, world, at| {
+fold!(StorageDomainAdded, new StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
@@ -313,7 +313,7 @@ pub struct StorageDomainImported {
     pub used: i64,
 }
 
-fold!(StorageDomainImported, StorageDomain domain, |e, world, at| {
+fold!(StorageDomainImported, new StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),

@@ -10,6 +10,7 @@ use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::host::HostStatus;
 use crate::ids::*;
+use crate::index::not_indexed;
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -96,6 +97,8 @@ pub struct StorageConnection {
     pub made_for: Option<StorageDomainId>,
 }
 
+not_indexed!(StorageConnection);
+
 /// The storage domains that a connection leads to.
 pub fn users(world: &World, connection: StorageConnectionId) -> impl Iterator<Item = &std::sync::Arc<StorageDomain>> {
     world.storage_domains.values().filter(move |d| d.storage.connections.contains(&connection))
@@ -117,7 +120,7 @@ pub struct StorageConnectionAdded {
     pub made_for: Option<StorageDomainId>,
 }
 
-fold!(StorageConnectionAdded, StorageConnection connection, |e, world, at| {
+fold!(StorageConnectionAdded, new StorageConnection connection, |e, world, at| {
     let connection =
         StorageConnection { id: e.connection, version: at.version, config: e.config.clone(), made_for: e.made_for };
     world.storage_connections.insert(e.connection, connection);

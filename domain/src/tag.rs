@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::ids::*;
-use crate::index::{GroupTerm, HostTerm, UserTerm, VmTerm};
+use crate::index::{GroupTerm, HostTerm, UserTerm, VmTerm, not_indexed};
 use crate::patch::patchable;
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
@@ -48,6 +48,8 @@ pub struct Tag {
     /// What a user says of it.
     pub config: TagConfig,
 }
+
+not_indexed!(Tag);
 
 /// What a tag is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +113,7 @@ pub struct TagCreated {
     pub config: TagConfig,
 }
 
-fold!(TagCreated, Tag tag, |e, world, at| {
+fold!(TagCreated, new Tag tag, |e, world, at| {
     world.take_name(NameKind::Tag, &e.config.name, e.tag.0);
     world.tags.insert(e.tag, Tag { id: e.tag, version: at.version, config: e.config.clone() });
 });

@@ -40,7 +40,7 @@ pub struct TemplateCreated {
     pub config: VmConfig,
 }
 
-fold!(TemplateCreated, Template template, |e, world, at| {
+fold!(TemplateCreated, new Template template, |e, world, at| {
     world.take_name(NameKind::Template, &e.config.name, e.template.0);
     let template = Template {
         id: e.template, version: at.version, config: e.config.clone(), status: TemplateStatus::Ok, created_at: at.at,

@@ -299,7 +299,7 @@ pub struct VmCreated {
     pub config: VmConfig,
 }
 
-fold!(VmCreated, Vm vm, |e, world, at| {
+fold!(VmCreated, new Vm vm, |e, world, at| {
     world.take_name(NameKind::Vm, &e.config.name, e.vm.0);
     world.cluster_vms.insert((e.config.cluster, e.vm));
     let vm = Vm {

@@ -61,9 +61,9 @@ pub struct NameKey {
 
 macro_rules! world {
     (
-        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ty => $Entity:ty, $entity_called:literal;)* }
-        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ty => $Record:ty, $record_called:literal;)* }
-        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ty => $Part:ty, $part_called:literal;)* }
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ident => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ident => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ident => $Part:ty, $part_called:literal;)* }
     ) => {
         /// State of everything, at a position of the log.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ pub struct GroupAdded {
     pub group: Group,
 }
 
-fold!(GroupAdded, Group group.id, |e, world, at| {
+fold!(GroupAdded, new Group group.id, |e, world, at| {
     world.take_name(NameKind::Group, &e.group.name, e.group.id.0);
     world.groups.insert(e.group.id, Group { version: at.version, ..e.group.clone() });
 });

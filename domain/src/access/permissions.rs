@@ -28,9 +28,9 @@ pub enum Holder {
 
 macro_rules! entity_ref {
     (
-        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ty => $Entity:ty, $entity_called:literal;)* }
-        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ty => $Record:ty, $record_called:literal;)* }
-        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ty => $Part:ty, $part_called:literal;)* }
+        entities { $($(#[$entity_attr:meta])* $entity:ident $entity_name:literal $entity_one:ident $entity_many:ident: $EntityId:ident => $Entity:ty, $entity_called:literal;)* }
+        records { $($(#[$record_attr:meta])* $record:ident $record_name:literal $record_one:ident $record_many:ident: $RecordId:ident => $Record:ty, $record_called:literal;)* }
+        parts { $($(#[$part_attr:meta])* $part_one:ident $part_many:ident: $PartId:ident => $Part:ty, $part_called:literal;)* }
     ) => {
         /// Something that permissions may stand on, and jobs and entries of the audit log be about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,7 +125,7 @@ pub struct PermissionGranted {
     pub permission: Permission,
 }
 
-fold!(PermissionGranted, Permission permission.id, |e, world, at| {
+fold!(PermissionGranted, new Permission permission.id, |e, world, at| {
     let permission = Permission { version: at.version, ..e.permission.clone() };
     world.permissions_held.insert((permission.holder, permission.object, permission.id));
     world.permissions_on.insert((permission.object, permission.id));

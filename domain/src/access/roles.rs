@@ -10,7 +10,7 @@ use crate::command::Decide;
 use crate::context::Context;
 use crate::event::{Event, StreamKind};
 use crate::fold;
-use crate::index::PermissionTerm;
+use crate::index::{PermissionTerm, not_indexed};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::world::{NameKind, World};
@@ -36,6 +36,8 @@ pub struct Role {
     pub permits: Vec<Permit>,
 }
 
+not_indexed!(Role);
+
 /// Whether a role of these permits shows what is below the object that it is held on.
 pub fn shows_children(permits: &[Permit]) -> bool {
     permits.iter().any(|permit| permit.shows_children())
@@ -48,7 +50,7 @@ pub struct RoleCreated {
     pub role: Role,
 }
 
-fold!(RoleCreated, Role role.id, |e, world, at| {
+fold!(RoleCreated, new Role role.id, |e, world, at| {
     world.take_name(NameKind::Role, &e.role.name, e.role.id.0);
     world.roles.insert(e.role.id, Role { version: at.version, ..e.role.clone() });
 });

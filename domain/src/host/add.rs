@@ -55,7 +55,7 @@ fn insert(world: &mut World, mut host: Host, facts: &HostFacts) {
     world.hosts.insert(host.id, host);
 }
 
-fold!(HostAdded, Host host, |e, world, at| {
+fold!(HostAdded, new Host host, |e, world, at| {
     let mut host = begin(e.host, &e.config, HostType::Rhel, HostStatus::Installing, at);
     host.sealed_password = e.sealed_password.clone();
     insert(world, host, &e.facts);

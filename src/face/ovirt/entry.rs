@@ -7,6 +7,7 @@ use evirt_domain::tag::ROOT;
 use evirt_domain::template::BLANK;
 use evirt_projections::inventory::{Count, summary};
 
+use super::LINKS;
 use super::answer::{Answer, Handled};
 use super::parts::date;
 use super::representation::types::API;
@@ -17,28 +18,6 @@ use super::rsdl;
 use super::schema;
 
 routes! { ROUTES: "" => GET get; }
-
-/// The collections in the order of their links, and whether they can be searched.
-pub const LINKS: &[(&str, bool)] = &[
-    ("capabilities", false),
-    ("clusters", true),
-    ("datacenters", true),
-    ("events", true),
-    ("hosts", true),
-    ("networks", true),
-    ("roles", false),
-    ("storagedomains", true),
-    ("tags", false),
-    ("templates", true),
-    ("users", true),
-    ("groups", true),
-    ("domains", false),
-    ("vms", true),
-    ("disks", true),
-    ("jobs", false),
-    ("storageconnections", false),
-    ("vnicprofiles", false),
-];
 
 /// The relations and addresses of all links.
 fn links(base: &str) -> Vec<(String, String)> {

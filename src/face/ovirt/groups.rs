@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use evirt_domain::Decide;
 use evirt_domain::access::*;
+use evirt_domain::ids::GroupId;
 
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::domains::group_view;
 use super::parts::{first_id, listed, shown};
 use super::representation::body::{Body, need};
+use super::representation::place::stands_in;
 use super::representation::types::GROUP;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::users::{sent_domain, sent_roles};
 use crate::app::access;
+
+stands_in!(GroupId "groups");
 
 routes! { ROUTES:
     "groups" => GET list, POST add [Body::only(&GROUP, "").needs(&[need("name")])]: AddGroup::least;

@@ -13,10 +13,13 @@ use super::collection::{act, created};
 use super::parts::{date, first_id, listed, shown};
 use super::representation::body::{Body, need};
 use super::representation::description::EnumDef;
+use super::representation::place::stands_in;
 use super::representation::types::{JOB, STEP};
 use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
+
+stands_in!(JobId "jobs");
 
 routes! { ROUTES:
     "jobs" => GET list, POST add [Body::add(&JOB).needs(&[need("description")])]: AddExternalJob::least;

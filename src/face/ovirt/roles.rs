@@ -12,10 +12,13 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
 use super::representation::body::{Body, need};
+use super::representation::place::stands_in;
 use super::representation::types::{PERMIT, ROLE};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
+
+stands_in!(RoleId "roles");
 
 routes! { ROUTES:
     "roles" => GET list, POST add [Body::add(&ROLE).needs(&[need("name permits.permit.id")])]: CreateRole::least;

@@ -12,12 +12,15 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::body::{Body, Way, When, need};
+use super::representation::place::stands_in;
 use super::representation::types::{ACTION, HOST, STORAGE_CONNECTION};
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::storagedomains::domain;
 use crate::app::storage::{self as app, ISCSI_PORT};
+
+stands_in!(StorageConnectionId "storageconnections");
 
 routes! { ROUTES:
     "storageconnections" => GET list, POST add [NEW]: AddStorageConnection::least;

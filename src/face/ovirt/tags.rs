@@ -11,10 +11,13 @@ use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
 use super::parts::{first_id, given, listed, shown};
 use super::representation::body::{Body, need};
+use super::representation::place::stands_in;
 use super::representation::types::TAG;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
+
+stands_in!(TagId "tags");
 
 routes! { ROUTES:
     "tags" => GET list, POST add [Body::add(&TAG).needs(&[need("name")])]: CreateTag::least;

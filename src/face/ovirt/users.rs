@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::access::*;
-use evirt_domain::ids::RoleId;
+use evirt_domain::ids::{RoleId, UserId};
 use evirt_domain::index::SessionTerm;
 use evirt_domain::world::NameKind;
 use evirt_domain::{Decide, World};
@@ -14,11 +14,14 @@ use super::collection::{created, remove};
 use super::domains::user_view;
 use super::parts::{first_id, listed, shown};
 use super::representation::body::{Body, Way, When, need};
+use super::representation::place::stands_in;
 use super::representation::types::USER;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use crate::app::access;
+
+stands_in!(UserId "users");
 
 routes! { ROUTES:
     "users" => GET list, POST add [NEW]: ImportUser::least;

@@ -1,4 +1,5 @@
-//! Where resources are: the one table of the collections that they stand in, and links that know which objects they lead to or through.
+//! Where resources are: the table of the collections of objects that permissions stand on, and links that know which of them they lead to or
+//! through.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub struct Collection {
 }
 
 macro_rules! places {
-    (objects { $($object:ident $id:ident $collection:literal $member:literal;)* } others { $($other:ident $name:literal;)* }) => {
+    ($($object:ident $id:ident $collection:literal $member:literal;)*) => {
         /// The collections of objects that permissions stand on.
         pub const COLLECTIONS: &[Collection] = &[$(Collection {
             name: $collection,
@@ -49,34 +50,37 @@ macro_rules! places {
                 Self { collection: $collection, id: id.0, object: Some(EntityRef::$object(id)) }
             }
         })*
-
-        $(impl From<$other> for Resource {
-            fn from(id: $other) -> Self {
-                Self { collection: $name, id: id.0, object: None }
-            }
-        })*
     };
 }
 
 places! {
-    objects {
-        Cluster ClusterId "clusters" "cluster";
-        DataCenter DataCenterId "datacenters" "data_center";
-        Disk DiskId "disks" "disk";
-        Host HostId "hosts" "host";
-        Network NetworkId "networks" "network";
-        StorageDomain StorageDomainId "storagedomains" "storage_domain";
-        Template TemplateId "templates" "template";
-        Vm VmId "vms" "vm";
-        VnicProfile VnicProfileId "vnicprofiles" "vnic_profile";
-    }
-    others {
-        GroupId "groups";
-        JobId "jobs";
-        RoleId "roles";
-        StorageConnectionId "storageconnections";
-        TagId "tags";
-        UserId "users";
+    Cluster ClusterId "clusters" "cluster";
+    DataCenter DataCenterId "datacenters" "data_center";
+    Disk DiskId "disks" "disk";
+    Host HostId "hosts" "host";
+    Network NetworkId "networks" "network";
+    StorageDomain StorageDomainId "storagedomains" "storage_domain";
+    Template TemplateId "templates" "template";
+    Vm VmId "vms" "vm";
+    VnicProfile VnicProfileId "vnicprofiles" "vnic_profile";
+}
+
+/// Declares the collection of resources that no permission stands on.
+macro_rules! stands_in {
+    ($id:ident $collection:literal) => {
+        impl From<$id> for $crate::face::ovirt::representation::place::Resource {
+            fn from(id: $id) -> Self {
+                Self::plain($collection, id.0)
+            }
+        }
+    };
+}
+pub(in crate::face::ovirt) use stands_in;
+
+impl Resource {
+    /// A resource that nobody is kept from seeing.
+    pub fn plain(collection: &'static str, id: Uuid) -> Self {
+        Self { collection, id, object: None }
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use axum::body::Bytes;
 use axum::http::Method;
 
+use super::LINKS;
 use super::answer::{Answer, Handled};
-use super::entry;
 use super::representation::body::Body;
 use super::representation::description::TypeDef;
 use super::representation::types::{self, ACTION, HOST_NIC, RSDL};
@@ -178,7 +178,7 @@ fn parameters(route: &Route, method: &Method) -> Vec<Parameter> {
         Method::POST if !route.is_action() => found.push(ASYNC),
         Method::GET if !is_resource(route) => {
             found.push(("max", "matrix", "xs:int", "max results"));
-            if SEARCHED.contains(&route.path) || entry::LINKS.iter().any(|(name, searched)| *searched && *name == route.path) {
+            if SEARCHED.contains(&route.path) || LINKS.iter().any(|(name, searched)| *searched && *name == route.path) {
                 found.push(("search", "query", "xs:string", "search query"));
                 found.push(("case_sensitive", "matrix", "xs:boolean", "true|false"));
             }
