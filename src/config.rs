@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
 use crate::face::http::{DEFAULT_RESERVED_CONNECTIONS, WRITE_TIMEOUT};
+use crate::face::ovirt::OvirtOptions;
 use crate::reactors::Timeouts;
 
 /// Where plain http listens unless told otherwise.
@@ -77,6 +78,9 @@ pub struct Options {
     /// Directories of users and groups beside the internal one; in the file of settings only
     #[arg(skip)]
     pub directory: Vec<LdapOptions>,
+    /// How the oVirt API answers where its clients differ; in the file of settings only
+    #[arg(skip)]
+    pub ovirt: OvirtOptions,
 }
 
 /// The settings that a server runs with.
@@ -110,6 +114,8 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// Directories of users beside the internal one.
     pub directories: Vec<LdapOptions>,
+    /// How the oVirt API answers.
+    pub ovirt: OvirtOptions,
 }
 
 impl Options {
@@ -158,6 +164,7 @@ impl Options {
             fence_startup_seconds: self.fence_startup_seconds.or(other.fence_startup_seconds),
             fence_quiet_seconds: self.fence_quiet_seconds.or(other.fence_quiet_seconds),
             reserved_connections: self.reserved_connections.or(other.reserved_connections),
+            ovirt: if self.ovirt == OvirtOptions::default() { other.ovirt } else { self.ovirt },
             directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
@@ -195,6 +202,7 @@ impl Options {
             reserved_connections: self.reserved_connections.unwrap_or(DEFAULT_RESERVED_CONNECTIONS),
             write_timeout: WRITE_TIMEOUT,
             directories: self.directory,
+            ovirt: self.ovirt,
         })
     }
 }
@@ -226,6 +234,19 @@ mod tests {
     fn an_unknown_setting_is_refused_by_name() {
         let error = format!("{:#}", file("https-prot = 1").unwrap_err());
         assert!(error.contains("https-prot"), "{error}");
+    }
+
+    #[test]
+    fn answers_to_deletions_are_a_setting_of_the_ovirt_api() {
+        use crate::face::ovirt::DeleteAnswers;
+        let told = |text| file(text).map(|options| Options::default().or(options).settle().unwrap().ovirt.delete_answers);
+        assert_eq!(told("").unwrap(), DeleteAnswers::NoContent);
+        assert_eq!(told("[ovirt]").unwrap(), DeleteAnswers::NoContent);
+        assert_eq!(told("[ovirt]\ndelete-answers = \"action\"").unwrap(), DeleteAnswers::Action);
+        assert_eq!(told("[ovirt]\ndelete-answers = \"no-content\"").unwrap(), DeleteAnswers::NoContent);
+        for wrong in ["[ovirt]\ndelete-answers = \"204\"", "[ovirt]\ndelete = \"action\""] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

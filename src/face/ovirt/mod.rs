@@ -57,7 +57,7 @@ use self::answer::{Answer, Handled};
 use self::representation::{Fault, TypeDef, types};
 use self::request::{ApiRequest, Handler, Route, Routes};
 use self::route::Standing;
-pub use self::serve::Api;
+pub use self::serve::{Api, DeleteAnswers, OvirtOptions};
 use crate::app::event_matches::{self, EventMatches};
 use crate::face::http::{MAX_CORRELATION_ID, correlation_id_fits};
 
