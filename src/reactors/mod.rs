@@ -29,7 +29,7 @@ use crate::log::Sealer;
 
 #[cfg(test)]
 pub use balance::Balance;
-pub use driver_mapping::{domain_files, found_disks, found_domain, host_facts, image, image_service, storage_spec};
+pub use driver_mapping::{domain_files, found_disks, found_domain, host_facts, image, image_service, lun_device, storage_spec};
 pub use fence::{Switched, switch};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few

@@ -394,7 +394,7 @@ fn lun(id: &str, target: &str) -> Lun {
         target: format!("iqn.2013-04.com.example:{target}"),
         ..ConnectionConfig::of(StorageKind::Iscsi)
     };
-    Lun { id: id.into(), portal: Some(portal) }
+    Lun { id: id.into(), portal: Some(portal), device: None }
 }
 
 fn opened(events: &[RecordedEvent]) -> Vec<JobId> {

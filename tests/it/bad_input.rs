@@ -50,7 +50,8 @@ impl Estate {
             (
                 "datacenter",
                 "/api/datacenters",
-                "<data_center><name>d</name><storage_type>nfs</storage_type></data_center>".into(),
+                "<data_center><name>d</name><storage_type>nfs</storage_type><version major=\"3\" minor=\"3\"/></data_center>"
+                    .into(),
             ),
             ("cluster", "/api/clusters", format!("<cluster><name>c</name><cpu id=\"Intel Nehalem Family\"/>{within}</cluster>")),
             ("network", "/api/networks", format!("<network><name>n</name>{within}</network>")),
@@ -86,7 +87,8 @@ impl Estate {
         let connections = admin.get(&format!("/api/storagedomains/{domain}/storageconnections")).await.body;
         things.insert("storageconnection", first_id(&connections, "<storage_connection "));
         things.insert("storagedomain", domain);
-        let disk = "<disk><size>1073741824</size><format>cow</format><interface>virtio</interface></disk>";
+        let disk = "<disk><size>1073741824</size><format>cow</format><interface>virtio</interface>\
+                    <storage_domains><storage_domain><name>s</name></storage_domain></storage_domains></disk>";
         let disks = format!("/api/vms/{}/disks", things["vm"]);
         let disk = first_id(&admin.post(&disks, disk).await.body, "<disk ");
         while !admin.get(&format!("{disks}/{disk}")).await.body.contains("<state>ok</state>") {

@@ -5,6 +5,7 @@ mod asynchronous;
 mod auth;
 mod bad_input;
 mod cli;
+mod clients;
 mod conditions;
 mod crash;
 mod crash_work;

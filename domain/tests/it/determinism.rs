@@ -262,7 +262,7 @@ fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -
         14 | 15 => image_command(dice, world, name),
         13 => {
             // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
-            let luns = vec![DomainLun { id: name, connection: None }];
+            let luns = vec![DomainLun { id: name, connection: None, device: None }];
             Box::new(FinishStorageDomainExtension { job: nowhere(), domain, luns, outcome: Ok((500 * GIB, GIB)) })
         }
         12 => {
@@ -528,9 +528,11 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }
         89 => Box::new(UpdateHost { host, changes: HostPatch { name: Some(name), ..HostPatch::default() } }),
         90 => Box::new(UpdateHost { host, changes: HostPatch { spm_priority: Some(3), ..HostPatch::default() } }),
-        91 => {
-            Box::new(UpdateVnicProfile { profile, changes: VnicProfilePatch { name: Some(name), ..VnicProfilePatch::default() } })
-        }
+        91 => Box::new(UpdateVnicProfile {
+            profile,
+            network: None,
+            changes: VnicProfilePatch { name: Some(name), ..VnicProfilePatch::default() },
+        }),
         92 => Box::new(UpdateNetwork { network, changes: NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() } }),
         93 => {
             let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };

@@ -132,8 +132,12 @@ fn stored_image() -> StoredImage {
     StoredImage { domain: id(19), image: id(20), name: "guest_Disk1".into() }
 }
 
+fn lun_device() -> Option<LunDevice> {
+    Some(LunDevice { serial: "1".into(), vendor: "v".into(), product: "p".into(), number: 1 })
+}
+
 fn domain_storage() -> DomainStorage {
-    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)) }];
+    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)), device: lun_device() }];
     DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns, service: String::new() }
 }
 
@@ -402,7 +406,7 @@ fn samples() -> Vec<Event> {
         MasterSought { data_center: id(1), found: Some(id(15)) }.into(),
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDelayed { domain: id(8), host: id(3), delay_ms: 7_500 }.into(),
-        StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
+        StorageDomainDetached { domain: id(14), data_center: id(1), untold: true }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainExtended { domain: id(14), luns: domain_storage().luns, available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),

@@ -77,8 +77,10 @@ pub fn check_owner(
     current: Uuid,
 ) -> Result<(), Answer> {
     match request.reference::<Uuid>(sent, member, kind, class)? {
-        Some(other) if other != current => Err(Answer::fault(409, &Fault::immutable(member), request.output)),
-        _ => Ok(()),
+        Some(same) if same == current => Ok(()),
+        None if sent.doc(member).is_none() => Ok(()),
+        // One that is emptied is another one, too.
+        _ => Err(Answer::fault(409, &Fault::immutable(member), request.output)),
     }
 }
 

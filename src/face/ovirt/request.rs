@@ -445,6 +445,11 @@ impl ApiRequest {
         outcome.map_err(|refused| Answer::refused(&refused, self.output))
     }
 
+    /// What faults call what is done: `update` for a change, `add` for all else.
+    pub fn verb(&self) -> &'static str {
+        if self.method == Method::PUT { "update" } else { "add" }
+    }
+
     /// Submits a command as the caller.
     pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
         self.refusing(self.app.submit(&self.cx, command).await)
