@@ -75,6 +75,9 @@ pub struct Options {
     /// Connections, of http and of https, that are kept from an address that has all the others; 0: none [default: 128]
     #[arg(long, value_name = "NUMBER")]
     pub reserved_connections: Option<usize>,
+    /// File that holds the token by which others than this machine may read /metrics
+    #[arg(long, value_name = "FILE")]
+    pub metrics_token_file: Option<PathBuf>,
     /// Directories of users and groups beside the internal one; in the file of settings only
     #[arg(skip)]
     pub directory: Vec<LdapOptions>,
@@ -112,6 +115,8 @@ pub struct Settings {
     pub reserved_connections: usize,
     /// For how long a client may take nothing of what it is sent.
     pub write_timeout: Duration,
+    /// Holds the token by which others than this machine may read the figures; none: nobody else may.
+    pub metrics_token_file: Option<PathBuf>,
     /// Directories of users beside the internal one.
     pub directories: Vec<LdapOptions>,
     /// How the oVirt API answers.
@@ -130,6 +135,7 @@ impl Options {
             &mut options.admin_password_file,
             &mut options.tls_cert,
             &mut options.tls_key,
+            &mut options.metrics_token_file,
         ] {
             *file = file.take().map(|path| base.join(path));
         }
@@ -165,6 +171,7 @@ impl Options {
             fence_quiet_seconds: self.fence_quiet_seconds.or(other.fence_quiet_seconds),
             reserved_connections: self.reserved_connections.or(other.reserved_connections),
             ovirt: if self.ovirt == OvirtOptions::default() { other.ovirt } else { self.ovirt },
+            metrics_token_file: self.metrics_token_file.or(other.metrics_token_file),
             directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
@@ -201,6 +208,7 @@ impl Options {
             ),
             reserved_connections: self.reserved_connections.unwrap_or(DEFAULT_RESERVED_CONNECTIONS),
             write_timeout: WRITE_TIMEOUT,
+            metrics_token_file: self.metrics_token_file,
             directories: self.directory,
             ovirt: self.ovirt,
         })

@@ -144,7 +144,7 @@ impl Passwd {
 
 impl Unlock {
     async fn run(self) -> Result<ExitCode> {
-        submit(&self.data, |world| Ok(LockUser { user: named(world, &self.name)?, seconds: 0 })).await
+        submit(&self.data, |world| Ok(LockUser { user: named(world, &self.name)?, seconds: 0, from: None })).await
     }
 }
 

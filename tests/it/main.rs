@@ -13,6 +13,7 @@ mod engine;
 mod external;
 mod found;
 mod guide;
+mod hidden;
 mod hosts;
 mod kept_logs;
 mod ldap;

@@ -175,7 +175,7 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
         7 if role != SUPER_USER => Box::new(DeactivateUser { user }),
-        7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
+        7 => Box::new(LockUser { user, seconds: u32::from(coin), from: None }),
         8 => Box::new(RefreshUser { account: Account { id: user, name, domain: "example.org".into(), ..Account::default() } }),
         _ => Box::new(ImportUser {
             account: Account {
@@ -538,7 +538,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };
             Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
-        94 if coin => Box::new(RefuseLogin { name }),
+        94 if coin => Box::new(RefuseLogin { name, from: String::new() }),
         94 => Box::new(ClearJobs),
         95 => {
             let job = world.open_jobs.iter().next().copied().unwrap_or_default();

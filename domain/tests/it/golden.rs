@@ -237,6 +237,7 @@ fn samples() -> Vec<Event> {
         groups: vec![id(7)],
         tags: vec![id(8)],
         locked_until: Some(1_388_534_400_000_000),
+        locked_from: Some("192.0.2.7".into()),
         ..User::new(id(6), "eve", "internal")
     };
     let account = Account {
@@ -502,7 +503,7 @@ fn samples() -> Vec<Event> {
         UserPasswordChanged { user: id(6), password: "$argon2id$new".into() }.into(),
         UserRemoved { user: id(6), name: "eve@internal".into() }.into(),
         UserRefreshed { account }.into(),
-        UserLocked { user: id(6), until: 1_388_534_400_000_000 }.into(),
+        UserLocked { user: id(6), until: 1_388_534_400_000_000, from: Some("192.0.2.7".into()) }.into(),
         UserUnlocked { user: id(6) }.into(),
         UserDeactivated { user: id(6) }.into(),
         UserReactivated { user: id(6) }.into(),
@@ -523,7 +524,15 @@ fn samples() -> Vec<Event> {
         PermissionRevoked { permission: id(11) }.into(),
         SessionOpened { session }.into(),
         SessionClosed { session: id(10), user: id(6), end: SessionEnd::Expired }.into(),
-        LoginFailed { name: "mallory".into() }.into(),
+        LoginFailed { name: "mallory".into(), from: "192.0.2.7".into() }.into(),
+        LoginsRefused {
+            count: 1_200,
+            names: vec!["mallory".into(), "root@internal".into()],
+            more_names: true,
+            from: vec!["192.0.2.7".into()],
+            more_from: false,
+        }
+        .into(),
         JobOpened {
             job: id(17),
             description: "Removing Storage Domain data".into(),

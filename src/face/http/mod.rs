@@ -29,7 +29,7 @@ pub use front::{Answering, Face, Front, Transport};
 pub use listener::{HEADER_TIMEOUT, Listener, MAX_HEAD};
 pub use own::{Pki, routes};
 pub use refusal::{Asked, Refusal};
-pub use session::{SessionEffect, Unauthorized, authenticate_request};
+pub use session::{Incoming, SessionEffect, Unauthorized, authenticate_request};
 pub use stream::WRITE_TIMEOUT;
 
 use crate::app::App;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Extension, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use headers::authorization::Bearer;
+use headers::{Authorization, HeaderMapExt};
 use serde::Deserialize;
 
 use super::App;
+use super::front::Transport;
 use super::refusal::plain;
 use crate::engine::Engine;
 use crate::telemetry;
@@ -60,8 +63,9 @@ struct PkiQuery {
     format: String,
 }
 
-/// The server's own paths.
-pub fn routes(app: App, pki: Pki) -> Router {
+/// The server's own paths. `token` is what others than this machine read the figures by.
+pub fn routes(app: App, pki: Pki, token: Option<String>) -> Router {
+    let token: Option<Arc<str>> = token.map(Into::into);
     let pki = Arc::new(pki);
     let fixed = |resource: &'static str, format: &'static str| {
         let pki = pki.clone();
@@ -73,7 +77,7 @@ pub fn routes(app: App, pki: Pki) -> Router {
     };
     Router::new()
         .route("/health", get(health))
-        .route("/metrics", get(figures))
+        .route("/metrics", get(move |State(app), Extension(transport), headers| figures(app, transport, headers, token.clone())))
         .route("/ca.crt", fixed("ca-certificate", "X509-PEM-CA"))
         .route("/ovirt-engine/ca.crt", fixed("ca-certificate", "X509-PEM-CA"))
         .route("/ovirt-engine/services/pki-resource", asked)
@@ -100,10 +104,19 @@ async fn health(State(app): State<App>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], format!("{{\"status\":\"up\",\"position\":{position}}}\n"))
 }
 
-async fn figures(State(app): State<App>) -> impl IntoResponse {
+/// What is counted and measured: of how much goes on here others than this machine are told by a token only.
+async fn figures(app: App, transport: Transport, headers: HeaderMap, token: Option<Arc<str>>) -> Response {
+    let bearer = headers.typed_get::<Authorization<Bearer>>();
+    let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    // Of digests nothing is learned by how long they take to compare.
+    let knows = token.zip(bearer).is_some_and(|(token, sent)| digest(&token).as_ref() == digest(sent.token()).as_ref());
+    if !knows && !transport.peer.to_canonical().is_loopback() {
+        let refused = plain(StatusCode::UNAUTHORIZED, "The figures take a token (metrics-token-file)");
+        return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+    }
     let handle = telemetry::figures();
     gauge(&app.engine);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }
 
 /// What is measured when it is asked for.

@@ -16,7 +16,7 @@ use evirt_domain::{Decide, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, complete, created, grace, remove};
+use super::collection::{act, check_immutable, complete, created, remove};
 pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::representation::body::{Body, When, need};
@@ -444,7 +444,6 @@ async fn fence(request: Arc<ApiRequest>) -> Handled {
     if fence != FenceType::Status {
         return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
     }
-    grace(&sent).await;
     let state = match app::power(&request.app, &request.cx, &host).await {
         Ok(PowerState::On) => "on",
         Ok(PowerState::Off) => "off",

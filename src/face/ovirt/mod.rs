@@ -49,6 +49,7 @@ mod vnicprofiles;
 mod work;
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::http::Method;
 use evirt_projections::search::Entity;
@@ -134,6 +135,10 @@ async fn prepared(mut request: ApiRequest, route: &'static Route, handler: Handl
     match request.external_step() {
         Ok(step) => request.cx.conditions.lead(step),
         Err(refused) => return Err(within(&request, route, refused)),
+    }
+    if route.is_action() {
+        let grace = request.sent_action().int("grace_period.expiry").and_then(|ms| u64::try_from(ms).ok());
+        request.cx.conditions.grace(Duration::from_millis(grace.unwrap_or_default()));
     }
     let request = Arc::new(request);
     let changing = async move { visible::for_caller(&request.clone().cx, carry_out(request, route, handler)).await };

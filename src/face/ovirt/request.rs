@@ -334,8 +334,7 @@ impl ApiRequest {
         match kind {
             "application/xml" | "text/xml" => Ok(Format::Xml),
             "application/json" => Ok(Format::Json),
-            // curl's -d says that it sends a form.
-            "" | "application/x-www-form-urlencoded" if first == Some(&b'<') => Ok(Format::Xml),
+            "" if first == Some(&b'<') => Ok(Format::Xml),
             "" if matches!(first, Some(b'{')) => Ok(Format::Json),
             "" if self.body.is_empty() => Ok(Format::Xml),
             other => {

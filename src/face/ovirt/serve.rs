@@ -15,7 +15,7 @@ use super::request::{ApiRequest, Target, Unreadable, base_of, named};
 use super::{ROUTES, prepared};
 use crate::app::{App, OpContext};
 use crate::face::http::{
-    Answering, Asked, CORRELATION_ID, Face, Refusal, RequestBody, Transport, Unauthorized, authenticate_request,
+    Answering, Asked, CORRELATION_ID, Face, Incoming, Refusal, RequestBody, Transport, Unauthorized, authenticate_request,
 };
 
 /// How long a body may take to arrive.
@@ -89,8 +89,9 @@ async fn serve(api: Api, request: Request<RequestBody>, transport: Transport) ->
     response
 }
 
-async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }: Transport) -> Response<Body> {
+async fn answer(api: Api, parts: Parts, body: RequestBody, transport: Transport) -> Response<Body> {
     let Api { app, cache, options } = api;
+    let Transport { secure, peer } = transport;
     let output = accepted(parts.headers.get_all(header::ACCEPT));
     let format = output.unwrap_or(Format::Xml);
     let (base, target) = match Target::parse(parts.uri.path(), parts.uri.query()) {
@@ -103,11 +104,16 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
             return Answer::fault(400, &Fault::failed(detail), format).into_response();
         }
     };
-    let (caller, effect) = match authenticate_request(&app, &parts.headers).await {
+    let incoming = Incoming { method: &parts.method, headers: &parts.headers, peer };
+    let (caller, effect) = match authenticate_request(&app, incoming).await {
         Ok(known) => known,
         // Who may not log in is told no more than who has the wrong password.
         Err(Unauthorized::Credentials | Unauthorized::NoPermission) => {
             return Answer::empty(401).with(header::WWW_AUTHENTICATE, "Basic realm=\"ENGINE\"").into_response();
+        }
+        Err(Unauthorized::ForeignOrigin) => {
+            let detail = "A page of another site may not change anything with this session";
+            return Answer::fault(403, &Fault::failed(detail), format).into_response();
         }
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };

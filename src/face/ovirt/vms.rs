@@ -11,7 +11,7 @@ use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
 use super::cache::Rendered;
-use super::collection::{act, act_later, check_immutable, complete, created, grace};
+use super::collection::{act, act_later, check_immutable, complete, created};
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
@@ -406,7 +406,6 @@ fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, 
 async fn ticket(request: Arc<ApiRequest>) -> Handled {
     let id = vm(&request, &request.world)?.id;
     let sent = request.action()?;
-    grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
     let value = given(&sent, "ticket.value").filter(|value| !value.is_empty());
     let set = request.refusing(app::vm::set_ticket(&request.app, &request.cx, id, value, expires_s).await);
