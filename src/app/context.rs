@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use evirt_domain::access::allowed_somewhere;
+use evirt_domain::access::{EntityRef, allowed, allowed_somewhere};
 use evirt_domain::context::Actor;
 use evirt_domain::creation::Idempotent;
 use evirt_domain::external_step::ExternalStep;
@@ -126,6 +126,14 @@ impl OpContext {
     /// storage is asked.
     pub fn may(&self, least: Option<Permit>) -> Result<(), Refused> {
         match least.is_none_or(|permit| allowed_somewhere(&self.world, self.user, permit)) {
+            true => Ok(()),
+            false => Err(Refused::Rejected(Key::NotAuthorized.into())),
+        }
+    }
+
+    /// Refuses a caller who does not hold a permit on an object (`NotAuthorized`), or where none would do.
+    pub fn may_on(&self, permit: Option<Permit>, object: EntityRef) -> Result<(), Refused> {
+        match permit.is_some_and(|permit| allowed(&self.world, self.user, permit, object)) {
             true => Ok(()),
             false => Err(Refused::Rejected(Key::NotAuthorized.into())),
         }

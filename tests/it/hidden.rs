@@ -40,6 +40,12 @@ async fn outcome(caller: &Caller, method: &Method, path: &str, body: Option<&str
     (answer.status, same)
 }
 
+/// A status and what the body tells.
+fn brief((status, body): &(StatusCode, String)) -> String {
+    let told: String = body.split(['<', '>', '\n']).filter(|part| part.contains(' ') && !part.starts_with('?')).collect();
+    format!("{} {told:.120}", status.as_u16())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_hidden_is_answered_as_what_is_not_there() {
     let estate = Estate::new().await;
@@ -93,7 +99,8 @@ async fn what_is_hidden_is_answered_as_what_is_not_there() {
                     let not = outcome(caller, &operation.method, &absent, *body, &ids).await;
                     *asked.entry(operation.method.to_string()).or_insert(0) += 1;
                     if there != not {
-                        wrong.push(format!("{how}: {} {} {body:?}: {there:?}, and {not:?}", operation.method, operation.path));
+                        let (there, not) = (brief(&there), brief(&not));
+                        wrong.push(format!("{how}: {} {} {body:?}: {there}, and {not}", operation.method, operation.path));
                     }
                     let in_json = there.1.is_empty() || there.1.starts_with('{');
                     if in_json != (*how == "JSON" || there.1.is_empty()) {

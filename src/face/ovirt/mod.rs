@@ -52,6 +52,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::http::Method;
+use evirt_domain::access::EntityRef;
 use evirt_projections::search::Entity;
 
 use self::answer::{Answer, Handled};
@@ -211,7 +212,16 @@ fn permitted(request: &ApiRequest, route: &Route) -> Result<(), Answer> {
     }
     request.flag("async")?;
     request.check_seen(request.is_read())?;
-    request.refusing(request.cx.may(route.least(&request.method)))
+    let least = route.least(&request.method);
+    request.refusing(request.cx.may(least))?;
+    // What stands in a collection that the caller may not read is for those to change who may do so everywhere: others would learn by their
+    // refusals what is there. Permissions may be granted to whom one cannot read.
+    let [top, _, below @ ..] = &request.target.segments[..] else { return Ok(()) };
+    let unread = !request.is_read() && !visible::may_read(&request.cx, top);
+    match unread && below.first().is_none_or(|below| below != "permissions") {
+        true => request.refusing(request.cx.may_on(least, EntityRef::System)),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -166,14 +166,22 @@ fn sent_object(request: &ApiRequest, sent: &Doc) -> Result<EntityRef, Answer> {
     Ok(EntityRef::System)
 }
 
+/// What a permission of the path's user or group is to be on, where the caller may grant permissions there.
+fn granted_on(request: &ApiRequest, sent: &Doc) -> Result<EntityRef, Answer> {
+    let object = sent_object(request, sent)?;
+    request.refusing(request.cx.may_on(GrantPermission::least(), object))?;
+    Ok(object)
+}
+
 async fn add(request: Arc<ApiRequest>) -> Handled {
-    let scope = scope(&request)?;
     let sent = request.body(&PERMISSION)?;
     let bad = |fault| request.bad(&fault);
     let role: RoleId = request.needed(&sent, "role", NameKind::Role, "Role")?;
-    let (holder, object) = match scope {
-        Scope::Of(holder) => (holder, sent_object(&request, &sent)?),
-        Scope::On(object) => {
+    let (holder, object) = match scope(&request) {
+        Ok(Scope::Of(holder)) => (holder, granted_on(&request, &sent)?),
+        // Whether there is such a user or group is told to those alone who may grant it something.
+        Err(missing) => return Err(granted_on(&request, &sent).err().unwrap_or(missing)),
+        Ok(Scope::On(object)) => {
             let user: Option<UserId> = request.reference(&sent, "user", NameKind::User, "User")?;
             let group: Option<GroupId> = request.reference(&sent, "group", NameKind::Group, "Group")?;
             let holder = user.map(Holder::User).or(group.map(Holder::Group));

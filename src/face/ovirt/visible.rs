@@ -49,10 +49,14 @@ pub fn may_read(cx: &OpContext, top: &str) -> bool {
     cx.visible().is_everything() || OPEN.contains(&top) || (cx.user_level && (collection(top).is_some() || top == EVENTS))
 }
 
-/// The first segment of a path that names something hidden.
+/// The first segment of a path that names something hidden. For somebody who does not see everything that is also what is not there: were
+/// it found out later, what is asked first would tell the two apart.
 pub fn hidden_in<'p>(cx: &OpContext, segments: &'p [String]) -> Option<&'p str> {
     let visible = cx.visible();
-    let hidden = |(_, object): &(&str, EntityRef)| visible.hides(&cx.world, *object);
+    if visible.is_everything() {
+        return None;
+    }
+    let hidden = |(_, object): &(&str, EntityRef)| visible.hides(&cx.world, *object) || !object.exists(&cx.world);
     objects(segments.iter().map(String::as_str)).find(hidden).map(|(id, _)| id)
 }
 
