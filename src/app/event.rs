@@ -32,7 +32,9 @@ impl From<Unavailable> for Refused {
 ///
 /// Refused where the audit log cannot be read.
 ///
-/// Who does not see everything is shown the entries of what is seen: `TooBroad` where too many others would have to be passed over.
+/// `TooBroad` where more than [`MAX_EVENTS_SEARCHED`] entries would have to be looked at: no search may hold a core for long.
+///
+/// Who does not see everything is shown the entries of what is seen.
 pub async fn list(app: &App, cx: &OpContext, plan: &Plan, from: Option<u64>, max: usize) -> Result<Vec<AuditRecord>, Refused> {
     find(app.engine.audit(), cx, plan, from, max).await
 }
@@ -184,7 +186,7 @@ async fn walk(
     mut query: AuditQuery,
     wanted: usize,
 ) -> Result<Vec<AuditRecord>, Refused> {
-    let (mut found, mut passed) = (Vec::new(), 0);
+    let (mut found, mut looked) = (Vec::new(), 0);
     loop {
         let batch = log.find(query).await?;
         let view = looked_at(cx);
@@ -192,10 +194,8 @@ async fn walk(
         let more = batch.len() as u64 == BATCH;
         for entry in batch {
             let row = AuditRowView { record: &entry, view };
-            match sees(cx, &entry) {
-                true if is_shown(&cx.world, &entry) && plan.matches(&row) => found.push(entry),
-                true => {}
-                false => passed += 1,
+            if sees(cx, &entry) && is_shown(&cx.world, &entry) && plan.matches(&row) {
+                found.push(entry);
             }
             if found.len() == wanted {
                 return Ok(found);
@@ -204,7 +204,8 @@ async fn walk(
         if !more {
             return Ok(found);
         }
-        if passed > MAX_EVENTS_SEARCHED {
+        looked += BATCH;
+        if looked >= MAX_EVENTS_SEARCHED {
             return Err(Refused::TooBroad { limit: MAX_EVENTS_SEARCHED });
         }
         match query.oldest_first {

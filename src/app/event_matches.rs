@@ -11,7 +11,7 @@ use super::event::{filters, is_shown};
 use super::{App, OpContext, Refused};
 use crate::audit::{AuditFilter, AuditQuery, Reference, References};
 
-/// How many entries of the audit log a search for something else may look at; one that would need more is refused.
+/// How many entries of the audit log a search may look at, for entries or for something else; one that would need more is refused.
 pub const MAX_EVENTS_SEARCHED: u64 = 1_000_000;
 /// How many entries are read at a time.
 const BATCH: u64 = 10_000;
