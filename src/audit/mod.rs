@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use self::store::Store;
-use crate::log::{EventLog, SqliteLog, Unavailable};
+use crate::log::{EventLog, Unavailable};
 
 pub use entry::{AuditFilter, AuditQuery};
 pub use evirt_projections::audit::{FormerName, Reference, References, Severity};
@@ -110,7 +110,7 @@ impl AuditLog {
     /// # Errors
     ///
     /// A file is unavailable.
-    pub async fn open(data: &Path, log: &SqliteLog) -> Result<Self, Unavailable> {
+    pub async fn open(data: &Path, log: &dyn EventLog) -> Result<Self, Unavailable> {
         let (store, position) = Store::open(data, log.installation_id()).await?;
         let audit = Self::with(store, position);
         if position > log.head().await?.position {

@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
-use crate::log::fixtures::batch;
+use crate::log::{self, fixtures::batch};
 use crate::store::sqlite;
 
 /// An audit log with its writer, beside an event log of 100 events.
 struct Site {
     data: TempDir,
-    log: SqliteLog,
+    log: Arc<dyn EventLog>,
     audit: Arc<AuditLog>,
     writer: JoinHandle<()>,
 }
@@ -30,9 +30,9 @@ impl Drop for Site {
 impl Site {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(data.path()).await.unwrap();
+        let log = log::open(data.path()).await.unwrap();
         log.append(batch(0, 100)).await.unwrap();
-        let (audit, writer) = open(&data, &log).await;
+        let (audit, writer) = open(&data, &*log).await;
         Self { data, log, audit, writer }
     }
 
@@ -48,7 +48,7 @@ impl Site {
         self.writer.abort();
         self.audit.close().await;
         between(&self.data.path().join(FILE_NAME));
-        (self.audit, self.writer) = open(&self.data, &self.log).await;
+        (self.audit, self.writer) = open(&self.data, &*self.log).await;
     }
 
     async fn ids(&self, query: AuditQuery) -> Vec<u64> {
@@ -61,7 +61,7 @@ impl Site {
     }
 }
 
-async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>) {
+async fn open(data: &TempDir, log: &dyn EventLog) -> (Arc<AuditLog>, JoinHandle<()>) {
     let audit = Arc::new(AuditLog::open(data.path(), log).await.unwrap());
     let writing = audit.clone();
     (audit, tokio::spawn(async move { writing.write().await }))

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::output::{Output, progress};
 use super::{Data, FAILURE};
+use crate::log::Record;
 use crate::log::verify::verify;
-use crate::log::{EventLog, Record};
 
 /// How many records are read in one go.
 const PAGE: usize = 1000;

@@ -20,8 +20,8 @@ use crate::config::DEFAULT_DATA;
 use crate::engine::{Engine, Options, Request, Stores, rebuild};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::SqliteLog;
 use crate::log::lock::{EngineLock, LockError};
+use crate::log::{self, EventLog};
 use crate::telemetry;
 
 /// Something failed, or was found to be wrong.
@@ -67,8 +67,8 @@ struct Data {
 
 impl Data {
     /// The log, for reading beside whoever writes it.
-    async fn read_only(&self) -> Result<Arc<SqliteLog>> {
-        Ok(Arc::new(SqliteLog::open_read_only(&self.data).await?))
+    async fn read_only(&self) -> Result<Arc<dyn EventLog>> {
+        Ok(log::open_read_only(&self.data).await?)
     }
 
     /// The World as the log has it now.

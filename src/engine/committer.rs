@@ -33,7 +33,7 @@ use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
 use crate::audit::AuditBatch;
-use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unavailable};
+use crate::log::{AppendError, Appended, Batch, Cause, NewRecord, Unavailable};
 
 /// A command that waits for its decision, and who waits for the answer.
 pub(super) struct Submission {

@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
-use crate::log::{SqliteLog, sqlite};
+use crate::log::{self, EventLog};
 
 use self::committer::{Committer, Submission};
 pub use self::link::Alone;
@@ -73,7 +73,7 @@ pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct Stores {
-    pub log: Arc<SqliteLog>,
+    pub log: Arc<dyn EventLog>,
     pub audit: Arc<AuditLog>,
 }
 
@@ -83,9 +83,9 @@ impl Stores {
     /// # Errors
     ///
     /// A later version of this program has written them, or they are unavailable.
-    pub async fn open(data: &Path) -> Result<Self, sqlite::OpenError> {
-        let log = Arc::new(SqliteLog::open(data).await?);
-        let audit = Arc::new(AuditLog::open(data, &log).await?);
+    pub async fn open(data: &Path) -> Result<Self, log::OpenError> {
+        let log = log::open(data).await?;
+        let audit = Arc::new(AuditLog::open(data, &*log).await?);
         Ok(Self { log, audit })
     }
 
@@ -231,7 +231,7 @@ impl Engine {
         let Stores { log, audit } = &stores;
         let world = match &options.snapshots {
             // The audit log is told of events on the Worlds that they happened in, so a later one will not do.
-            Some(data) => snapshot::newest(data, log, audit.position()).await.unwrap_or_default(),
+            Some(data) => snapshot::newest(data, &**log, audit.position()).await.unwrap_or_default(),
             None => World::default(),
         };
         let snapshot_at = world.position;
@@ -319,7 +319,7 @@ impl Engine {
     }
 
     /// The log.
-    pub fn log(&self) -> &Arc<SqliteLog> {
+    pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.0.stores.log
     }
 

@@ -16,6 +16,7 @@ pub mod sqlite;
 pub mod verify;
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub use lock::EngineLock;
 pub use replay::Replay;
 pub use seal::Sealer;
 pub use snapshot::{Snapshot, Snapshots};
-pub use sqlite::SqliteLog;
+pub use sqlite::{OpenError, SqliteLog};
 pub use verify::verify;
 
 pub use crate::store::{Cause, Unavailable};
@@ -157,6 +158,27 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
 
     /// The hash of the record at a position, if there is one; position 0 has `GENESIS`.
     fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>>;
+
+    /// Closes all connections, and leaves what is stored as compact as it gets.
+    fn close(&self) -> Pending<'_, ()>;
+}
+
+/// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
+///
+/// # Errors
+///
+/// `Newer` where a later version of this program has written it; `Unavailable` where it cannot be opened, read or brought to the present form.
+pub async fn open(data: &Path) -> Result<Arc<dyn EventLog>, OpenError> {
+    Ok(Arc::new(SqliteLog::open(data).await?))
+}
+
+/// Opens a log that an engine may be writing to, for reading. Appends fail.
+///
+/// # Errors
+///
+/// `Missing` where there is none; `Newer` and `Unavailable` as `open`.
+pub async fn open_read_only(data: &Path) -> Result<Arc<dyn EventLog>, OpenError> {
+    Ok(Arc::new(SqliteLog::open_read_only(data).await?))
 }
 
 #[cfg(test)]

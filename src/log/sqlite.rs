@@ -173,12 +173,6 @@ impl SqliteLog {
         Ok(Self { installation_id, writer: Mutex::new(writer), readers })
     }
 
-    /// Closes all connections and moves what is in the write-ahead log into the file.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.lock().await.give_up().await;
-    }
-
     async fn chunk(&self, query: &'static str, after: u64, max: usize, with_hashes: bool) -> Result<Chunk, Unavailable> {
         let until = after.saturating_add(u64::try_from(max).unwrap_or(u64::MAX));
         let row =
@@ -431,6 +425,14 @@ impl EventLog for SqliteLog {
             let query = sqlx::query("SELECT hash FROM events WHERE position = ?").bind(stored(position));
             let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
             row.map(|row| hash_of(&row, 0)).transpose().map_err(unavailable)
+        })
+    }
+
+    /// The last connection moves what is in the write-ahead log into the file.
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.readers.close().await;
+            self.writer.lock().await.give_up().await;
         })
     }
 }

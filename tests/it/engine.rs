@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use evirt::config::{Options, Settings};
 use evirt::hypervisor::estate::Estate;
-use evirt::log::EventLog;
 use evirt::reactors::Timeouts;
 use evirt::server::Server;
 use evirt_domain::fence::Patience;
