@@ -84,6 +84,8 @@ pub struct Options {
 pub struct Settings {
     /// Directory of everything that is kept.
     pub data: PathBuf,
+    /// Whether to begin anew where the event log was lost.
+    pub new: bool,
     /// Where plain http listens.
     pub http: SocketAddr,
     /// Where https listens.
@@ -176,6 +178,7 @@ impl Options {
         };
         Ok(Settings {
             data: self.data.unwrap_or_else(|| DEFAULT_DATA.into()),
+            new: false,
             http,
             https: self.https.unwrap_or_else(|| default(DEFAULT_HTTPS)),
             estate: self.estate,

@@ -20,7 +20,7 @@ use crate::app::Sessions;
 use crate::config::Settings;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
-use crate::engine::{Engine, Options, Request, Stores};
+use crate::engine::{self, Engine, Options, Request, Stores};
 use crate::face::http::{self, BodyRoom, Face, Front, Listener, Places, Transport};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
@@ -87,7 +87,10 @@ impl Server {
             None => Estate::builtin(),
         };
         let simulator = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
-        let stores = Stores::open(&settings.data).await?;
+        let stores = match settings.new {
+            true => Stores::begin_anew(&settings.data).await?,
+            false => Stores::open(&settings.data).await?,
+        };
         let mut options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
         let (startup, between) = settings.fence_rests_seconds;
         let micros = |seconds: u32| i64::from(seconds) * 1_000_000;
@@ -104,6 +107,7 @@ impl Server {
         let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
+        tasks.spawn(engine::watch_files(app.engine.clone(), settings.data.clone()));
         tasks.spawn(Sessions::prune(app.clone()));
         tasks.spawn(app.directory.follow(app.engine.clone()));
         let own = http::routes(app.clone(), tls.ca_pem);

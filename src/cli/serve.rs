@@ -21,6 +21,9 @@ pub struct Serve {
     /// Settings in TOML, named as these options are; the command line wins
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Begin anew where the event log was lost: what is left of it goes into a directory of its own below the data directory
+    #[arg(long)]
+    new: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -32,6 +35,7 @@ impl Serve {
             None => self.options,
         };
         let mut settings = options.settle()?;
+        settings.new = self.new;
         settings.admin_password = std::env::var(PASSWORD_VARIABLE).ok();
         Ok(settings)
     }

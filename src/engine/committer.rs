@@ -199,6 +199,7 @@ impl Committer {
             return;
         }
         if let Err(error) = self.stores.audit.room().await {
+            self.published.trouble.store(Some(Arc::new(error.clone())));
             let gathered = std::mem::take(&mut self.gathered);
             return self.refuse(gathered.commands, &unavailable(&error.detail));
         }
@@ -224,6 +225,7 @@ impl Committer {
         let Some(Appending { gathered, world, .. }) = self.appending.take() else { return };
         match result {
             Ok(_) => {
+                self.published.trouble.store(None);
                 let Gathered { commands, events, told, .. } = gathered;
                 self.stores.audit.offer(told, world.position);
                 let before = self.publish(&world);
@@ -247,6 +249,7 @@ impl Committer {
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::error!(%error, "the event log cannot be written");
+                self.published.trouble.store(Some(Arc::new(error.clone())));
                 let mut all = gathered.commands;
                 all.extend(std::mem::take(&mut self.gathered).commands);
                 self.refuse(all, &unavailable(&error.detail));

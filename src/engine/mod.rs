@@ -9,21 +9,23 @@
 mod auditor;
 mod codec;
 mod committer;
+mod files;
 mod link;
 pub mod rebuild;
 mod replay;
 mod snapshot;
+mod stores;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use evirt_domain::context::{Actor, QuietTimes};
 use evirt_domain::creation::{Made, MadeKind};
 use evirt_domain::event::{Event, RecordedEvent};
@@ -38,10 +40,12 @@ use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
-use crate::log::{self, EventLog};
+use crate::log::{EventLog, Unavailable};
 
 use self::committer::{Committer, Submission};
+pub use self::files::watch_files;
 pub use self::link::Alone;
+pub use self::stores::{Stores, StoresError};
 
 /// How many commands may wait for the committer; what comes on top is refused, so that a stuck disk cannot eat the memory.
 pub const MAX_QUEUED_COMMANDS: usize = 10_000;
@@ -68,33 +72,6 @@ impl Clock for SystemClock {
 
 /// Where 128 random bits for each command come from.
 pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
-
-/// What an engine keeps in a data directory: the event log, and the audit log that is computed from it.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Stores {
-    pub log: Arc<dyn EventLog>,
-    pub audit: Arc<AuditLog>,
-}
-
-impl Stores {
-    /// Opens them, and makes them where there are none. Who calls it holds the directory's `EngineLock`.
-    ///
-    /// # Errors
-    ///
-    /// A later version of this program has written them, or they are unavailable.
-    pub async fn open(data: &Path) -> Result<Self, log::OpenError> {
-        let log = log::open(data).await?;
-        let audit = Arc::new(AuditLog::open(data, &*log).await?);
-        Ok(Self { log, audit })
-    }
-
-    /// Closes them, when their engine has stopped.
-    pub async fn close(&self) {
-        self.audit.close().await;
-        self.log.close().await;
-    }
-}
 
 /// What an engine may be given.
 #[derive(Clone)]
@@ -203,6 +180,8 @@ struct Published {
     /// The position of the last commit that left work.
     work: watch::Sender<Position>,
     host_load: ArcSwap<BTreeMap<HostId, u8>>,
+    /// Why the last batch could not be appended.
+    trouble: ArcSwapOption<Unavailable>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -244,6 +223,7 @@ impl Engine {
             work: watch::Sender::new(world.position),
             world: ArcSwap::new(world),
             host_load: ArcSwap::default(),
+            trouble: ArcSwapOption::empty(),
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
@@ -321,6 +301,14 @@ impl Engine {
     /// The log.
     pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.0.stores.log
+    }
+
+    /// Why changes are refused just now: the log is gone, or the last of them could not be appended.
+    pub async fn trouble(&self) -> Option<Unavailable> {
+        match self.log().check().await {
+            Err(gone) => Some(gone),
+            Ok(()) => self.0.published.trouble.load_full().map(|trouble| Unavailable::clone(&trouble)),
+        }
     }
 
     /// The audit log.

@@ -159,6 +159,9 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// The hash of the record at a position, if there is one; position 0 has `GENESIS`.
     fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>>;
 
+    /// Whether what is stored is still where it was when it was opened, so that what is appended is found again.
+    fn check(&self) -> Pending<'_, Result<(), Unavailable>>;
+
     /// Closes all connections, and leaves what is stored as compact as it gets.
     fn close(&self) -> Pending<'_, ()>;
 }

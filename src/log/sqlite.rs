@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::chain::{Chain, GENESIS, Hash, Link};
 use super::chunk::Chunk;
 use super::{AppendError, Appended, Batch, Cause, EventLog, Head, NewRecord, Pending, Record, Unavailable};
+use crate::store::file::KnownFile;
 use crate::store::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
@@ -84,6 +85,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct SqliteLog {
     installation_id: Uuid,
+    file: KnownFile,
     writer: Mutex<Writer>,
     readers: SqlitePool,
 }
@@ -91,6 +93,11 @@ pub struct SqliteLog {
 /// The one connection that writes.
 #[derive(Debug)]
 struct Writer {
+    file: KnownFile,
+    /// Where what was appended stands first.
+    wal_path: PathBuf,
+    /// The write-ahead log of the connection; None before its first append.
+    wal: Option<KnownFile>,
     options: SqliteConnectOptions,
     /// None before the first append and after a failure.
     connection: Option<SqliteConnection>,
@@ -169,8 +176,19 @@ impl SqliteLog {
         }
         let installation_id = Uuid::parse_str(&fact(&readers, "installation_id").await?)
             .map_err(|error| Unavailable { cause: Cause::Corrupt, detail: format!("installation id: {error}") })?;
-        let writer = Writer { options: writer, connection, head: None, chain: Chain::default() };
-        Ok(Self { installation_id, writer: Mutex::new(writer), readers })
+        let file = KnownFile::at(path)?;
+        let mut wal_path = path.as_os_str().to_owned();
+        wal_path.push("-wal");
+        let writer = Writer {
+            file: file.clone(),
+            wal_path: wal_path.into(),
+            wal: None,
+            options: writer,
+            connection,
+            head: None,
+            chain: Chain::default(),
+        };
+        Ok(Self { installation_id, file, writer: Mutex::new(writer), readers })
     }
 
     async fn chunk(&self, query: &'static str, after: u64, max: usize, with_hashes: bool) -> Result<Chunk, Unavailable> {
@@ -185,7 +203,13 @@ impl SqliteLog {
 impl Writer {
     /// Appends a batch. On any failure but a conflict the connection is given up.
     async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+        // A file that was put in this one's place must not even be opened: closing it would take the write-ahead log away from this one.
+        if let Err(gone) = self.file.check() {
+            self.give_up().await;
+            return Err(gone.into());
+        }
         let head = self.head().await?;
+        self.check().await?;
         if head.position != batch.expected_head {
             return Err(self.conflict(batch).await?);
         }
@@ -201,6 +225,8 @@ impl Writer {
         }
         match self.write(head, batch, &hashes).await {
             Ok(()) => {
+                // What went into a file that is gone must not be answered with success.
+                self.check().await?;
                 self.head = Some(Head { position: last, hash: previous });
                 Ok(Appended { first: head.position + 1, last })
             }
@@ -210,6 +236,18 @@ impl Writer {
                 if moved_on(&error) { Err(self.conflict(batch).await?) } else { Err(unavailable(error).into()) }
             }
         }
+    }
+
+    /// Whether the connection's files are still those that their paths lead to; else it is given up.
+    async fn check(&mut self) -> Result<(), Unavailable> {
+        let checked = self.file.check().and_then(|()| match &self.wal {
+            Some(wal) => wal.check(),
+            None => KnownFile::at(&self.wal_path).map(|wal| self.wal = Some(wal)),
+        });
+        if checked.is_err() {
+            self.give_up().await;
+        }
+        checked
     }
 
     /// One transaction; a constraint is broken if the head is not what it is thought to be.
@@ -286,6 +324,7 @@ impl Writer {
     /// Closes the connection, which rolls back what it may have been doing.
     async fn give_up(&mut self) {
         self.head = None;
+        self.wal = None;
         if let Some(connection) = self.connection.take() {
             // What goes wrong with a connection that is given up anyway changes nothing.
             let _ = connection.close().await;
@@ -428,6 +467,10 @@ impl EventLog for SqliteLog {
         })
     }
 
+    fn check(&self) -> Pending<'_, Result<(), Unavailable>> {
+        Box::pin(async { self.file.check() })
+    }
+
     /// The last connection moves what is in the write-ahead log into the file.
     fn close(&self) -> Pending<'_, ()> {
         Box::pin(async move {
@@ -558,12 +601,36 @@ mod tests {
         let away = disk.with_extension("away");
         log.writer.lock().await.give_up().await;
         std::fs::rename(disk, &away).unwrap();
-        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io);
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
         std::fs::create_dir(disk).unwrap();
-        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io, "no new log comes up in place of the old one");
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone, "no new log comes up in place of the old one");
         std::fs::remove_dir(disk).unwrap();
         std::fs::rename(&away, disk).unwrap();
         assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_removed_or_replaced_takes_nothing_until_it_is_back() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        let (path, away) = (data.path().join(FILE_NAME), data.path().join("away"));
+        std::fs::rename(&path, &away).unwrap();
+        assert_eq!(log.check().await.unwrap_err().cause, Cause::Gone);
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
+        std::fs::copy(&away, &path).unwrap();
+        assert_eq!(log.check().await.unwrap_err().cause, Cause::Gone, "a copy is another file");
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(log.check().await, Ok(()));
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_write_ahead_log_that_was_removed_takes_nothing() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        std::fs::remove_file(data.path().join(format!("{FILE_NAME}-wal"))).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["audit", "config", "directory", "engine", "hypervisor", "log", "server", "telemetry"]),
     ("config", &["directory", "face", "reactors"]),
     ("directory", &["engine"]),
-    ("engine", &["audit", "hypervisor", "log"]),
+    ("engine", &["audit", "hypervisor", "log", "store"]),
     ("face", &["app", "audit", "directory", "engine", "telemetry"]),
     ("hypervisor", &[]),
     ("log", &["store"]),

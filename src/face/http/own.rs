@@ -32,10 +32,18 @@ async fn nothing() -> impl IntoResponse {
     plain(StatusCode::NOT_FOUND, "There is nothing at this path")
 }
 
-/// Where the server stands. It answers as long as the process serves requests at all.
+/// Where the server stands. It answers as long as the process serves requests at all, and says why where changes are refused.
 async fn health(State(app): State<App>) -> impl IntoResponse {
     let position = app.engine.world().position;
-    ([(header::CONTENT_TYPE, "application/json")], format!("{{\"status\":\"up\",\"position\":{position}}}\n"))
+    let (status, said) = match app.engine.trouble().await {
+        None => (StatusCode::OK, serde_json::json!({"status": "up", "position": position})),
+        Some(why) => {
+            let said =
+                serde_json::json!({"status": "degraded", "position": position, "writes": "refused", "why": why.to_string()});
+            (StatusCode::SERVICE_UNAVAILABLE, said)
+        }
+    };
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{said}\n"))
 }
 
 async fn figures(State(app): State<App>) -> impl IntoResponse {
