@@ -129,7 +129,7 @@ async fn rebuild_world(data: &Data, stores: &Stores) -> Result<()> {
 async fn rebuild_audit(stores: &Stores) -> Result<()> {
     let Stores { log, audit } = stores;
     let head = log.head().await?.position;
-    audit.clear().await?;
+    audit.begin_anew().await?;
     let writing = audit.clone();
     let writer = tokio::spawn(async move { writing.write().await });
     let bar = progress(head, "audit");

@@ -21,7 +21,7 @@ use evirt_domain::ids::UserId;
 use evirt_domain::{Actor, Class, World};
 use uuid::Uuid;
 
-use crate::engine::{Engine, Request};
+use crate::engine::{Clock, Engine, Request, SystemClock};
 use guard::Guard;
 pub use guard::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, FAILURES_FORGOTTEN, Limits, MAX_DELAY, MAX_FAILING_NAMES};
 use ldap::LdapDirectory;
@@ -269,7 +269,7 @@ impl Directory {
 /// Whether the log has a user locked now.
 fn is_locked(world: &World, principal: &str) -> bool {
     let until = internal::user(world, principal).and_then(|user: &Arc<User>| user.locked_until);
-    until.is_some_and(|until| until > chrono::Utc::now().timestamp_micros())
+    until.is_some_and(|until| until > SystemClock.now())
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@
 #![warn(clippy::missing_errors_doc)]
 
 mod auditor;
+mod clock;
 mod codec;
 mod committer;
 mod files;
+mod integrity;
 mod link;
 pub mod rebuild;
 mod replay;
@@ -29,7 +31,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use evirt_domain::context::{Actor, QuietTimes};
 use evirt_domain::creation::{Made, MadeKind};
 use evirt_domain::event::{Event, RecordedEvent};
-use evirt_domain::ids::{HostId, JobId, Micros, Position};
+use evirt_domain::ids::{HostId, JobId, Position};
 use evirt_domain::intent::Intent;
 use evirt_domain::job::JobStatus;
 use evirt_domain::rejection::{Key, Rejection};
@@ -40,12 +42,15 @@ use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
-use crate::log::{EventLog, Unavailable};
+use crate::log::{Cause, EventLog, Unavailable};
 
+use self::auditor::Auditor;
+pub use self::clock::{Clock, SystemClock};
 use self::committer::{Committer, Submission};
 pub use self::files::watch_files;
+pub use self::integrity::{Integrity, verify_again_and_again};
 pub use self::link::Alone;
-pub use self::stores::{Stores, StoresError};
+pub use self::stores::{Stores, StoresError, set_aside, set_aside_lost};
 
 /// How many commands may wait for the committer; what comes on top is refused, so that a stuck disk cannot eat the memory.
 pub const MAX_QUEUED_COMMANDS: usize = 10_000;
@@ -53,22 +58,6 @@ pub const MAX_QUEUED_COMMANDS: usize = 10_000;
 pub const MAX_BATCH: usize = 1_000;
 /// How many events may lie behind a snapshot before the next is written, where nothing else is said.
 pub const SNAPSHOT_EVERY: u64 = 100_000;
-
-/// Tells the time.
-pub trait Clock: Send + Sync {
-    /// Microseconds since 1970.
-    fn now(&self) -> Micros;
-}
-
-/// The machine's own clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Micros {
-        chrono::Utc::now().timestamp_micros()
-    }
-}
 
 /// Where 128 random bits for each command come from.
 pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
@@ -182,6 +171,8 @@ struct Published {
     host_load: ArcSwap<BTreeMap<HostId, u8>>,
     /// Why the last batch could not be appended.
     trouble: ArcSwapOption<Unavailable>,
+    /// What is known of the files.
+    integrity: ArcSwap<Integrity>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -208,6 +199,12 @@ impl Engine {
     /// before its snapshot.
     pub async fn start(stores: Stores, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
         let Stores { log, audit } = &stores;
+        // What the start reads of the audit log tells whether it can be read at all; all else is looked at while the engine serves.
+        if let Err(error) = Auditor::remember(audit).await {
+            anyhow::ensure!(error.cause == Cause::Corrupt, error);
+            tracing::error!(%error, "the audit log is damaged and is computed anew");
+            audit.begin_anew().await?;
+        }
         let world = match &options.snapshots {
             // The audit log is told of events on the Worlds that they happened in, so a later one will not do.
             Some(data) => snapshot::newest(data, &**log, audit.position()).await.unwrap_or_default(),
@@ -224,10 +221,12 @@ impl Engine {
             world: ArcSwap::new(world),
             host_load: ArcSwap::default(),
             trouble: ArcSwapOption::empty(),
+            integrity: ArcSwap::default(),
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
         let (last, auditor) = (replayed.last_recorded_at, replayed.auditor);
+        options.clock.begin_after(last);
         let committer = Committer::new(stores.clone(), published.clone(), options, last, auditor, snapshot_at);
         let committer = Mutex::new(Some(tokio::spawn(committer.run(submissions, stop.subscribe()))));
         Ok(Engine(Arc::new(Shared { stores, driver, links: Alone::default(), queue, published, stop, committer, writer })))
@@ -309,6 +308,19 @@ impl Engine {
             Err(gone) => Some(gone),
             Ok(()) => self.0.published.trouble.load_full().map(|trouble| Unavailable::clone(&trouble)),
         }
+    }
+
+    /// What is known of the files that it keeps.
+    pub fn integrity(&self) -> Arc<Integrity> {
+        self.0.published.integrity.load_full()
+    }
+
+    fn note(&self, change: impl Fn(&mut Integrity)) {
+        self.0.published.integrity.rcu(|integrity| {
+            let mut noted = Integrity::clone(integrity);
+            change(&mut noted);
+            noted
+        });
     }
 
     /// The audit log.

@@ -92,22 +92,7 @@ impl Stores {
     ///
     /// `NotLost` where the log has events, `Move` where something cannot be moved; else those of `open`.
     pub async fn begin_anew(data: &Path) -> Result<Self, StoresError> {
-        let log = data.join(sqlite::FILE_NAME);
-        if fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
-            let opened = log::open(data).await?;
-            let head = opened.head().await.map_err(OpenError::from)?.position;
-            opened.close().await;
-            if head > 0 {
-                return Err(StoresError::NotLost { log, head });
-            }
-        }
-        let aside = data.join(format!("lost-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%.6fZ")));
-        for name in
-            [sqlite::FILE_NAME, audit::FILE_NAME].iter().flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}")))
-        {
-            move_aside(data, &aside, &name)?;
-        }
-        move_aside(data, &aside, snapshot::DIRECTORY_NAME)?;
+        set_aside_lost(data).await?;
         let log = log::open(data).await?;
         let audit = Arc::new(AuditLog::open(data, &*log).await?);
         Ok(Self { log, audit })
@@ -118,6 +103,39 @@ impl Stores {
         self.audit.close().await;
         self.log.close().await;
     }
+}
+
+/// Moves what is left of a lost log into a directory of its own below the data directory; none where nothing was left.
+///
+/// # Errors
+///
+/// `NotLost` where the log has events, `Move` where something cannot be moved; the log cannot be opened.
+pub async fn set_aside_lost(data: &Path) -> Result<Option<PathBuf>, StoresError> {
+    let log = data.join(sqlite::FILE_NAME);
+    if fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
+        let opened = log::open(data).await?;
+        let head = opened.head().await.map_err(OpenError::from)?.position;
+        opened.close().await;
+        if head > 0 {
+            return Err(StoresError::NotLost { log, head });
+        }
+    }
+    set_aside(data, "lost", &[sqlite::FILE_NAME, audit::FILE_NAME, snapshot::DIRECTORY_NAME])
+}
+
+/// Moves files, with what SQLite keeps beside them, and directories into a directory of their own below the data directory, whose name tells why
+/// and when; none where there are none of them.
+///
+/// # Errors
+///
+/// `Move` where something cannot be moved.
+pub fn set_aside(data: &Path, why: &str, names: &[&str]) -> Result<Option<PathBuf>, StoresError> {
+    let aside = data.join(format!("{why}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%.6fZ")));
+    let mut moved = false;
+    for name in names.iter().flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}"))) {
+        moved |= move_aside(data, &aside, &name)?;
+    }
+    Ok(moved.then_some(aside))
 }
 
 /// What in a data directory tells that there were events, by names. A first start that broke off leaves none of it.
@@ -139,13 +157,13 @@ async fn traces(data: &Path) -> Vec<&'static str> {
     traces
 }
 
-fn move_aside(data: &Path, aside: &Path, name: &str) -> Result<(), StoresError> {
+fn move_aside(data: &Path, aside: &Path, name: &str) -> Result<bool, StoresError> {
     let path = data.join(name);
     if !path.exists() {
-        return Ok(());
+        return Ok(false);
     }
     let moved = fs::create_dir_all(aside).and_then(|()| fs::rename(&path, aside.join(name)));
-    moved.map_err(|error| StoresError::Move { path, error })
+    moved.map(|()| true).map_err(|error| StoresError::Move { path, error })
 }
 
 #[cfg(test)]

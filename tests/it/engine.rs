@@ -68,6 +68,11 @@ impl Engine {
         self.server.take().unwrap().stop().await;
     }
 
+    /// Starts a server that was stopped.
+    pub async fn begin(&mut self) {
+        self.server = Some(serve(&self.data(), &self.options).await);
+    }
+
     /// Stops the server, does something with its data directory, and starts one on the same data.
     pub async fn while_stopped(&mut self, act: impl FnOnce(&Path)) {
         self.stop().await;
