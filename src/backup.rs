@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::engine::{StoresError, set_aside_lost};
+use crate::engine::{StoresError, set_aside, set_aside_lost};
 use crate::log::lock::EngineLock;
 use crate::log::verify::{Finding, verify};
 use crate::log::{self, AppendError, OpenError, Unavailable, lock, seal};
@@ -122,6 +122,11 @@ pub async fn restore(directory: &Path, data: &Path, progress: Progress<'_>) -> R
     let events = log::copy(&*from, &*to, verified.sound, progress).await;
     to.close().await;
     let events = events.map_err(BackupError::Copy)?;
+    // A key that was made after the backup may have sealed what somebody still wants to know.
+    let of = |place: &Path| fs::read(place.join(seal::FILE_NAME)).ok();
+    if of(directory).is_some_and(|key| of(data).is_some_and(|present| present != key)) {
+        set_aside(data, "replaced", &[seal::FILE_NAME])?;
+    }
     let files = copy_files(directory, data)?;
     Ok(Copied { events, position: verified.sound, hash: verified.hash, files, aside })
 }

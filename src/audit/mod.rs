@@ -60,7 +60,7 @@ pub struct AuditLog {
     /// Held while something is being written.
     writing: Mutex<()>,
     /// Somebody came upon damage.
-    damaged: Notify,
+    damaged: watch::Sender<bool>,
     waiting: std::sync::Mutex<Waiting>,
     /// How many entries wait or are being written.
     backlog: AtomicUsize,
@@ -151,6 +151,7 @@ impl Replacement<'_> {
         store.close().await;
         Store::take_place(&directory, &audit.data)?;
         *old = Arc::new(Store::open(&audit.data, audit.installation).await?.0);
+        audit.damaged.send_replace(false);
         let left = {
             let mut waiting = audit.waiting();
             let before = waiting.told.len();
@@ -207,7 +208,7 @@ impl AuditLog {
             installation,
             store: RwLock::new(Arc::new(store)),
             writing: Mutex::default(),
-            damaged: Notify::new(),
+            damaged: watch::Sender::new(false),
             waiting: std::sync::Mutex::new(Waiting { told: AuditBatch::default(), position, last: position }),
             backlog: AtomicUsize::new(0),
             offered: Notify::new(),
@@ -317,15 +318,17 @@ impl AuditLog {
         store.close().await;
         Store::remove(&self.data)?;
         *store = Arc::new(Store::open(&self.data, self.installation).await?.0);
+        self.damaged.send_replace(false);
         *self.waiting() = Waiting::default();
         self.backlog.store(0, Ordering::Relaxed);
         self.written.send_replace(Written { position: 0, trouble: None });
         Ok(())
     }
 
-    /// Waits until somebody who reads or writes it comes upon damage.
+    /// Waits until somebody who reads or writes it comes upon damage, unless somebody has since it was made.
     pub async fn until_damaged(&self) {
-        self.damaged.notified().await;
+        // The sender is this log's own.
+        let _ = self.damaged.subscribe().wait_for(|damaged| *damaged).await;
     }
 
     /// Looks whether it holds what was written, with a rest after each page. What is wrong, where something is.
@@ -355,7 +358,7 @@ impl AuditLog {
 
     fn noticed(&self, error: &Unavailable) {
         if error.cause == Cause::Corrupt {
-            self.damaged.notify_one();
+            self.damaged.send_if_modified(|damaged| !std::mem::replace(damaged, true));
         }
     }
 

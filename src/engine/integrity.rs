@@ -18,8 +18,11 @@ const FIRST_REST: Duration = Duration::from_millis(40);
 /// The same afterwards.
 const LATER_REST: Duration = Duration::from_secs(1);
 
-/// How long it rests after it has looked through all.
+/// How long it waits after it has looked through all.
 const VERIFY_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long it waits after the audit log could not be computed anew.
+const REPAIR_AGAIN: Duration = Duration::from_secs(10);
 
 /// What is known of the files.
 #[derive(Clone, Debug, Default)]
@@ -38,15 +41,33 @@ pub struct Integrity {
 pub async fn verify_again_and_again(engine: Engine) {
     let mut rest = FIRST_REST;
     loop {
-        look_at_log(&engine, rest).await;
-        look_at_audit(&engine, rest).await;
-        engine.note(|integrity| integrity.passes += 1);
-        rest = LATER_REST;
-        // Whoever comes upon damage in the audit log does not wait for the next time.
-        if tokio::time::timeout(VERIFY_EVERY, engine.audit().until_damaged()).await.is_ok() {
-            repair_audit(&engine, "somebody came upon damage while reading or writing it").await;
+        // Whoever comes upon damage in the audit log does not wait until all was looked through.
+        let problem = tokio::select! {
+            biased;
+            () = engine.audit().until_damaged() => Some("whoever reads or writes it comes upon damage".to_owned()),
+            problem = look(&engine, rest) => {
+                engine.note(|integrity| integrity.passes += 1);
+                rest = LATER_REST;
+                problem
+            }
+        };
+        let wait = match problem {
+            None => VERIFY_EVERY,
+            Some(problem) if repair_audit(&engine, &problem).await => continue,
+            Some(_) => REPAIR_AGAIN,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = engine.audit().until_damaged(), if wait == VERIFY_EVERY => {}
         }
     }
+}
+
+/// Looks through all. What is wrong with the audit log, which can be helped.
+async fn look(engine: &Engine, rest: Duration) -> Option<String> {
+    look_at_log(engine, rest).await;
+    let looked = engine.audit().verify(rest).await;
+    looked.inspect_err(|error| tracing::warn!(%error, "the audit log could not be verified")).ok().flatten()
 }
 
 async fn look_at_log(engine: &Engine, rest: Duration) {
@@ -68,26 +89,20 @@ async fn look_at_log(engine: &Engine, rest: Duration) {
     }
 }
 
-async fn look_at_audit(engine: &Engine, rest: Duration) {
-    match engine.audit().verify(rest).await {
-        Ok(None) => {}
-        Ok(Some(problem)) => repair_audit(engine, &problem).await,
-        Err(error) => tracing::warn!(%error, "the audit log could not be verified"),
-    }
-}
-
-/// Computes the audit log anew while the engine serves.
-async fn repair_audit(engine: &Engine, problem: &str) {
+/// Computes the audit log anew while the engine serves; false where that failed.
+async fn repair_audit(engine: &Engine, problem: &str) -> bool {
     tracing::error!(problem, "the audit log is damaged and is computed anew");
     engine.note(|integrity| integrity.audit = Some(problem.to_owned()));
-    match recompute(&**engine.log(), engine.audit()).await {
+    let computed = recompute(&**engine.log(), engine.audit()).await;
+    match &computed {
         Ok(position) => {
             tracing::info!(position, "the audit log was computed anew");
             engine.note(|integrity| integrity.audit = None);
+            tell(engine, Kept::AuditLog, problem).await;
         }
         Err(error) => tracing::error!(error = format!("{error:#}"), "the audit log could not be computed anew"),
     }
-    tell(engine, Kept::AuditLog, problem).await;
+    computed.is_ok()
 }
 
 /// Computes the audit log from position 1 into another file, which takes the place of the present one. Up to which position.

@@ -59,6 +59,10 @@ pub const MAX_BATCH: usize = 1_000;
 /// How many events may lie behind a snapshot before the next is written, where nothing else is said.
 pub const SNAPSHOT_EVERY: u64 = 100_000;
 
+/// What is said where the log cannot be folded.
+const UNREPLAYABLE: &str =
+    "replaying the event log (`evirt events verify` says what is wrong with it, `evirt events repair` what can be saved)";
+
 /// Where 128 random bits for each command come from.
 pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
 
@@ -213,7 +217,7 @@ impl Engine {
         let snapshot_at = world.position;
         let writing = audit.clone();
         let writer = tokio::spawn(async move { writing.write().await });
-        let replayed = replay::replay(log, world, Some(audit)).await.context("replaying the event log")?;
+        let replayed = replay::replay(log, world, Some(audit)).await.context(UNREPLAYABLE)?;
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
             head: watch::Sender::new(world.position),
