@@ -186,6 +186,7 @@ mod tests {
     use crate::log::sqlite::{FILE_NAME, SqliteLog};
 
     const RECORDS: u64 = 20;
+    const FLIPS: u64 = 300;
 
     /// A log of twenty records that somebody has laid hands on.
     async fn after(tampering: &'static str) -> Verification {
@@ -243,48 +244,46 @@ mod tests {
         assert!(position == 7 && matches!(problem, Problem::Unreadable { .. }), "{position}: {problem}");
     }
 
-    /// What a log of twenty records that was closed in good order has after its file was changed: its records, and what verifying finds.
-    async fn after_change(
-        change: impl FnOnce(&mut Vec<u8>),
-    ) -> (Result<Vec<crate::log::Record>, String>, Result<Verification, String>) {
+    /// The records of a log whose file has these bytes, and what verifying finds.
+    async fn read_and_verify(bytes: &[u8]) -> (Result<Vec<crate::log::Record>, String>, Result<Verification, String>) {
         let data = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(data.path()).await.unwrap();
-        log.append(batch(0, RECORDS)).await.unwrap();
-        log.close().await;
-        let path = data.path().join(FILE_NAME);
-        let mut bytes = std::fs::read(&path).unwrap();
-        change(&mut bytes);
-        std::fs::write(&path, bytes).unwrap();
-        match SqliteLog::open_read_only(data.path()).await {
-            Err(error) => (Err(error.to_string()), Err(error.to_string())),
-            Ok(log) => {
-                let verified = verify(&log, &mut |_, _| {}).await;
-                let mut read = Vec::new();
-                for position in 0..RECORDS {
-                    match log.read(position, 1).await {
-                        Ok(records) => read.extend(records),
-                        Err(error) => return (Err(error.to_string()), verified.map_err(|error| error.to_string())),
-                    }
-                }
-                (Ok(read), verified.map_err(|error| error.to_string()))
+        std::fs::write(data.path().join(FILE_NAME), bytes).unwrap();
+        let log = match SqliteLog::open_read_only(data.path()).await {
+            Ok(log) => log,
+            Err(error) => return (Err(error.to_string()), Err(error.to_string())),
+        };
+        let verified = verify(&log, &mut |_, _| {}).await.map_err(|error| error.to_string());
+        let mut read = Vec::new();
+        for position in 0..RECORDS {
+            match log.read(position, 1).await {
+                Ok(records) => read.extend(records),
+                Err(error) => return (Err(error.to_string()), verified),
             }
         }
+        log.close().await;
+        (Ok(read), verified)
     }
 
     #[tokio::test]
     async fn every_bit_that_flips_in_a_record_is_found() {
-        let mut bytes = 0;
-        let (Ok(written), Ok(sound)) = after_change(|file| bytes = file.len()).await else { panic!("nothing was changed") };
+        let data = tempfile::tempdir().unwrap();
+        let log = SqliteLog::open(data.path()).await.unwrap();
+        log.append(batch(0, RECORDS)).await.unwrap();
+        log.close().await;
+        let whole = std::fs::read(data.path().join(FILE_NAME)).unwrap();
+        let (Ok(written), Ok(sound)) = read_and_verify(&whole).await else { panic!("nothing was changed") };
         assert_eq!((sound.finding, written.len() as u64), (None, RECORDS));
         let (mut within, seed) = (0, rand::random::<u64>());
-        for n in 0..400_u64 {
+        for n in 0..FLIPS {
             // SplitMix64: the seed that a failure names leads to the same places.
             let mut place = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             place = (place ^ (place >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             place = (place ^ (place >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             place ^= place >> 31;
-            let at = usize::try_from(place >> 3).unwrap() % bytes;
-            let (read, verified) = after_change(|file| file[at] ^= 1 << (place & 7)).await;
+            let at = usize::try_from(place >> 3).unwrap() % whole.len();
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (place & 7);
+            let (read, verified) = read_and_verify(&flipped).await;
             if read.as_ref() == Ok(&written) {
                 continue;
             }
@@ -292,7 +291,7 @@ mod tests {
             let missed = verified.as_ref().is_ok_and(|verification| verification.finding.is_none());
             assert!(!missed, "seed {seed}: bit {} of byte {at} flipped, and nothing was found", place & 7);
         }
-        assert!(within > 10, "seed {seed}: only {within} flips were in records");
+        assert!(within > 5, "seed {seed}: only {within} flips were in records");
     }
 
     #[tokio::test]
