@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::directory::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, LdapOptions, Limits};
 use crate::face::http::{DEFAULT_RESERVED_CONNECTIONS, WRITE_TIMEOUT};
+use crate::face::ovirt::OvirtOptions;
 use crate::reactors::Timeouts;
 
 /// Where plain http listens unless told otherwise.
@@ -74,9 +75,15 @@ pub struct Options {
     /// Connections, of http and of https, that are kept from an address that has all the others; 0: none [default: 128]
     #[arg(long, value_name = "NUMBER")]
     pub reserved_connections: Option<usize>,
+    /// File that holds the token by which others than this machine may read /metrics
+    #[arg(long, value_name = "FILE")]
+    pub metrics_token_file: Option<PathBuf>,
     /// Directories of users and groups beside the internal one; in the file of settings only
     #[arg(skip)]
     pub directory: Vec<LdapOptions>,
+    /// How the oVirt API answers where its clients differ; in the file of settings only
+    #[arg(skip)]
+    pub ovirt: OvirtOptions,
 }
 
 /// The settings that a server runs with.
@@ -112,8 +119,12 @@ pub struct Settings {
     pub reserved_connections: usize,
     /// For how long a client may take nothing of what it is sent.
     pub write_timeout: Duration,
+    /// Holds the token by which others than this machine may read the figures; none: nobody else may.
+    pub metrics_token_file: Option<PathBuf>,
     /// Directories of users beside the internal one.
     pub directories: Vec<LdapOptions>,
+    /// How the oVirt API answers.
+    pub ovirt: OvirtOptions,
 }
 
 impl Options {
@@ -128,6 +139,7 @@ impl Options {
             &mut options.admin_password_file,
             &mut options.tls_cert,
             &mut options.tls_key,
+            &mut options.metrics_token_file,
         ] {
             *file = file.take().map(|path| base.join(path));
         }
@@ -162,6 +174,8 @@ impl Options {
             fence_startup_seconds: self.fence_startup_seconds.or(other.fence_startup_seconds),
             fence_quiet_seconds: self.fence_quiet_seconds.or(other.fence_quiet_seconds),
             reserved_connections: self.reserved_connections.or(other.reserved_connections),
+            ovirt: if self.ovirt == OvirtOptions::default() { other.ovirt } else { self.ovirt },
+            metrics_token_file: self.metrics_token_file.or(other.metrics_token_file),
             directory: if self.directory.is_empty() { other.directory } else { self.directory },
         }
     }
@@ -200,7 +214,9 @@ impl Options {
             ),
             reserved_connections: self.reserved_connections.unwrap_or(DEFAULT_RESERVED_CONNECTIONS),
             write_timeout: WRITE_TIMEOUT,
+            metrics_token_file: self.metrics_token_file,
             directories: self.directory,
+            ovirt: self.ovirt,
         })
     }
 }
@@ -232,6 +248,19 @@ mod tests {
     fn an_unknown_setting_is_refused_by_name() {
         let error = format!("{:#}", file("https-prot = 1").unwrap_err());
         assert!(error.contains("https-prot"), "{error}");
+    }
+
+    #[test]
+    fn answers_to_deletions_are_a_setting_of_the_ovirt_api() {
+        use crate::face::ovirt::DeleteAnswers;
+        let told = |text| file(text).map(|options| Options::default().or(options).settle().unwrap().ovirt.delete_answers);
+        assert_eq!(told("").unwrap(), DeleteAnswers::NoContent);
+        assert_eq!(told("[ovirt]").unwrap(), DeleteAnswers::NoContent);
+        assert_eq!(told("[ovirt]\ndelete-answers = \"action\"").unwrap(), DeleteAnswers::Action);
+        assert_eq!(told("[ovirt]\ndelete-answers = \"no-content\"").unwrap(), DeleteAnswers::NoContent);
+        for wrong in ["[ovirt]\ndelete-answers = \"204\"", "[ovirt]\ndelete = \"action\""] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

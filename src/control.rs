@@ -83,7 +83,7 @@ fn intent(world: &World, change: Change) -> Result<Intent> {
         Change::ChangePassword { user, password } => {
             ChangePassword { user: user_named(world, &user)?, password: password.into() }.into()
         }
-        Change::UnlockUser { user } => LockUser { user: user_named(world, &user)?, seconds: 0 }.into(),
+        Change::UnlockUser { user } => LockUser { user: user_named(world, &user)?, seconds: 0, from: None }.into(),
         Change::AddGroup { group } => AddGroup { name: group, of: None, roles: Vec::new() }.into(),
         Change::RemoveGroup { group } => RemoveGroup { group: group_named(world, &group)? }.into(),
         Change::ChangeMember { group, user, belongs } => {

@@ -23,7 +23,7 @@ use crate::control;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
 use crate::engine::{self, Engine, Options, Request, Stores};
-use crate::face::http::{self, BodyRoom, Face, Front, Listener, Places, Transport};
+use crate::face::http::{self, BodyRoom, Face, Front, Listener, Pki, Places};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;
@@ -58,10 +58,22 @@ pub struct Server {
     _lock: EngineLock,
 }
 
+/// The shortest token for the figures, in bytes.
+const MIN_METRICS_TOKEN: usize = 16;
+
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("http", &self.http).field("https", &self.https).finish_non_exhaustive()
     }
+}
+
+/// The token by which others may read the figures.
+fn metrics_token(settings: &Settings) -> Result<Option<String>> {
+    let Some(path) = &settings.metrics_token_file else { return Ok(None) };
+    let token = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let token = token.trim().to_owned();
+    anyhow::ensure!(token.len() >= MIN_METRICS_TOKEN, "{} holds no token of {MIN_METRICS_TOKEN} bytes or more", path.display());
+    Ok(Some(token))
 }
 
 impl Server {
@@ -117,17 +129,20 @@ impl Server {
         tasks.spawn(engine::verify_again_and_again(app.engine.clone()));
         tasks.spawn(Sessions::prune(app.clone()));
         tasks.spawn(app.directory.follow(app.engine.clone()));
-        let own = http::routes(app.clone(), tls.ca_pem);
-        let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api::new(app.clone()))]);
+        tasks.spawn(app.directory.sum_up(app.engine.clone()));
+        let keys = tls.ssh_keys;
+        let pki = Pki { ca_pem: tls.ca_pem, server_pem: tls.server_pem, ca_ssh: keys.ca, server_ssh: keys.server };
+        let own = http::routes(app.clone(), pki, metrics_token(&settings)?);
+        let faces: Arc<[Arc<dyn Face>]> = Arc::new([Arc::new(ovirt::Api::new(app.clone(), settings.ovirt))]);
         let (http_address, https_address) = (http.local_addr()?, https.local_addr()?);
         let (stop, stopped) = watch::channel(false);
         let room = BodyRoom::default();
         let listen = |tcp, tls: Option<Arc<ServerConfig>>| -> Result<_> {
-            let transport = Transport { secure: tls.is_some() };
+            let secure = tls.is_some();
             let listener = Listener {
                 tcp: tokio::net::TcpListener::from_std(tcp)?,
                 tls,
-                front: Front::new(faces.clone(), own.clone(), transport, room.clone()),
+                front: Front::new(faces.clone(), own.clone(), secure, room.clone()),
                 places: Places::new(connections, settings.reserved_connections),
                 write_timeout: settings.write_timeout,
             };

@@ -1,5 +1,7 @@
 //! TLS with rustls: the server's certificate as given, or one that is made at the first start by a certificate authority of its own.
 
+mod ssh;
+
 use std::fs;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -55,6 +57,30 @@ pub struct Tls {
     pub ca_pem: Vec<u8>,
     /// Where that lies.
     pub ca_path: PathBuf,
+    /// The server's own certificate, in PEM.
+    pub server_pem: Vec<u8>,
+    /// The key of each certificate as OpenSSH writes it, the authority's and the server's: empty where it knows no such keys.
+    pub ssh_keys: SshKeys,
+}
+
+/// The public keys of certificates, each a line of OpenSSH.
+#[derive(Clone, Debug, Default)]
+pub struct SshKeys {
+    /// The authority's.
+    pub ca: String,
+    /// The server's.
+    pub server: String,
+}
+
+impl Tls {
+    /// A server's side with the certificates of a file, the server's own first, and that of the authority.
+    fn new(server: Arc<ServerConfig>, chain: &Path, ca_pem: Vec<u8>, ca_path: PathBuf) -> Result<Self> {
+        let text = fs::read_to_string(chain).with_context(|| format!("reading {}", chain.display()))?;
+        let server_pem = pem_blocks(&text).into_iter().next().unwrap_or_default().into_bytes();
+        let key = |pem: &[u8]| CertificateDer::from_pem_slice(pem).ok().and_then(|der| ssh::public_key(&der)).unwrap_or_default();
+        let ssh_keys = SshKeys { ca: key(&ca_pem), server: key(&server_pem) };
+        Ok(Self { server, ca_pem, ca_path, server_pem, ssh_keys })
+    }
 }
 
 /// A certificate and key that were given. Its chain's last certificate is taken for the authority's.
@@ -63,7 +89,7 @@ pub fn given(certificate: &Path, key: &Path) -> Result<Tls> {
     let last = pem_blocks(&String::from_utf8_lossy(&pem))
         .pop()
         .with_context(|| format!("{} holds no certificate", certificate.display()))?;
-    Ok(Tls { server: server_config(certificate, key)?, ca_pem: last.into_bytes(), ca_path: certificate.to_owned() })
+    Tls::new(server_config(certificate, key)?, certificate, last.into_bytes(), certificate.to_owned())
 }
 
 /// The data directory's own certificate, made where it is not there, or does not name all of `addresses`, or ends soon.
@@ -85,11 +111,8 @@ pub fn own(data: &Path, addresses: &[IpAddr]) -> Result<Tls> {
         make_server(&files, &names)?;
         fs::write(&note, made_for).with_context(|| format!("writing {}", note.display()))?;
     }
-    Ok(Tls {
-        server: server_config(&files.server_certificate, &files.server_key)?,
-        ca_pem: fs::read(&files.ca_certificate)?,
-        ca_path: files.ca_certificate,
-    })
+    let (server, ca_pem) = (server_config(&files.server_certificate, &files.server_key)?, fs::read(&files.ca_certificate)?);
+    Tls::new(server, &files.server_certificate, ca_pem, files.ca_certificate)
 }
 
 /// The names that a server certificate carries.

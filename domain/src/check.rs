@@ -1,5 +1,7 @@
 //! Rules about names and texts that all aggregates share.
 
+use std::net::IpAddr;
+
 use crate::rejection::{Key, Rejection};
 
 /// The longest comment or other free text, in characters.
@@ -66,6 +68,28 @@ pub fn name(act: Act, name: &str, rule: NameRule) -> Result<(), Rejection> {
     if name.chars().all(allowed) { Ok(()) } else { Err(act.no(Key::NameSpecialCharacters)) }
 }
 
+/// The longest address, in characters: that of a name in DNS.
+pub const MAX_ADDRESS: usize = 255;
+/// The longest part of a name in DNS, in characters.
+const MAX_LABEL: usize = 63;
+
+/// Whether a text can be an address: one of IPv4 or IPv6, or a host name. What looks like an address of IPv4 and is none, such as
+/// `10.1.167`, is no name either: the last part of a name is never a number.
+pub fn is_address(text: &str) -> bool {
+    if text.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        (1..=MAX_LABEL).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    text.len() <= MAX_ADDRESS && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Checks free text. Refused where it is too long or holds control characters other than tabs and ends of lines.
 pub fn text(act: Act, field: &'static str, text: &str, limit: usize) -> Result<(), Rejection> {
     if text.chars().count() > limit {
@@ -83,4 +107,21 @@ pub fn range(act: Act, field: &'static str, value: i64, min: i64, max: i64) -> R
         return Ok(());
     }
     Err(act.no(Key::OutOfRange).with("field", field).with("min", min).with("max", max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_names_or_numbers_that_there_can_be() {
+        for address in ["192.168.0.10", "::1", "fe80::1", "a", "nfs.example.org", "nfs.example.org.", "a_b-c.d2", "4ever"] {
+            assert!(is_address(address), "{address}");
+        }
+        let long = "a".repeat(MAX_LABEL + 1);
+        for none in ["", ".", "256.1.1.1", "10.1.167", "1.2.3.4.5", "12", "a b", " a", "a..b", "-a", "a-.b", "a/b", "a:1", &long]
+        {
+            assert!(!is_address(none), "{none}");
+        }
+    }
 }

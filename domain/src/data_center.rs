@@ -400,7 +400,7 @@ impl RemoveDataCenter {
     }
 
     fn detached(&self, domain: &StorageDomain) -> Event {
-        StorageDomainDetached { domain: domain.id, data_center: self.data_center }.into()
+        StorageDomainDetached { domain: domain.id, data_center: self.data_center, untold: true }.into()
     }
 }
 

@@ -152,8 +152,7 @@ pub(crate) fn check_power(act: Act, power: &PowerManagement) -> Result<(), Rejec
         for text in agent.options.iter().flat_map(|(name, value)| [name, value]) {
             check::text(act, "power_management.options", text, MAX_AGENT_TEXT)?;
         }
-        let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
-        if !agent.address.chars().all(address) {
+        if !agent.address.is_empty() && !check::is_address(&agent.address) {
             return Err(act.no(Key::HostAddressInvalid).with("field", "power_management.address"));
         }
     }

@@ -448,6 +448,8 @@ impl Decide for CreateVnicProfile {
 pub struct UpdateVnicProfile {
     /// Which profile.
     pub profile: VnicProfileId,
+    /// The network that it is said to be of, where that is said: it stays that of which it was made.
+    pub network: Option<NetworkId>,
     /// What changes of it.
     pub changes: VnicProfilePatch,
 }
@@ -455,6 +457,9 @@ pub struct UpdateVnicProfile {
 impl Decide for UpdateVnicProfile {
     fn decide(&self, world: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
         let current = world.vnic_profile(self.profile)?;
+        if self.network.is_some_and(|network| network != current.network) {
+            return Err(Act("edit", PROFILE).no(Key::VnicProfileNetworkFixed));
+        }
         let changes = self.changes.clone().reduce(&current.config);
         if changes.is_empty() {
             return Ok(Vec::new());

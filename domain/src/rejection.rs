@@ -318,6 +318,7 @@ keys! {
     NetworkIsManagement "NETWORK_CANNOT_REMOVE_MANAGEMENT_NETWORK" Immutable "Cannot ${action} Network. It is the management network.",
     NetworkNotInCluster "NETWORK_NOT_EXISTS_IN_CLUSTER" Conflict "Cannot ${action} ${type}. The network ${network} is not in the cluster.",
     VlanInUse "NETWORK_VLAN_IN_USE" AlreadyExists "Cannot ${action} Network. The VLAN ${vlan} is in use in the data center.",
+    VnicProfileNetworkFixed "ACTION_TYPE_FAILED_CANNOT_CHANGE_VNIC_PROFILE_NETWORK" Immutable "Cannot ${action} vNIC profile. Its network cannot be changed.",
     VnicProfileInUse "ACTION_TYPE_FAILED_VNIC_PROFILE_IN_USE" InUse "Cannot ${action} vNIC profile. Network interfaces use it.",
     HostNotUpForStorage "VDS_CANNOT_ACCESS_STORAGE_HOST_NOT_UP" WrongState "Cannot ${action} Storage. The host is not up.",
     StorageMountFailed "ERROR_CANNOT_MOUNT_STORAGE" Unreachable "Cannot ${action} Storage. The storage is not accessible: ${detail}.",

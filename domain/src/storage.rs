@@ -99,6 +99,21 @@ pub struct Lun {
     pub id: String,
     /// The iSCSI target that it is behind.
     pub portal: Option<ConnectionConfig>,
+    /// What the host that looked at it says of it.
+    pub device: Option<LunDevice>,
+}
+
+/// A logical unit as a host sees it: what does not change while it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LunDevice {
+    /// Serial number.
+    pub serial: String,
+    /// Who made it.
+    pub vendor: String,
+    /// What the maker calls it.
+    pub product: String,
+    /// Number of the unit within its target.
+    pub number: u32,
 }
 
 /// Where a domain's storage is: behind which connections, and on which logical units.
@@ -122,6 +137,9 @@ pub struct DomainLun {
     pub id: String,
     /// The connection that it was found behind.
     pub connection: Option<StorageConnectionId>,
+    /// What a host said of it when the domain was laid upon it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<LunDevice>,
 }
 
 impl DomainStorage {
@@ -135,7 +153,11 @@ impl DomainStorage {
         let config = |id: &StorageConnectionId| world.storage_connections.get(id).map(|c| c.config.clone());
         let server = self.connections.first().filter(|_| !self.kind.is_block()).and_then(config);
         let service = || ConnectionConfig { address: self.service.clone(), ..ConnectionConfig::of(self.kind) };
-        let lun = |lun: &DomainLun| Lun { id: lun.id.clone(), portal: lun.connection.as_ref().and_then(config) };
+        let lun = |lun: &DomainLun| Lun {
+            id: lun.id.clone(),
+            portal: lun.connection.as_ref().and_then(config),
+            device: lun.device.clone(),
+        };
         Storage { server: server.unwrap_or_else(service), connection: None, luns: self.luns.iter().map(lun).collect() }
     }
 }
@@ -213,6 +235,9 @@ pub struct StorageDomain {
     /// The hosts that do not reach it.
     #[serde(default)]
     pub unreachable_from: Vec<HostId>,
+    /// The data center that was removed with it, where its storage says still that it belongs there.
+    #[serde(default)]
+    pub left: Option<DataCenterId>,
 }
 
 impl StorageDomain {
@@ -262,6 +287,13 @@ impl StorageDomain {
         self.attachments.iter().any(|a| a.status == status)
     }
 
+    /// Whether its storage may say still that it belongs to a data center, and does so wrongly: to one that it was detached from, or that is
+    /// gone. Another engine's data center is none of these, which an imported domain may belong to; data domains are not imported.
+    pub fn has_left(&self, world: &World, data_center: DataCenterId) -> bool {
+        let ours = world.data_centers.contains(&data_center) || self.left == Some(data_center) || self.class == DomainClass::Data;
+        ours && self.attachment_in(data_center).is_none()
+    }
+
     /// Whether the data center can use it.
     pub fn is_active_in(&self, data_center: DataCenterId) -> bool {
         self.attachment_in(data_center).is_some_and(|a| a.status == AttachmentStatus::Active)
@@ -289,7 +321,7 @@ fold!(StorageDomainAdded, new StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Creating, attachments: Vec::new(), available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Creating, attachments: Vec::new(), available: 0, used: 0, files: Vec::new(), unreachable_from: Vec::new(), left: None,
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -317,7 +349,7 @@ fold!(StorageDomainImported, new StorageDomain domain, |e, world, at| {
     world.take_name(NameKind::StorageDomain, &e.config.name, e.domain.0);
     let domain = StorageDomain {
         id: e.domain, version: at.version, config: e.config.clone(), class: e.class, storage: e.storage.clone(),
-        format: e.format, state: DomainState::Ready, attachments: Vec::new(), available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(),
+        format: e.format, state: DomainState::Ready, attachments: Vec::new(), available: e.available, used: e.used, files: Vec::new(), unreachable_from: Vec::new(), left: None,
     };
     world.storage_domains.insert(e.domain, domain);
 });
@@ -404,6 +436,7 @@ fold!(StorageDomainAttached, StorageDomain domain, |e, world, at| {
         d.format = e.format;
         d.attachments.retain(|a| a.data_center != e.data_center);
         d.attachments.push(Attachment { data_center: e.data_center, status: AttachmentStatus::Locked, before: None });
+        d.left = None;
     });
     if e.master {
         world.data_centers.update(&e.data_center, |dc| {
@@ -493,10 +526,16 @@ pub struct StorageDomainDetached {
     pub domain: StorageDomainId,
     /// Which data center.
     pub data_center: DataCenterId,
+    /// Whether no host told its storage, since the data center went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 fold!(StorageDomainDetached, StorageDomain domain, |e, world, at| {
-    touch(world, e.domain, at, |d| d.attachments.retain(|a| a.data_center != e.data_center));
+    touch(world, e.domain, at, |d| {
+        d.attachments.retain(|a| a.data_center != e.data_center);
+        d.left = e.untold.then_some(e.data_center).or(d.left);
+    });
     world.data_centers.update(&e.data_center, |dc| {
         if dc.master == Some(e.domain) {
             dc.master = None;

@@ -189,6 +189,17 @@ fold!(StorageConnectionDetached, StorageDomain domain, |e, world, at| {
     });
 });
 
+/// The rule of a server's address, which holds before anybody connects to it. One of IPv6 may stand in brackets, as mounts have it.
+///
+/// Refused where it can be none; whether there has to be one is another rule.
+pub fn check_address(act: Act, field: &'static str, address: &str) -> Result<(), Rejection> {
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|bare| bare.contains(':'));
+    match address.is_empty() || check::is_address(bare.unwrap_or(address)) {
+        true => Ok(()),
+        false => Err(act.no(Key::ConnectionInvalid).with("fieldName", field)),
+    }
+}
+
 /// The rules of what a connection says, whatever it is for.
 pub(crate) fn check_config(act: Act, config: &ConnectionConfig) -> Result<(), Rejection> {
     for (field, text) in [
@@ -238,9 +249,7 @@ pub(crate) fn check_config(act: Act, config: &ConnectionConfig) -> Result<(), Re
             }
         }
     }
-    if config.address.contains(char::is_whitespace) {
-        return Err(invalid("address"));
-    }
+    check_address(act, "address", &config.address)?;
     match config.nfs_version.to_lowercase().as_str() {
         "" | "v3" | "v4" | "v4.1" | "v4_1" | "auto" => Ok(()),
         _ => Err(invalid("nfs_version")),

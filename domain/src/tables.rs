@@ -211,6 +211,7 @@ macro_rules! events {
             access::SessionOpened 1,
             access::SessionClosed 1,
             access::LoginFailed 1,
+            access::LoginsRefused 1,
             job::JobOpened 1,
             job::JobStepFinished 1,
             job::JobEnded 1,

@@ -6,6 +6,7 @@ mod report;
 mod start;
 mod ticket;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::host_error::count_start;
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, SUPERSEDED, Task};
 use crate::permit::Permit;
-use crate::vm::{BootDevice, DisplayType, Vm, named, touch};
+use crate::vm::{BootDevice, DisplayType, Vm, VmConfig, VmPatch, named, touch};
 use crate::world::World;
 
 pub use actions::*;
@@ -122,6 +123,53 @@ pub struct RunOverrides {
     /// Whether it is paused when it has started.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+}
+
+impl RunOverrides {
+    /// A configuration as it is for this run.
+    fn laid_over(&self, config: &VmConfig) -> VmConfig {
+        let mut config = config.clone();
+        if let Some(boot) = &self.boot {
+            config.boot.clone_from(boot);
+        }
+        for (of_run, held) in
+            [(&self.kernel, &mut config.kernel), (&self.initrd, &mut config.initrd), (&self.cmdline, &mut config.cmdline)]
+        {
+            if let Some(text) = of_run {
+                held.clone_from(text);
+            }
+        }
+        config.display = self.display.unwrap_or(config.display);
+        config.stateless = self.stateless.unwrap_or(config.stateless);
+        config
+    }
+}
+
+impl Vm {
+    /// The configuration that it runs with; while it does not run, the one that it has.
+    pub fn running_config(&self) -> Cow<'_, VmConfig> {
+        match self.run.as_ref().map(|run| &run.overrides).filter(|overrides| **overrides != RunOverrides::default()) {
+            Some(overrides) => Cow::Owned(overrides.laid_over(&self.config)),
+            None => Cow::Borrowed(&self.config),
+        }
+    }
+
+    /// Changes without what they only repeat of this run: who sends a VM back as it is shown does not want it so for ever.
+    pub fn said_of_the_run(&self, mut changes: VmPatch) -> VmPatch {
+        let Some(overrides) = self.run.as_ref().map(|run| &run.overrides) else { return changes };
+        fn drop_repeated<T: PartialEq>(change: &mut Option<T>, of_run: &Option<T>) {
+            if of_run.is_some() && *change == *of_run {
+                *change = None;
+            }
+        }
+        drop_repeated(&mut changes.boot, &overrides.boot);
+        drop_repeated(&mut changes.kernel, &overrides.kernel);
+        drop_repeated(&mut changes.initrd, &overrides.initrd);
+        drop_repeated(&mut changes.cmdline, &overrides.cmdline);
+        drop_repeated(&mut changes.display, &overrides.display);
+        drop_repeated(&mut changes.stateless, &overrides.stateless);
+        changes
+    }
 }
 
 /// Takes the place of a VM on its host away and sets its state.

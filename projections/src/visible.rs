@@ -59,6 +59,16 @@ impl Visible {
         self.administers || self.held.get(&EntityRef::System) == Some(&true)
     }
 
+    /// The objects that belong to it, where there is nothing below them that does; none where there may be.
+    pub fn alone(&self) -> Option<Vec<EntityRef>> {
+        let alone = |(object, shows): (&EntityRef, &bool)| {
+            let leaf =
+                matches!(object, EntityRef::Vm(_) | EntityRef::Template(_) | EntityRef::Disk(_) | EntityRef::VnicProfile(_));
+            (leaf || !shows).then_some(*object)
+        };
+        self.held.iter().map(alone).collect::<Option<Vec<_>>>().filter(|_| !self.is_all())
+    }
+
     /// Whose view it is.
     pub fn user(&self) -> UserId {
         self.user

@@ -1,6 +1,7 @@
 //! Who wants something and how: what goes through every use case.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use evirt_domain::access::allowed_somewhere;
 use evirt_domain::context::Actor;
@@ -16,6 +17,9 @@ use evirt_projections::visible::Visible;
 use super::event::EventMatches;
 use super::{App, Refused};
 use crate::engine::{Clock, Request, SystemClock};
+
+/// The longest time of grace.
+pub const MAX_GRACE: Duration = Duration::from_secs(60);
 
 /// One operation of one caller.
 #[derive(Debug)]
@@ -40,19 +44,32 @@ pub struct OpContext {
 /// would find that the first has changed what they speak of.
 #[derive(Debug, Default)]
 pub struct Conditions {
-    first: Mutex<(IfVersions, Option<Idempotent>)>,
+    first: Mutex<First>,
     step: Option<ExternalStep>,
+}
+
+/// The conditions of an operation's first command.
+#[derive(Debug, Default)]
+struct First {
+    if_versions: IfVersions,
+    idempotent: Option<Idempotent>,
+    grace: Duration,
 }
 
 impl Conditions {
     /// What must not have changed.
     pub fn expect(&self, versions: IfVersions) {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).0 = versions;
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).if_versions = versions;
     }
 
     /// The key that the creation comes under.
     pub fn key(&self, key: Idempotent) {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(key);
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).idempotent = Some(key);
+    }
+
+    /// How long is to be waited before it is carried out, if it is not refused before.
+    pub fn grace(&self, grace: Duration) {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).grace = grace.min(MAX_GRACE);
     }
 
     /// The external job that the operation is a part of.
@@ -65,7 +82,7 @@ impl Conditions {
         Self { first: Mutex::new(self.take()), step: self.step.clone() }
     }
 
-    fn take(&self) -> (IfVersions, Option<Idempotent>) {
+    fn take(&self) -> First {
         std::mem::take(&mut *self.first.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -121,7 +138,12 @@ impl OpContext {
 
     /// A command with the operation's conditions.
     pub(super) fn intent(&self, command: impl Into<Intent>) -> Intent {
-        let (if_versions, idempotent) = self.conditions.take();
+        let First { if_versions, idempotent, .. } = self.conditions.take();
         Intent { if_versions, idempotent, owns: self.user_level, step: self.conditions.step.clone(), ..command.into() }
+    }
+
+    /// How long is to be waited before the operation's first command is carried out.
+    pub(super) fn take_grace(&self) -> Duration {
+        std::mem::take(&mut self.conditions.first.lock().unwrap_or_else(PoisonError::into_inner).grace)
     }
 }

@@ -1,6 +1,7 @@
 //! The audit log, which dialects call events: its entries, and what is found among them.
 
 use evirt_domain::World;
+use evirt_domain::access::EntityRef;
 use evirt_domain::external::{RemoveExternalEvent, Report, ReportExternalEvent};
 use evirt_domain::world::NameKind;
 use evirt_domain::{Key, Rejection};
@@ -8,6 +9,7 @@ use evirt_projections::inventory::{AuditRowView, NAMES_IN_EVENTS, View};
 use evirt_projections::search::{Direction, Entity, Hint, Plan, Seek};
 use uuid::Uuid;
 
+use super::event_matches::MAX_EVENTS_SEARCHED;
 use super::{App, Done, OpContext, Refused, Wait};
 use crate::audit::{AuditFilter, AuditLog, AuditQuery, Reference, Severity};
 use crate::log::Unavailable;
@@ -29,18 +31,58 @@ impl From<Unavailable> for Refused {
 /// A page of what a search finds, behind entry `from`; at most `max` entries.
 ///
 /// Refused where the audit log cannot be read.
+///
+/// Who does not see everything is shown the entries of what is seen: `TooBroad` where too many others would have to be passed over.
 pub async fn list(app: &App, cx: &OpContext, plan: &Plan, from: Option<u64>, max: usize) -> Result<Vec<AuditRecord>, Refused> {
-    Ok(find(app.engine.audit(), &cx.world, plan, from, max).await?)
+    find(app.engine.audit(), cx, plan, from, max).await
+}
+
+/// The entry of an id, unless there is none, it is hidden in this World, or it is of what the caller does not see.
+///
+/// Refused where the audit log cannot be read.
+pub async fn entry(app: &App, cx: &OpContext, id: u64) -> Result<Option<AuditRecord>, Refused> {
+    Ok(shown(app, &cx.world, id).await?.filter(|entry| sees(cx, entry)))
 }
 
 /// The entry of an id, unless there is none or it is hidden in this World.
-///
-/// Refused where the audit log cannot be read.
-pub async fn entry(app: &App, world: &World, id: u64) -> Result<Option<AuditRecord>, Refused> {
+async fn shown(app: &App, world: &World, id: u64) -> Result<Option<AuditRecord>, Refused> {
     if i64::try_from(id).is_err() {
         return Ok(None);
     }
     Ok(app.engine.audit().entry(id).await?.filter(|entry| is_shown(world, entry)))
+}
+
+/// Whether an entry is of something that the caller sees: the innermost of what it is about. One that is about nothing but a user is that
+/// user's own.
+fn sees(cx: &OpContext, entry: &AuditRecord) -> bool {
+    let (visible, of) = (cx.visible(), entry.about);
+    if visible.is_everything() {
+        return true;
+    }
+    let object = of.vm.map(EntityRef::Vm).or(of.template.map(EntityRef::Template)).or(of.host.map(EntityRef::Host));
+    let object = object.or(of.storage_domain.map(EntityRef::StorageDomain)).or(of.cluster.map(EntityRef::Cluster));
+    match object.or(of.data_center.map(EntityRef::DataCenter)) {
+        Some(object) => visible.contains(&cx.world, object),
+        None => of.user == Some(cx.user),
+    }
+}
+
+/// Filters that all that the caller sees passes, where that is a few objects; else one that passes all.
+fn seen(cx: &OpContext) -> Vec<AuditFilter> {
+    let Some(objects) = cx.visible().alone().filter(|objects| objects.len() <= MAX_NAMED) else { return vec![AuditFilter::All] };
+    let concerning = |object: EntityRef| {
+        Some(match object {
+            EntityRef::Vm(id) => AuditFilter::Concerning(Reference::Vm, id.0),
+            EntityRef::Template(id) => AuditFilter::Concerning(Reference::Template, id.0),
+            EntityRef::Host(id) => AuditFilter::Concerning(Reference::Host, id.0),
+            EntityRef::StorageDomain(id) => AuditFilter::Concerning(Reference::StorageDomain, id.0),
+            EntityRef::Cluster(id) => AuditFilter::Concerning(Reference::Cluster, id.0),
+            EntityRef::DataCenter(id) => AuditFilter::Concerning(Reference::DataCenter, id.0),
+            _ => return None,
+        })
+    };
+    let own = AuditFilter::Concerning(Reference::User, cx.user.0);
+    objects.into_iter().filter_map(concerning).chain([own]).collect()
 }
 
 /// Takes in what a system outside reports, and gives its entry.
@@ -49,7 +91,7 @@ pub async fn entry(app: &App, world: &World, id: u64) -> Result<Option<AuditReco
 pub async fn report(app: &App, cx: &OpContext, report: Report) -> Result<(Done, Option<AuditRecord>), Refused> {
     let done = app.carry_out(cx, Wait::Decision, ReportExternalEvent(report)).await?;
     let id = done.outcome.events.first().map(|recorded| recorded.position);
-    let entry = entry(app, &done.world, id.unwrap_or(done.outcome.position)).await?;
+    let entry = shown(app, &done.world, id.unwrap_or(done.outcome.position)).await?;
     Ok((done, entry))
 }
 
@@ -69,26 +111,20 @@ pub(super) fn is_shown(world: &World, entry: &AuditRecord) -> bool {
 ///
 /// In the order of the log, whole pages and searches for a code or for what entries concern are index seeks; others walk
 /// the log in batches until the page is full. Any other order has to look at all that match.
-async fn find(
-    log: &AuditLog,
-    world: &World,
-    plan: &Plan,
-    from: Option<u64>,
-    max: usize,
-) -> Result<Vec<AuditRecord>, Unavailable> {
-    let page = plan.range(max);
+async fn find(log: &AuditLog, cx: &OpContext, plan: &Plan, from: Option<u64>, max: usize) -> Result<Vec<AuditRecord>, Refused> {
+    let (world, page) = (&*cx.world, plan.range(max));
     let oldest_first = match log_order(plan) {
         Some(Direction::Asc) => true,
         Some(Direction::Desc) => false,
         None => {
-            let mut found = look_through(log, world, plan, from, false, usize::MAX).await?;
+            let mut found = look_through(log, cx, plan, from, false, usize::MAX).await?;
             // Nothing in a search of entries depends on the time of the look.
-            let view = View::new(world, 0);
+            let view = looked_at(cx);
             found.sort_by(|one, other| plan.compare(&AuditRowView { record: one, view }, &AuditRowView { record: other, view }));
             return Ok(found.into_iter().take(page.end).skip(page.start).collect());
         }
     };
-    if plan.matches_all() && world.external_events.hidden() == 0 {
+    if plan.matches_all() && world.external_events.hidden() == 0 && cx.visible().is_everything() {
         let query = AuditQuery {
             after: from,
             oldest_first,
@@ -96,11 +132,16 @@ async fn find(
             offset: page.start as u64,
             ..AuditQuery::default()
         };
-        return log.find(query).await;
+        return Ok(log.find(query).await?);
     }
-    let mut found = look_through(log, world, plan, from, oldest_first, page.end).await?;
+    let mut found = look_through(log, cx, plan, from, oldest_first, page.end).await?;
     found.drain(..page.start.min(found.len()));
     Ok(found)
+}
+
+/// What entries are looked at in.
+fn looked_at(cx: &OpContext) -> View<'_> {
+    View { visible: Some(cx.visible()), ..View::new(&cx.world, 0) }
 }
 
 /// The direction of a search whose order is that of the log.
@@ -112,42 +153,49 @@ fn log_order(plan: &Plan) -> Option<Direction> {
 /// The first entries that match, no more than are wanted, in the order of the log.
 async fn look_through(
     log: &AuditLog,
-    world: &World,
+    cx: &OpContext,
     plan: &Plan,
     from: Option<u64>,
     oldest_first: bool,
     wanted: usize,
-) -> Result<Vec<AuditRecord>, Unavailable> {
+) -> Result<Vec<AuditRecord>, Refused> {
     let former = plan.asks(NAMES_IN_EVENTS);
+    let mut filters = filters(log, &cx.world, &plan.index_hint()).await?;
+    if filters == [AuditFilter::All] && !cx.visible().is_everything() {
+        filters = seen(cx);
+    }
     let mut found = Vec::new();
-    for filter in filters(log, world, &plan.index_hint()).await? {
+    for filter in filters {
         let query = AuditQuery { after: from, oldest_first, filter, limit: BATCH, former, ..AuditQuery::default() };
-        // What one filter lets through no other does.
-        found.extend(walk(log, world, plan, query, wanted).await?);
+        found.extend(walk(log, cx, plan, query, wanted).await?);
         found.sort_by_key(|entry| if oldest_first { entry.id } else { u64::MAX - entry.id });
+        // Of what is seen several objects may be in one entry.
+        found.dedup_by_key(|entry| entry.id);
         found.truncate(wanted);
     }
     Ok(found)
 }
 
-/// The first entries of a query that match, no more than are wanted.
+/// The first entries of a query that match and that the caller sees, no more than are wanted.
 async fn walk(
     log: &AuditLog,
-    world: &World,
+    cx: &OpContext,
     plan: &Plan,
     mut query: AuditQuery,
     wanted: usize,
-) -> Result<Vec<AuditRecord>, Unavailable> {
-    let mut found = Vec::new();
+) -> Result<Vec<AuditRecord>, Refused> {
+    let (mut found, mut passed) = (Vec::new(), 0);
     loop {
         let batch = log.find(query).await?;
-        let view = View::new(world, 0);
+        let view = looked_at(cx);
         let last = batch.last().map(|entry| entry.id);
         let more = batch.len() as u64 == BATCH;
         for entry in batch {
             let row = AuditRowView { record: &entry, view };
-            if is_shown(world, &entry) && plan.matches(&row) {
-                found.push(entry);
+            match sees(cx, &entry) {
+                true if is_shown(&cx.world, &entry) && plan.matches(&row) => found.push(entry),
+                true => {}
+                false => passed += 1,
             }
             if found.len() == wanted {
                 return Ok(found);
@@ -156,6 +204,9 @@ async fn walk(
         if !more {
             return Ok(found);
         }
+        if passed > MAX_EVENTS_SEARCHED {
+            return Err(Refused::TooBroad { limit: MAX_EVENTS_SEARCHED });
+        }
         match query.oldest_first {
             true => query.after = last,
             false => query.before = last,
@@ -163,7 +214,7 @@ async fn walk(
     }
 }
 
-/// Filters of which each match passes one, and no entry passes two: the first of a search's hints that the log has an index for.
+/// Filters of which each match passes one: the first of a search's hints that the log has an index for.
 pub(super) async fn filters(log: &AuditLog, world: &World, hints: &[Hint]) -> Result<Vec<AuditFilter>, Unavailable> {
     for hint in hints {
         let filter = match (hint.reference, hint.field, &hint.seek) {

@@ -1,10 +1,11 @@
 //! Hosts: what is asked of one before a command, and what is asked of one alone.
 
 use evirt_domain::access::{EntityRef, allowed};
-use evirt_domain::host::{AddHost, FenceHost, FenceType, Host, HostConfig, ProbeFailure, RefreshHost};
+use evirt_domain::check::Act;
+use evirt_domain::host::{AddHost, FenceHost, FenceType, Host, HostConfig, ProbeFailure, RefreshHost, check_address};
 use evirt_domain::ids::HostId;
 use evirt_domain::permit::Permit;
-use evirt_domain::{Decide, Key};
+use evirt_domain::{Decide, Key, storage_connection};
 
 use super::{App, Done, OpContext, Refused, Wait, probe};
 use crate::hypervisor::{DriverCall, FenceAction, OperationId, Reply};
@@ -17,6 +18,7 @@ pub use crate::hypervisor::{LunFacts, Portal, PowerState};
 /// Refused as the command is, and without asking where the caller may add none anywhere.
 pub async fn add(app: &App, cx: &OpContext, config: HostConfig, root_password: Option<&str>) -> Result<Done, Refused> {
     cx.may(AddHost::least())?;
+    check_address(Act("add", "Host"), &config.address)?;
     let (sealed_password, probe) = match root_password {
         Some(password) => (app.seal(password)?, probe::host(app, &config.address, password).await),
         None => (String::new(), Err(ProbeFailure::WrongPassword)),
@@ -63,6 +65,7 @@ pub async fn discover_targets(
     portal: Portal,
     chap: ChapCredentials,
 ) -> Result<Vec<String>, Refused> {
+    check_portal(Act("discover", "iSCSI Targets"), &portal)?;
     let ChapCredentials { user, password } = chap;
     match ask(app, cx, host, DriverCall::DiscoverTargets { host: host.id.0, portal, user, password }).await? {
         Reply::Targets(found) => Ok(found.into_iter().map(|target| target.iqn).collect()),
@@ -81,8 +84,14 @@ pub async fn log_in_to_target(
     target: String,
     chap: ChapCredentials,
 ) -> Result<(), Refused> {
+    check_portal(Act("login", "iSCSI Target"), &portal)?;
     let ChapCredentials { user, password } = chap;
     ask(app, cx, host, DriverCall::LoginTarget { host: host.id.0, portal, target, user, password }).await.map(drop)
+}
+
+/// Refuses a portal whose address can be none.
+fn check_portal(act: Act, portal: &Portal) -> Result<(), Refused> {
+    storage_connection::check_address(act, "iscsi.address", &portal.address).map_err(Refused::from)
 }
 
 /// The logical units that a host sees; none where it does not answer.

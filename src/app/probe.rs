@@ -4,7 +4,7 @@ use evirt_domain::disk::FoundDisk;
 use evirt_domain::host::{Host, HostFacts, HostStatus, ProbeFailure};
 use evirt_domain::ids::{HostId, StorageDomainId};
 use evirt_domain::image::{ImageFacts, ImageService};
-use evirt_domain::storage::Storage;
+use evirt_domain::storage::{Lun, Storage};
 use evirt_domain::storage_connection::ConnectionConfig;
 
 use super::App;
@@ -29,7 +29,8 @@ pub(super) async fn act(app: &App, call: DriverCall) -> Result<Reply, DriverErro
 
 /// The answer that a driver gave to another question.
 fn strange(reply: &Reply) -> String {
-    format!("the driver answered {reply:?}")
+    tracing::error!(?reply, "a driver gave the answer to another question");
+    "the host gave an unexpected answer".to_owned()
 }
 
 /// Asks what is at an address, with the password of root.
@@ -106,6 +107,14 @@ pub(super) fn free(found: &Result<StorageFacts, String>, overwrite: bool) -> Res
         }
         Ok(_) => Ok(()),
         Err(why) => Err(why.clone()),
+    }
+}
+
+/// Takes over what a host says of the logical units that it found.
+pub(super) fn describe(luns: &mut [Lun], found: &Result<StorageFacts, String>) {
+    let known = found.as_ref().map_or(&[][..], |facts| &facts.luns);
+    for lun in luns {
+        lun.device = known.iter().find(|known| known.id == lun.id).map(reactors::lun_device);
     }
 }
 

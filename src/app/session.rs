@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use dashmap::DashMap;
-use evirt_domain::access::{CloseSession, MAX_SESSIONS_PER_USER, OpenSession, Session, SessionEnd};
+use evirt_domain::access::{CloseSession, MAX_SESSIONS_PER_USER, OpenSession, Session, SessionEnd, may_log_in};
 use evirt_domain::ids::{SessionId, UserId};
 use evirt_domain::index::SessionTerm;
 use evirt_domain::{Event, Rejection, World};
@@ -105,9 +105,12 @@ impl Sessions {
         let mut tick = tokio::time::interval(PRUNE_INTERVAL);
         loop {
             tick.tick().await;
-            let expired = app.sessions.expired(&app.engine.world(), app.sessions.now());
-            for session in expired {
+            let world = app.engine.world();
+            for session in app.sessions.expired(&world, app.sessions.now()) {
                 expire(&app, session, &Request::system("session-expiry")).await;
+            }
+            for session in of_nobody(&world) {
+                revoke(&app, session, &Request::system("session-expiry")).await;
             }
         }
     }
@@ -163,6 +166,18 @@ pub async fn close(app: &App, session: SessionId, end: SessionEnd, request: &Req
 /// Closes a session that was idle for too long. One that cannot be closed now is found out again when it is used.
 pub async fn expire(app: &App, session: SessionId, request: &Request) {
     if let Err(rejection) = close(app, session, SessionEnd::Expired, request).await {
+        tracing::error!(%rejection, %session, "a session could not be closed");
+    }
+}
+
+/// The sessions whose users have lost their last permission.
+fn of_nobody(world: &World) -> Vec<SessionId> {
+    world.sessions.values().filter(|session| !may_log_in(world, session.user)).map(|session| session.id).collect()
+}
+
+/// Closes the session of a user who may do nothing any more. One that cannot be closed now is found out again.
+pub async fn revoke(app: &App, session: SessionId, request: &Request) {
+    if let Err(rejection) = close(app, session, SessionEnd::Revoked, request).await {
         tracing::error!(%rejection, %session, "a session could not be closed");
     }
 }

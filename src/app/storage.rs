@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use evirt_domain::check::Act;
 use evirt_domain::disk::FoundDisk;
 use evirt_domain::ids::{HostId, StorageConnectionId, StorageDomainId};
 use evirt_domain::image::AddImageDomain;
 use evirt_domain::storage::{
-    AttachmentStatus, CreateStorageDomain, DomainClass, ImportStorageDomain, ReportDomainFiles, Storage, StorageDomain,
+    AttachmentStatus, CreateStorageDomain, DomainClass, ImportStorageDomain, Lun, ReportDomainFiles, Storage, StorageDomain,
     StorageDomainConfig, StorageFormat, StorageKind,
 };
 use evirt_domain::storage_connection::{
-    AddStorageConnection, ConnectionConfig, ConnectionPatch, StorageConnection, UpdateStorageConnection,
+    AddStorageConnection, ConnectionConfig, ConnectionPatch, StorageConnection, UpdateStorageConnection, check_address,
 };
 use evirt_domain::{Decide, World};
 
@@ -42,8 +43,11 @@ pub struct NewDomain {
 /// Refused as the command is, and without asking the host where the caller may make none; `Failed` where the host could not.
 pub async fn create(app: &App, cx: &OpContext, new: NewDomain) -> Result<Done, Refused> {
     cx.may(CreateStorageDomain::least())?;
-    let NewDomain { config, class, format, host, storage, overwrite } = new;
-    let mount = probe::free(&probe::reach(app, host, &storage).await, overwrite);
+    let NewDomain { config, class, format, host, mut storage, overwrite } = new;
+    check_addresses("add", &storage)?;
+    let found = probe::reach(app, host, &storage).await;
+    let mount = probe::free(&found, overwrite);
+    probe::describe(&mut storage.luns, &found);
     app.carry_out(cx, Wait::End, CreateStorageDomain { config, class, format, host, overwrite, mount, storage }).await
 }
 
@@ -59,6 +63,7 @@ pub async fn import(
     storage: Storage,
 ) -> Result<Done, Refused> {
     cx.may(ImportStorageDomain::least())?;
+    check_addresses("add", &storage)?;
     let found = probe::reach(app, host, &storage).await.map(|facts| found_domain(&facts));
     app.carry_out(cx, Wait::End, ImportStorageDomain { config, class, storage, host, found }).await
 }
@@ -68,8 +73,39 @@ pub async fn import(
 /// Refused as the command is, and without asking the service where the caller may add none.
 pub async fn add_image_service(app: &App, cx: &OpContext, config: StorageDomainConfig, address: &str) -> Result<Done, Refused> {
     cx.may(AddImageDomain::least())?;
+    check_address(Act("add", "Storage"), "address", server_of(address))?;
     let service = probe::image_service(app, address).await;
     app.carry_out(cx, Wait::Decision, AddImageDomain { config, service }).await
+}
+
+/// Further logical units of a domain, with what the host says of them that is to lay it there. Where it finds them not that is told by the
+/// work which follows.
+///
+/// Refused where an address can be none.
+pub async fn described(app: &App, host: HostId, kind: StorageKind, luns: Vec<Lun>) -> Result<Vec<Lun>, Refused> {
+    let mut storage = Storage { server: ConnectionConfig::of(kind), connection: None, luns };
+    check_addresses("extend", &storage)?;
+    let found = probe::reach(app, host, &storage).await;
+    probe::describe(&mut storage.luns, &found);
+    Ok(storage.luns)
+}
+
+/// The server of a service's address, which may be a URL.
+fn server_of(address: &str) -> &str {
+    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let server = bare.split('/').next().unwrap_or_default();
+    server
+        .rsplit_once(':')
+        .filter(|(host, port)| !host.contains(':') && port.parse::<u16>().is_ok())
+        .map_or(server, |(host, _)| host)
+}
+
+/// Refuses a storage with an address that can be none, before anything is connected to.
+fn check_addresses(doing: &'static str, storage: &Storage) -> Result<(), Refused> {
+    let act = Act(doing, "Storage");
+    check_address(act, "address", &storage.server.address)?;
+    let mut portals = storage.luns.iter().filter_map(|lun| lun.portal.as_ref());
+    portals.try_for_each(|portal| check_address(act, "address", &portal.address)).map_err(Refused::from)
 }
 
 /// A World with the files of a domain as they are now: those of an active domain are looked up anew.
@@ -99,6 +135,7 @@ pub async fn unregistered_disks(app: &App, cx: &OpContext, domain: StorageDomain
 /// Refused as the command is, and without asking the host where the caller may add none.
 pub async fn add_connection(app: &App, cx: &OpContext, config: ConnectionConfig, host: Option<HostId>) -> Result<Done, Refused> {
     cx.may(AddStorageConnection::least())?;
+    check_address(Act("add", "Storage Connection"), "address", &config.address)?;
     let reach = reach(app, host, &config).await;
     app.carry_out(cx, Wait::Decision, AddStorageConnection { config, host, reach }).await
 }
@@ -116,6 +153,7 @@ pub async fn update_connection(
     cx.may(UpdateStorageConnection::least())?;
     let mut wanted = current.config.clone();
     wanted.apply(&changes);
+    check_address(Act("edit", "Storage Connection"), "address", &wanted.address)?;
     let (connection, reach): (StorageConnectionId, _) = (current.id, reach(app, host, &wanted).await);
     app.carry_out(cx, Wait::Decision, UpdateStorageConnection { connection, changes, host, reach }).await
 }

@@ -74,9 +74,15 @@ impl App {
         })
     }
 
-    /// Submits a command as the caller, the first of an operation on the operation's conditions.
+    /// Submits a command as the caller, the first of an operation on the operation's conditions, and after the time of grace that is asked
+    /// for. What would be refused is refused before that.
     pub async fn submit(&self, cx: &OpContext, command: impl Into<Intent>) -> Result<Outcome, Refused> {
+        let grace = cx.take_grace();
         let intent = cx.intent(command);
+        if !grace.is_zero() {
+            self.engine.foresee(&cx.request(), &intent)?;
+            tokio::time::sleep(grace).await;
+        }
         let key = intent.idempotent.clone();
         match (self.engine.submit(&cx.request(), intent).await, key) {
             (Err(rejection), Some(key)) if rejection.key == Key::CreationRepeated => Err(idempotent::refusal(self, cx, &key)),

@@ -8,25 +8,32 @@ pub mod ldap;
 mod options;
 pub mod passwords;
 mod refresh;
+mod refusals;
 pub mod search;
 mod single_flight;
 mod verified;
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
-use evirt_domain::access::{INTERNAL, LockUser, RefreshUser, RefuseLogin, User};
+use evirt_domain::access::{INTERNAL, LockUser, RefreshUser, RefuseLogin};
 use evirt_domain::ids::UserId;
 use evirt_domain::{Actor, Class, World};
 use uuid::Uuid;
 
 use crate::engine::{Clock, Engine, Request, SystemClock};
 use guard::Guard;
-pub use guard::{DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, FAILURES_FORGOTTEN, Limits, MAX_DELAY, MAX_FAILING_NAMES};
+use guard::Locks;
+pub use guard::{
+    DEFAULT_LOGIN_FAILURES, DEFAULT_LOGIN_LOCK_SECONDS, EVERYWHERE_FACTOR, FAILURES_FORGOTTEN, Limits, MAX_DELAY,
+    MAX_FAILING_NAMES, MAX_KNOWN_ADDRESSES,
+};
 use ldap::LdapDirectory;
 pub use options::LdapOptions;
 use passwords::Passwords;
+use refusals::Refusals;
+pub use refusals::{MAX_TOLD_REFUSALS, SUM_INTERVAL, TOLD_AGAIN};
 use single_flight::SingleFlight;
 use verified::VerifiedCache;
 pub use verified::{MAX_VERIFIED, Tag, VERIFIED_TTL};
@@ -41,11 +48,19 @@ pub fn domain_id(domain: &str) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// Refused logins of one name within this time become one event.
-const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often is looked whether refused logins are to be told of.
+const SUM_TICK: Duration = Duration::from_secs(5);
 
-/// Names whose refusals are remembered; further ones within a second are not recorded.
-const MAX_REFUSED_NAMES: usize = 256;
+/// Who tries to log in: what they typed, from where, and in which request.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The login name: `user@domain` or `domain\\user`.
+    pub name: &'a str,
+    /// The client's address, or its network where one client has many.
+    pub from: IpAddr,
+    /// The request.
+    pub correlation_id: &'a Arc<str>,
+}
 
 /// Why somebody is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +104,9 @@ pub struct Directory {
     checks: SingleFlight<Checked>,
     guard: Guard,
     others: Arc<[LdapDirectory]>,
-    refused: Mutex<HashMap<String, Instant>>,
+    refusals: Arc<Refusals>,
+    /// Set once the guard knows who was locked before this process began.
+    locks_known: OnceLock<()>,
 }
 
 impl Directory {
@@ -113,31 +130,42 @@ impl Directory {
         refresh::follow(engine, self.others.clone())
     }
 
-    /// Whether somebody is who they say. `typed` is `user@domain` or `domain\user`.
+    /// Tells of refused logins that were summed up, for as long as it is awaited.
+    pub fn sum_up(&self, engine: Engine) -> impl Future<Output = ()> + use<> {
+        let refusals = self.refusals.clone();
+        async move {
+            let mut tick = tokio::time::interval(SUM_TICK);
+            loop {
+                tick.tick().await;
+                let Some(sum) = refusals.due(Instant::now()) else { continue };
+                tracing::warn!(count = sum.count, names = ?sum.names, from = ?sum.from, "logins were refused");
+                if let Err(rejection) = engine.submit(&Request::system("refused-logins"), sum).await {
+                    tracing::error!(%rejection, "refused logins could not be recorded");
+                }
+            }
+        }
+    }
+
+    /// Whether somebody is who they say.
     ///
     /// # Errors
     ///
     /// `Credentials`, `NoPermission` or `Unavailable`: see `Refused`.
-    pub async fn authenticate(
-        &self,
-        engine: &Engine,
-        typed: &str,
-        password: &str,
-        correlation_id: &Arc<str>,
-    ) -> Result<Verified, Refused> {
-        let Some(principal) = internal::principal(typed).filter(|_| !password.is_empty()) else {
-            self.record_refusal(engine, typed, correlation_id).await;
+    pub async fn authenticate(&self, engine: &Engine, attempt: Attempt<'_>, password: &str) -> Result<Verified, Refused> {
+        let Some(principal) = internal::principal(attempt.name).filter(|_| !password.is_empty()) else {
+            self.record_refusal(engine, attempt).await;
             return Err(Refused::Credentials);
         };
+        let attempt = Attempt { name: &principal, ..attempt };
         let tag = self.verified.tag(&principal, password);
         if let Some(user) = self.remembered(&engine.world(), &principal, &tag) {
             return Ok(Verified { user, fresh: false, tag });
         }
-        if self.guard.is_locked(&principal, Instant::now()) || is_locked(&engine.world(), &principal) {
-            self.record_refusal(engine, &principal, correlation_id).await;
+        if self.is_locked(engine, attempt) {
+            self.record_refusal(engine, attempt).await;
             return Err(Refused::Credentials);
         }
-        let check = || self.check(engine, &principal, password, &tag, correlation_id);
+        let check = || self.check(engine, attempt, password, &tag);
         match self.checks.join(tag, check).await {
             (Checked::Right(user), fresh) => Ok(Verified { user, fresh, tag }),
             (Checked::Wrong(delay), _) => {
@@ -148,29 +176,66 @@ impl Directory {
         }
     }
 
+    /// Whether a name is locked where it is tried from. A lock that an operator took away holds no more.
+    fn is_locked(&self, engine: &Engine, Attempt { name, from, .. }: Attempt<'_>) -> bool {
+        self.locks_known.get_or_init(|| self.take_over_locks(&engine.world()));
+        if !self.guard.is_locked(name, from, Instant::now()) {
+            return false;
+        }
+        let unlocked = || internal::user(&engine.world(), name).is_some_and(|user| user.locked_until.is_none());
+        if self.guard.is_recorded(name) && unlocked() {
+            self.guard.unlock(name);
+            return false;
+        }
+        true
+    }
+
+    /// Lets the guard know who was locked before this process began. From then on its own clock counts, which nobody sets.
+    fn take_over_locks(&self, world: &World) {
+        let now = SystemClock.now();
+        for user in world.users.values() {
+            let rest = user.locked_until.map_or(0, |until| until.saturating_sub(now));
+            if let Some(rest) = u64::try_from(rest).ok().filter(|rest| *rest > 0) {
+                let from = user.locked_from.as_deref().and_then(|from| from.parse().ok());
+                let principal = format!("{}@{}", user.name, user.domain);
+                self.guard.lock(&principal, from, Duration::from_micros(rest), Instant::now());
+                self.guard.recorded(&principal);
+            }
+        }
+    }
+
     /// Has the directory of a principal check a password, and remembers what came of it.
-    async fn check(&self, engine: &Engine, principal: &str, password: &str, tag: &Tag, correlation_id: &Arc<str>) -> Checked {
-        let (name, domain) = principal.split_once('@').unwrap_or_default();
+    async fn check(&self, engine: &Engine, attempt: Attempt<'_>, password: &str, tag: &Tag) -> Checked {
+        let (name, domain) = attempt.name.split_once('@').unwrap_or_default();
         let verified = match self.other(domain) {
-            Some(other) => self.verify_elsewhere(engine, other, name, password, correlation_id).await,
-            None => self.verify(engine, principal, password).await,
+            Some(other) => self.verify_elsewhere(engine, other, name, password, attempt.correlation_id).await,
+            None => self.verify(engine, attempt, password).await,
         };
         match verified {
+            // Others have been found wrong meanwhile: among hundreds that were sent at once the right one is to be no use.
+            _ if self.is_locked(engine, attempt) => {
+                self.record_refusal(engine, attempt).await;
+                Checked::Not(Refused::Credentials)
+            }
             Ok((user, hash)) => {
-                self.guard.forget(principal);
+                self.guard.succeeded(attempt.name, attempt.from, Instant::now());
                 self.verified.remember(*tag, user, hash, Instant::now());
                 Checked::Right(user)
             }
-            Err(Refused::Credentials) => Checked::Wrong(self.punish(engine, principal, correlation_id).await),
+            Err(Refused::Credentials) => Checked::Wrong(self.punish(engine, attempt).await),
             Err(other) => Checked::Not(other),
         }
     }
 
     /// Checks a password that the log has the hash of.
-    async fn verify(&self, engine: &Engine, principal: &str, password: &str) -> Result<(UserId, Arc<str>), Refused> {
+    async fn verify(&self, engine: &Engine, attempt: Attempt<'_>, password: &str) -> Result<(UserId, Arc<str>), Refused> {
         let busy = |_| Refused::Unavailable("Too many log in at once. Please try again later.".into());
         let turn = self.passwords.turn().await.map_err(busy)?;
-        let known = internal::find(&engine.world(), principal).map(|(user, hash)| (user.id, hash.clone()));
+        // A name may have been locked while its turn was waited for; a check takes long.
+        if self.is_locked(engine, attempt) {
+            return Err(Refused::Credentials);
+        }
+        let known = internal::find(&engine.world(), attempt.name).map(|(user, hash)| (user.id, hash.clone()));
         let fits = turn.verify(password, known.as_ref().map(|(_, hash)| hash.clone())).await;
         match known {
             Some((user, hash)) if fits => Ok((user, hash)),
@@ -224,72 +289,33 @@ impl Directory {
     }
 
     /// Records a wrong password, and locks the user after too many. Gives how late it is to be answered.
-    async fn punish(&self, engine: &Engine, principal: &str, correlation_id: &Arc<str>) -> Duration {
-        self.record_refusal(engine, principal, correlation_id).await;
-        let penalty = self.guard.failed(principal, Instant::now());
-        if penalty.locks
-            && let Some(user) = internal::user(&engine.world(), principal).map(|user| user.id)
+    async fn punish(&self, engine: &Engine, attempt: Attempt<'_>) -> Duration {
+        self.record_refusal(engine, attempt).await;
+        let Attempt { name, from, correlation_id } = attempt;
+        let penalty = self.guard.failed(name, from, Instant::now());
+        if penalty.locks != Locks::Nothing
+            && let Some(user) = internal::user(&engine.world(), name).map(|user| user.id)
         {
-            tracing::warn!(name = %principal.escape_debug(), %correlation_id, "a user is locked after too many wrong passwords");
-            let lock = LockUser { user, seconds: self.guard.lock_seconds() };
-            if let Err(rejection) = engine.submit(&Request::system(correlation_id.clone()), lock).await {
-                tracing::error!(%rejection, "a lock could not be recorded");
+            tracing::warn!(name = %name.escape_debug(), %from, %correlation_id, "a user is locked after too many wrong passwords");
+            let from = (penalty.locks == Locks::Here).then(|| from.to_string());
+            let lock = LockUser { user, seconds: self.guard.lock_seconds(), from };
+            match engine.submit(&Request::system(correlation_id.clone()), lock).await {
+                Ok(_) => self.guard.recorded(name),
+                Err(rejection) => tracing::error!(%rejection, "a lock could not be recorded"),
             }
         }
         penalty.delay
     }
 
     /// Records that somebody was not let in.
-    pub async fn record_refusal(&self, engine: &Engine, name: &str, correlation_id: &Arc<str>) {
-        tracing::warn!(name = %name.escape_debug(), %correlation_id, "a login was refused");
-        if !self.first_refusal(name, Instant::now()) {
+    pub async fn record_refusal(&self, engine: &Engine, Attempt { name, from, correlation_id }: Attempt<'_>) {
+        if !self.refusals.told(name, from, Instant::now()) {
             return;
         }
+        tracing::warn!(name = %name.escape_debug(), %from, %correlation_id, "a login was refused");
         let request = Request { actor: Actor::System, correlation_id: correlation_id.clone(), causation: None };
-        if let Err(rejection) = engine.submit(&request, RefuseLogin { name: name.to_owned() }).await {
+        if let Err(rejection) = engine.submit(&request, RefuseLogin { name: name.to_owned(), from: from.to_string() }).await {
             tracing::error!(%rejection, "a refused login could not be recorded");
         }
-    }
-
-    /// Whether this is the name's first refusal within the interval.
-    fn first_refusal(&self, name: &str, now: Instant) -> bool {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= MAX_REFUSED_NAMES {
-            refused.retain(|_, at| now.duration_since(*at) < REFUSAL_INTERVAL);
-        }
-        let first = refused.get(name).is_none_or(|at| now.duration_since(*at) >= REFUSAL_INTERVAL);
-        if !first || refused.len() >= MAX_REFUSED_NAMES {
-            return false;
-        }
-        refused.insert(name.to_owned(), now);
-        true
-    }
-}
-
-/// Whether the log has a user locked now.
-fn is_locked(world: &World, principal: &str) -> bool {
-    let until = internal::user(world, principal).and_then(|user: &Arc<User>| user.locked_until);
-    until.is_some_and(|until| until > SystemClock.now())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_of_one_name_are_recorded_once_a_second() {
-        let (directory, now) = (Directory::default(), Instant::now());
-        assert!(directory.first_refusal("a", now));
-        assert!(!directory.first_refusal("a", now + REFUSAL_INTERVAL / 2));
-        assert!(directory.first_refusal("b", now));
-        assert!(directory.first_refusal("a", now + REFUSAL_INTERVAL));
-    }
-
-    #[test]
-    fn a_flood_of_names_is_not_recorded_without_bound() {
-        let (directory, now) = (Directory::default(), Instant::now());
-        let recorded = (0..10 * MAX_REFUSED_NAMES).filter(|n| directory.first_refusal(&n.to_string(), now)).count();
-        assert_eq!(recorded, MAX_REFUSED_NAMES);
-        assert!(directory.first_refusal("later", now + REFUSAL_INTERVAL));
     }
 }

@@ -55,11 +55,20 @@ pub fn read(domain: &str, search: &str, fields: Fields) -> Result<Wanted, String
     if search.chars().count() > MAX_DIRECTORY_SEARCH {
         return Err(reader.bad("it is too long"));
     }
-    let query = parse(search).map_err(|why| reader.bad(why))?;
+    let query = parse(without_object(search)).map_err(|why| reader.bad(why))?;
     if query.sort.is_some() || query.page.is_some() {
         return Err(reader.bad("a directory has neither an order nor pages"));
     }
     query.filter.map_or(Ok(Wanted::All(Vec::new())), |terms| reader.terms(&terms))
+}
+
+/// A search without what it may begin with: `ADUSER@example.org:`, `Users :` and the like.
+fn without_object(search: &str) -> &str {
+    let object = search.split_once(':').filter(|(object, _)| {
+        let name = object.split_once('@').map_or(*object, |(name, _)| name).trim().to_lowercase();
+        ["aduser", "adgroup", "user", "users", "group", "groups"].contains(&name.as_str())
+    });
+    object.map_or(search, |(_, rest)| rest)
 }
 
 struct Reader<'a> {

@@ -149,14 +149,7 @@ impl Committer {
     /// Decides a command on the newest World and folds its events in.
     fn decide(&mut self, submission: Submission) {
         let now = self.options.clock.now().max(self.last_recorded_at);
-        let cx = Context {
-            actor: submission.request.actor,
-            now,
-            correlation_id: submission.request.correlation_id.clone(),
-            seed: (self.options.seeds)(),
-            host_load: self.published.host_load.load_full(),
-            quiet: self.options.quiet,
-        };
+        let cx = self.options.context(&submission.request, now, self.published.host_load.load_full());
         // A command that panics leaves no trace: what it changes is a copy.
         let tried = catch_unwind(AssertUnwindSafe(|| {
             let (events, refusal) = match decide(&self.world, &cx, &submission.intent) {

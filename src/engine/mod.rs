@@ -28,10 +28,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use evirt_domain::context::{Actor, QuietTimes};
+use evirt_domain::command::decide;
+use evirt_domain::context::{Actor, Context, QuietTimes};
 use evirt_domain::creation::{Made, MadeKind};
 use evirt_domain::event::{Event, RecordedEvent};
-use evirt_domain::ids::{HostId, JobId, Position};
+use evirt_domain::ids::{HostId, JobId, Micros, Position};
 use evirt_domain::intent::Intent;
 use evirt_domain::job::JobStatus;
 use evirt_domain::rejection::{Key, Rejection};
@@ -90,6 +91,14 @@ impl Default for Options {
             snapshot_every: SNAPSHOT_EVERY,
             quiet: QuietTimes::default(),
         }
+    }
+}
+
+impl Options {
+    /// What a command is decided with.
+    fn context(&self, request: &Request, now: Micros, host_load: Arc<BTreeMap<HostId, u8>>) -> Context {
+        let (seed, quiet) = ((self.seeds)(), self.quiet);
+        Context { actor: request.actor, now, correlation_id: request.correlation_id.clone(), seed, host_load, quiet }
     }
 }
 
@@ -160,6 +169,7 @@ struct Shared {
     links: Alone<HostId>,
     queue: mpsc::Sender<Submission>,
     published: Arc<Published>,
+    options: Options,
     stop: watch::Sender<bool>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Writes the audit log.
@@ -231,9 +241,10 @@ impl Engine {
         let stop = watch::Sender::new(false);
         let (last, auditor) = (replayed.last_recorded_at, replayed.auditor);
         options.clock.begin_after(last);
-        let committer = Committer::new(stores.clone(), published.clone(), options, last, auditor, snapshot_at);
+        let committer = Committer::new(stores.clone(), published.clone(), options.clone(), last, auditor, snapshot_at);
         let committer = Mutex::new(Some(tokio::spawn(committer.run(submissions, stop.subscribe()))));
-        Ok(Engine(Arc::new(Shared { stores, driver, links: Alone::default(), queue, published, stop, committer, writer })))
+        let links = Alone::default();
+        Ok(Engine(Arc::new(Shared { stores, driver, links, queue, published, options, stop, committer, writer })))
     }
 
     /// The World as it is durable now.
@@ -252,6 +263,16 @@ impl Engine {
     /// one of the class `Unavailable`.
     pub fn submit(&self, request: &Request, intent: impl Into<Intent>) -> Deciding {
         self.enqueue(request, intent.into())
+    }
+
+    /// What a command would be refused with now. Nothing is changed, and it may be decided otherwise when it is submitted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the command.
+    pub fn foresee(&self, request: &Request, intent: &Intent) -> Result<(), Rejection> {
+        let (options, load) = (&self.0.options, self.0.published.host_load.load_full());
+        decide(&self.world(), &options.context(request, options.clock.now(), load), intent).map(drop)
     }
 
     fn enqueue(&self, request: &Request, intent: Intent) -> Deciding {

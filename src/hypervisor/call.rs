@@ -747,7 +747,7 @@ pub enum DriverError {
         available_bytes: u64,
     },
     /// It cannot be done in the state that things are in.
-    #[error("refused: {0}")]
+    #[error("{0}")]
     Refused(Refusal),
     /// It was tried and went wrong.
     #[error("{message}")]
@@ -756,7 +756,7 @@ pub enum DriverError {
         message: String,
     },
     /// The driver went away before it answered. Whether it was done is found by calling again with the same id.
-    #[error("the driver went away")]
+    #[error("the host did not answer in time")]
     Disconnected,
 }
 
@@ -764,42 +764,42 @@ pub enum DriverError {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The host was never installed.
-    #[error("the host is not installed")]
+    #[error("The host is not installed")]
     HostNotInstalled,
     /// The host runs virtual machines.
-    #[error("the host runs virtual machines")]
+    #[error("The host runs virtual machines")]
     HostInUse,
     /// The host has no power management agent at that address.
-    #[error("the host has no such power management agent")]
+    #[error("The host has no such power management agent")]
     NoPowerManagement,
     /// The storage is used by another storage domain.
-    #[error("the storage is in use")]
+    #[error("The storage is in use")]
     StorageInUse,
     /// The host is not connected to the storage domain.
-    #[error("the storage domain is not active on the host")]
+    #[error("The storage domain is not active on the host")]
     DomainNotActive,
     /// The storage domain belongs to a data center.
-    #[error("the storage domain is attached")]
+    #[error("The storage domain is attached to a data center")]
     DomainAttached,
     /// The storage domain does not belong to the data center.
-    #[error("the storage domain is not attached")]
+    #[error("The storage domain is not attached to the data center")]
     DomainNotAttached,
     /// The storage domain is used by running virtual machines.
-    #[error("the storage domain is in use")]
+    #[error("The storage domain is in use")]
     DomainInUse,
     /// Another host is the pool manager.
-    #[error("another host is the pool manager")]
+    #[error("Another host is the pool manager")]
     SpmElsewhere,
     /// The volume is used, or another lies upon it.
-    #[error("the volume is in use")]
+    #[error("The volume is in use")]
     VolumeInUse,
     /// The virtual machine runs.
-    #[error("the virtual machine runs")]
+    #[error("The virtual machine runs")]
     VmRuns,
     /// The virtual machine is not in a state in which this can be done.
-    #[error("the virtual machine's state does not allow it")]
+    #[error("The virtual machine's state does not allow it")]
     VmState,
     /// The virtual machine does not migrate.
-    #[error("the virtual machine does not migrate")]
+    #[error("The virtual machine does not migrate")]
     NotMigrating,
 }

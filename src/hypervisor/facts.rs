@@ -347,6 +347,9 @@ pub struct StorageFacts {
     pub space: Space,
     /// The storage domain that lies there already.
     pub existing: Option<DomainFacts>,
+    /// The logical units that it consists of; none of files.
+    #[serde(default)]
+    pub luns: Vec<LunFacts>,
 }
 
 /// A storage domain as it describes itself.

@@ -7,7 +7,7 @@ use evirt_domain::host::{
 };
 use evirt_domain::ids::{DiskId, StorageDomainId, VmId};
 use evirt_domain::image::{ImageFacts, ImageService};
-use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, Storage, StorageFormat, StorageKind};
+use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, LunDevice, Storage, StorageFormat, StorageKind};
 use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
 use evirt_domain::vm_run::{Guest, Observed};
 use evirt_domain::{World, check::Act};
@@ -91,6 +91,11 @@ pub fn found_domain(facts: &driver::StorageFacts) -> Option<FoundDomain> {
         available: facts.space.available_bytes as i64,
         used: facts.space.used_bytes as i64,
     })
+}
+
+/// What a host says of a logical unit, as the domain keeps it.
+pub fn lun_device(facts: &driver::LunFacts) -> LunDevice {
+    LunDevice { serial: facts.serial.clone(), vendor: facts.vendor.clone(), product: facts.product.clone(), number: facts.number }
 }
 
 /// The disks that volumes make up, as the domain knows them. One of several volumes has snapshots, and is none that could be taken on.

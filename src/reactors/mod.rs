@@ -6,6 +6,7 @@
 mod balance;
 mod driver_mapping;
 mod fence;
+mod look;
 mod observe;
 mod tasks;
 #[cfg(test)]
@@ -23,13 +24,14 @@ use evirt_domain::{Decide, Rejection};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use self::look::Looks;
 use crate::engine::{Alone, Engine, Outcome, Request};
 use crate::hypervisor::{DriverCall, DriverError, OperationId, Reply};
 use crate::log::Sealer;
 
 #[cfg(test)]
 pub use balance::Balance;
-pub use driver_mapping::{domain_files, found_disks, found_domain, host_facts, image, image_service, storage_spec};
+pub use driver_mapping::{domain_files, found_disks, found_domain, host_facts, image, image_service, lun_device, storage_spec};
 pub use fence::{Switched, switch};
 
 /// How many calls for jobs the driver has at once; further ones wait. Jobs that only wait for an observation are not counted, or a few
@@ -53,6 +55,10 @@ pub struct Timeouts {
     pub reboot_grace: Duration,
     /// How long a host rests on which starts of VMs have failed again and again.
     pub error_rest: Duration,
+    /// How long a machine may be on its way to another state before its host is asked.
+    pub unheard: Duration,
+    /// How often every host is asked what it runs.
+    pub look_round: Duration,
     /// How often is looked after what is due.
     pub tick: Duration,
     /// How long to wait before a driver that did not answer is asked again.
@@ -69,6 +75,8 @@ impl Default for Timeouts {
             fence_again: Duration::from_secs(60),
             reboot_grace: Duration::from_secs(300),
             error_rest: Duration::from_secs(ERROR_REST_MINUTES * 60),
+            unheard: Duration::from_secs(10),
+            look_round: Duration::from_secs(60),
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(2),
         }
@@ -87,6 +95,8 @@ struct Reactor {
     taken: Arc<Mutex<HashSet<JobId>>>,
     /// Who launches or destroys a machine has it alone meanwhile.
     machines: Arc<Alone<VmId>>,
+    /// The hosts that are asked what they run.
+    looks: Arc<Looks>,
 }
 
 /// The running reactors; dropping them ends them, as a crash would.
@@ -111,6 +121,7 @@ impl Reactors {
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             taken: Arc::default(),
             machines: Arc::default(),
+            looks: Arc::default(),
         };
         Self(vec![
             tokio::spawn(reactor.clone().follow_jobs()),

@@ -1,4 +1,4 @@
-//! What the driver observes, turned into commands; and what is true of a host, asked when it comes back.
+//! What the driver observes, turned into commands; and hosts that come back, connected to.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Reactor, driver_mapping};
 use crate::engine::{Outcome, Request};
-use crate::hypervisor::{DriverCall, Observation, OperationId, Reply, VmReport};
+use crate::hypervisor::{Observation, OperationId, VmReport};
 
 /// How many observations may wait for their answers before no more are taken in.
 const MAX_UNANSWERED: usize = 1_000;
@@ -33,6 +33,8 @@ struct InFlight {
     /// Submits the command, the first time or again.
     submit: Box<dyn Fn() -> Answer + Send + Sync>,
     answer: Answer,
+    /// The machine that is to be asked about behind it.
+    then_look_at: Option<VmId>,
 }
 
 impl Reactor {
@@ -62,9 +64,12 @@ impl Reactor {
                     }
                     // A refusal says that the observation fits nothing any more.
                     answer => {
-                        told.pop_front();
+                        let settled = told.pop_front().and_then(|told| told.then_look_at);
                         if let Err(refused) = answer {
                             tracing::debug!(%refused, "an observation was refused");
+                        }
+                        if let Some(host) = settled.and_then(|vm| self.engine.world().vms.get(&vm)?.host()) {
+                            self.look_at(host, &mut aside);
                         }
                     }
                 },
@@ -79,7 +84,13 @@ impl Reactor {
         let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
         let submit = Box::new(move || -> Answer { Box::pin(engine.submit(&about, command.clone())) });
         let answer = submit();
-        Some(InFlight { submit, answer })
+        Some(InFlight { submit, answer, then_look_at: None })
+    }
+
+    /// Submits what was observed of a migration that is over. What the machine did meanwhile was not taken in, so its host is asked behind it.
+    fn tell_migrated(&self, vm: VmId, observed: Observed) -> Option<InFlight> {
+        let told = self.tell(ReportVm { vm, generation: None, observed })?;
+        Some(InFlight { then_look_at: Some(vm), ..told })
     }
 
     fn take_in(&self, observation: Observation, aside: &mut JoinSet<()>) -> Option<InFlight> {
@@ -103,12 +114,10 @@ impl Reactor {
             Observation::VmState(report) => self.tell(state_of(&report)?),
             Observation::MigrationProgress { .. } => None,
             Observation::MigrationFinished { vm, from, to } => {
-                let observed = Observed::Migrated { from: HostId(from), to: HostId(to) };
-                self.tell(ReportVm { vm: VmId(vm), generation: None, observed })
+                self.tell_migrated(VmId(vm), Observed::Migrated { from: HostId(from), to: HostId(to) })
             }
             Observation::MigrationFailed { vm, cancelled, message, .. } => {
-                let observed = Observed::MigrationFailed { cancelled, message };
-                self.tell(ReportVm { vm: VmId(vm), generation: None, observed })
+                self.tell_migrated(VmId(vm), Observed::MigrationFailed { cancelled, message })
             }
             Observation::DomainSpace { domain, space } => {
                 let (available, used) = (space.available_bytes as i64, space.used_bytes as i64);
@@ -126,33 +135,6 @@ impl Reactor {
                 self.tell(ReportDomainReach { domain: StorageDomainId(domain), host: HostId(host), reachable: true })
             }
         }
-    }
-
-    /// Whether a machine that a host has is one that should run; one that is down already is nobody's any more.
-    fn belongs(&self, report: &VmReport) -> bool {
-        let gone = matches!(report.state, crate::hypervisor::VmState::Down { .. } | crate::hypervisor::VmState::Saved);
-        let world = self.engine.world();
-        let run = world.vms.get(&VmId(report.vm)).and_then(|vm| vm.run.as_ref());
-        gone || run.is_some_and(|run| run.generation == report.generation)
-    }
-
-    /// Ends a machine that nobody knows of: it was given up while its host was not heard of.
-    async fn destroy_orphan(&self, vm: Uuid) {
-        let _alone = self.alone(VmId(vm)).await;
-        let world = self.engine.world();
-        if world.vms.get(&VmId(vm)).is_some_and(|vm| vm.run.is_some()) {
-            return;
-        }
-        tracing::warn!(%vm, "a host runs a machine that should not run");
-        if let Err(error) = self.engine.driver().call(OperationId(world.position), DriverCall::Destroy { vm }).await {
-            tracing::warn!(%vm, %error, "it could not be destroyed");
-        }
-    }
-
-    async fn report(&self, report: &VmReport) {
-        let Some(command) = state_of(report) else { return };
-        let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
-        let _ = self.submit(&about, command).await;
     }
 
     /// A host that is heard of again: connect to it, and see what it runs.
@@ -218,71 +200,10 @@ impl Reactor {
             }
         }
     }
-
-    /// Asks a host which VMs it runs. What it reports is taken in; a VM that should run there and does not is down.
-    pub(super) async fn reconcile(&self, host: HostId) {
-        let before = self.engine.world();
-        let Ok(Reply::Vms(reports)) = self.engine.driver().call(OperationId(0), DriverCall::ListVms { host: host.0 }).await
-        else {
-            return;
-        };
-        for report in &reports {
-            match self.belongs(report) {
-                true if self.migrates(VmId(report.vm)) => self.find_migrating(VmId(report.vm)).await,
-                true => self.report(report).await,
-                false => self.destroy_orphan(report.vm).await,
-            }
-        }
-        let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
-        for vm in before.vms_on(host).filter(|v| v.host() == Some(host)) {
-            let known = reports.iter().any(|report| report.vm == vm.id.0);
-            let Some(run) = vm.run.as_ref().filter(|_| !known) else { continue };
-            if self.migrates(vm.id) {
-                self.find_migrating(vm.id).await;
-                continue;
-            }
-            let command = ReportVm { vm: vm.id, generation: Some(run.generation), observed: Observed::Gone { host } };
-            let _ = self.submit(&about, command).await;
-        }
-    }
-
-    fn migrates(&self, vm: VmId) -> bool {
-        self.engine.world().vms.get(&vm).and_then(|vm| vm.run.as_ref()).is_some_and(|run| run.destination.is_some())
-    }
-
-    /// Finds out where a machine that migrates is, when word of that may have been lost. Its host is asked before its destination, so
-    /// that one which gets there meanwhile is not missed at both. While one of them does not answer nothing is known.
-    pub(super) async fn find_migrating(&self, id: VmId) {
-        let world = self.engine.world();
-        let Some(run) = world.vms.get(&id).and_then(|vm| vm.run.as_deref()) else { return };
-        let Some(to) = run.destination else { return };
-        let from = run.host;
-        // Before the host has taken it on, that it does not migrate says nothing.
-        let begun = run.job.and_then(|job| world.jobs.get(&job)).is_some_and(|job| job.steps_done > 0);
-        let there =
-            async |host: HostId| match self.engine.driver().call(OperationId(0), DriverCall::ListVms { host: host.0 }).await {
-                Ok(Reply::Vms(reports)) => Some(reports.into_iter().find(|r| r.vm == id.0 && r.generation == run.generation)),
-                _ => None,
-            };
-        let observed = match there(from).await {
-            Some(Some(report)) if report.migrating_to.is_some() || !begun => return,
-            Some(Some(_)) => {
-                let message = "it did not come about".to_owned();
-                Observed::MigrationFailed { cancelled: run.cancelling, message }
-            }
-            before => match (before, there(to).await) {
-                (_, Some(Some(_))) => Observed::Migrated { from, to },
-                (Some(None), Some(None)) => Observed::Absent,
-                _ => return,
-            },
-        };
-        let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
-        let _ = self.submit(&about, ReportVm { vm: id, generation: Some(run.generation), observed }).await;
-    }
 }
 
 /// The command that takes a report of a VM in.
-fn state_of(report: &VmReport) -> Option<ReportVm> {
+pub(super) fn state_of(report: &VmReport) -> Option<ReportVm> {
     let observed = driver_mapping::observed(report)?;
     Some(ReportVm { vm: VmId(report.vm), generation: Some(report.generation), observed })
 }

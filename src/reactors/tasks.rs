@@ -158,5 +158,6 @@ impl Work<'_> {
 
 /// The answer that a driver gave to another question.
 fn strange(reply: &Reply) -> String {
-    format!("the driver answered {reply:?}")
+    tracing::error!(?reply, "a driver gave the answer to another question");
+    "the host gave an unexpected answer".to_owned()
 }

@@ -1,6 +1,8 @@
 //! Every step of every task fails once, and leaves nothing locked, nobody waiting and no room taken. Which tasks there are, how somebody
 //! asks for them and what a failure has to leave is their description: a new task is walked through without a new line here.
 
+mod coming_and_going;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +23,7 @@ use evirt_domain::storage_connection::ConnectionConfig;
 use evirt_domain::vm::{AddNic, BootDevice, CreateVm, NicConfig, NicInterface, VmPatch};
 use evirt_domain::vm_run::{Observed, ReportVm, StartVm, VmState};
 use evirt_domain::world::NameKind;
-use evirt_domain::{Actor, Event, World};
+use evirt_domain::{Actor, Event, Intent, World};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -141,6 +143,8 @@ impl Lab {
             fence_again: short,
             tick: short,
             retry: short,
+            unheard: Duration::from_millis(100),
+            look_round: Duration::from_secs(1),
             ..Timeouts::default()
         };
         let reactors = Reactors::start(engine.clone(), Arc::new(Sealer::open(data).unwrap()), timeouts);
@@ -393,7 +397,7 @@ fn lun(id: &str, target: &str) -> Lun {
         target: format!("iqn.2013-04.com.example:{target}"),
         ..ConnectionConfig::of(StorageKind::Iscsi)
     };
-    Lun { id: id.into(), portal: Some(portal) }
+    Lun { id: id.into(), portal: Some(portal), device: None }
 }
 
 fn opened(events: &[RecordedEvent]) -> Vec<JobId> {

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Reactor;
+use super::look::Looked;
 use super::tasks::{lacks_networks, misses_storage};
 use crate::engine::{Clock, Request, SystemClock};
 use crate::hypervisor::{DriverCall, DriverError, OperationId, Refusal};
@@ -59,6 +60,7 @@ struct Memory {
     /// The hosts that are being connected to storage that they do not reach.
     seeking: HashSet<HostId>,
     sought: JoinSet<HostId>,
+    looked: Looked,
 }
 
 /// Whether a host may still be a pool manager, as far as it was not told otherwise.
@@ -84,6 +86,7 @@ impl Reactor {
             self.check_networks(&about, &world, &mut memory);
             self.check_storage(&about, &world, &mut memory).await;
             self.ask_again(&world, &mut memory);
+            self.look_around(&world, &mut memory.looked);
             self.select_managers(&about, &world, &mut memory).await;
             if tick % CLEAR_EVERY == 0 {
                 let _ = self.submit(&about, ClearJobs).await;

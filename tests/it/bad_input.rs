@@ -8,39 +8,39 @@ use serde_json::{Value, json};
 use crate::engine::{Answer, Caller, Engine, fast};
 
 /// An identifier that nothing has.
-const NOBODY: &str = "00000000-0000-4000-8000-00000000dead";
+pub(crate) const NOBODY: &str = "00000000-0000-4000-8000-00000000dead";
 const DEFAULT: &str = "<name>Default</name>";
 const DEFAULT_CENTER: &str = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3";
 
 /// An argument of a body: its path below the root, its type, and what it may say.
 #[derive(Clone, Debug)]
-struct Argument {
-    path: String,
-    kind: String,
-    value: String,
-    required: bool,
+pub(crate) struct Argument {
+    pub(crate) path: String,
+    pub(crate) kind: String,
+    pub(crate) value: String,
+    pub(crate) required: bool,
 }
 
 /// An operation; one without a body has neither root nor arguments.
 #[derive(Debug)]
-struct Operation {
-    method: Method,
-    path: String,
-    root: String,
-    arguments: Vec<Argument>,
-    required: bool,
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) root: String,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) required: bool,
     /// What its address may have behind a semicolon or a question mark: the context, the name and the type.
-    parameters: Vec<(String, String, String)>,
+    pub(crate) parameters: Vec<(String, String, String)>,
 }
 
 /// An engine with one of each thing, and their paths by what the description calls them.
-struct Estate {
-    engine: Engine,
-    things: BTreeMap<&'static str, String>,
+pub(crate) struct Estate {
+    pub(crate) engine: Engine,
+    pub(crate) things: BTreeMap<&'static str, String>,
 }
 
 impl Estate {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let engine = fast().await;
         let admin = engine.admin();
         let mut things = BTreeMap::new();
@@ -50,7 +50,8 @@ impl Estate {
             (
                 "datacenter",
                 "/api/datacenters",
-                "<data_center><name>d</name><storage_type>nfs</storage_type></data_center>".into(),
+                "<data_center><name>d</name><storage_type>nfs</storage_type><version major=\"3\" minor=\"3\"/></data_center>"
+                    .into(),
             ),
             ("cluster", "/api/clusters", format!("<cluster><name>c</name><cpu id=\"Intel Nehalem Family\"/>{within}</cluster>")),
             ("network", "/api/networks", format!("<network><name>n</name>{within}</network>")),
@@ -86,7 +87,8 @@ impl Estate {
         let connections = admin.get(&format!("/api/storagedomains/{domain}/storageconnections")).await.body;
         things.insert("storageconnection", first_id(&connections, "<storage_connection "));
         things.insert("storagedomain", domain);
-        let disk = "<disk><size>1073741824</size><format>cow</format><interface>virtio</interface></disk>";
+        let disk = "<disk><size>1073741824</size><format>cow</format><interface>virtio</interface>\
+                    <storage_domains><storage_domain><name>s</name></storage_domain></storage_domains></disk>";
         let disks = format!("/api/vms/{}/disks", things["vm"]);
         let disk = first_id(&admin.post(&disks, disk).await.body, "<disk ");
         while !admin.get(&format!("{disks}/{disk}")).await.body.contains("<state>ok</state>") {
@@ -117,7 +119,7 @@ impl Estate {
     }
 
     /// A path with its variables filled in; none where there is no such thing.
-    fn fill(&self, path: &str) -> Option<String> {
+    pub(crate) fn fill(&self, path: &str) -> Option<String> {
         let of_host = path.contains("/hosts/");
         // The storage domain is attached to the other data center.
         let path = path.replace("/api/datacenters/{datacenter:id}/storagedomains/", &format!("{DEFAULT_CENTER}/storagedomains/"));
@@ -146,7 +148,7 @@ fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 /// Every operation that the engine describes.
-async fn operations(admin: Caller) -> Vec<Operation> {
+pub(crate) async fn operations(admin: Caller) -> Vec<Operation> {
     let document = admin.with("accept", "application/json").get("/api?rsdl").await.body;
     let document: Value = serde_json::from_str(&document).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

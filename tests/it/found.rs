@@ -426,13 +426,18 @@ impl Lab {
         let north = "<comment>far off</comment><description>Up north</description><storage_type>iscsi</storage_type>";
         let cold = "<comment>snow</comment><description>Hosts in the north</description><cpu id=\"Intel Nehalem Family\"/>";
         let version = "<version major=\"3\" minor=\"2\"/>";
+        let current = "<version major=\"3\" minor=\"3\"/>";
         let gluster = "<gluster_service>true</gluster_service><virt_service>false</virt_service>";
         let blue =
             "<comment>for guests</comment><description>A second one</description><mtu>9000</mtu><stp>true</stp><vlan id=\"7\"/>";
         let percents = "<storage_soft_limit_pct>75</storage_soft_limit_pct><storage_hard_limit_pct>25</storage_hard_limit_pct>";
         for (name, path, body) in [
             ("north", "datacenters", format!("<data_center><name>north</name>{north}{version}</data_center>")),
-            ("local", "datacenters", "<data_center><name>local</name><storage_type>localfs</storage_type></data_center>".into()),
+            (
+                "local",
+                "datacenters",
+                format!("<data_center><name>local</name><storage_type>localfs</storage_type>{current}</data_center>"),
+            ),
             ("cold", "clusters", format!("<cluster><name>cold</name>{cold}{version}<data_center id=\"{{north}}\"/></cluster>")),
             ("bare", "clusters", format!("<cluster><name>bare</name>{gluster}{data_center}</cluster>")),
             ("green", "tags", "<tag><name>green</name></tag>".into()),
@@ -465,12 +470,12 @@ impl Lab {
             ("export", domain("export", "export", "", "nfs", "/export1")),
             ("posix", domain("posix", "data", posix, "posixfs", "/posix1")),
         ] {
-            self.make(name, "/api/storagedomains", &body).await;
-        }
-        for (name, comment, description) in [("data", "fast", data), ("export", "slow", export)] {
-            let put =
-                format!("<storage_domain><comment>{comment}</comment><description>{description}</description></storage_domain>");
-            self.put(&format!("/api/storagedomains/{{{name}}}"), &put).await;
+            let texts = match name {
+                "data" => format!("<comment>fast</comment><description>{data}</description>"),
+                "export" => format!("<comment>slow</comment><description>{export}</description>"),
+                _ => String::new(),
+            };
+            self.make(name, "/api/storagedomains", &body.replace("<type>", &format!("{texts}<type>"))).await;
         }
         self.put("/api/datacenters/{Default}", "<data_center><comment>in town</comment></data_center>").await;
         self.done("/api/datacenters/{Default}/storagedomains", "<storage_domain id=\"{data}\"/>").await;

@@ -225,7 +225,11 @@ async fn targets_that_want_chap_are_used_with_the_right_password_only_and_it_is_
     ] {
         let body = format!("<action><iscsi><address>192.168.0.20</address>{target}{chap}</iscsi></action>");
         let answer = lab.admin.post(&format!("/api/hosts/{host}/{action}"), body.as_str()).await;
-        let status = if accepted { StatusCode::OK } else { StatusCode::CONFLICT };
+        let status = match (accepted, action) {
+            (true, _) => StatusCode::OK,
+            (false, "iscsidiscover") => StatusCode::BAD_REQUEST,
+            (false, _) => StatusCode::CONFLICT,
+        };
         assert_eq!(answer.status, status, "{action} {body}: {answer:?}");
         assert!(!["geheim", "falsch"].iter().any(|word| answer.body.contains(word)), "{action} {body}: {answer:?}");
     }
@@ -379,7 +383,7 @@ async fn what_lies_on_storage_is_imported() {
     let import = |class: &str, path: &str| format!("<storage_domain><type>{class}</type>{}{NODE}</storage_domain>", nfs(path));
     lab.refused(Method::POST, "/api/storagedomains", &import("export", "/iso1"), 400, "name").await;
     lab.refused(Method::POST, "/api/storagedomains", &import("iso", "/export1"), 400, "type").await;
-    lab.refused(Method::POST, "/api/storagedomains", &import("data", "/export1"), 400, "[name] required for addDomain").await;
+    lab.refused(Method::POST, "/api/storagedomains", &import("data", "/export1"), 400, "[name] required for add").await;
     let named = import("export", "/export1").replace("<type>", "<name>fresh</name><type>");
     lab.refused(Method::POST, "/api/storagedomains", &named, 409, "export1 lies there").await;
     assert_eq!(lab.create("/api/storagedomains", &import("export", "/export1")).await, export);
@@ -396,7 +400,8 @@ async fn a_disk_grows_on_its_storage() {
     let domain = lab.active("data1", "data", "/data1").await;
     let vm = "<vm><name>guest</name><cluster><name>Default</name></cluster><template><name>Blank</name></template></vm>";
     let vm = lab.create("/api/vms", vm).await;
-    let disk = "<disk><size>10737418240</size><interface>virtio</interface><format>raw</format><sparse>false</sparse></disk>";
+    let disk = "<disk><size>10737418240</size><interface>virtio</interface><format>raw</format><sparse>false</sparse>\
+                <storage_domains><storage_domain><name>data1</name></storage_domain></storage_domains></disk>";
     let waiting = lab.engine.admin().with("expect", "201-created");
     let made = waiting.post(&format!("/api/vms/{vm}/disks"), disk).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
@@ -439,7 +444,14 @@ async fn clusters_are_reached_through_their_data_center() {
     lab.refused(Method::PUT, &other, &patch("<storage_type>tape</storage_type>"), 400, "tape").await;
     lab.refused(Method::PUT, &other, &patch("<storage_type>glusterfs</storage_type>"), 400, "storage_type").await;
     lab.refused(Method::PUT, &other, &patch("<name>Default</name>"), 409, "name").await;
-    lab.refused(Method::POST, "/api/datacenters", &patch("<name>x</name>"), 400, "[storageType] required for add").await;
+    lab.refused(
+        Method::POST,
+        "/api/datacenters",
+        &patch("<name>x</name>"),
+        400,
+        "[storageType, version.major, version.minor] required",
+    )
+    .await;
     lab.ok(Method::PUT, &other, &patch("<version major=\"3\" minor=\"3\"/>")).await;
     lab.refused(Method::DELETE, &other, "<action><force>maybe</force></action>", 400, "force").await;
     lab.ok(Method::DELETE, &other, "<action><force>true</force></action>").await;
@@ -566,7 +578,7 @@ async fn what_a_storage_domain_has_to_say() {
         (format!("{data}<storage><type>nfs</type></storage>"), 400, "[path] required for add"),
         (format!("{data}<storage><type>nfs</type><path>/data1</path></storage>"), 400, "[address] required for add"),
         (format!("{data}<storage><type>posixfs</type><path>/posix1</path></storage>"), 400, "[vfsType] required for add"),
-        (format!("{data}<storage><type>iscsi</type><logical_unit/></storage>"), 400, "LogicalUnit [id] required for getLunIds"),
+        (format!("{data}<storage><type>iscsi</type><logical_unit/></storage>"), 400, "LogicalUnit [id] required for add"),
         (format!("{data}<storage><type>iscsi</type></storage>"), 400, "logical_unit"),
         (format!("{data}<storage><type>fcp</type><logical_unit id=\"nowhere\"/></storage>"), 409, "nowhere"),
         (format!("{data}<storage><type>localfs</type><path>/data/local</path></storage>"), 400, "no local storage"),
@@ -665,7 +677,7 @@ async fn an_iscsi_domain_grows_by_logical_units() {
     let domain = lab.domain("san", "data", &storage(&unit(1))).await;
     let one = format!("/api/storagedomains/{domain}");
     let put = |units: &str, host: &str| format!("<storage_domain>{}{host}</storage_domain>", storage(units));
-    lab.refused(Method::PUT, &one, &put(&unit(2), ""), 400, "[host.id|name] required for extendStorageDomain").await;
+    lab.refused(Method::PUT, &one, &put(&unit(2), ""), 400, "[host.id|name] required for update").await;
     lab.refused(Method::PUT, &one, &put(&unit(2), NODE), 409, "unattached").await;
     lab.create(&format!("{center}/storagedomains"), &format!("<storage_domain id=\"{domain}\"/>")).await;
     let before = lab.json(&one).await["available"].as_i64().unwrap();

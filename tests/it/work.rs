@@ -11,7 +11,8 @@ use reqwest::{Method, StatusCode};
 use crate::engine::{Answer, Caller, Engine, fast_but};
 
 const DATA_CENTER: &str = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3";
-const DISK: &str = "<disk><name>d</name><format>cow</format><interface>virtio</interface><size>1073741824</size></disk>";
+const DISK: &str = "<disk><name>d</name><format>cow</format><interface>virtio</interface><size>1073741824</size>\
+                    <storage_domains><storage_domain><name>data1</name></storage_domain></storage_domains></disk>";
 /// What takes so long, in the estate's own milliseconds, does not end during a test.
 const FOREVER_MS: u64 = 1_000_000_000;
 const NOBODY: &str = "00000000-0000-0000-0000-00000000dead";

@@ -91,9 +91,38 @@ pub const MAX_REFUSED_NAME: usize = 128;
 pub struct LoginFailed {
     /// The login name.
     pub name: String,
+    /// The client's address; events of before did not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
 }
 
 impl Fold for LoginFailed {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::System, Uuid::nil())
+    }
+
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
+}
+
+/// The most names, and the most addresses, that a sum of refused logins tells.
+pub const MAX_SUMMED_UP: usize = 10;
+
+/// So many logins were refused that they are told of together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoginsRefused {
+    /// How many.
+    pub count: u64,
+    /// Login names that were typed, each cut to a sane length.
+    pub names: Vec<String>,
+    /// Whether there were more names.
+    pub more_names: bool,
+    /// Addresses that they came from.
+    pub from: Vec<String>,
+    /// Whether there were more addresses.
+    pub more_from: bool,
+}
+
+impl Fold for LoginsRefused {
     fn stream(&self) -> Stream {
         Stream::new(StreamKind::System, Uuid::nil())
     }
@@ -171,11 +200,41 @@ impl Decide for CloseSession {
 pub struct RefuseLogin {
     /// The login name as typed.
     pub name: String,
+    /// The client's address.
+    pub from: String,
 }
 
 impl Decide for RefuseLogin {
     fn decide(&self, _: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
-        let name = self.name.chars().filter(|c| !c.is_control()).take(MAX_REFUSED_NAME).collect();
-        Ok(vec![LoginFailed { name }.into()])
+        Ok(vec![LoginFailed { name: sane(&self.name), from: self.from.clone() }.into()])
+    }
+}
+
+/// As much of a name as is kept.
+fn sane(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(MAX_REFUSED_NAME).collect()
+}
+
+/// Records that many logins were refused.
+#[derive(Clone, Debug)]
+pub struct SumUpRefusals {
+    /// How many.
+    pub count: u64,
+    /// Login names as typed; beyond `MAX_SUMMED_UP` it is only told that there were more.
+    pub names: Vec<String>,
+    /// The clients' addresses; the same.
+    pub from: Vec<String>,
+}
+
+impl Decide for SumUpRefusals {
+    fn decide(&self, _: &World, _: &Context) -> Result<Vec<Event>, Rejection> {
+        let refused = LoginsRefused {
+            count: self.count,
+            names: self.names.iter().take(MAX_SUMMED_UP).map(|name| sane(name)).collect(),
+            more_names: self.names.len() > MAX_SUMMED_UP,
+            from: self.from.iter().take(MAX_SUMMED_UP).cloned().collect(),
+            more_from: self.from.len() > MAX_SUMMED_UP,
+        };
+        Ok(vec![refused.into()])
     }
 }

@@ -44,6 +44,9 @@ pub struct User {
     pub tags: Vec<TagId>,
     /// Until when nobody can log in as this user, after too many wrong passwords.
     pub locked_until: Option<Micros>,
+    /// The address that it is locked at; where it is none, it is locked wherever its user was never seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_from: Option<String>,
     /// Whether the directory that knew the user knows the user no more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inactive: bool,
@@ -66,6 +69,7 @@ impl User {
             groups: Vec::new(),
             tags: Vec::new(),
             locked_until: None,
+            locked_from: None,
             inactive: false,
         }
     }
@@ -179,17 +183,20 @@ fold!(UserRefreshed, User account.id, |e, world, at| {
     });
 });
 
-/// Nobody can log in as a user for a while, because of too many wrong passwords.
+/// A user cannot log in for a while, because of too many wrong passwords.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserLocked {
     /// Which user.
     pub user: UserId,
     /// Until when.
     pub until: Micros,
+    /// At which address; everywhere but where the user was seen before, where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 fold!(UserLocked, User user, |e, world, at| {
-    world.users.update(&e.user, |user| { user.locked_until = Some(e.until); user.version = at.version; });
+    world.users.update(&e.user, |user| { user.locked_until = Some(e.until); user.locked_from = e.from.clone(); user.version = at.version; });
 });
 
 /// A locked user was let in again before the time.
@@ -200,7 +207,7 @@ pub struct UserUnlocked {
 }
 
 fold!(UserUnlocked, User user, |e, world, at| {
-    world.users.update(&e.user, |user| { user.locked_until = None; user.version = at.version; });
+    world.users.update(&e.user, |user| { user.locked_until = None; user.locked_from = None; user.version = at.version; });
 });
 
 /// The directory that knew a user knows the user no more.
@@ -243,6 +250,7 @@ impl Fold for UserPasswordChanged {
         world.users.update(&self.user, |user| {
             user.password = Some(self.password.clone());
             user.locked_until = None;
+            user.locked_from = None;
             user.version = at.version;
         });
     }
@@ -410,6 +418,8 @@ pub struct LockUser {
     pub user: UserId,
     /// For how long, in seconds; 0 lets the user in again.
     pub seconds: u32,
+    /// At which address; none for everywhere but where the user was seen before.
+    pub from: Option<String>,
 }
 
 impl Decide for LockUser {
@@ -418,7 +428,9 @@ impl Decide for LockUser {
         Ok(match self.seconds {
             0 if user.locked_until.is_none() => Vec::new(),
             0 => vec![UserUnlocked { user: self.user }.into()],
-            seconds => vec![UserLocked { user: self.user, until: cx.now + i64::from(seconds) * 1_000_000 }.into()],
+            seconds => vec![
+                UserLocked { user: self.user, until: cx.now + i64::from(seconds) * 1_000_000, from: self.from.clone() }.into(),
+            ],
         })
     }
 

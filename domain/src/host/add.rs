@@ -164,6 +164,14 @@ fold!(HostRemoved, Host host, |e, world, at| {
     world.close_stream(StreamKind::Host, e.host.0);
 });
 
+/// The rule of a host's address, which holds before anybody connects to it. Refused where it can be none.
+pub fn check_address(act: Act, address: &str) -> Result<(), Rejection> {
+    match check::is_address(address) {
+        true => Ok(()),
+        false => Err(act.no(Key::HostAddressInvalid).with("field", "address")),
+    }
+}
+
 fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig) -> Result<(), Rejection> {
     check::name(act, &config.name, check::HOST_NAME)?;
     crate::data_center::check_local_host(act, world, id, config.cluster)?;
@@ -171,10 +179,7 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
     if world.exactly_named(NameKind::Host, &config.name).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::NameAlreadyUsed));
     }
-    let address = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
-    if config.address.is_empty() || config.address.len() > 255 || !config.address.chars().all(address) {
-        return Err(act.no(Key::HostAddressInvalid).with("field", "address"));
-    }
+    check_address(act, &config.address)?;
     if world.resolve(NameKind::HostAddress, &config.address).is_some_and(|other| Some(HostId(other)) != id) {
         return Err(act.no(Key::HostAddressInUse).with("address", &config.address));
     }

@@ -270,7 +270,7 @@ impl Decide for DetachStorageDomain {
 
 /// The events by which a domain is in a data center no more, and with it the limits that its quotas had on the domain.
 pub(crate) fn detachment(world: &World, domain: StorageDomainId, data_center: DataCenterId) -> Vec<Event> {
-    let mut events = vec![StorageDomainDetached { domain, data_center }.into()];
+    let mut events = vec![StorageDomainDetached { domain, data_center, untold: false }.into()];
     events.extend(crate::quota::without_domain(world, data_center, domain));
     events
 }

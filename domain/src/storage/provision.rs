@@ -127,7 +127,7 @@ fn units(
             }
         }
         if storage.luns.iter().all(|own| own.id != lun.id) {
-            storage.luns.push(DomainLun { id: lun.id.clone(), connection });
+            storage.luns.push(DomainLun { id: lun.id.clone(), connection, device: lun.device.clone() });
         }
     }
     Ok((storage, made.into_iter().map(Event::from).collect()))
@@ -391,7 +391,12 @@ impl Decide for UpdateStorageDomain {
         if !changes.is_empty() {
             let mut wanted = current.config.clone();
             wanted.apply(&changes);
-            check_config(Act("edit", "Storage"), world, Some(self.domain), &wanted)?;
+            let act = Act("edit", "Storage");
+            // An image domain is never attached.
+            if current.attachments.is_empty() && current.class != DomainClass::Image {
+                return Err(act.no(Key::DomainStatusIllegal).with("status", StorageStatus::Unattached.name()));
+            }
+            check_config(act, world, Some(self.domain), &wanted)?;
             events.push(StorageDomainUpdated { domain: self.domain, changes }.into());
         }
         if let Some(extension) = &self.extension {

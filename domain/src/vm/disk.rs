@@ -163,7 +163,8 @@ impl Decide for UpdateDiskAttachment {
         if new == *old {
             return Ok(Vec::new());
         }
-        if !vm.is_down() && (new.interface, new.bootable) != (old.interface, old.bootable) {
+        // A disk that is not plugged is none of the machine that runs.
+        if !vm.is_down() && old.active && (new.interface, new.bootable) != (old.interface, old.bootable) {
             return Err(act.no(Key::VmIsRunning));
         }
         check_attachment(act, vm, &new)?;

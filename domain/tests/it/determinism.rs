@@ -175,7 +175,7 @@ fn access_command(dice: &mut Dice, world: &World, name: String) -> Box<dyn Decid
         6 if coin => Box::new(AddPermit { role, permit }),
         6 => Box::new(RemovePermit { role, permit }),
         7 if role != SUPER_USER => Box::new(DeactivateUser { user }),
-        7 => Box::new(LockUser { user, seconds: u32::from(coin) }),
+        7 => Box::new(LockUser { user, seconds: u32::from(coin), from: None }),
         8 => Box::new(RefreshUser { account: Account { id: user, name, domain: "example.org".into(), ..Account::default() } }),
         _ => Box::new(ImportUser {
             account: Account {
@@ -262,7 +262,7 @@ fn storage_command(dice: &mut Dice, world: &World, host: HostId, name: String) -
         14 | 15 => image_command(dice, world, name),
         13 => {
             // A report that comes late, on whatever domain there is: none of these estates has a data center of block storage.
-            let luns = vec![DomainLun { id: name, connection: None }];
+            let luns = vec![DomainLun { id: name, connection: None, device: None }];
             Box::new(FinishStorageDomainExtension { job: nowhere(), domain, luns, outcome: Ok((500 * GIB, GIB)) })
         }
         12 => {
@@ -528,15 +528,17 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
         }
         89 => Box::new(UpdateHost { host, changes: HostPatch { name: Some(name), ..HostPatch::default() } }),
         90 => Box::new(UpdateHost { host, changes: HostPatch { spm_priority: Some(3), ..HostPatch::default() } }),
-        91 => {
-            Box::new(UpdateVnicProfile { profile, changes: VnicProfilePatch { name: Some(name), ..VnicProfilePatch::default() } })
-        }
+        91 => Box::new(UpdateVnicProfile {
+            profile,
+            network: None,
+            changes: VnicProfilePatch { name: Some(name), ..VnicProfilePatch::default() },
+        }),
         92 => Box::new(UpdateNetwork { network, changes: NetworkPatch { mtu: Some(1500), ..NetworkPatch::default() } }),
         93 => {
             let changes = DataCenterPatch { name: Some(name), ..DataCenterPatch::default() };
             Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
-        94 if coin => Box::new(RefuseLogin { name }),
+        94 if coin => Box::new(RefuseLogin { name, from: String::new() }),
         94 => Box::new(ClearJobs),
         95 => {
             let job = world.open_jobs.iter().next().copied().unwrap_or_default();

@@ -122,6 +122,10 @@ fn hot_plug() {
     let changes = DiskPatch { wipe_after_delete: Some(true), ..DiskPatch::default() };
     estate.when(UpdateDisk { disk, changes }).refused(DiskInUse);
     estate.does(active(false));
+    // What is not plugged in is none of the machine that runs.
+    let apart = UpdateDiskAttachment { interface: Some(DiskInterface::Ide), bootable: Some(false), ..update.clone() };
+    estate.when(apart.clone()).then(&["DiskAttachmentUpdated"]);
+    estate.when(UpdateDiskAttachment { active: Some(true), ..apart }).refused(HotPlugNotVirtio);
     estate.when(RemoveDisk { disk }).accepted();
     estate.when(DetachDisk { vm, disk }).then(&["DiskDetached"]);
     estate.when(active(true)).then(&["DiskAttachmentUpdated", "JobOpened"]);

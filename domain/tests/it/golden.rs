@@ -133,8 +133,12 @@ fn stored_image() -> StoredImage {
     StoredImage { domain: id(19), image: id(20), name: "guest_Disk1".into() }
 }
 
+fn lun_device() -> Option<LunDevice> {
+    Some(LunDevice { serial: "1".into(), vendor: "v".into(), product: "p".into(), number: 1 })
+}
+
 fn domain_storage() -> DomainStorage {
-    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)) }];
+    let luns = vec![DomainLun { id: "3600".into(), connection: Some(id(17)), device: lun_device() }];
     DomainStorage { kind: StorageKind::Iscsi, connections: vec![id(17), id(18)], luns, service: String::new() }
 }
 
@@ -234,6 +238,7 @@ fn samples() -> Vec<Event> {
         groups: vec![id(7)],
         tags: vec![id(8)],
         locked_until: Some(1_388_534_400_000_000),
+        locked_from: Some("192.0.2.7".into()),
         ..User::new(id(6), "eve", "internal")
     };
     let account = Account {
@@ -404,7 +409,7 @@ fn samples() -> Vec<Event> {
         MasterSought { data_center: id(1), found: Some(id(15)) }.into(),
         StorageDomainReachChanged { domain: id(14), host: id(3), reachable: false }.into(),
         StorageDomainDelayed { domain: id(8), host: id(3), delay_ms: 7_500 }.into(),
-        StorageDomainDetached { domain: id(14), data_center: id(1) }.into(),
+        StorageDomainDetached { domain: id(14), data_center: id(1), untold: true }.into(),
         StorageDomainSpaceReported { domain: id(14), available: 1, used: 2 }.into(),
         StorageDomainExtended { domain: id(14), luns: domain_storage().luns, available: 1, used: 2 }.into(),
         StorageDomainFilesListed { domain: id(14), files: vec![DomainFile { name: "rhel.iso".into(), size: GIB }] }.into(),
@@ -500,7 +505,7 @@ fn samples() -> Vec<Event> {
         UserPasswordChanged { user: id(6), password: "$argon2id$new".into() }.into(),
         UserRemoved { user: id(6), name: "eve@internal".into() }.into(),
         UserRefreshed { account }.into(),
-        UserLocked { user: id(6), until: 1_388_534_400_000_000 }.into(),
+        UserLocked { user: id(6), until: 1_388_534_400_000_000, from: Some("192.0.2.7".into()) }.into(),
         UserUnlocked { user: id(6) }.into(),
         UserDeactivated { user: id(6) }.into(),
         UserReactivated { user: id(6) }.into(),
@@ -521,7 +526,15 @@ fn samples() -> Vec<Event> {
         PermissionRevoked { permission: id(11) }.into(),
         SessionOpened { session }.into(),
         SessionClosed { session: id(10), user: id(6), end: SessionEnd::Expired }.into(),
-        LoginFailed { name: "mallory".into() }.into(),
+        LoginFailed { name: "mallory".into(), from: "192.0.2.7".into() }.into(),
+        LoginsRefused {
+            count: 1_200,
+            names: vec!["mallory".into(), "root@internal".into()],
+            more_names: true,
+            from: vec!["192.0.2.7".into()],
+            more_from: false,
+        }
+        .into(),
         JobOpened {
             job: id(17),
             description: "Removing Storage Domain data".into(),

@@ -479,7 +479,7 @@ pub fn lun(id: &str, target: &str) -> Storage {
         target: target.into(),
         ..ConnectionConfig::of(StorageKind::Iscsi)
     };
-    let luns = vec![Lun { id: id.into(), portal: Some(portal) }];
+    let luns = vec![Lun { id: id.into(), portal: Some(portal), device: None }];
     Storage { server: ConnectionConfig::of(StorageKind::Iscsi), connection: None, luns }
 }
 

@@ -183,7 +183,11 @@ fn profiles() {
     story.does(create("gold"));
     let profile = VnicProfileId(story.log.last().expect("created").stream.id);
     let rename = |name: &str| VnicProfilePatch { name: Some(name.into()), ..VnicProfilePatch::default() };
-    story.when(UpdateVnicProfile { profile, changes: rename("rhevm") }).refused(VnicProfileNameInUse);
-    story.when(UpdateVnicProfile { profile, changes: rename("gold") }).then(&[]);
-    story.when(UpdateVnicProfile { profile, changes: rename("silver") }).then(&["VnicProfileUpdated"]);
+    story.when(UpdateVnicProfile { profile, network: None, changes: rename("rhevm") }).refused(VnicProfileNameInUse);
+    story.when(UpdateVnicProfile { profile, network: None, changes: rename("gold") }).then(&[]);
+    story
+        .when(UpdateVnicProfile { profile, network: Some(nowhere()), changes: rename("silver") })
+        .refused(VnicProfileNetworkFixed);
+    story.when(UpdateVnicProfile { profile, network: Some(MANAGEMENT_NETWORK), changes: rename("gold") }).then(&[]);
+    story.when(UpdateVnicProfile { profile, network: None, changes: rename("silver") }).then(&["VnicProfileUpdated"]);
 }

@@ -737,4 +737,5 @@ pub const FACTS: &[Fact] = &[
     warning(20_004, "USER_INACTIVE", "User ${DirectoryUserName} is inactive: the directory has no such user any more."),
     normal(20_005, "USER_ACTIVE", "User ${DirectoryUserName} is active again: the directory has such a user again."),
     alert(20_006, "STORE_DAMAGED", "The ${Kept} is damaged[: ${Reason}]."),
+    error(20_010, "LOGINS_REFUSED", "${Count} logins were refused, of ${Names}, from ${Addresses}."),
 ];

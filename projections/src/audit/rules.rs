@@ -397,6 +397,11 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         }
         Event::SessionOpened(e) => at.draft(30).by(Actor::User(e.session.user)),
         Event::SessionClosed(e) => at.draft(31).by(Actor::User(e.user)),
+        Event::LoginsRefused(e) => {
+            let listed = |all: &[String], more: bool| all.join(", ") + if more { " and others" } else { "" };
+            let draft = at.draft(20_010).with("Count", e.count.to_string());
+            draft.with("Names", listed(&e.names, e.more_names)).with("Addresses", listed(&e.from, e.more_from))
+        }
         Event::LoginFailed(e) => {
             let user = at.after.resolve(evirt_domain::world::NameKind::User, &e.name).map(UserId);
             let draft = at.draft(114);

@@ -142,6 +142,7 @@ const TOLD: &[(&str, &[u32])] = &[
     ("SessionOpened", &[30]),
     ("SessionClosed", &[31]),
     ("LoginFailed", &[114]),
+    ("LoginsRefused", &[20_010]),
     (
         "JobEnded",
         &[
@@ -298,9 +299,9 @@ fn logins_are_told_in_the_guides_words() {
         lab.run(BY_ADMIN, OpenSession { user: ADMIN, token_hash: "hash".into(), ttl_minutes: 5, ..OpenSession::default() });
     let Event::SessionOpened(opened) = &opened[0] else { panic!("{opened:?}") };
     lab.run(BY_ADMIN, CloseSession { session: opened.session.id, end: SessionEnd::LoggedOut });
-    lab.system(RefuseLogin { name: "admin@internal".into() });
-    lab.system(RefuseLogin { name: "mallory".into() });
-    lab.system(RefuseLogin { name: String::new() });
+    lab.system(RefuseLogin { name: "admin@internal".into(), from: "192.0.2.7".into() });
+    lab.system(RefuseLogin { name: "mallory".into(), from: "192.0.2.7".into() });
+    lab.system(RefuseLogin { name: String::new(), from: "192.0.2.7".into() });
     assert_eq!(
         lab.told(from),
         [

@@ -135,6 +135,7 @@ impl Searchable for AuditRowView<'_> {
 
 impl<'a> AuditRowView<'a> {
     fn show<T: Resource>(&self, kind: Reference, found: Option<&Arc<T>>, visit: &mut dyn FnMut(&dyn Searchable) -> bool) {
+        let found = found.filter(|found| self.view.sees(T::ENTITY, found.id().into()));
         let row = found.map(|found| Row::new(self.view, &**found));
         self.show_row(kind, row.as_ref().map(|row| row as &dyn Searchable), visit);
     }

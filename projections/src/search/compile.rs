@@ -44,23 +44,41 @@ pub struct Plan {
     page: u32,
 }
 
-/// Reads a search for `entity` and makes it ready.
+/// Reads a search for `entity` and makes it ready. It may begin with its object and a colon, as portals and bookmarks have it.
 ///
-/// Refuses a text that is none, and one that asks for what the entity does not have.
+/// Refuses a text that is none, one that names another object, and one that asks for what the entity does not have.
 pub fn compile(entity: Entity, text: &str, env: &Env<'_>) -> Result<Plan, SearchError> {
+    match with_object(text) {
+        Some((object, _)) if object != entity => Err(SearchError::new(
+            SearchErrorKind::UnknownObject,
+            0,
+            format_args!("the object of the search is `{}`", object.object_name()),
+            format_args!("`{}`, or none", entity.object_name()),
+        )),
+        Some(_) => Plan::compile_with_object(text, env),
+        None => compiled(entity, text, env),
+    }
+}
+
+fn compiled(entity: Entity, text: &str, env: &Env<'_>) -> Result<Plan, SearchError> {
     let search = parse(text)?;
     Compiler { entity, env, free_texts: Vec::new() }.plan(&search)
+}
+
+/// The object that a search begins with, before a colon, and what follows that.
+fn with_object(text: &str) -> Option<(Entity, &str)> {
+    let (object, rest) = text.split_once(':')?;
+    Entity::called(object.trim()).map(|entity| (entity, rest))
 }
 
 impl Plan {
     /// A search with its object before a colon, as bookmarks keep it: `Vms: name=web*`.
     pub fn compile_with_object(text: &str, env: &Env<'_>) -> Result<Plan, SearchError> {
-        let (object, rest) = text.split_once(':').unwrap_or((text, ""));
-        let entity = Entity::called(object.trim()).filter(|_| text.contains(':')).ok_or_else(|| {
+        let (entity, rest) = with_object(text).ok_or_else(|| {
             SearchError::new(SearchErrorKind::UnknownObject, 0, "no object to search for", "an object such as Vms:")
         })?;
         let offset = text.len() - rest.len();
-        compile(entity, rest, env).map_err(|error| SearchError { position: error.position + offset, ..error })
+        compiled(entity, rest, env).map_err(|error| SearchError { position: error.position + offset, ..error })
     }
 
     /// What is searched for.

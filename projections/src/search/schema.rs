@@ -613,8 +613,11 @@ impl Entity {
             || name.strip_suffix(['s', 'S']).is_some_and(|name| name.eq_ignore_ascii_case(singular))
     }
 
-    /// The entity that `name` calls.
+    /// The entity that `name` calls. Storage domains are called as their collection is, too.
     pub fn called(name: &str) -> Option<Entity> {
+        if ["storagedomain", "storagedomains"].iter().any(|collection| name.eq_ignore_ascii_case(collection)) {
+            return Some(Entity::StorageDomain);
+        }
         Entity::ALL.into_iter().find(|entity| entity.is_called(name))
     }
 

@@ -386,6 +386,28 @@ fn an_object_is_called_in_singular_and_plural() {
 }
 
 #[test]
+fn a_search_may_begin_with_its_own_object() {
+    use SearchErrorKind::*;
+    for (entity, text) in [
+        (Entity::Vm, "Vms: name=a"),
+        (Entity::Vm, "VMs : name=a"),
+        (Entity::Vm, " vm:name=a"),
+        (Entity::StorageDomain, "Storage:name=a"),
+        (Entity::StorageDomain, "StorageDomains: name=a"),
+        (Entity::DataCenter, "Datacenter: name=a"),
+        (Entity::Event, "Events: event_vm=a"),
+    ] {
+        assert_eq!(compile(entity, text, &env(true)).unwrap().entity(), entity, "{text}");
+    }
+    let error = compile(Entity::Vm, "Hosts: name=a", &env(true)).unwrap_err();
+    assert_eq!((error.kind, error.position), (UnknownObject, 0));
+    let error = compile(Entity::Vm, "Vms: foo=bar", &env(true)).unwrap_err();
+    assert_eq!((error.kind, error.position), (UnknownField, 5));
+    // What is no object is a text.
+    assert!(!compile(Entity::Vm, "00:1a:4a", &env(true)).unwrap().matches_all());
+}
+
+#[test]
 fn pages_begin_at_one() {
     let plan = |text| compile(Entity::Vm, text, &env(true)).unwrap();
     assert_eq!(plan("").range(100), 0..100);

@@ -122,7 +122,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address: with IPv6 a network of 64 bits, as one customer or machine gets it.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

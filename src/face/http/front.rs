@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use super::refusal::{Asked, Refusal, plain};
 pub struct Transport {
     /// Whether by https.
     pub secure: bool,
+    /// The client's address.
+    pub peer: IpAddr,
 }
 
 /// A dialect's way in.
@@ -86,10 +89,16 @@ impl Figures {
 impl Front {
     /// Before the faces, and before the server's own paths, which are asked where no face has the path. The bodies of all fronts of a server
     /// share one room.
-    pub fn new(faces: Arc<[Arc<dyn Face>]>, own: Router, transport: Transport, room: BodyRoom) -> Self {
+    pub fn new(faces: Arc<[Arc<dyn Face>]>, own: Router, secure: bool, room: BodyRoom) -> Self {
         crate::telemetry::figures();
+        let transport = Transport { secure, peer: Ipv4Addr::UNSPECIFIED.into() };
         let figures = Figures { requests: DashMap::new(), seconds: metrics::histogram!("evirt_http_request_seconds") };
         Self { faces, own, transport, room, figures: Arc::new(figures) }
+    }
+
+    /// The same for a client that is connected from an address.
+    pub fn to(&self, peer: IpAddr) -> Self {
+        Self { transport: Transport { peer, ..self.transport }, ..self.clone() }
     }
 
     /// Answers a request.
@@ -109,8 +118,9 @@ impl Front {
     }
 
     /// Asks whoever has the path. A panic was reported by the panic hook.
-    async fn ask(&self, request: Request<RequestBody>) -> Response<Body> {
+    async fn ask(&self, mut request: Request<RequestBody>) -> Response<Body> {
         let Some(face) = self.faces.iter().find(|face| face.has(request.uri().path())) else {
+            request.extensions_mut().insert(self.transport);
             let answering = self.own.clone().call(request.map(Body::new));
             let answer = AssertUnwindSafe(answering).catch_unwind().await;
             return answer.map_or_else(|_| plain(Refusal::Internal.status(), Refusal::Internal), |Ok::<_, Infallible>(own)| own);

@@ -69,7 +69,7 @@ impl Listener {
             };
             // Who finds no place is hung up on.
             let Some(place) = self.places.take(peer.ip()) else { continue };
-            let (front, stop) = (self.front.clone(), stop.clone());
+            let (front, stop) = (self.front.to(peer.ip()), stop.clone());
             open.spawn(connection(stream, tls.clone(), place, self.write_timeout, front, stop));
         }
         drop(self.tcp);

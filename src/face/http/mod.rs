@@ -27,9 +27,9 @@ pub use body::{BodyRoom, LOGIN_BODY_TIMEOUT, MAX_BUFFERED, MAX_LOGIN_BODY, Reque
 pub use connections::{DEFAULT_RESERVED_CONNECTIONS, MAX_OPEN_CONNECTIONS, Places, connection_limit};
 pub use front::{Answering, Face, Front, Transport};
 pub use listener::{HEADER_TIMEOUT, Listener, MAX_HEAD};
-pub use own::routes;
+pub use own::{Pki, routes};
 pub use refusal::{Asked, Refusal};
-pub use session::{SessionEffect, Unauthorized, authenticate_request};
+pub use session::{Incoming, SessionEffect, Unauthorized, authenticate_request};
 pub use stream::WRITE_TIMEOUT;
 
 use crate::app::App;

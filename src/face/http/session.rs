@@ -5,18 +5,20 @@
 //! A request by Basic credentials alone is a login and a logout upstream. An event for each such request would make every read a write, so
 //! both are recorded when the password was really checked, and not while it is remembered (`directory::VERIFIED_TTL`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use evirt_domain::access::{Session, SessionEnd, may_log_in};
 use evirt_domain::ids::{SessionId, UserId};
 use evirt_domain::{Actor, Class, Rejection};
 use headers::authorization::Basic;
 use headers::{Authorization, HeaderMapExt};
 
+use super::connections::network;
 use super::{App, Caller, FILTER, PREFER, asks_for, cookie, correlation_id, text_of};
 use crate::app::session::{self, DEFAULT_SESSION_TTL_MINUTES};
-use crate::directory::Refused;
+use crate::directory::{Attempt, Refused};
 use crate::engine::Request;
 
 /// The cookie's name, and that of the header which repeats its value.
@@ -31,8 +33,36 @@ pub enum Unauthorized {
     Credentials,
     /// The user holds no permission at all: 401, as upstream refuses the login.
     NoPermission,
+    /// It is known by its cookie alone, and another site's page has sent it: 403.
+    ForeignOrigin,
     /// It cannot be found out just now: 503, with what to say.
     Unavailable(String),
+}
+
+/// A request's head, as far as it tells who calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// What is done.
+    pub method: &'a Method,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// The client's address.
+    pub peer: IpAddr,
+}
+
+impl Incoming<'_> {
+    /// Whether it may change anything, or opens a socket through which that may be done.
+    fn changes(&self) -> bool {
+        !matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS) || self.headers.contains_key(header::UPGRADE)
+    }
+
+    /// Whether a browser says that a page of another server has sent it. Ports and names count, as browsers compare them.
+    fn is_foreign(&self) -> bool {
+        let Some(origin) = self.headers.get(header::ORIGIN) else { return false };
+        let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        let own = text_of(self.headers, &header::HOST);
+        !host.zip(own).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own))
+    }
 }
 
 /// What a request did to its session, for the answer's headers.
@@ -70,13 +100,13 @@ impl SessionEffect {
             Self::Kept(token) => put(SESSION_HEADER, token),
             Self::Opened(token) => {
                 for path in paths {
-                    put(header::SET_COOKIE, &format!("{COOKIE}={token}; Path={path}; HttpOnly{secure}"));
+                    put(header::SET_COOKIE, &format!("{COOKIE}={token}; Path={path}; HttpOnly; SameSite=Strict{secure}"));
                 }
                 put(SESSION_HEADER, token);
             }
             Self::Closed => {
                 for path in paths {
-                    put(header::SET_COOKIE, &format!("{COOKIE}=; Path={path}; Max-Age=0; HttpOnly{secure}"));
+                    put(header::SET_COOKIE, &format!("{COOKIE}=; Path={path}; Max-Age=0; HttpOnly; SameSite=Strict{secure}"));
                 }
             }
         }
@@ -85,7 +115,8 @@ impl SessionEffect {
 
 /// Finds out who calls. The order is upstream's: a session that is to be kept and is alive is taken, and Basic credentials beside it are
 /// not looked at, even wrong ones; a session that is not to be kept any more ends; without a session, Basic credentials count.
-pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Caller, SessionEffect), Unauthorized> {
+pub async fn authenticate_request(app: &App, incoming: Incoming<'_>) -> Result<(Caller, SessionEffect), Unauthorized> {
+    let headers = incoming.headers;
     let filter = text_of(headers, &FILTER).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let wants = Wants {
         session: asks_for(headers, &PREFER, "persistent-auth"),
@@ -95,6 +126,11 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
     };
     let token = cookie(headers, COOKIE);
     let current = token.as_deref().and_then(|token| session::of_token(app, token));
+    // A browser sends the cookie along with whatever any page asks for.
+    let by_cookie = current.is_some() && !headers.contains_key(header::AUTHORIZATION);
+    if by_cookie && incoming.changes() && incoming.is_foreign() {
+        return Err(Unauthorized::ForeignOrigin);
+    }
     if let (Some(session), Some(token)) = (&current, token)
         && wants.session
         && !wants.new
@@ -103,7 +139,7 @@ pub async fn authenticate_request(app: &App, headers: &HeaderMap) -> Result<(Cal
         return Ok((wants.caller(session.user, Some(session.id)), SessionEffect::Kept(token.into())));
     }
     // What most requests do not come to is kept apart: its room would be moved about with theirs.
-    Box::pin(log_in(app, headers, wants, current)).await
+    Box::pin(log_in(app, incoming, wants, current)).await
 }
 
 /// What a request's headers say of its session.
@@ -123,7 +159,7 @@ impl Wants {
 /// Finds out who calls where no session just goes on.
 async fn log_in(
     app: &App,
-    headers: &HeaderMap,
+    Incoming { headers, peer, .. }: Incoming<'_>,
     wants: Wants,
     current: Option<Arc<Session>>,
 ) -> Result<(Caller, SessionEffect), Unauthorized> {
@@ -145,12 +181,12 @@ async fn log_in(
         }
     }
     let credentials = headers.typed_get::<Authorization<Basic>>().ok_or(Unauthorized::Credentials)?;
-    let name = credentials.username();
-    let verified = match app.directory.authenticate(&app.engine, name, credentials.password(), correlation_id).await {
+    let attempt = Attempt { name: credentials.username(), from: network(peer), correlation_id };
+    let verified = match app.directory.authenticate(&app.engine, attempt, credentials.password()).await {
         Ok(verified) => verified,
         Err(Refused::Credentials) => return Err(Unauthorized::Credentials),
         Err(Refused::Unavailable(why)) => return Err(Unauthorized::Unavailable(why)),
-        Err(Refused::NoPermission) => return Err(no_permission(app, name, correlation_id).await),
+        Err(Refused::NoPermission) => return Err(no_permission(app, attempt).await),
     };
     let request = Request { actor: Actor::User(verified.user), correlation_id: correlation_id.clone(), causation: None };
     if wants.session {
@@ -158,7 +194,7 @@ async fn log_in(
         let (session, token) = match session::open(app, &verified, ttl.unwrap_or(DEFAULT_SESSION_TTL_MINUTES), &request).await {
             Ok(opened) => opened,
             Err(rejection) if rejection.class() == Class::Unavailable => return Err(unavailable(rejection)),
-            Err(_) => return Err(no_permission(app, name, correlation_id).await),
+            Err(_) => return Err(no_permission(app, attempt).await),
         };
         return Ok((wants.caller(verified.user, Some(session)), SessionEffect::Opened(token)));
     }
@@ -173,19 +209,19 @@ async fn log_in(
             Err(rejection) if rejection.class() == Class::Unavailable => {
                 tracing::error!(%rejection, %correlation_id, "a login could not be recorded");
             }
-            Err(_) => return Err(no_permission(app, name, correlation_id).await),
+            Err(_) => return Err(no_permission(app, attempt).await),
         }
     } else if !may_log_in(&app.engine.world(), verified.user) {
         app.directory.forget(&verified);
-        return Err(no_permission(app, name, correlation_id).await);
+        return Err(no_permission(app, attempt).await);
     }
     let effect = if current.is_some() { SessionEffect::Closed } else { SessionEffect::None };
     Ok((wants.caller(verified.user, None), effect))
 }
 
 /// The refusal of somebody whose password is right and who may do nothing.
-async fn no_permission(app: &App, name: &str, correlation_id: &Arc<str>) -> Unauthorized {
-    app.directory.record_refusal(&app.engine, name, correlation_id).await;
+async fn no_permission(app: &App, attempt: Attempt<'_>) -> Unauthorized {
+    app.directory.record_refusal(&app.engine, attempt).await;
     Unauthorized::NoPermission
 }
 

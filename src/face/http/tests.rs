@@ -116,8 +116,7 @@ impl Site {
         for tls in [None, Some(tls.server)] {
             let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
             addresses.push(tcp.local_addr().unwrap());
-            let transport = Transport { secure: tls.is_some() };
-            let front = Front::new(Arc::new([Arc::new(TestFace)]), Router::new(), transport, BodyRoom::default());
+            let front = Front::new(Arc::new([Arc::new(TestFace)]), Router::new(), tls.is_some(), BodyRoom::default());
             let listener = Listener { tcp, tls, front, places: places.clone(), write_timeout };
             listeners.push(tokio::spawn(listener.serve(stopped.clone())));
         }

@@ -146,7 +146,6 @@ fn status_of(key: Key) -> u16 {
         | Key::HostApproveType
         | Key::HostnameFixed
         | Key::HostPortFixed
-        | Key::HostUpdateCluster
         | Key::HostNetworkNotInCluster
         | Key::HostNeedsManagement
         | Key::HostAddressFixed
@@ -163,6 +162,7 @@ fn status_of(key: Key) -> u16 {
         | Key::ImageDownloadError
         | Key::DataCenterNotLocal
         | Key::UserIsAdmin
+        | Key::VnicProfileNetworkFixed
         | Key::RolePermitMissing
         | Key::VersionAboveHosts
         | Key::NotExternal => 400,

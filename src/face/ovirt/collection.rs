@@ -77,8 +77,10 @@ pub fn check_owner(
     current: Uuid,
 ) -> Result<(), Answer> {
     match request.reference::<Uuid>(sent, member, kind, class)? {
-        Some(other) if other != current => Err(Answer::fault(409, &Fault::immutable(member), request.output)),
-        _ => Ok(()),
+        Some(same) if same == current => Ok(()),
+        None if sent.doc(member).is_none() => Ok(()),
+        // One that is emptied is another one, too.
+        _ => Err(Answer::fault(409, &Fault::immutable(member), request.output)),
     }
 }
 
@@ -97,7 +99,6 @@ pub fn removed(request: &ApiRequest, done: Result<Done, Refused>) -> Handled {
 /// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
 /// goes on that it opened.
 pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
-    grace(&sent).await;
     let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
@@ -111,7 +112,6 @@ pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 's
 /// Carries an action out that goes on after its command: 202 with where to look, unless the client says `<async>false</async>`; then
 /// the answer waits, and tells by its state whether it came to something.
 pub async fn act_later(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
-    grace(&sent).await;
     let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
@@ -144,14 +144,4 @@ pub fn on_target(base: &str, action: &[String], mut doc: Doc) -> Doc {
     let Some(member) = member.filter(|member| ACTION.field(member).is_some()) else { return doc };
     doc.remove(member);
     doc.reference_to(member, &Place::at(base, target))
-}
-
-/// The longest time of grace, in milliseconds.
-pub const MAX_GRACE_MS: i64 = 60_000;
-
-/// Waits for the time of grace that an action asks for.
-pub async fn grace(sent: &Doc) {
-    if let Some(expiry) = sent.int("grace_period.expiry").filter(|ms| *ms > 0) {
-        tokio::time::sleep(std::time::Duration::from_millis(expiry.min(MAX_GRACE_MS) as u64)).await;
-    }
 }

@@ -6,16 +6,18 @@ use evirt_domain::World;
 use evirt_domain::cluster::Cluster;
 use evirt_domain::data_center::*;
 use evirt_domain::ids::StorageDomainId;
-use evirt_domain::index::StorageDomainTerm;
+use evirt_domain::index::{NetworkTerm, StorageDomainTerm};
+use evirt_domain::network::Network;
 use evirt_domain::storage::*;
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
 use super::clusters::{self, name_of, value_of};
 use super::collection::{check_immutable, created, remove};
+use super::networks;
 use super::parts::{first_id, given, listed, sent_version, shown, text, version};
 use super::representation::body::{Body, need};
-use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, STORAGE_DOMAIN};
+use super::representation::types::{ACTION, CLUSTER, DATA_CENTER, NETWORK, STORAGE_DOMAIN};
 use super::representation::{Doc, Place};
 use super::request::{ApiRequest, Target};
 use super::route::routes;
@@ -23,7 +25,7 @@ use super::storagedomains::attached_view;
 use super::work::{act_and_wait, removed_after};
 
 routes! { ROUTES:
-    "datacenters" => GET list, POST add [Body::add(&DATA_CENTER).needs(&[need("name storage_type")])];
+    "datacenters" => GET list, POST add [Body::add(&DATA_CENTER).needs(&[need("name storage_type version.major version.minor")])];
     "datacenters/{}" => GET get, PUT update [Body::update(&DATA_CENTER)], DELETE delete [Body::action("force")];
     "datacenters/{}/clusters" =>
         GET list_clusters,
@@ -33,6 +35,8 @@ routes! { ROUTES:
     "datacenters/{}/clusters/{}/networks/{}" => GET in_cluster, PUT in_cluster, DELETE in_cluster;
     "datacenters/{}/clusters/{}/permissions" => GET in_cluster, POST in_cluster;
     "datacenters/{}/clusters/{}/permissions/{}" => GET in_cluster, DELETE in_cluster;
+    "datacenters/{}/networks" => GET list_networks;
+    "datacenters/{}/networks/{}" => GET get_network;
     "datacenters/{}/storagedomains" => GET list_domains, POST attach [Body::only(&STORAGE_DOMAIN, "").needs(&[need("id|name")])];
     "datacenters/{}/storagedomains/{}" => GET get_domain, DELETE detach [Body::action("async")];
     "datacenters/{}/storagedomains/{}/activate" => POST activate;
@@ -62,7 +66,7 @@ pub fn view(world: &World, base: &str, dc: &DataCenter) -> Doc {
     Doc::new()
         .at(&Place::of(base, dc.id))
         .set("name", &dc.config.name)
-        .set("description", &dc.config.description)
+        .opt("description", text(&dc.config.description))
         .opt("comment", text(&dc.config.comment))
         .set("storage_type", dc.config.storage_type.name())
         .opt("storage_format", dc.storage_format.map(|f| f.name()))
@@ -157,6 +161,25 @@ fn clusters_of(request: &ApiRequest) -> Result<Vec<&Arc<Cluster>>, Answer> {
 
 async fn list_clusters(request: Arc<ApiRequest>) -> Handled {
     listed(&request, &CLUSTER, clusters_of(&request)?.into_iter().map(|c| clusters::view(request.base, c)))
+}
+
+/// The networks of the data center, by name.
+fn networks_of(request: &ApiRequest) -> Result<Vec<&Arc<Network>>, Answer> {
+    let id = center(request, &request.world)?.id;
+    let mut found: Vec<_> = request.world.networks.by(NetworkTerm::DataCenter(id)).collect();
+    found.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+    Ok(found)
+}
+
+async fn list_networks(request: Arc<ApiRequest>) -> Handled {
+    let found = networks_of(&request)?;
+    listed(&request, &NETWORK, found.into_iter().map(|network| networks::view(&request.world, request.base, network)))
+}
+
+async fn get_network(request: Arc<ApiRequest>) -> Handled {
+    let id = request.id(3)?;
+    let found = networks_of(&request)?.into_iter().find(|network| network.id == id);
+    shown(&request, &NETWORK, &networks::view(&request.world, request.base, request.found(found, 3)?))
 }
 
 async fn add_cluster(request: Arc<ApiRequest>) -> Handled {

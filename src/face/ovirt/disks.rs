@@ -35,19 +35,16 @@ routes! { ROUTES:
     "disks/{}/statistics/{}" => GET get_statistic;
 }
 
-/// How faults call the making of a disk.
-const MAKING: &str = "validateDiskForCreation";
-
 /// What a disk needs that is to be made.
-pub const NEEDED: &[Need] = &[need("format interface").of(MAKING), need("provisioned_size|size").of(MAKING)];
+pub const NEEDED: &[Need] = &[need("format interface"), need("provisioned_size|size")];
 
 /// What a disk needs that is a whole logical unit.
 pub const UNIT: Way = Way {
     when: When::Has("lun_storage"),
     needs: &[
-        need("format interface").of(MAKING),
-        need("type").within("lun_storage", "Storage").of(MAKING),
-        need("address target port id").within("lun_storage.logical_unit", "LogicalUnit").of(MAKING),
+        need("format interface"),
+        need("type").within("lun_storage", "Storage"),
+        need("address target port id").within("lun_storage.logical_unit", "LogicalUnit"),
     ],
 };
 
@@ -59,6 +56,9 @@ const NEW_THERE: Body = NEW.without("storage_domains").depends();
 
 /// A disk that is taken on as it lies there.
 const REGISTERED: Body = Body::only(&DISK, "").needs(&[need("id")]);
+
+/// A disk that nothing but its body says the place of.
+const PLACED: Body = Body::only(&DISK, "").needs(&[need("storage_domains.storage_domain.id|name")]);
 
 /// The disk as the API shows it below `/disks`.
 pub fn view(world: &World, base: &str, disk: &Disk) -> Doc {
@@ -140,6 +140,17 @@ pub fn storage_domain(request: &ApiRequest, sent: &Doc) -> Result<Option<Storage
     request.reference(&Doc::new().set("it", domain.clone()), "it", NameKind::StorageDomain, "StorageDomain")
 }
 
+/// The storage domain of a new disk that has no other disk beside it: its body has to name one.
+pub fn placed(request: &ApiRequest, sent: &Doc) -> Result<Option<StorageDomainId>, Answer> {
+    let named = storage_domain(request, sent)?;
+    // A whole logical unit lies on none.
+    if named.is_none() && !sent.has("lun_storage") {
+        request.check(&PLACED, sent)?;
+        return Err(request.bad(&Fault::incomplete_parameters("Disk", ["storageDomains.id|name"], "add")));
+    }
+    Ok(named)
+}
+
 /// The disk that the path names.
 pub fn disk<'a>(request: &ApiRequest, world: &'a World) -> Result<&'a Arc<Disk>, Answer> {
     request.found(world.disks.get(&request.id(1)?), 1)
@@ -156,7 +167,7 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&DISK)?;
-    let storage_domain = storage_domain(&request, &sent)?;
+    let storage_domain = placed(&request, &sent)?;
     make(&request, &sent, storage_domain, view).await
 }
 

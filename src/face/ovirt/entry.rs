@@ -49,7 +49,8 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
         .set("name", "evirt")
         .set("vendor", "evirt")
         .set("version", version)
-        .set("full_version", concat!("3.3.0-evirt-", env!("CARGO_PKG_VERSION")));
+        // Clients read it as numbers, four at least, and a release: as upstream's `3.3.0-0.46.el6ev`.
+        .set("full_version", concat!("3.3.0-", env!("CARGO_PKG_VERSION"), ".evirt"));
     let mut doc = links.iter().fold(Doc::new(), |doc, (rel, href)| doc.link(rel, Link::open(href.as_str())));
     doc.put("special_objects", special);
     doc.put("product_info", product);

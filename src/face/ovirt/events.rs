@@ -73,7 +73,7 @@ async fn list(request: Arc<ApiRequest>) -> Handled {
 /// The entry that the path names.
 async fn entry(request: &ApiRequest) -> Result<AuditRecord, Answer> {
     let id = request.found(request.segment(1).parse().ok(), 1)?;
-    request.found(request.refusing(event::entry(&request.app, &request.world, id).await)?, 1)
+    request.found(request.refusing(event::entry(&request.app, &request.cx, id).await)?, 1)
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {

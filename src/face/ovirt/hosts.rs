@@ -16,12 +16,12 @@ use evirt_domain::{Decide, World};
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
-use super::collection::{act, check_immutable, complete, created, grace, remove};
+use super::collection::{act, check_immutable, complete, created, remove};
 pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
 use super::representation::body::{Body, When, need};
 use super::representation::types::{HOOK, HOST, STORAGE};
-use super::representation::{Doc, Place};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::work::act_and_wait;
@@ -444,7 +444,6 @@ async fn fence(request: Arc<ApiRequest>) -> Handled {
     if fence != FenceType::Status {
         return act_and_wait(&request, FenceHost { host: host.id, fence }).await;
     }
-    grace(&sent).await;
     let state = match app::power(&request.app, &request.cx, &host).await {
         Ok(PowerState::On) => "on",
         Ok(PowerState::Off) => "off",
@@ -472,7 +471,14 @@ async fn iscsi_discover(request: Arc<ApiRequest>) -> Handled {
     let host = host(&request, &request.world)?;
     let sent = request.action()?;
     let found = app::discover_targets(&request.app, &request.cx, host, portal(&sent), chap(&sent)).await;
-    let targets = request.refusing(found)?;
+    // Upstream asks for targets as it asks for anything, so that why there are none stands alone.
+    let targets = found.map_err(|refused| match refused {
+        Refused::Unreached(why) => {
+            let fault = Fault::failed(format!("Failed discovery of iSCSI targets: {why}"));
+            Answer::bytes(400, fault.render(request.output), request.output)
+        }
+        refused => Answer::refused(&refused, request.output),
+    })?;
     complete(&request, sent.set("iscsi_target", targets))
 }
 

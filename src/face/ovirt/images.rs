@@ -8,7 +8,6 @@ use evirt_domain::storage::{DomainClass, StorageDomain};
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::collection::grace;
 use super::parts::{listed, shown};
 use super::representation::body::{Body, need};
 use super::representation::types::IMAGE;
@@ -76,7 +75,6 @@ async fn import(request: Arc<ApiRequest>) -> Handled {
     let image = request.id(3)?;
     let sent = request.action()?;
     let to = target(&request, &sent)?;
-    grace(&sent).await;
     let begun = app::import(&request.app, &request.cx, request.wait(&sent)?, domain, image, to).await;
     acted(&request, sent, begun)
 }

@@ -49,6 +49,7 @@ mod vnicprofiles;
 mod work;
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::http::Method;
 use evirt_projections::search::Entity;
@@ -57,7 +58,7 @@ use self::answer::{Answer, Handled};
 use self::representation::{Fault, TypeDef, types};
 use self::request::{ApiRequest, Handler, Route, Routes};
 use self::route::Standing;
-pub use self::serve::Api;
+pub use self::serve::{Api, DeleteAnswers, OvirtOptions};
 use crate::app::event_matches::{self, EventMatches};
 use crate::face::http::{MAX_CORRELATION_ID, correlation_id_fits};
 
@@ -134,6 +135,10 @@ async fn prepared(mut request: ApiRequest, route: &'static Route, handler: Handl
     match request.external_step() {
         Ok(step) => request.cx.conditions.lead(step),
         Err(refused) => return Err(within(&request, route, refused)),
+    }
+    if route.is_action() {
+        let grace = request.sent_action().int("grace_period.expiry").and_then(|ms| u64::try_from(ms).ok());
+        request.cx.conditions.grace(Duration::from_millis(grace.unwrap_or_default()));
     }
     let request = Arc::new(request);
     let changing = async move { visible::for_caller(&request.clone().cx, carry_out(request, route, handler)).await };

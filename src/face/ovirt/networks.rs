@@ -37,7 +37,7 @@ pub fn view(world: &World, base: &str, network: &Network) -> Doc {
     Doc::new()
         .at(&Place::of(base, network.id))
         .set("name", &config.name)
-        .set("description", &config.description)
+        .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
         .reference("data_center", base, network.data_center)
         .opt_path("ip.address", text(&config.ip))

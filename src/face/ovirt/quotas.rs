@@ -15,7 +15,7 @@ use super::datacenters::center;
 use super::parts::{first_id, given, listed, number, shown, text};
 use super::representation::body::{Body, need};
 use super::representation::types::{CLUSTER_QUOTA_LIMIT, QUOTA, STORAGE_QUOTA_LIMIT};
-use super::representation::{Doc, Place};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 
@@ -38,7 +38,14 @@ const GIB: f64 = 1024.0;
 /// The quota that a disk or VM is said to consume; an empty reference says none.
 pub fn named(request: &ApiRequest, sent: &Doc) -> Result<Option<Option<QuotaId>>, Answer> {
     let Some(quota) = sent.doc("quota") else { return Ok(None) };
-    let Some(id) = quota.text("id").filter(|id| !id.is_empty()) else { return Ok(Some(None)) };
+    let said = |field: &str| quota.text(field).filter(|text| !text.is_empty());
+    let Some(id) = said("id") else {
+        // A name says nothing without the data center, and is not to be taken for none.
+        return match said("name") {
+            Some(_) => Err(request.bad(&Fault::incomplete_parameters("Quota", ["id"], request.verb()))),
+            None => Ok(Some(None)),
+        };
+    };
     let id = Uuid::parse_str(id).map_err(|_| request.missing(format!("Quota: id={id}")))?;
     Ok(Some(Some(QuotaId(id))))
 }

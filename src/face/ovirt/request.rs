@@ -334,8 +334,7 @@ impl ApiRequest {
         match kind {
             "application/xml" | "text/xml" => Ok(Format::Xml),
             "application/json" => Ok(Format::Json),
-            // curl's -d says that it sends a form.
-            "" | "application/x-www-form-urlencoded" if first == Some(&b'<') => Ok(Format::Xml),
+            "" if first == Some(&b'<') => Ok(Format::Xml),
             "" if matches!(first, Some(b'{')) => Ok(Format::Json),
             "" if self.body.is_empty() => Ok(Format::Xml),
             other => {
@@ -443,6 +442,11 @@ impl ApiRequest {
     /// What a use case gives, or the answer that says why it did not come about.
     pub fn refusing<T>(&self, outcome: Result<T, Refused>) -> Result<T, Answer> {
         outcome.map_err(|refused| Answer::refused(&refused, self.output))
+    }
+
+    /// What faults call what is done: `update` for a change, `add` for all else.
+    pub fn verb(&self) -> &'static str {
+        if self.method == Method::PUT { "update" } else { "add" }
     }
 
     /// Submits a command as the caller.

@@ -10,7 +10,7 @@ use evirt_domain::{Decide, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
-use super::parts::{first_id, given, listed, shown};
+use super::parts::{first_id, given, listed, shown, text};
 use super::representation::body::{Body, need};
 use super::representation::place::stands_in;
 use super::representation::types::{PERMIT, ROLE};
@@ -44,7 +44,7 @@ fn view(parent: &Place, role: &Role) -> Doc {
     Doc::new()
         .at(&parent.below("roles", role.id))
         .set("name", &role.name)
-        .set("description", &role.description)
+        .opt("description", text(&role.description))
         .set("mutable", role.mutable)
         .set("administrative", role.administrative)
         .links(&["permits"])

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use serde::Deserialize;
 
 use super::answer::Answer;
 use super::cache::RenderCache;
-use super::representation::{Fault, Format, MAX_BODY};
+use super::representation::types::ACTION;
+use super::representation::{Doc, Fault, Format, MAX_BODY};
 use super::request::{ApiRequest, Target, Unreadable, base_of, named};
 use super::{ROUTES, prepared};
 use crate::app::{App, OpContext};
 use crate::face::http::{
-    Answering, Asked, CORRELATION_ID, Face, Refusal, RequestBody, Transport, Unauthorized, authenticate_request,
+    Answering, Asked, CORRELATION_ID, Face, Incoming, Refusal, RequestBody, Transport, Unauthorized, authenticate_request,
 };
 
 /// How long a body may take to arrive.
@@ -31,12 +33,32 @@ const NO_VERSION_4: &str =
 pub struct Api {
     app: App,
     cache: Arc<RenderCache>,
+    options: OvirtOptions,
+}
+
+/// How the API answers where its clients differ.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct OvirtOptions {
+    /// How a DELETE that is done is answered.
+    pub delete_answers: DeleteAnswers,
+}
+
+/// How a DELETE without a body is answered that is done.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeleteAnswers {
+    /// By 204, as the guide shows it.
+    #[default]
+    NoContent,
+    /// By 200 with a finished action, as upstream does.
+    Action,
 }
 
 impl Api {
     /// The API of an engine.
-    pub fn new(app: App) -> Self {
-        Self { app, cache: Arc::default() }
+    pub fn new(app: App, options: OvirtOptions) -> Self {
+        Self { app, cache: Arc::default(), options }
     }
 }
 
@@ -67,8 +89,9 @@ async fn serve(api: Api, request: Request<RequestBody>, transport: Transport) ->
     response
 }
 
-async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }: Transport) -> Response<Body> {
-    let Api { app, cache } = api;
+async fn answer(api: Api, parts: Parts, body: RequestBody, transport: Transport) -> Response<Body> {
+    let Api { app, cache, options } = api;
+    let Transport { secure, peer } = transport;
     let output = accepted(parts.headers.get_all(header::ACCEPT));
     let format = output.unwrap_or(Format::Xml);
     let (base, target) = match Target::parse(parts.uri.path(), parts.uri.query()) {
@@ -81,11 +104,16 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
             return Answer::fault(400, &Fault::failed(detail), format).into_response();
         }
     };
-    let (caller, effect) = match authenticate_request(&app, &parts.headers).await {
+    let incoming = Incoming { method: &parts.method, headers: &parts.headers, peer };
+    let (caller, effect) = match authenticate_request(&app, incoming).await {
         Ok(known) => known,
         // Who may not log in is told no more than who has the wrong password.
         Err(Unauthorized::Credentials | Unauthorized::NoPermission) => {
             return Answer::empty(401).with(header::WWW_AUTHENTICATE, "Basic realm=\"ENGINE\"").into_response();
+        }
+        Err(Unauthorized::ForeignOrigin) => {
+            let detail = "A page of another site may not change anything with this session";
+            return Answer::fault(403, &Fault::failed(detail), format).into_response();
         }
         Err(Unauthorized::Unavailable(why)) => return Answer::fault(503, &Fault::failed(why), format).into_response(),
     };
@@ -106,11 +134,13 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
                 Err(refusal) => refused(&refusal, format),
                 Ok(body) => {
                     let (method, headers) = (parts.method, parts.headers);
+                    let deletes = method == Method::DELETE;
                     let cx = OpContext::new(caller.user, caller.correlation_id, caller.filter, app.engine.world());
                     let request =
                         ApiRequest { app, cx, method, base, secure, target, headers, body, output, cache, routes: &ROUTES };
                     // In a room of its own: within others it would be moved about with them.
-                    Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed)
+                    let answer = Box::pin(prepared(request, route, handler)).await.unwrap_or_else(|failed| failed);
+                    if deletes { deleted(answer, options.delete_answers, output) } else { answer }
                 }
             },
         },
@@ -118,6 +148,14 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, Transport { secure }:
     let mut response = answer.with(CORRELATION_ID, &correlation_id).into_response();
     effect.write(base, secure, response.headers_mut());
     response
+}
+
+/// The answer to a DELETE as its clients want it.
+fn deleted(answer: Answer, wanted: DeleteAnswers, output: Format) -> Answer {
+    match (wanted, answer.status) {
+        (DeleteAnswers::Action, 204) => Answer::doc(200, &ACTION, &Doc::new().set_path("status.state", "complete"), output),
+        _ => answer,
+    }
 }
 
 /// The body of a request that may have one: some clients announce one with a GET and never send it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::ids::{DataCenterId, HostId, StorageConnectionId};
+use evirt_domain::permit::Permit;
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::{ConnectionConfig, ConnectionPatch};
 use evirt_domain::world::NameKind;
@@ -31,7 +32,7 @@ routes! { ROUTES:
 /// What every domain needs that a host has a part in.
 const ON_HOST: Need = need("host.id|name type storage");
 /// An ISO or export domain without a name is one that is there already.
-const NAMED: Need = need("name").of("addDomain").unless(When::Is("type", &["iso", "export"]));
+const NAMED: Need = need("name").unless(When::Is("type", &["iso", "export"]));
 const TYPED: Need = need("storage.type");
 
 /// A new domain: what it needs, in the order in which upstream looks.
@@ -55,14 +56,14 @@ const NEW: Body = Body::add(&STORAGE_DOMAIN).ways(&[
         needs: &[
             ON_HOST,
             TYPED,
-            need("id").of("getLunIds").within("storage.logical_unit|storage.volume_group.logical_unit", "LogicalUnit"),
+            need("id").within("storage.logical_unit|storage.volume_group.logical_unit", "LogicalUnit"),
             NAMED,
         ],
     },
 ]);
 
 /// A change; one that brings logical units along needs a host that sees them.
-const EXTENDED: Body = Body::update(&STORAGE_DOMAIN).needs(&[need("host.id|name").of("extendStorageDomain")]).depends();
+const EXTENDED: Body = Body::update(&STORAGE_DOMAIN).needs(&[need("host.id|name").of("update")]).depends();
 
 /// A removal, by a host unless none has a part in the domain.
 const REMOVED: Body = Body::only(&STORAGE_DOMAIN, "format destroy").needs(&[need("host.id|name").of("remove")]).depends();
@@ -122,14 +123,24 @@ fn storage(world: &World, storage: &DomainStorage) -> Doc {
     let units: Vec<Doc> = located
         .luns
         .iter()
-        .map(|lun| match &lun.portal {
-            None => Doc::new().set("id", &lun.id),
-            Some(portal) => Doc::new()
-                .set("id", &lun.id)
-                .set("address", &portal.address)
-                .set("port", portal.port)
-                .set("target", &portal.target)
-                .opt("username", text(&portal.username)),
+        .map(|lun| {
+            let unit = match &lun.portal {
+                None => Doc::new().set("id", &lun.id),
+                Some(portal) => Doc::new()
+                    .set("id", &lun.id)
+                    .set("address", &portal.address)
+                    .set("port", portal.port)
+                    .set("target", &portal.target)
+                    .opt("username", text(&portal.username)),
+            };
+            match &lun.device {
+                None => unit,
+                Some(device) => unit
+                    .set("serial", &device.serial)
+                    .set("vendor_id", &device.vendor)
+                    .set("product_id", &device.product)
+                    .set("lun_mapping", device.number),
+            }
         })
         .collect();
     Doc::new().set("type", storage.kind.name()).set_path("volume_group.logical_unit", units)
@@ -194,12 +205,12 @@ fn lun(request: &ApiRequest, kind: StorageKind, storage: &Doc, unit: &Doc) -> Re
     let id = given(unit, "id").unwrap_or_default();
     let said = |field: &str| unit.has(field) || storage.has(field);
     if kind != StorageKind::Iscsi || !(said("address") || said("target")) {
-        return Ok(Lun { id, portal: None });
+        return Ok(Lun { id, portal: None, device: None });
     }
     let mut portal = connections::config(request, kind, storage)?;
     portal.apply(&ConnectionPatch { kind: None, path: None, ..connections::patch(request, unit)? });
     portal.path.clear();
-    Ok(Lun { id, portal: Some(portal) })
+    Ok(Lun { id, portal: Some(portal), device: None })
 }
 
 /// The storage domain that the path names.
@@ -280,7 +291,14 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
         return Err(request.missing(format!("Host: {unknown}")));
     }
     let domain_id = current.id;
-    let extension = host.filter(|_| !luns.is_empty()).map(|host| ExtendStorageDomain { domain: domain_id, host, luns });
+    let extension = match host.filter(|_| !luns.is_empty()) {
+        Some(host) => {
+            request.refusing(request.cx.may(Some(Permit::EditStorageDomainConfiguration)))?;
+            let luns = request.refusing(app::described(&request.app, host, kind, luns).await)?;
+            Some(ExtendStorageDomain { domain: domain_id, host, luns })
+        }
+        None => None,
+    };
     let outcome = request.submit(UpdateStorageDomain { domain: domain_id, changes: patch(&sent), extension }).await?;
     let world = request.settle(&outcome).await?;
     shown(&request, &STORAGE_DOMAIN, &view(&world, request.base, domain(&request, &world)?))
@@ -353,7 +371,7 @@ mod tests {
         assert_eq!(missing(&sent), "Storage [path] required for add");
         let mut sent = nfs();
         sent.remove("name");
-        assert_eq!(missing(&sent), "StorageDomain [name] required for addDomain");
+        assert_eq!(missing(&sent), "StorageDomain [name] required for add");
         assert_eq!(missing(&sent.set("type", "export")), "", "it is one that exists");
         let by_connection =
             Doc::new().set_path("storage.id", "1").set("type", "data").set_path("host.name", "a").set("name", "b");

@@ -9,7 +9,7 @@ use evirt_domain::{Decide, Rejection, World};
 
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, created, remove};
-use super::parts::{first_id, given, listed, shown};
+use super::parts::{first_id, given, listed, shown, text};
 use super::representation::body::{Body, need};
 use super::representation::place::stands_in;
 use super::representation::types::TAG;
@@ -39,7 +39,7 @@ pub fn view(base: &str, tag: &Tag) -> Doc {
     Doc::new()
         .at(&Place::of(base, tag.id))
         .set("name", &tag.config.name)
-        .set("description", &tag.config.description)
+        .opt("description", text(&tag.config.description))
         .set("parent", Doc::new().reference("tag", base, parent))
 }
 

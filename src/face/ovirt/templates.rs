@@ -24,7 +24,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
     Doc::with_capacity(32)
         .at(&Place::of(base, template.id))
         .set("name", &config.name)
-        .set("description", &config.description)
+        .opt("description", text(&config.description))
         .opt("comment", text(&config.comment))
         .set("type", config.kind.name())
         .set_path("status.state", template.status.name())

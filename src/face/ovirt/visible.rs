@@ -20,6 +20,9 @@ use crate::app::OpContext;
 /// Collections that no permission stands on and that everybody may read.
 const OPEN: &[&str] = &["", "capabilities", "roles", "tags"];
 
+/// The collection of the audit log's entries: of these everybody is shown those of what is seen.
+const EVENTS: &str = "events";
+
 /// The object that a name of a kind is of, where permissions stand on such.
 pub fn object_of(kind: NameKind, id: Uuid) -> Option<EntityRef> {
     Some(match kind {
@@ -43,7 +46,7 @@ pub fn object_at(segments: &[String]) -> Option<EntityRef> {
 
 /// Whether somebody who does not see everything may read below a collection at all.
 pub fn may_read(cx: &OpContext, top: &str) -> bool {
-    cx.visible().is_everything() || OPEN.contains(&top) || (cx.user_level && collection(top).is_some())
+    cx.visible().is_everything() || OPEN.contains(&top) || (cx.user_level && (collection(top).is_some() || top == EVENTS))
 }
 
 /// The first segment of a path that names something hidden.

@@ -80,7 +80,8 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 /// Adds a new disk, or with an id attaches one that exists.
 async fn add(request: Arc<ApiRequest>) -> Handled {
-    let owner = vm(&request, &request.world)?.id;
+    let vm_now = vm(&request, &request.world)?;
+    let (owner, alone) = (vm_now.id, vm_now.disks.is_empty());
     let sent = request.body(&DISK)?;
     let (bootable, active) = (sent.bool("bootable").unwrap_or(false), sent.bool("active").unwrap_or(true));
     if let Some(id) = sent.text("id") {
@@ -92,11 +93,13 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         let doc = view(&request, &world, vm(&request, &world)?, &attachment);
         return Ok(Answer::doc(200, &DISK, &request.found(doc, 1)?, request.output));
     }
+    // One that is not the first goes where the first is.
+    let storage_domain = if alone { disks::placed(&request, &sent)? } else { disks::storage_domain(&request, &sent)? };
     let command = AddDisk {
         config: disks::config(&request, &sent)?,
         format: disks::format(&sent),
         sparse: sent.bool("sparse"),
-        storage_domain: disks::storage_domain(&request, &sent)?,
+        storage_domain,
         attach: Some(AttachTo { vm: owner, interface: interface(&sent).unwrap_or(DiskInterface::Virtio), bootable, active }),
     };
     let outcome = request.submit(command).await?;

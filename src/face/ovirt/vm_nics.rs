@@ -14,7 +14,7 @@ use super::hosts::nic_measures;
 use super::parts::{Statistic, given, listed};
 use super::representation::body::{Body, need};
 use super::representation::types::NIC;
-use super::representation::{Doc, Place};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::vms::vm;
@@ -104,7 +104,14 @@ fn profile(request: &ApiRequest, sent: &Doc, vm: &Vm, current: Option<&Nic>) -> 
             return Ok(Some(Some(VnicProfileId(id))));
         }
     }
-    let Some(wanted) = sent.doc("network") else { return Ok(None) };
+    let named = sent.text("vnic_profile.id").is_none() && sent.text("vnic_profile.name").is_some_and(|name| !name.is_empty());
+    let Some(wanted) = sent.doc("network") else {
+        // Networks may have profiles of one name: it says nothing alone, and is not to be taken for none.
+        return match named {
+            true => Err(request.bad(&Fault::incomplete_parameters("VnicProfile", ["id"], request.verb()))),
+            false => Ok(None),
+        };
+    };
     if ["id", "name"].into_iter().all(|by| wanted.text(by).is_none_or(str::is_empty)) {
         return Ok(Some(None));
     }

@@ -11,7 +11,7 @@ use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
 use super::cache::Rendered;
-use super::collection::{act, act_later, check_immutable, complete, created, grace};
+use super::collection::{act, act_later, check_immutable, complete, created};
 use super::parts::{Statistic, date, given, listed, number, text};
 use super::representation::body::{Body, need};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
@@ -36,7 +36,7 @@ routes! { ROUTES:
     "vms/{}/migrate" => POST migrate [Body::action("host.id|name async force grace_period.expiry")];
     "vms/{}/cancelmigration" => POST cancel_migration;
     "vms/{}/ticket" => POST ticket [Body::action("ticket.value ticket.expiry")];
-    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom [Body::add(&CDROM).needs(&[need("file.id")])];
+    "vms/{}/cdroms" => GET list_cdroms, POST add_cdrom [Body::add(&CDROM).needs(&[need("file.id")]).depends()];
     "vms/{}/cdroms/{}" =>
         GET get_cdrom,
         POST update_cdrom [Body::update(&CDROM)],
@@ -89,7 +89,8 @@ const DRIVE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The VM as the API shows it. `filtered` leaves out what only administrators see.
 pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
-    let config = &vm.config;
+    // What runs is shown as it runs.
+    let config = &*vm.running_config();
     let boot: Vec<Doc> = config.boot.iter().map(|device| Doc::new().set("dev", device.name())).collect();
     let os = Doc::new()
         .set("type", config.os.as_str())
@@ -331,7 +332,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = vm(&request, &request.world)?;
     let sent = request.body(&VM)?;
     check_immutable(&request, &VM, &view(request.base, current, request.user_level), &sent)?;
-    let mut changes = patch(&request, &sent)?;
+    let mut changes = current.said_of_the_run(patch(&request, &sent)?);
     changes.cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let outcome = request.submit(UpdateVm { vm: current.id, changes }).await?;
     let vm = vm(&request, &outcome.world)?;
@@ -363,7 +364,6 @@ actions! {
     stop by carry_out => |vm, sent, request| StopVm { vm };
     shutdown by act => |vm, sent, request| ShutdownVm { vm };
     reboot by act => |vm, sent, request| RebootVm { vm };
-    cancel_migration by act => |vm, sent, request| CancelMigration { vm };
     suspend by act_later => |vm, sent, request| SuspendVm { vm };
     migrate by act => |vm, sent, request| MigrateVm {
         vm,
@@ -372,9 +372,23 @@ actions! {
     };
 }
 
+/// Calls a migration off; it is answered when the migration has ended, so that what needs a VM that is up can come next.
+async fn cancel_migration(request: Arc<ApiRequest>) -> Handled {
+    let migrating = vm(&request, &request.world)?;
+    let (vm, migration) = (migrating.id, migrating.run.as_ref().and_then(|run| run.job));
+    let sent = request.action()?;
+    let goes_on = request.goes_on(&sent)?;
+    let answer = act(&request, sent, CancelMigration { vm }).await?;
+    if let Some(migration) = migration.filter(|_| !goes_on) {
+        // That it came to nothing is what was wanted.
+        let _ = request.engine().settle(migration).await;
+    }
+    Ok(answer)
+}
+
 /// A start, with what is asked for this run only.
 fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, Answer> {
-    let cdrom = sent.docs("vm.cdroms.cdrom").next().map(|cd| cd.text("file.id").unwrap_or_default().to_owned());
+    let cdrom = sent.docs("vm.cdroms.cdrom").next().map(|cd| cd.doc("file").map(disc).unwrap_or_default());
     let overrides = RunOverrides {
         boot: sent.has("vm.os.boot").then(|| boot(sent, "vm.os.boot")),
         cdrom,
@@ -392,7 +406,6 @@ fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, 
 async fn ticket(request: Arc<ApiRequest>) -> Handled {
     let id = vm(&request, &request.world)?.id;
     let sent = request.action()?;
-    grace(&sent).await;
     let expires_s = number(&sent, "ticket.expiry").unwrap_or(DEFAULT_TICKET_S);
     let value = given(&sent, "ticket.value").filter(|value| !value.is_empty());
     let set = request.refusing(app::vm::set_ticket(&request.app, &request.cx, id, value, expires_s).await);
@@ -407,6 +420,12 @@ async fn ticket(request: Arc<ApiRequest>) -> Handled {
 }
 
 // The drive
+
+/// The disc that a request means: a file's identifier is its name, so that either says which. Neither, or an empty one, is no disc.
+fn disc(file: &Doc) -> String {
+    let said = |field: &str| file.text(field).filter(|text| !text.is_empty());
+    said("id").or(said("name")).unwrap_or_default().to_owned()
+}
 
 /// The drive as the API shows it: what is configured, or with `current` what the running VM has.
 fn drive(request: &ApiRequest, vm: &Vm, current: bool) -> Doc {
@@ -435,7 +454,11 @@ async fn change_cd(request: &ApiRequest, file: String, current: bool) -> Result<
 
 async fn add_cdrom(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&CDROM)?;
-    let doc = change_cd(&request, sent.text("file.id").unwrap_or_default().to_owned(), false).await?;
+    let file = sent.doc("file").map(disc).unwrap_or_default();
+    if file.is_empty() {
+        request.complete(&sent)?;
+    }
+    let doc = change_cd(&request, file, false).await?;
     created(&request, &CDROM, &doc)
 }
 
@@ -455,7 +478,7 @@ async fn update_cdrom(request: Arc<ApiRequest>) -> Handled {
     let doc = drive(&request, vm(&request, &request.world)?, current);
     check_immutable(&request, &CDROM, &doc, &sent)?;
     let doc = match sent.doc("file") {
-        Some(file) => change_cd(&request, file.text("id").unwrap_or_default().to_owned(), current).await?,
+        Some(file) => change_cd(&request, disc(file), current).await?,
         None => doc,
     };
     Ok(Answer::doc(200, &CDROM, &doc, request.output))

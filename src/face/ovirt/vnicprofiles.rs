@@ -8,7 +8,7 @@ use evirt_domain::network::*;
 use evirt_domain::world::NameKind;
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, check_owner, created, remove};
+use super::collection::{check_immutable, created, remove};
 use super::networks::network;
 use super::parts::{first_id, given, listed, shown, text};
 use super::representation::body::{Body, need};
@@ -115,9 +115,24 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = profile(&request, &request.world)?;
     let sent = request.body(&VNIC_PROFILE)?;
     check_immutable(&request, &VNIC_PROFILE, &view(request.base, current), &sent)?;
-    check_owner(&request, &sent, "network", NameKind::Network, "Network", current.network.0)?;
-    let outcome = request.submit(UpdateVnicProfile { profile: current.id, changes: patch(&sent) }).await?;
+    let network = match sent.doc("network") {
+        // A network that is neither named nor identified is none, and so another one.
+        Some(_) => Some(network_said(&request, &sent, current.network)?),
+        None => None,
+    };
+    let outcome = request.submit(UpdateVnicProfile { profile: current.id, network, changes: patch(&sent) }).await?;
     shown(&request, &VNIC_PROFILE, &view(request.base, profile(&request, &outcome.world)?))
+}
+
+/// The network that a changed profile is said to be of. Several data centers may have one of a name: it may be the profile's own.
+fn network_said(request: &ApiRequest, sent: &Doc, own: NetworkId) -> Result<NetworkId, Answer> {
+    let named = |network: &Network| sent.text("network.name") == Some(network.config.name.as_str());
+    let own_name =
+        sent.text("network.id").is_none_or(str::is_empty) && request.world.networks.get(&own).is_some_and(|n| named(n));
+    match own_name {
+        true => Ok(own),
+        false => Ok(request.reference(sent, "network", NameKind::Network, "Network")?.unwrap_or_default()),
+    }
 }
 
 async fn delete(request: Arc<ApiRequest>) -> Handled {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evirt_domain::Decide;
 
 use super::answer::{Answer, Handled};
-use super::collection::{complete, goes_on, grace};
+use super::collection::{complete, goes_on};
 use super::representation::Doc;
 use super::representation::types::ACTION;
 use super::request::ApiRequest;
@@ -19,7 +19,6 @@ pub async fn act_and_wait(request: &Arc<ApiRequest>, command: impl Decide + 'sta
 
 /// As [`act_and_wait`], with the action that the answer repeats.
 pub async fn carry_out(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
-    grace(&sent).await;
     let done = request.app.carry_out(&request.cx, request.wait(&sent)?, command).await;
     acted(request, sent, done)
 }

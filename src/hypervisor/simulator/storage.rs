@@ -38,6 +38,7 @@ impl Machine {
         Ok(Reply::Storage(StorageFacts {
             space: existing.map_or_else(empty, space),
             existing: existing.map(|domain| domain.facts.clone()),
+            luns: places.iter().filter_map(|place| self.lun_at(&place.key)).collect(),
         }))
     }
 
@@ -265,9 +266,9 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    pub(super) fn list_luns(&self, id: Uuid) -> Outcome {
-        let host = self.running(id)?;
-        let facts = |(number, lun): (usize, &LunEntry), target: Option<TargetFacts>| LunFacts {
+    /// A logical unit as hosts see it, by its number in its target.
+    fn lun_facts(&self, (number, lun): (usize, &LunEntry), target: Option<TargetFacts>) -> LunFacts {
+        LunFacts {
             id: lun.id.clone(),
             number: number as u32,
             size_bytes: lun.size_bytes,
@@ -276,7 +277,25 @@ impl Machine {
             serial: lun.serial.clone(),
             target,
             domain: self.domain_at(&lun.id),
-        };
+        }
+    }
+
+    /// The logical unit of an id, by the first way to it.
+    fn lun_at(&self, id: &str) -> Option<LunFacts> {
+        let behind = self.estate.iscsi.iter().flat_map(|portal| portal.targets.iter().map(move |entry| (portal, entry)));
+        let ways = behind.map(|(portal, entry)| {
+            let target = TargetFacts { iqn: entry.iqn.clone(), portal: portal.portal() };
+            (&entry.luns, Some(target))
+        });
+        ways.chain([(&self.estate.fcp_luns, None)]).find_map(|(luns, target)| {
+            let numbered = luns.iter().enumerate().find(|(_, lun)| lun.id == id)?;
+            Some(self.lun_facts(numbered, target))
+        })
+    }
+
+    pub(super) fn list_luns(&self, id: Uuid) -> Outcome {
+        let host = self.running(id)?;
+        let facts = |numbered: (usize, &LunEntry), target: Option<TargetFacts>| self.lun_facts(numbered, target);
         let mut luns: Vec<LunFacts> = self.estate.fcp_luns.iter().enumerate().map(|numbered| facts(numbered, None)).collect();
         for portal in &self.estate.iscsi {
             for entry in &portal.targets {

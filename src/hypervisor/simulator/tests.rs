@@ -483,7 +483,7 @@ async fn a_storage_domain_lies_upon_free_storage_only() {
     lab.does(DriverCall::DetachDomain { host: HOST1, pool: POOL, domain: DATA }).await;
     lab.does(DriverCall::FormatDomain { host: HOST1, domain: DATA }).await;
     let reply = lab.does(DriverCall::CheckStorage { host: HOST1, storage: nfs("/data1") }).await;
-    assert_eq!(reply, Reply::Storage(StorageFacts { space, existing: None }));
+    assert_eq!(reply, Reply::Storage(StorageFacts { space, existing: None, luns: Vec::new() }));
 }
 
 #[tokio::test(start_paused = true)]

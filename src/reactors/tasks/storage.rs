@@ -92,10 +92,25 @@ impl Work<'_> {
     pub(super) async fn attach_domain(&self, id: StorageDomainId, data_center: DataCenterId) -> Carried {
         self.step("attach", async {
             let host = *self.hosts_in(data_center).first().ok_or("no host is up")?;
+            self.release(id, host).await?;
             self.ask(DriverCall::AttachDomain { host, pool: data_center.0, domain: id.0 }).await.map(drop)
         })
         .await?;
         self.activate_in(id, data_center).await
+    }
+
+    /// Has a host tell a domain's storage that the domain has left a data center, where that says still that it belongs there: nobody told
+    /// it when the data center was removed.
+    async fn release(&self, id: StorageDomainId, host: Uuid) -> Result<(), String> {
+        let world = self.reactor.engine.world();
+        let domain = world.storage_domains.get(&id).ok_or("the domain is gone")?;
+        let Some(storage) = driver_mapping::storage_spec(&domain.storage.located(&world)) else { return Ok(()) };
+        let Reply::Storage(facts) = self.ask(DriverCall::CheckStorage { host, storage }).await? else { return Ok(()) };
+        let found = facts.existing.filter(|found| found.domain == id.0).and_then(|found| found.pool);
+        match found.filter(|pool| domain.has_left(&world, DataCenterId(*pool))) {
+            Some(pool) => self.ask(DriverCall::DetachDomain { host, pool, domain: id.0 }).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The hosts of a data center that are up.
@@ -192,7 +207,9 @@ impl Work<'_> {
             let call = DriverCall::DetachDomain { host: host.0, pool: attachment.data_center.0, domain: id.0 };
             self.ask(call).await?;
         }
+        let released = self.release(id, host.0).await;
         if format {
+            released?;
             self.ask(DriverCall::FormatDomain { host: host.0, domain: id.0 }).await?;
         }
         done(FinishStorageDomainRemoval { job: self.job, domain: id, outcome: Ok(()) })

@@ -26,6 +26,11 @@ fn sessions() {
     let by_last_use = [&[nowhere()], &ids[7..], &ids[..7]].concat();
     let events = story.when(OpenSession { by_last_use, ..open(ADMIN) }).then(&["SessionClosed", "SessionOpened"]);
     assert!(matches!(&events[0], Event::SessionClosed(e) if e.session == ids[7]), "whose last use is the longest ago");
-    let refused = story.when(RefuseLogin { name: format!("e\u{0}ve{}", "x".repeat(500)) }).accepted();
+    let refused = story.when(RefuseLogin { name: format!("e\u{0}ve{}", "x".repeat(500)), from: "192.0.2.7".into() }).accepted();
     assert!(matches!(&refused[0], Event::LoginFailed(e) if e.name.starts_with("evex") && e.name.len() == 128));
+    let many: Vec<String> = (0..MAX_SUMMED_UP + 3).map(|n| format!("{n}{}", "x".repeat(500))).collect();
+    let summed = story.when(SumUpRefusals { count: 99, names: many, from: vec!["192.0.2.7".into()] }).accepted();
+    let Event::LoginsRefused(summed) = &summed[0] else { panic!("{summed:?}") };
+    assert_eq!((summed.names.len(), summed.more_names, summed.more_from), (MAX_SUMMED_UP, true, false));
+    assert!(summed.names.iter().all(|name| name.len() == MAX_REFUSED_NAME));
 }

@@ -70,10 +70,10 @@ fn users_of_another_directory() {
 fn a_locked_user_stays_so_for_a_while() {
     let mut story = Story::installed();
     let until = story.now + 60_000_000;
-    story.does(LockUser { user: ADMIN, seconds: 60 });
+    story.does(LockUser { user: ADMIN, seconds: 60, from: None });
     assert_eq!(story.world.users.get(&ADMIN).and_then(|user| user.locked_until), Some(until));
-    story.does(LockUser { user: ADMIN, seconds: 0 });
-    story.when(LockUser { user: ADMIN, seconds: 0 }).then(&[]);
+    story.does(LockUser { user: ADMIN, seconds: 0, from: None });
+    story.when(LockUser { user: ADMIN, seconds: 0, from: None }).then(&[]);
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn local_storage_is_one_hosts() {
     }
     with_iso.when(remove.clone()).refused(DomainLast);
     // Some were left so by an engine of before.
-    with_iso.given(vec![StorageDomainDetached { domain, data_center }.into()]);
+    with_iso.given(vec![StorageDomainDetached { domain, data_center, untold: false }.into()]);
     with_iso.when(ActivateStorageDomain { domain: iso, data_center }).refused(DataCenterStatusIllegal);
     story.does(remove.clone());
     story.when(remove).refused(DomainStatusIllegal);
@@ -274,4 +274,39 @@ fn image_domains_come_from_services() {
     let mut story = Story::installed();
     let host = story.host("alpha");
     story.when(create_domain(host, "images", DomainClass::Image)).refused(DomainClassUnsupported);
+}
+
+#[test]
+fn what_is_attached_nowhere_is_not_changed() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let domain = story.domain(host, "data", DomainClass::Data);
+    let rename = |name: &str| UpdateStorageDomain {
+        domain,
+        changes: StorageDomainPatch { name: Some(name.into()), ..StorageDomainPatch::default() },
+        extension: None,
+    };
+    story.when(rename("other")).refused(DomainStatusIllegal);
+    story.when(rename("data")).then(&[]);
+    story.does(attach(domain));
+    story.finish_storage(domain);
+    story.when(rename("other")).then(&["StorageDomainUpdated"]);
+}
+
+#[test]
+fn a_domain_knows_which_data_center_it_was_left_by() {
+    let mut story = Story::installed();
+    let host = story.host("alpha");
+    let data = story.active_domain(host, "data", DomainClass::Data);
+    let export = story.active_domain(host, "export", DomainClass::Export);
+    let stranger: DataCenterId = nowhere();
+    let of = |story: &Story| story.world.storage_domains.get(&export).expect("the domain").clone();
+    assert!(!of(&story).has_left(&story.world, DEFAULT_DATA_CENTER), "it is there");
+    story.domain_is(data, AttachmentStatus::Maintenance);
+    story.host_is(host, HostStatus::Maintenance);
+    story.does(evirt_domain::data_center::RemoveDataCenter { data_center: DEFAULT_DATA_CENTER, force: true });
+    let left = of(&story);
+    assert_eq!((left.attachments.len(), left.left), (0, Some(DEFAULT_DATA_CENTER)));
+    assert!(left.has_left(&story.world, DEFAULT_DATA_CENTER), "its storage was not told");
+    assert!(!left.has_left(&story.world, stranger), "another engine's");
 }

@@ -5,18 +5,23 @@ use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use evirt_domain::World;
-use evirt_domain::access::{ADMIN, AddUser, ChangePassword, MAX_SESSIONS_PER_USER, SUPER_USER};
+use evirt_domain::access::{
+    ADMIN, AddUser, ChangePassword, Holder, LockUser, MAX_SESSIONS_PER_USER, RevokePermission, SUPER_USER,
+};
 use evirt_domain::install::Install;
+use evirt_domain::{Intent, World};
 use tempfile::TempDir;
 
 use super::*;
-use crate::directory::{Directory, passwords};
+use crate::app::Sessions;
+use crate::directory::{Directory, MAX_TOLD_REFUSALS, passwords};
 use crate::engine::{Engine, Options, Stores};
+use crate::face::http::BodyRoom;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::log::Sealer;
 
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const BASIC: &str = "admin@internal:secret";
 
 struct Site {
@@ -43,6 +48,14 @@ impl Site {
     }
 
     async fn ask(&self, headers: &[(&str, &str)]) -> Seen {
+        self.ask_from(PEER, headers).await
+    }
+
+    async fn ask_from(&self, peer: IpAddr, headers: &[(&str, &str)]) -> Seen {
+        self.ask_by(Method::GET, peer, headers).await
+    }
+
+    async fn ask_by(&self, method: Method, peer: IpAddr, headers: &[(&str, &str)]) -> Seen {
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -54,7 +67,7 @@ impl Site {
                 (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(&value).unwrap())
             })
             .collect();
-        match authenticate_request(&self.app, &headers).await {
+        match authenticate_request(&self.app, Incoming { method: &method, headers: &headers, peer }).await {
             Ok((caller, effect)) => Seen { caller: Ok(caller), effect },
             Err(refused) => Seen { caller: Err(refused), effect: SessionEffect::None },
         }
@@ -272,14 +285,107 @@ async fn a_user_without_any_permission_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn refused_logins_are_recorded_once_a_second() {
+async fn refused_logins_of_a_flood_are_not_each_recorded() {
     let site = Site::new().await;
     let before = site.position();
-    for _ in 0..3 {
-        site.ask(&[("authorization", "admin@internal:wrong")]).await;
+    for n in 0..MAX_TOLD_REFUSALS + 5 {
+        let seen = site.ask(&[("authorization", &format!("nobody{n}:"))]).await;
+        assert_eq!(seen.caller.unwrap_err(), Unauthorized::Credentials);
     }
-    let recorded = site.position() - before;
-    assert!((1..3).contains(&recorded), "{recorded} events");
+    assert_eq!(site.position() - before, u64::from(MAX_TOLD_REFUSALS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn among_hundreds_of_passwords_at_once_the_right_one_is_no_use() {
+    let site = Site::new().await;
+    let guesses = (0..60).map(|n| format!("admin@internal:guess{n}")).chain([BASIC.to_owned()]);
+    let asked = futures_util::future::join_all(guesses.map(|guess| async {
+        let guess = guess;
+        site.ask(&[("authorization", &guess)]).await
+    }));
+    let let_in = asked.await.into_iter().filter(|seen| seen.caller.is_ok()).count();
+    assert_eq!(let_in, 0, "the name was locked before its turn");
+    let locked: Vec<_> = site.app.engine.world().users.get(&ADMIN).map(|user| user.locked_from.clone()).into_iter().collect();
+    assert_eq!(locked, [Some(PEER.to_string())]);
+    assert!(site.ask(&[("authorization", BASIC)]).await.caller.is_err(), "it is locked where it was guessed");
+    let elsewhere = "192.0.2.9".parse().unwrap();
+    assert!(site.ask_from(elsewhere, &[("authorization", BASIC)]).await.caller.is_ok(), "and nowhere else");
+    let unlock = LockUser { user: ADMIN, seconds: 0, from: None };
+    site.app.engine.submit(&Request::system("test"), unlock).await.unwrap();
+    assert!(site.ask(&[("authorization", BASIC)]).await.caller.is_ok(), "an operator has unlocked it");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing_with_a_cookie() {
+    let site = Site::new().await;
+    let cookie = site.log_in().await;
+    let ask = async |method: Method, origin: &str, more: &[(&str, &str)]| {
+        let own = [("cookie", cookie.as_str()), ("prefer", "persistent-auth"), ("host", "engine:8443"), ("origin", origin)];
+        let headers: Vec<_> = own.into_iter().filter(|(_, value)| !value.is_empty()).chain(more.iter().copied()).collect();
+        site.ask_by(method, PEER, &headers).await.caller.map(drop)
+    };
+    let foreign = Err(Unauthorized::ForeignOrigin);
+    for origin in ["https://evil.example", "null", "https://engine", "https://engine:8443.evil.example"] {
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
+            assert_eq!(ask(method, origin, &[]).await, foreign, "{origin}");
+        }
+        assert_eq!(ask(Method::GET, origin, &[]).await, Ok(()), "{origin} may look, and its browser hides the answer from it");
+        assert_eq!(ask(Method::GET, origin, &[("upgrade", "websocket")]).await, foreign, "{origin}");
+        assert_eq!(ask(Method::POST, origin, &[("authorization", BASIC)]).await, Ok(()), "who has the password is no page");
+    }
+    assert_eq!(ask(Method::POST, "https://engine:8443", &[]).await, Ok(()));
+    assert_eq!(ask(Method::POST, "", &[]).await, Ok(()), "no browser");
+    // Nor does it end the session.
+    let headers = [("cookie", cookie.as_str()), ("host", "engine:8443"), ("origin", "https://evil.example")];
+    assert_eq!(site.ask_by(Method::POST, PEER, &headers).await.caller.map(drop), foreign);
+    assert_eq!(site.sessions(), 1);
+}
+
+#[tokio::test]
+async fn the_figures_take_a_token_from_elsewhere() {
+    let site = Site::new().await;
+    let token = "a token of enough bytes".to_owned();
+    let ask = async |peer: &str, token: Option<String>, sent: Option<&str>| {
+        let own = crate::face::http::routes(site.app.clone(), crate::face::http::Pki::default(), token);
+        let front = crate::face::http::Front::new(Arc::new([]), own, true, BodyRoom::default()).to(peer.parse().unwrap());
+        let mut request = axum::http::Request::get("/metrics");
+        for sent in sent {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {sent}"));
+        }
+        front.answer(request.body(axum::body::Body::empty()).unwrap()).await.status().as_u16()
+    };
+    for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        assert_eq!(ask(here, None, None).await, 200, "{here}");
+    }
+    for (configured, sent, status) in [
+        (None, None, 401),
+        (None, Some(token.as_str()), 401),
+        (Some(token.clone()), None, 401),
+        (Some(token.clone()), Some("another"), 401),
+        (Some(token.clone()), Some(token.as_str()), 200),
+    ] {
+        assert_eq!(ask("192.0.2.9", configured.clone(), sent).await, status, "{configured:?} {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_users_last_permission() {
+    let site = Site::new().await;
+    let submit = async |command: Intent| site.app.engine.submit(&Request::system("test"), command).await.unwrap();
+    let password = passwords::hash("pw").await;
+    submit(AddUser { name: "ann".into(), password, roles: vec![SUPER_USER] }.into()).await;
+    site.log_in().await;
+    let seen = site.ask(&[("authorization", "ann@internal:pw"), ("prefer", "persistent-auth")]).await;
+    let ann = seen.caller.unwrap().user;
+    let own: Vec<_> =
+        site.app.engine.world().permissions.values().filter(|own| own.holder == Holder::User(ann)).map(|own| own.id).collect();
+    for permission in own {
+        submit(RevokePermission { permission }.into()).await;
+    }
+    tokio::spawn(Sessions::prune(site.app.clone()));
+    let left =
+        site.app.engine.until(|world| (world.sessions.len() < 2).then(|| world.sessions.values().next().map(|left| left.user)));
+    assert_eq!(left.await, Some(ADMIN));
 }
 
 #[tokio::test]
@@ -296,9 +402,12 @@ fn the_cookie_is_for_the_base_that_the_client_used() {
     let mut headers = HeaderMap::new();
     SessionEffect::Opened("abc".into()).write("/api", false, &mut headers);
     let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
-    assert_eq!(cookies, ["JSESSIONID=abc; Path=/api; HttpOnly", "JSESSIONID=abc; Path=/; HttpOnly"]);
+    assert_eq!(
+        cookies,
+        ["JSESSIONID=abc; Path=/api; HttpOnly; SameSite=Strict", "JSESSIONID=abc; Path=/; HttpOnly; SameSite=Strict"]
+    );
     assert_eq!(headers["jsessionid"], "abc");
     let mut headers = HeaderMap::new();
     SessionEffect::Opened("abc".into()).write("/ovirt-engine/api", true, &mut headers);
-    assert_eq!(headers[header::SET_COOKIE], "JSESSIONID=abc; Path=/ovirt-engine/api; HttpOnly; Secure");
+    assert_eq!(headers[header::SET_COOKIE], "JSESSIONID=abc; Path=/ovirt-engine/api; HttpOnly; SameSite=Strict; Secure");
 }
