@@ -91,6 +91,10 @@ pub struct Options {
 pub struct Settings {
     /// Directory of everything that is kept.
     pub data: PathBuf,
+    /// Whether to begin anew where the event log was lost.
+    pub new: bool,
+    /// Whether to begin with a new key where the one was lost that secrets are sealed with.
+    pub new_key: bool,
     /// Where plain http listens.
     pub http: SocketAddr,
     /// Where https listens.
@@ -190,6 +194,8 @@ impl Options {
         };
         Ok(Settings {
             data: self.data.unwrap_or_else(|| DEFAULT_DATA.into()),
+            new: false,
+            new_key: false,
             http,
             https: self.https.unwrap_or_else(|| default(DEFAULT_HTTPS)),
             estate: self.estate,

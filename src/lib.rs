@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod directory;
 pub mod engine;
 pub mod face;

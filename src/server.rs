@@ -1,9 +1,10 @@
 //! A whole server: the engine on its log, its driver, and the two listeners. The binary, the tests and the benchmarks start it by this.
 
 use std::fs;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -11,23 +12,24 @@ use evirt_domain::access::INTERNAL;
 use evirt_domain::context::QuietTimes;
 use evirt_domain::install::Install;
 use evirt_domain::service::TellOfService;
+use evirt_domain::world::World;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::app::App;
-use crate::app::Sessions;
+use crate::app::{App, Sessions, secrets};
 use crate::config::Settings;
+use crate::control;
 use crate::directory::ldap::LdapDirectory;
 use crate::directory::{Directory, domain_id, passwords};
-use crate::engine::{Engine, Options, Request, Stores};
+use crate::engine::{self, Engine, Options, Request, Stores};
 use crate::face::http::{self, BodyRoom, Face, Front, Listener, Pki, Places};
 use crate::face::ovirt;
 use crate::hypervisor::Counted;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::Sealer;
 use crate::log::lock::EngineLock;
+use crate::log::{Sealer, seal};
 use crate::reactors::Reactors;
 use crate::{telemetry, tls};
 
@@ -80,7 +82,7 @@ impl Server {
         let connections = http::connection_limit()?;
         // The log holds password hashes, and keys lie beside it: a directory that is made here is nobody else's to read.
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data);
-        made.with_context(|| format!("making {}", settings.data.display()))?;
+        made.and_then(|()| keep_private(&settings.data)).with_context(|| format!("making {}", settings.data.display()))?;
         let (http, https) = (bind(settings.http), bind(settings.https));
         // An engine that runs there is the likeliest reason for a port in use, and says more: so the lock is asked first.
         let address =
@@ -99,7 +101,10 @@ impl Server {
             None => Estate::builtin(),
         };
         let simulator = Arc::new(Simulator::new(estate, Some(settings.data.join(SIMULATOR_FILE)))?);
-        let stores = Stores::open(&settings.data).await?;
+        let stores = match settings.new {
+            true => Stores::begin_anew(&settings.data).await?,
+            false => Stores::open(&settings.data).await?,
+        };
         let mut options = Options { snapshots: Some(settings.data.clone()), ..Options::default() };
         let (startup, between) = settings.fence_rests_seconds;
         let micros = |seconds: u32| i64::from(seconds) * 1_000_000;
@@ -111,11 +116,17 @@ impl Server {
         };
 
         tell(&engine, TellOfService::Start).await;
-        let sealer = Arc::new(Sealer::open(&settings.data)?);
+        let sealer = Arc::new(sealer(&engine.world(), &settings)?);
         let reactors = Reactors::start(engine.clone(), sealer.clone(), settings.timeouts);
         let app = App::new(engine, sealer, Directory::new(settings.limits, directories));
         let mut tasks = JoinSet::new();
         tasks.spawn(telemetry::upkeep());
+        tasks.spawn(engine::watch_files(app.engine.clone(), settings.data.clone()));
+        match control::listen(&settings.data) {
+            Ok(listener) => drop(tasks.spawn(control::serve(listener, app.engine.clone()))),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "commands beside the engine need it to be stopped"),
+        }
+        tasks.spawn(engine::verify_again_and_again(app.engine.clone()));
         tasks.spawn(Sessions::prune(app.clone()));
         tasks.spawn(app.directory.follow(app.engine.clone()));
         tasks.spawn(app.directory.sum_up(app.engine.clone()));
@@ -170,9 +181,51 @@ impl Server {
     }
 }
 
+/// Takes from others what they may do with a data directory and what is in it, as after a copy that left the modes behind.
+fn keep_private(data: &Path) -> io::Result<()> {
+    let tighten = |path: &Path, mode: u32| {
+        let found = fs::symlink_metadata(path)?;
+        if !found.is_symlink()
+            && found.permissions().mode() & 0o077 != 0
+            && let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        {
+            tracing::warn!(%error, path = %path.display(), "others may read what is kept, and it cannot be kept from them");
+        }
+        io::Result::Ok(())
+    };
+    tighten(data, 0o700)?;
+    for entry in fs::read_dir(data)? {
+        let path = entry?.path();
+        // A key that others could read is to be noticed, and not to be made as if they had not.
+        if path.file_name().is_none_or(|name| name != seal::FILE_NAME) {
+            tighten(&path, if path.is_dir() { 0o700 } else { 0o600 })?;
+        }
+    }
+    Ok(())
+}
+
+/// What opens secrets. A lost key is not silently replaced while there is something that only it opens.
+fn sealer(world: &World, settings: &Settings) -> Result<Sealer> {
+    let secrets = secrets::sealed(world);
+    let list = |secrets: &[secrets::Secret]| secrets.iter().map(|secret| secret.what.as_str()).collect::<Vec<_>>().join("; ");
+    if !seal::exists(&settings.data) && !secrets.is_empty() && !settings.new_key {
+        bail!(
+            "{} is missing, and without it nobody can open: {}. Restore it from a backup, or start with --new-key and give these again",
+            settings.data.join(seal::FILE_NAME).display(),
+            list(&secrets)
+        );
+    }
+    let sealer = Sealer::open(&settings.data)?;
+    let closed: Vec<_> = secrets.into_iter().filter(|secret| sealer.unseal(secret.text).is_err()).collect();
+    if !closed.is_empty() {
+        tracing::error!(secrets = list(&closed), "these secrets were sealed with another key and have to be given again");
+    }
+    Ok(sealer)
+}
+
 /// Records the engine's start or stop; a log that takes nothing more can still be read.
 async fn tell(engine: &Engine, of: TellOfService) {
-    if let Err(error) = engine.submit(&Request::system("service"), of).await {
+    if let Err(error) = engine.submit(&Request::system("service"), of.clone()).await {
         tracing::warn!(?error, ?of, "this could not be recorded");
     }
 }

@@ -56,6 +56,12 @@ fn describe() {
         "Calls to hosts and storage that were answered, by what they asked and their outcome."
     );
     metrics::describe_gauge!("evirt_log_head_position", "Position of the last event.");
+    metrics::describe_gauge!(
+        "evirt_log_verified_position",
+        "Position up to which the event log was in order when it was last looked at."
+    );
+    metrics::describe_gauge!("evirt_log_verifications", "How often the event log was looked through since the start.");
+    metrics::describe_gauge!("evirt_store_damaged", "1 where a file is known to be damaged.");
     metrics::describe_gauge!("evirt_commands_waiting", "Commands that wait to be decided or made durable.");
     metrics::describe_gauge!("evirt_sessions", "Open login sessions.");
 }

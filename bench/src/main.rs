@@ -1,7 +1,8 @@
 //! evirt's benchmarks: each figure beside a raw baseline of the same run, and what it should be at least.
 //!
 //! usage: evirt-bench [SECONDS]. SECONDS is how long each figure over HTTP is taken; 3 unless said.
-//! `evirt-bench build DIR VMS` makes a data directory like those that are measured, to look at with other tools, and
+//! `evirt-bench build DIR VMS` makes a data directory like those that are measured, to look at with other tools;
+//! `evirt-bench size EVENTS` says what so many mixed events take on the disk,
 //! `evirt-bench load ADDRESS PATH [CLIENTS]` asks a running server for a path again and again; `evirt-bench create ADDRESS [CLIENTS]` creates VMs.
 
 mod baseline;
@@ -30,6 +31,10 @@ const WRITERS: usize = 64;
 const REPLAYS: usize = 3;
 /// How often two take turns.
 const TURNS: u32 = 4;
+/// How many events a VM's life is, about.
+const EVENTS_PER_VM: usize = 15;
+/// What an event may take on the disk, log and audit log together.
+const BYTES_PER_EVENT: f64 = 500.0;
 const KIB: f64 = 1024.0;
 
 #[tokio::main]
@@ -40,6 +45,7 @@ async fn main() -> Result<()> {
         ["replay", data] => child::replay(Path::new(data)).await,
         ["ready-made", directory, lengths @ ..] => baseline::serve_ready_made(directory, lengths).await,
         ["build", data, vms] => estate::build(Path::new(data), vms.parse()?).await.map(|events| println!("{events} events")),
+        ["size", events] => size(events.parse()?).await,
         ["load", address, path, clients @ ..] => load(address, path, clients).await,
         ["create", address, clients @ ..] => create_many(address, clients).await,
         [] => figures(Duration::from_secs(3)).await,
@@ -54,6 +60,17 @@ async fn load(address: &str, path: &str, clients: &[&str]) -> Result<()> {
     let cookie = log_in(address).await.unwrap_or_default();
     let figure = measure(address, clients, Duration::from_secs(3), 200, always(get(path, &cookie))).await?;
     println!("{:.0}/s, p99 {:.1?}", figure.rate, figure.p99);
+    Ok(())
+}
+
+/// What mixed events take on the disk once their engine has stopped.
+async fn size(events: usize) -> Result<()> {
+    let data = tempfile::tempdir()?;
+    let recorded = estate::build(data.path(), events.div_ceil(EVENTS_PER_VM)).await?;
+    let each = |name: &str| std::fs::metadata(data.path().join(name)).map(|found| found.len() as f64 / recorded as f64);
+    let (log, audit) = (each("events.db")?, each("audit.db")?);
+    let seen = format!("{:.0} bytes: {log:.0} in the log, {audit:.0} in the audit log", log + audit);
+    say(&format!("an event of {recorded}"), seen, "at most 500", log + audit <= BYTES_PER_EVENT);
     Ok(())
 }
 

@@ -20,6 +20,25 @@ pub struct EngineStarted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EngineStopped {}
 
+/// What an engine keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// The event log.
+    EventLog,
+    /// The audit log, which is computed from it.
+    AuditLog,
+}
+
+/// Something that is kept was found to be other than it was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DamageFound {
+    /// Which.
+    pub kept: Kept,
+    /// Where and what is wrong.
+    pub problem: String,
+}
+
 impl Fold for EngineStarted {
     fn stream(&self) -> Stream {
         Stream::new(StreamKind::System, Uuid::nil())
@@ -36,13 +55,23 @@ impl Fold for EngineStopped {
     fn fold(&self, _: &mut World, _: &EventMetadata) {}
 }
 
-/// Tells of the engine's start or stop; nobody but the engine does.
-#[derive(Clone, Copy, Debug)]
+impl Fold for DamageFound {
+    fn stream(&self) -> Stream {
+        Stream::new(StreamKind::System, Uuid::nil())
+    }
+
+    fn fold(&self, _: &mut World, _: &EventMetadata) {}
+}
+
+/// Tells of the engine's start or stop, and of what it finds in its files; nobody but the engine does.
+#[derive(Clone, Debug)]
 pub enum TellOfService {
     /// It serves from now on.
     Start,
     /// It serves no more.
     Stop,
+    /// What it keeps is damaged.
+    Damage(DamageFound),
 }
 
 impl Decide for TellOfService {
@@ -53,6 +82,7 @@ impl Decide for TellOfService {
         Ok(vec![match self {
             Self::Start => EngineStarted { version: env!("CARGO_PKG_VERSION").into() }.into(),
             Self::Stop => EngineStopped {}.into(),
+            Self::Damage(found) => found.clone().into(),
         }])
     }
 }

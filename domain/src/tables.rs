@@ -68,6 +68,7 @@ macro_rules! events {
             install::SystemInstalled 1,
             service::EngineStarted 1,
             service::EngineStopped 1,
+            service::DamageFound 1,
             creation::CreationKeyed 1,
             data_center::DataCenterCreated 1,
             data_center::DataCenterUpdated 1,

@@ -1,11 +1,12 @@
 -- The audit log, which the API calls events: at most one row for an event, under its position. It is computed from the events: what is
 -- deleted here is computed again.
 
--- How far it is computed, and of which installation.
+-- How far it is computed, of which installation, and the sum of the checksums of all rows of the other tables, by which damage is found.
 CREATE TABLE reached (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
     installation BLOB    NOT NULL,
-    position     INTEGER NOT NULL
+    position     INTEGER NOT NULL,
+    checksum     BLOB    NOT NULL
 ) STRICT;
 
 CREATE TABLE audit_log (

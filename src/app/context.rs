@@ -16,7 +16,7 @@ use evirt_projections::visible::Visible;
 
 use super::event::EventMatches;
 use super::{App, Refused};
-use crate::engine::Request;
+use crate::engine::{Clock, Request, SystemClock};
 
 /// The longest time of grace.
 pub const MAX_GRACE: Duration = Duration::from_secs(60);
@@ -118,7 +118,7 @@ impl OpContext {
     /// The World as the caller's searches look at it.
     pub fn view<'a>(&'a self, app: &'a App) -> View<'a> {
         let events = self.events.as_deref().map(|events| events as &dyn evirt_projections::inventory::Events);
-        let now = chrono::Utc::now().timestamp_micros();
+        let now = SystemClock.now();
         View { live: Some(&app.engine), events, visible: Some(self.visible()), ..View::new(&self.world, now) }
     }
 

@@ -5,6 +5,8 @@ use evirt_domain::ids::JobId;
 use evirt_domain::job::{JobStatus, Task};
 use evirt_domain::{Key, Rejection};
 
+use crate::engine::{Clock, SystemClock};
+
 use super::{App, OpContext, Refused, Wait};
 
 /// A creation that was carried out before.
@@ -24,7 +26,7 @@ pub struct Again {
 ///
 /// Refused where the key was used: with what was created by the same request, and as `CreationKeyReused` for another request.
 pub fn check(cx: &OpContext, key: Idempotent) -> Result<(), Refused> {
-    match cx.world.creations.find(cx.user, &key.key, chrono::Utc::now().timestamp_micros()) {
+    match cx.world.creations.find(cx.user, &key.key, SystemClock.now()) {
         Some(earlier) if earlier.digest != key.digest => Err(Rejection::new(Key::CreationKeyReused).with("key", &key.key).into()),
         Some(earlier) => Err(Refused::Repeated(Repeated(earlier.clone()))),
         None => {
@@ -36,7 +38,7 @@ pub fn check(cx: &OpContext, key: Idempotent) -> Result<(), Refused> {
 
 /// What is told of a creation under a key that was carried out while this one waited for its decision.
 pub(super) fn refusal(app: &App, cx: &OpContext, key: &Idempotent) -> Refused {
-    let now = chrono::Utc::now().timestamp_micros();
+    let now = SystemClock.now();
     match app.engine.world().creations.find(cx.user, &key.key, now) {
         Some(earlier) => Refused::Repeated(Repeated(earlier.clone())),
         None => Rejection::new(Key::CreationRepeated).with("key", &key.key).into(),

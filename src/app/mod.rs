@@ -12,6 +12,7 @@ pub mod host;
 pub mod idempotent;
 pub mod image;
 pub mod probe;
+pub mod secrets;
 pub mod session;
 pub mod statistics;
 pub mod storage;

@@ -10,23 +10,24 @@
 
 #![warn(clippy::missing_errors_doc)]
 
+mod checksum;
 mod entry;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use std::mem::take;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, RwLock, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use self::store::Store;
-use crate::log::{EventLog, SqliteLog, Unavailable};
+use crate::log::{Cause, EventLog, Unavailable};
 
 pub use entry::{AuditFilter, AuditQuery};
 pub use evirt_projections::audit::{FormerName, Reference, References, Severity};
@@ -42,14 +43,25 @@ const MAX_GATHERED: usize = 4_096;
 /// How many entries may wait for the writer before commits wait for it, too.
 pub const MAX_WAITING: usize = 65_536;
 
+/// The directory below the data directory in which another file is computed for one that is damaged.
+const REPLACEMENT: &str = "audit.new";
+
 /// How long the writer waits after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The audit log of a data directory.
 #[derive(Debug)]
 pub struct AuditLog {
-    store: Store,
-    waiting: Mutex<Waiting>,
+    /// Where it is, and whose.
+    data: PathBuf,
+    installation: Uuid,
+    /// Exchanged where it is damaged.
+    store: RwLock<Arc<Store>>,
+    /// Held while something is being written.
+    writing: Mutex<()>,
+    /// Somebody came upon damage.
+    damaged: watch::Sender<bool>,
+    waiting: std::sync::Mutex<Waiting>,
     /// How many entries wait or are being written.
     backlog: AtomicUsize,
     /// Something waits.
@@ -96,6 +108,67 @@ struct Waiting {
     last: u64,
 }
 
+/// A file that is computed beside a damaged one. Dropped before it took that one's place, it is left lying and made anew the next time.
+#[derive(Debug)]
+pub struct Replacement<'a> {
+    audit: &'a AuditLog,
+    directory: PathBuf,
+    store: Store,
+    position: u64,
+}
+
+impl Replacement<'_> {
+    /// Up to which position it is computed.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Writes what comes next, up to a position.
+    ///
+    /// # Errors
+    ///
+    /// The file takes nothing just now.
+    pub async fn append(&mut self, told: AuditBatch, position: u64) -> Result<(), Unavailable> {
+        self.store.append(&told.entries, &told.former, position).await?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Takes the damaged file's place; what was offered meanwhile is written to it next. It is given back where it is not yet as far as
+    /// that one is, and has to be computed further first.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be moved or opened.
+    pub async fn take_place(self) -> Result<Option<Self>, Unavailable> {
+        let Self { audit, directory, store, position } = self;
+        let _writing = audit.writing.lock().await;
+        if position < audit.position() {
+            return Ok(Some(Self { audit, directory, store, position }));
+        }
+        let mut old = audit.store.write().await;
+        old.close().await;
+        store.close().await;
+        Store::take_place(&directory, &audit.data)?;
+        *old = Arc::new(Store::open(&audit.data, audit.installation).await?.0);
+        audit.damaged.send_replace(false);
+        let left = {
+            let mut waiting = audit.waiting();
+            let before = waiting.told.len();
+            waiting.told.entries.retain(|entry| entry.id > position);
+            waiting.told.former.retain(|former| former.position > position);
+            waiting.position = waiting.position.max(position);
+            before - waiting.told.len()
+        };
+        audit.backlog.fetch_sub(left, Ordering::Relaxed);
+        audit.written.send_replace(Written { position, trouble: None });
+        audit.offered.notify_one();
+        // What cannot be removed is empty and in nobody's way.
+        let _ = std::fs::remove_dir(directory);
+        Ok(None)
+    }
+}
+
 /// How far the store is.
 #[derive(Clone, Debug)]
 struct Written {
@@ -110,12 +183,12 @@ impl AuditLog {
     /// # Errors
     ///
     /// A file is unavailable.
-    pub async fn open(data: &Path, log: &SqliteLog) -> Result<Self, Unavailable> {
+    pub async fn open(data: &Path, log: &dyn EventLog) -> Result<Self, Unavailable> {
         let (store, position) = Store::open(data, log.installation_id()).await?;
-        let audit = Self::with(store, position);
+        let audit = Self::with(data, log.installation_id(), store, position);
         if position > log.head().await?.position {
             tracing::warn!(position, "the audit log is ahead of the event log and is computed again");
-            audit.clear().await?;
+            audit.begin_anew().await?;
         }
         Ok(audit)
     }
@@ -126,13 +199,17 @@ impl AuditLog {
     ///
     /// The file is there, and is unavailable or of another format.
     pub async fn open_read_only(data: &Path) -> Result<Option<Self>, Unavailable> {
-        Ok(Store::open_read_only(data).await?.map(|(store, position)| Self::with(store, position)))
+        Ok(Store::open_read_only(data).await?.map(|(store, position)| Self::with(data, Uuid::nil(), store, position)))
     }
 
-    fn with(store: Store, position: u64) -> Self {
+    fn with(data: &Path, installation: Uuid, store: Store, position: u64) -> Self {
         Self {
-            store,
-            waiting: Mutex::new(Waiting { told: AuditBatch::default(), position, last: position }),
+            data: data.to_owned(),
+            installation,
+            store: RwLock::new(Arc::new(store)),
+            writing: Mutex::default(),
+            damaged: watch::Sender::new(false),
+            waiting: std::sync::Mutex::new(Waiting { told: AuditBatch::default(), position, last: position }),
             backlog: AtomicUsize::new(0),
             offered: Notify::new(),
             hurry: Notify::new(),
@@ -184,6 +261,7 @@ impl AuditLog {
                 if self.written.borrow().trouble.is_none() {
                     tracing::error!(%error, "the audit log cannot be written");
                 }
+                self.noticed(&error);
                 self.written.send_modify(|written| written.trouble = Some(error));
                 sleep(RETRY).await;
             }
@@ -191,6 +269,7 @@ impl AuditLog {
     }
 
     async fn write_waiting(&self) -> Result<(), Unavailable> {
+        let _writing = self.writing.lock().await;
         let (AuditBatch { entries, former }, position) = {
             let mut waiting = self.waiting();
             (take(&mut waiting.told), waiting.position)
@@ -203,7 +282,7 @@ impl AuditLog {
             let last = portion.last().filter(|_| !is_last).map_or(position, |entry| entry.id);
             let names = &former[left..];
             let names = &names[..names.partition_point(|former| is_last || former.position <= last)];
-            if let Err(error) = self.store.append(portion, names, last).await {
+            if let Err(error) = self.store.read().await.append(portion, names, last).await {
                 // They go before those that were offered meanwhile.
                 let mut waiting = self.waiting();
                 waiting.told.entries.splice(0..0, entries.into_iter().skip(told));
@@ -225,19 +304,67 @@ impl AuditLog {
     pub async fn make_durable(&self) -> Result<(), Unavailable> {
         let position = self.waiting().position;
         self.reach(position).await?;
-        self.store.sync().await
+        self.store.read().await.sync().await
     }
 
-    /// Deletes all entries: they are to be offered again, from position 1.
+    /// Makes a new file, whatever is wrong with the one that there is: all entries are to be offered again, from position 1.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be removed or made.
+    pub async fn begin_anew(&self) -> Result<(), Unavailable> {
+        let _writing = self.writing.lock().await;
+        let mut store = self.store.write().await;
+        store.close().await;
+        Store::remove(&self.data)?;
+        *store = Arc::new(Store::open(&self.data, self.installation).await?.0);
+        self.damaged.send_replace(false);
+        *self.waiting() = Waiting::default();
+        self.backlog.store(0, Ordering::Relaxed);
+        self.written.send_replace(Written { position: 0, trouble: None });
+        Ok(())
+    }
+
+    /// Waits until somebody who reads or writes it comes upon damage, unless somebody has since it was made.
+    pub async fn until_damaged(&self) {
+        // The sender is this log's own.
+        let _ = self.damaged.subscribe().wait_for(|damaged| *damaged).await;
+    }
+
+    /// Looks whether it holds what was written, with a rest after each page. What is wrong, where something is.
     ///
     /// # Errors
     ///
     /// The file is unavailable.
-    pub async fn clear(&self) -> Result<(), Unavailable> {
-        self.store.clear().await?;
-        *self.waiting() = Waiting::default();
-        self.written.send_replace(Written { position: 0, trouble: None });
-        Ok(())
+    pub async fn verify(&self, rest: Duration) -> Result<Option<String>, Unavailable> {
+        // It takes long: whoever exchanges the file must not wait for it.
+        let store = self.store.read().await.clone();
+        store.verify(rest).await
+    }
+
+    /// Begins another file beside this one, which is to be computed from position 1 and then takes its place.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made.
+    pub async fn replacement(&self) -> Result<Replacement<'_>, Unavailable> {
+        let directory = self.data.join(REPLACEMENT);
+        let made = std::fs::create_dir_all(&directory);
+        made.map_err(|error| Unavailable { cause: Cause::Io, detail: format!("{}: {error}", directory.display()) })?;
+        Store::remove(&directory)?;
+        let (store, position) = Store::open(&directory, self.installation).await?;
+        Ok(Replacement { audit: self, directory, store, position })
+    }
+
+    fn noticed(&self, error: &Unavailable) {
+        if error.cause == Cause::Corrupt {
+            self.damaged.send_if_modified(|damaged| !std::mem::replace(damaged, true));
+        }
+    }
+
+    /// What a question came to; whoever repairs damage hears of it.
+    fn told<T>(&self, answer: Result<T, Unavailable>) -> Result<T, Unavailable> {
+        answer.inspect_err(|error| self.noticed(error))
     }
 
     /// The entry with an id.
@@ -247,7 +374,7 @@ impl AuditLog {
     /// The file is unavailable, or what was offered cannot be written.
     pub async fn entry(&self, id: u64) -> Result<Option<AuditRecord>, Unavailable> {
         self.catch_up().await?;
-        self.store.entry(id).await
+        self.told(self.store.read().await.entry(id).await)
     }
 
     /// A page of it.
@@ -257,7 +384,7 @@ impl AuditLog {
     /// Those of `entry`.
     pub async fn find(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Unavailable> {
         self.catch_up().await?;
-        self.store.find(&query).await
+        self.told(self.store.read().await.find(&query).await)
     }
 
     /// How many entries a query has, whatever its limit and offset.
@@ -267,7 +394,7 @@ impl AuditLog {
     /// Those of `entry`.
     pub async fn count(&self, query: AuditQuery) -> Result<u64, Unavailable> {
         self.catch_up().await?;
-        self.store.count(&query).await
+        self.told(self.store.read().await.count(&query).await)
     }
 
     /// What had a name, in any case, and has it no more; no more of them than asked for, and in no order.
@@ -277,7 +404,7 @@ impl AuditLog {
     /// Those of `entry`.
     pub async fn formerly_called(&self, reference: Reference, name: &str, most: u64) -> Result<Vec<Uuid>, Unavailable> {
         self.catch_up().await?;
-        self.store.formerly_called(reference, &name.to_lowercase(), most).await
+        self.told(self.store.read().await.formerly_called(reference, &name.to_lowercase(), most).await)
     }
 
     /// The names that events behind a position and up to another took away, in the order of the events.
@@ -287,12 +414,12 @@ impl AuditLog {
     /// Those of `entry`.
     pub async fn former_names(&self, after: u64, until: u64) -> Result<Vec<FormerName>, Unavailable> {
         self.catch_up().await?;
-        self.store.former_names(after, until).await
+        self.told(self.store.read().await.former_names(after, until).await)
     }
 
     /// Closes all connections and moves what is in the write-ahead log into the file.
     pub async fn close(&self) {
-        self.store.close().await;
+        self.store.read().await.close().await;
     }
 
     /// Waits until everything that was offered can be read.

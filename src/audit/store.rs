@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use sqlx::query::Query;
 use sqlx::sqlite::{
@@ -16,17 +17,21 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::checksum::Checksum;
 use super::{AuditFilter, AuditQuery, AuditRecord, FormerName, Reference, References, Severity};
 use evirt_domain::ids::*;
 
-use crate::log::Unavailable;
+use crate::log::{Cause, Unavailable};
 use crate::store::sqlite::{connected, in_portions, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
 pub const FILE_NAME: &str = "audit.db";
 
 /// The version of the tables that this program reads and writes; a file of another is made anew.
-const FORMAT_VERSION: i64 = 3;
+const FORMAT_VERSION: i64 = 4;
+
+/// How many positions are looked at in one go when it is verified.
+const VERIFIED_AT_ONCE: u64 = 4_096;
 
 const SCHEMA: &str = include_str!("../../migrations/audit/schema.sql");
 
@@ -64,9 +69,26 @@ static INSERT_FORMER: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| inserts("INSERT
 #[derive(Debug)]
 pub(super) struct Store {
     options: SqliteConnectOptions,
-    /// None where it has to be opened again, and where the file is only read.
-    writer: Mutex<Option<SqliteConnection>>,
+    writer: Mutex<Writer>,
     readers: SqlitePool,
+}
+
+/// The one connection that writes.
+#[derive(Debug, Default)]
+struct Writer {
+    /// None where it has to be opened again, and where the file is only read.
+    connection: Option<SqliteConnection>,
+    /// The sum of all rows' checksums; None where it has to be read again.
+    checksum: Option<Checksum>,
+    /// Whether what was written last may be durable although it failed.
+    uncertain: bool,
+}
+
+/// How far a file is computed.
+#[derive(Clone, Copy)]
+struct Reached {
+    position: u64,
+    checksum: Checksum,
 }
 
 impl Store {
@@ -85,7 +107,7 @@ impl Store {
             .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
         let existed = path.exists();
-        let (mut connection, mut reached) = match usable(&options, installation).await {
+        let (mut connection, reached) = match usable(&options, installation).await {
             Ok((connection, reached)) => (Some(connection), reached),
             Err(error) => {
                 if existed {
@@ -98,15 +120,34 @@ impl Store {
             drop(connection.take());
             remove(&path).map_err(|error| unavailable(error.into()))?;
             connection = Some(create(&options, installation).await.map_err(unavailable)?);
-            reached = Some(0);
         }
+        let Reached { position, checksum } = reached.unwrap_or(Reached { position: 0, checksum: Checksum::default() });
         let store = Self {
             // When it has to be opened again, a file that is gone must not be replaced by an empty one.
             options: options.create_if_missing(false),
-            writer: Mutex::new(connection),
-            readers: readers(&path).await?,
+            writer: Mutex::new(Writer { connection, checksum: Some(checksum), uncertain: false }),
+            readers: readers(&path, false).await?,
         };
-        Ok((store, reached.unwrap_or_default()))
+        Ok((store, position))
+    }
+
+    /// Removes an audit log that lies below a data directory and is not open.
+    ///
+    /// # Errors
+    ///
+    /// A file of it cannot be removed.
+    pub fn remove(data: &Path) -> Result<(), Unavailable> {
+        remove(&data.join(FILE_NAME)).map_err(|error| unavailable(error.into()))
+    }
+
+    /// Puts an audit log that is not open below a data directory, in the place of the one there, which is not open either.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed or moved.
+    pub fn take_place(new: &Path, data: &Path) -> Result<(), Unavailable> {
+        Self::remove(data)?;
+        fs::rename(new.join(FILE_NAME), data.join(FILE_NAME)).map_err(|error| unavailable(error.into()))
     }
 
     /// Opens it beside the engine that writes it. None where there is none.
@@ -119,9 +160,9 @@ impl Store {
         if !path.exists() {
             return Ok(None);
         }
-        let store = Self { options: options(&path).read_only(true), writer: Mutex::new(None), readers: readers(&path).await? };
-        let reached = sqlx::query(SELECT_REACHED).fetch_one(&store.readers).await.map_err(unavailable)?;
-        let position = reached.try_get(1).map_err(unavailable)?;
+        let (options, writer) = (options(&path).read_only(true), Mutex::default());
+        let store = Self { options, writer, readers: readers(&path, false).await? };
+        let position = store.reached().await?.position;
         Ok(Some((store, position)))
     }
 
@@ -132,43 +173,12 @@ impl Store {
     /// The file is unavailable.
     pub async fn append(&self, entries: &[AuditRecord], former: &[FormerName], position: u64) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
-        let result = async {
-            let connection = connected(&mut writer, &self.options).await?;
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-            let mut remaining = entries.iter();
-            for (rows, sql) in in_portions(entries.len(), &INSERT) {
-                let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-                remaining.by_ref().take(rows).fold(query, bind_entry).execute(&mut *transaction).await?;
-            }
-            let mut remaining = former.iter();
-            for (rows, sql) in in_portions(former.len(), &INSERT_FORMER) {
-                let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-                remaining.by_ref().take(rows).fold(query, bind_former).execute(&mut *transaction).await?;
-            }
-            sqlx::query("UPDATE reached SET position = ?").bind(stored(position)).execute(&mut *transaction).await?;
-            transaction.commit().await
-        };
-        let result = result.await.map_err(unavailable);
+        let result = writer.append(&self.options, entries, former, position).await.map_err(unavailable);
         if result.is_err() {
-            give_up(&mut writer).await;
+            writer.give_up().await;
+            writer.uncertain = true;
         }
         result
-    }
-
-    /// Deletes all entries: they are to be computed again.
-    ///
-    /// # Errors
-    ///
-    /// The file is unavailable.
-    pub async fn clear(&self) -> Result<(), Unavailable> {
-        let mut writer = self.writer.lock().await;
-        let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
-        let sql = "BEGIN IMMEDIATE; DELETE FROM audit_log; DELETE FROM former_name; UPDATE reached SET position = 0; COMMIT";
-        let cleared = sqlx::raw_sql(sql).execute(connection).await.map_err(unavailable);
-        if cleared.is_err() {
-            give_up(&mut writer).await;
-        }
-        cleared.map(drop)
     }
 
     /// Makes durable what was written.
@@ -178,7 +188,7 @@ impl Store {
     /// The file is unavailable.
     pub async fn sync(&self) -> Result<(), Unavailable> {
         let mut writer = self.writer.lock().await;
-        let connection = connected(&mut writer, &self.options).await.map_err(unavailable)?;
+        let connection = connected(&mut writer.connection, &self.options).await.map_err(unavailable)?;
         // It syncs the write-ahead log before it moves what it can of it.
         sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map_err(unavailable).map(drop)
     }
@@ -242,9 +252,57 @@ impl Store {
         query.fetch_one(&self.readers).await.and_then(|row| row.try_get(0)).map_err(unavailable)
     }
 
+    /// Looks whether all that is kept is what was written, page by page with a rest after each: the file's structure with its indexes, and
+    /// the rows by the sum of their checksums. What is wrong, where something is.
+    ///
+    /// # Errors
+    ///
+    /// The file is unavailable; one that is damaged is no error.
+    pub async fn verify(&self, rest: Duration) -> Result<Option<String>, Unavailable> {
+        match self.damage(rest).await {
+            Err(error) if error.cause == Cause::Corrupt => Ok(Some(error.detail)),
+            found => found,
+        }
+    }
+
+    async fn damage(&self, rest: Duration) -> Result<Option<String>, Unavailable> {
+        // The checksum is that of the rows up to the position: those behind come later.
+        let Reached { position, checksum } = self.reached().await?;
+        let (mut found, mut after) = (Checksum::default(), 0);
+        while after < position {
+            let until = position.min(after + VERIFIED_AT_ONCE);
+            let sql = format!("SELECT {COLUMNS} FROM audit_log WHERE position > ? AND position <= ?");
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(stored(after)).bind(stored(until));
+            for row in query.fetch_all(&self.readers).await.map_err(unavailable)? {
+                found.add_entry(&entry_of(&row).map_err(unavailable)?);
+            }
+            for former in self.former_names(after, until).await? {
+                found.add_former(&former);
+            }
+            after = until;
+            tokio::time::sleep(rest).await;
+        }
+        if found != checksum {
+            return Ok(Some("its entries are not those that were written".to_owned()));
+        }
+        let said: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.readers).await.map_err(unavailable)?;
+        Ok((said != "ok").then_some(said))
+    }
+
+    async fn reached(&self) -> Result<Reached, Unavailable> {
+        let row = sqlx::query(SELECT_REACHED).fetch_one(&self.readers).await.map_err(unavailable)?;
+        reached_of(&row).map_err(unavailable)
+    }
+
     pub async fn close(&self) {
         self.readers.close().await;
-        give_up(&mut *self.writer.lock().await).await;
+        self.writer.lock().await.give_up().await;
+    }
+
+    /// Has the next append doubt whether the last one failed.
+    #[cfg(test)]
+    pub async fn doubt(&self) {
+        self.writer.lock().await.uncertain = true;
     }
 
     /// How SQLite would answer a query.
@@ -258,10 +316,71 @@ impl Store {
 
 const FORMERLY_CALLED: &str = "SELECT DISTINCT object FROM former_name WHERE reference = ? AND folded = ? LIMIT ?";
 
-const SELECT_REACHED: &str = "SELECT installation, position FROM reached WHERE id = 1";
+const SELECT_REACHED: &str = "SELECT installation, position, checksum FROM reached WHERE id = 1";
+
+impl Writer {
+    async fn append(
+        &mut self,
+        options: &SqliteConnectOptions,
+        entries: &[AuditRecord],
+        former: &[FormerName],
+        position: u64,
+    ) -> Result<(), sqlx::Error> {
+        let connection = connected(&mut self.connection, options).await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let (mut entries, mut former) = (entries, former);
+        let mut checksum = match self.checksum {
+            Some(checksum) if !self.uncertain => checksum,
+            _ => {
+                // What was durable after all must not be counted twice.
+                let reached = reached_of(&sqlx::query(SELECT_REACHED).fetch_one(&mut *transaction).await?)?;
+                if self.uncertain {
+                    entries = &entries[entries.partition_point(|entry| entry.id <= reached.position)..];
+                    former = &former[former.partition_point(|former| former.position <= reached.position)..];
+                }
+                reached.checksum
+            }
+        };
+        entries.iter().for_each(|entry| checksum.add_entry(entry));
+        former.iter().for_each(|former| checksum.add_former(former));
+        let mut remaining = entries.iter();
+        for (rows, sql) in in_portions(entries.len(), &INSERT) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            remaining.by_ref().take(rows).fold(query, bind_entry).execute(&mut *transaction).await?;
+        }
+        let mut remaining = former.iter();
+        for (rows, sql) in in_portions(former.len(), &INSERT_FORMER) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            remaining.by_ref().take(rows).fold(query, bind_former).execute(&mut *transaction).await?;
+        }
+        sqlx::query("UPDATE reached SET position = ?, checksum = ?")
+            .bind(stored(position))
+            .bind(checksum.to_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        self.checksum = Some(checksum);
+        self.uncertain = false;
+        Ok(())
+    }
+
+    /// Closes the connection, which rolls back what it may have been doing.
+    async fn give_up(&mut self) {
+        self.checksum = None;
+        if let Some(connection) = self.connection.take() {
+            // What goes wrong with a connection that is given up anyway changes nothing.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+fn reached_of(row: &SqliteRow) -> Result<Reached, sqlx::Error> {
+    let checksum = Checksum::from_bytes(row.try_get(2)?).ok_or_else(|| sqlx::Error::Decode("this is no checksum".into()))?;
+    Ok(Reached { position: row.try_get(1)?, checksum })
+}
 
 /// Opens a file, and tells how far it is computed; None where it is another's.
-async fn usable(options: &SqliteConnectOptions, installation: Uuid) -> Result<(SqliteConnection, Option<u64>), sqlx::Error> {
+async fn usable(options: &SqliteConnectOptions, installation: Uuid) -> Result<(SqliteConnection, Option<Reached>), sqlx::Error> {
     let mut connection = options.connect().await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
     if version != FORMAT_VERSION {
@@ -269,16 +388,17 @@ async fn usable(options: &SqliteConnectOptions, installation: Uuid) -> Result<(S
     }
     let reached = sqlx::query(SELECT_REACHED).fetch_one(&mut connection).await?;
     let ours = reached.try_get::<&[u8], _>(0)? == installation.as_bytes();
-    let position = reached.try_get(1)?;
-    Ok((connection, ours.then_some(position)))
+    let reached = reached_of(&reached)?;
+    Ok((connection, ours.then_some(reached)))
 }
 
 async fn create(options: &SqliteConnectOptions, installation: Uuid) -> Result<SqliteConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
-    sqlx::query("INSERT INTO reached (id, installation, position) VALUES (1, ?, 0)")
+    sqlx::query("INSERT INTO reached (id, installation, position, checksum) VALUES (1, ?, 0, ?)")
         .bind(installation.as_bytes().to_vec())
+        .bind(Checksum::default().to_bytes().to_vec())
         .execute(&mut *transaction)
         .await?;
     sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {FORMAT_VERSION}"))).execute(&mut *transaction).await?;
@@ -297,14 +417,6 @@ fn remove(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Closes the connection, which rolls back what it may have been doing.
-async fn give_up(writer: &mut Option<SqliteConnection>) {
-    if let Some(connection) = writer.take() {
-        // What goes wrong with a connection that is given up anyway changes nothing.
-        let _ = connection.close().await;
-    }
 }
 
 fn bind_entry<'q>(query: Query<'q, Sqlite, SqliteArguments>, entry: &'q AuditRecord) -> Query<'q, Sqlite, SqliteArguments> {

@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
-use crate::log::fixtures::batch;
+use crate::log::{self, fixtures::batch};
 use crate::store::sqlite;
 
 /// An audit log with its writer, beside an event log of 100 events.
 struct Site {
     data: TempDir,
-    log: SqliteLog,
+    log: Arc<dyn EventLog>,
     audit: Arc<AuditLog>,
     writer: JoinHandle<()>,
 }
@@ -30,9 +30,9 @@ impl Drop for Site {
 impl Site {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(data.path()).await.unwrap();
+        let log = log::open(data.path()).await.unwrap();
         log.append(batch(0, 100)).await.unwrap();
-        let (audit, writer) = open(&data, &log).await;
+        let (audit, writer) = open(&data, &*log).await;
         Self { data, log, audit, writer }
     }
 
@@ -48,7 +48,7 @@ impl Site {
         self.writer.abort();
         self.audit.close().await;
         between(&self.data.path().join(FILE_NAME));
-        (self.audit, self.writer) = open(&self.data, &self.log).await;
+        (self.audit, self.writer) = open(&self.data, &*self.log).await;
     }
 
     async fn ids(&self, query: AuditQuery) -> Vec<u64> {
@@ -61,7 +61,7 @@ impl Site {
     }
 }
 
-async fn open(data: &TempDir, log: &SqliteLog) -> (Arc<AuditLog>, JoinHandle<()>) {
+async fn open(data: &TempDir, log: &dyn EventLog) -> (Arc<AuditLog>, JoinHandle<()>) {
     let audit = Arc::new(AuditLog::open(data.path(), log).await.unwrap());
     let writing = audit.clone();
     (audit, tokio::spawn(async move { writing.write().await }))
@@ -150,7 +150,7 @@ async fn it_is_there_again_as_far_as_it_was_written() {
     site.again(|_| ()).await;
     assert_eq!(site.audit.position(), 100);
     assert_eq!(site.audit.count(AuditQuery::default()).await, Ok(50));
-    site.audit.clear().await.unwrap();
+    site.audit.begin_anew().await.unwrap();
     site.again(|_| ()).await;
     assert_eq!((site.audit.position(), site.ids(AuditQuery::newest(3)).await), (0, vec![]));
 }
@@ -174,7 +174,7 @@ async fn what_is_damaged_gone_or_of_another_log_begins_anew() {
     }
     site.audit.offer(told([entry(2)]), 100);
     site.audit.make_durable().await.unwrap();
-    for of_another in ["UPDATE reached SET installation = x'00'", "PRAGMA user_version = 2"] {
+    for of_another in ["UPDATE reached SET installation = x'00'", "PRAGMA user_version = 3"] {
         site.audit.offer(told([entry(2)]), 100);
         site.audit.make_durable().await.unwrap();
         site.execute(of_another).await;
@@ -205,7 +205,7 @@ async fn an_entry_is_told_with_the_name_that_was_lost_first_behind_it() {
         assert_eq!(site.audit.former_names(30, 89).await, Ok(names[1..2].to_vec()));
         site.again(|_| ()).await;
     }
-    site.audit.clear().await.unwrap();
+    site.audit.begin_anew().await.unwrap();
     assert_eq!(site.audit.former_names(0, 100).await, Ok(vec![]));
 }
 
@@ -262,10 +262,83 @@ async fn every_question_to_the_audit_log_seeks_in_an_index() {
         (of(AuditFilter::Concerning(Reference::DataCenter, id)), "audit_log_data_center"),
         (of(AuditFilter::Concerning(Reference::StorageDomain, id)), "audit_log_storage_domain"),
     ] {
-        let plan = site.audit.store.explain(&query).await;
+        let plan = site.audit.store.read().await.explain(&query).await;
         assert!(plan.contains("SEARCH") && plan.contains(index), "{query:?}: {plan}");
-        let plan = site.audit.store.explain(&AuditQuery { former: true, ..query }).await;
+        let plan = site.audit.store.read().await.explain(&AuditQuery { former: true, ..query }).await;
         let names = plan.matches("SEARCH former_name USING PRIMARY KEY (reference=? AND object=? AND until>?)").count();
         assert!(plan.contains(index) && names == 8 && !plan.contains("SCAN former_name"), "{query:?}: {plan}");
     }
+}
+
+#[tokio::test]
+async fn every_change_of_what_is_kept_is_found() {
+    let mut site = Site::told().await;
+    site.audit.offer(AuditBatch { former: vec![former(99, "old")], ..told([entry(99)]) }, 100);
+    for _ in 0..2 {
+        site.audit.make_durable().await.unwrap();
+        assert_eq!(site.audit.verify(Duration::ZERO).await, Ok(None));
+        site.again(|_| ()).await;
+    }
+    let path = site.data.path().join(FILE_NAME);
+    site.audit.close().await;
+    let whole = fs::read(&path).unwrap();
+    for change in [
+        "UPDATE audit_log SET message = 'VM vm2 stopped' WHERE position = 2",
+        "UPDATE audit_log SET recorded_at = recorded_at + 1 WHERE position = 2",
+        "UPDATE audit_log SET vm = NULL WHERE position = 2",
+        "DELETE FROM audit_log WHERE position = 2",
+        "UPDATE former_name SET name = 'new'",
+        "INSERT INTO former_name SELECT reference, object, until + 1, position, name, folded FROM former_name",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema \
+         WHERE name = 'audit_log_vm') WHERE name = 'audit_log_host'",
+    ] {
+        fs::write(&path, &whole).unwrap();
+        site.execute(change).await;
+        // What is found when it is opened begins anew at once.
+        let (audit, position) = open_again(&site).await;
+        assert!(position == 0 || audit.verify(Duration::ZERO).await.unwrap().is_some(), "{change}");
+        audit.close().await;
+    }
+}
+
+async fn open_again(site: &Site) -> (AuditLog, u64) {
+    let audit = AuditLog::open(site.data.path(), &*site.log).await.unwrap();
+    let position = audit.position();
+    (audit, position)
+}
+
+#[tokio::test]
+async fn what_was_durable_although_it_failed_is_counted_once() {
+    let site = Site::told().await;
+    site.audit.make_durable().await.unwrap();
+    {
+        let store = site.audit.store.read().await.clone();
+        // As if the commit that was reported as failed had been durable.
+        store.append(&[entry(102)], &[former(102, "old")], 102).await.unwrap();
+        store.doubt().await;
+    }
+    site.audit.offer(AuditBatch { former: vec![former(102, "old")], ..told([entry(102), entry(104)]) }, 104);
+    assert_eq!(site.ids(AuditQuery::newest(3)).await, [104, 102, 100]);
+    assert_eq!(site.audit.verify(Duration::ZERO).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_replaced_beside_its_readers_and_its_writer() {
+    let site = Site::told().await;
+    site.audit.make_durable().await.unwrap();
+    site.execute("UPDATE audit_log SET message = 'VM vm2 stopped'").await;
+    let mut replacement = site.audit.replacement().await.unwrap();
+    replacement.append(told((1..=40_u64).filter(|id| id.is_multiple_of(2)).map(entry)), 40).await.unwrap();
+    // It is not as far as the other one.
+    let mut replacement = replacement.take_place().await.unwrap().unwrap();
+    site.audit.offer(told([entry(102)]), 102);
+    replacement.append(told((41..=100_u64).filter(|id| id.is_multiple_of(2)).map(entry)), 100).await.unwrap();
+    if let Some(mut behind) = replacement.take_place().await.unwrap() {
+        behind.append(told([entry(102)]), 102).await.unwrap();
+        assert!(behind.take_place().await.unwrap().is_none());
+    }
+    assert_eq!(site.ids(AuditQuery::newest(3)).await, [102, 100, 98]);
+    assert_eq!(site.audit.entry(2).await, Ok(Some(entry(2))));
+    assert_eq!(site.audit.verify(Duration::ZERO).await, Ok(None));
+    assert_eq!(site.audit.backlog.load(Ordering::Relaxed), 0);
 }

@@ -10,8 +10,9 @@ use serde_json::value::RawValue;
 
 use super::output::{Output, progress};
 use super::{Data, FAILURE};
+use crate::engine::set_aside;
 use crate::log::verify::verify;
-use crate::log::{EventLog, Record};
+use crate::log::{self, EventLog, Record, sqlite};
 
 /// How many records are read in one go.
 const PAGE: usize = 1000;
@@ -30,6 +31,8 @@ pub enum Events {
     Export(Export),
     /// Compute the chain of hashes again; exit code 1 where a record is not what was written
     Verify(Verify),
+    /// Take a damaged log to the last record that is in order, and say what is lost; the engine has to be stopped
+    Repair(Repair),
 }
 
 #[derive(Args, Debug)]
@@ -73,6 +76,15 @@ pub struct Export {
 pub struct Verify {
     #[command(flatten)]
     data: Data,
+}
+
+#[derive(Args, Debug)]
+pub struct Repair {
+    #[command(flatten)]
+    data: Data,
+    /// Do it; without this, it is only said what would be lost
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Which events, and how they are written.
@@ -121,6 +133,7 @@ impl Events {
             Self::Tail(tail) => tail.run().await,
             Self::Export(export) => export.run().await,
             Self::Verify(check) => check.run().await,
+            Self::Repair(repair) => repair.run().await,
         }
     }
 }
@@ -214,6 +227,76 @@ impl Verify {
         output.flush()?;
         Ok(code)
     }
+}
+
+impl Repair {
+    async fn run(self) -> Result<ExitCode> {
+        let log = self.data.read_only().await?;
+        let _lock = self.data.lock()?;
+        let data = &self.data.data;
+        let verification = verify(&*log, &mut |_, _| {}).await?;
+        let mut output = Output::new();
+        let Some(finding) = &verification.finding else {
+            output.line(format_args!("all {} events are in order: nothing to repair", verification.sound))?;
+            output.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        output.line(format_args!("position {}: {}", finding.position, finding.problem))?;
+        let (lost, last) = lost(&*log, verification.sound).await;
+        match last {
+            0 => output.line("no event is lost")?,
+            last => output.line(format_args!(
+                "lost: the events from position {} to {last}, of which {} can still be read",
+                verification.sound + 1,
+                lost.len()
+            ))?,
+        }
+        for record in &lost {
+            output.line(line(record))?;
+        }
+        if !self.yes {
+            output.line(format_args!("with --yes, the first {} events are kept", verification.sound))?;
+            output.flush()?;
+            return Ok(FAILURE.into());
+        }
+        // The good records go into a new file before anything is moved: whatever breaks off leaves the damaged one where it is.
+        let unfinished = data.join("events.new");
+        match std::fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => std::fs::create_dir(&unfinished)?,
+        }
+        let repaired = log::open_copy(&unfinished, log.installation_id()).await?;
+        log::copy(&*log, &*repaired, verification.sound, &mut |_, _| {}).await?;
+        repaired.close().await;
+        log.close().await;
+        let aside = set_aside(data, "damaged", &[sqlite::FILE_NAME])?.context("the damaged file is gone")?;
+        std::fs::rename(unfinished.join(sqlite::FILE_NAME), data.join(sqlite::FILE_NAME))?;
+        std::fs::remove_dir(&unfinished)?;
+        let mut kept = String::new();
+        for record in &lost {
+            kept += &json(record).unwrap_or_else(|_| format!("{record:?}"));
+            kept.push('\n');
+        }
+        std::fs::write(aside.join("lost.jsonl"), kept)?;
+        output.line(format_args!("{} events are kept; the damaged file is in {}", verification.sound, aside.display()))?;
+        output.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The records behind a position that can be read, one by one, and the position of the last that there was.
+async fn lost(log: &dyn EventLog, after: u64) -> (Vec<Record>, u64) {
+    let mut lost = Vec::new();
+    let head = log.head().await.map_or(after, |head| head.position);
+    for position in after..head {
+        // Damage beside a record may hide it from a query that begins with it.
+        let read = log.read(position, 1).await.unwrap_or_default();
+        lost.extend(read.into_iter().filter(|record| record.position == position + 1));
+    }
+    // Behind the noted head there may be more, by another hand.
+    lost.extend(log.read(head, PAGE).await.unwrap_or_default());
+    let last = lost.last().map_or(0, |record| record.position).max(if head > after { head } else { 0 });
+    (lost, last)
 }
 
 fn line(record: &Record) -> String {

@@ -1,24 +1,21 @@
-//! `evirt group`: the groups of the internal directory. Changing needs the engine to be stopped; listing does not.
+//! `evirt group`: the groups of the internal directory.
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use evirt_domain::World;
-use evirt_domain::access::{AddGroup, ChangeMember, EVERYONE, RemoveGroup};
-use evirt_domain::ids::GroupId;
-use evirt_domain::world::NameKind;
+use evirt_domain::access::EVERYONE;
 
 use super::output::{Output, table};
-use super::user::named as user;
-use super::{Data, submit};
+use super::{Data, change};
+use crate::control::{Change, group_named};
 
 /// What to do with groups.
 #[derive(Debug, Subcommand)]
 pub enum Group {
-    /// Add a group; the engine has to be stopped
+    /// Add a group
     Add(One),
-    /// Remove a group with what it holds; the engine has to be stopped
+    /// Remove a group with what it holds
     Remove(One),
     /// List groups
     List(List),
@@ -30,9 +27,9 @@ pub enum Group {
 /// What to do with the members of a group.
 #[derive(Debug, Subcommand)]
 pub enum Member {
-    /// Put a user into a group; the engine has to be stopped
+    /// Put a user into a group
     Add(Two),
-    /// Take a user out of a group; the engine has to be stopped
+    /// Take a user out of a group
     Remove(Two),
     /// List the users of a group
     List(One),
@@ -66,13 +63,13 @@ impl Group {
     /// Does it.
     pub async fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Add(one) => submit(&one.data, |_| Ok(AddGroup { name: one.group, of: None, roles: Vec::new() })).await,
-            Self::Remove(one) => submit(&one.data, |world| Ok(RemoveGroup { group: named(world, &one.group)? })).await,
+            Self::Add(one) => change(&one.data, Change::AddGroup { group: one.group }).await,
+            Self::Remove(one) => change(&one.data, Change::RemoveGroup { group: one.group }).await,
             Self::Member(Member::Add(two)) => two.change(true).await,
             Self::Member(Member::Remove(two)) => two.change(false).await,
             Self::Member(Member::List(one)) => {
                 let world = one.data.world().await?;
-                let group = named(&world, &one.group)?;
+                let group = group_named(&world, &one.group)?;
                 print(world.members(group).map(|user| vec![user.principal(), user.id.to_string()]).collect())
             }
             Self::List(list) => {
@@ -88,15 +85,8 @@ impl Group {
 
 impl Two {
     async fn change(self, belongs: bool) -> Result<ExitCode> {
-        submit(&self.data, |world| {
-            Ok(ChangeMember { group: named(world, &self.group)?, user: user(world, &self.user)?, belongs })
-        })
-        .await
+        change(&self.data, Change::ChangeMember { group: self.group, user: self.user, belongs }).await
     }
-}
-
-fn named(world: &World, name: &str) -> Result<GroupId> {
-    world.resolve(NameKind::Group, name).map(GroupId).with_context(|| format!("there is no group {name}"))
 }
 
 fn print(mut rows: Vec<Vec<String>>) -> Result<ExitCode> {

@@ -1,10 +1,12 @@
 //! The command line. What was asked for goes to stdout, talk goes to stderr, and the exit code tells how it went:
 //! 0 well, 1 not (or something was found), 2 the command line is wrong, 3 an engine runs on the data directory.
 
+mod backup;
 mod events;
 mod group;
 mod output;
 mod projections;
+mod secrets;
 mod serve;
 mod user;
 
@@ -14,14 +16,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use evirt_domain::{Decide, World};
+use evirt_domain::World;
 
 use crate::config::DEFAULT_DATA;
-use crate::engine::{Engine, Options, Request, Stores, rebuild};
+use crate::control::{self, Change};
+use crate::engine::{Engine, Options, Stores, rebuild};
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
-use crate::log::SqliteLog;
 use crate::log::lock::{EngineLock, LockError};
+use crate::log::{self, EventLog};
 use crate::telemetry;
 
 /// Something failed, or was found to be wrong.
@@ -55,6 +58,13 @@ enum Command {
     /// The groups of the internal directory
     #[command(subcommand)]
     Group(group::Group),
+    /// Sealed secrets and the keys that they are sealed with
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// Copy the event log and the keys into a directory; works beside a running engine, and continues what is there
+    Backup(backup::Backup),
+    /// Make a data directory from a backup
+    Restore(backup::Restore),
 }
 
 /// Where the data is.
@@ -67,8 +77,8 @@ struct Data {
 
 impl Data {
     /// The log, for reading beside whoever writes it.
-    async fn read_only(&self) -> Result<Arc<SqliteLog>> {
-        Ok(Arc::new(SqliteLog::open_read_only(&self.data).await?))
+    async fn read_only(&self) -> Result<Arc<dyn EventLog>> {
+        Ok(log::open_read_only(&self.data).await?)
     }
 
     /// The World as the log has it now.
@@ -91,24 +101,26 @@ async fn idle_engine(stores: Stores, data: &Path) -> Result<Engine> {
     Engine::start(stores, driver, options).await
 }
 
-/// Submits a command on a data directory that no engine uses.
-async fn submit<C: Decide + 'static>(data: &Data, command: impl FnOnce(&World) -> Result<C>) -> Result<ExitCode> {
+/// Makes a change: by the engine that runs on the data directory, or without one.
+async fn change(data: &Data, change: Change) -> Result<ExitCode> {
     // No log is made where there is none.
     data.read_only().await?.close().await;
-    let _lock = data.lock()?;
+    let _lock = match data.lock() {
+        Ok(lock) => lock,
+        Err(held) => return control::ask(&data.data, &change).await?.map(|()| ExitCode::SUCCESS).ok_or(held),
+    };
     let stores = Stores::open(&data.data).await?;
     let engine = idle_engine(stores.clone(), &data.data).await?;
-    let submitted = match command(&engine.world()) {
-        Ok(command) => engine.submit(&Request::system("command-line"), command).await.map_err(anyhow::Error::from),
-        Err(error) => Err(error),
-    };
+    let changed = control::carry_out(&engine, change).await;
     engine.shutdown().await;
     stores.close().await;
-    submitted.map(|_| ExitCode::SUCCESS)
+    changed.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // What is kept holds password hashes and keys: it is nobody else's to read, whatever the caller's files are like.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(Box::default()));
     if !matches!(command, Command::Serve(_))
         && let Err(error) = telemetry::log_to_stderr(Some(&std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into())))
@@ -126,6 +138,9 @@ pub fn main() -> ExitCode {
             Command::Projections(projections) => projections.run().await,
             Command::User(user) => user.run().await,
             Command::Group(group) => group.run().await,
+            Command::Secrets(secrets) => secrets.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
         }
     });
     match done {

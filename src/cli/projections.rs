@@ -14,7 +14,7 @@ use super::{Data, FAILURE, idle_engine};
 use crate::audit::{AuditBatch, AuditLog, AuditQuery, AuditRecord, FormerName};
 use crate::engine::Stores;
 use crate::engine::rebuild::{Computed, ComputedEntry, Rebuild, newest_snapshot};
-use crate::log::{EventLog, snapshot};
+use crate::log::snapshot;
 
 /// How many entries of the audit log are read in one go.
 const PAGE: u64 = 1000;
@@ -74,7 +74,7 @@ impl List {
     async fn run(self) -> Result<ExitCode> {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
-        let kept = newest_snapshot(&self.data.data, &log).await;
+        let kept = newest_snapshot(&self.data.data, &*log).await;
         let audit = match AuditLog::open_read_only(&self.data.data).await? {
             Some(audit) => {
                 format!("{} entries up to position {}", audit.count(AuditQuery::default()).await?, audit.position())
@@ -129,13 +129,13 @@ async fn rebuild_world(data: &Data, stores: &Stores) -> Result<()> {
 async fn rebuild_audit(stores: &Stores) -> Result<()> {
     let Stores { log, audit } = stores;
     let head = log.head().await?.position;
-    audit.clear().await?;
+    audit.begin_anew().await?;
     let writing = audit.clone();
     let writer = tokio::spawn(async move { writing.write().await });
     let bar = progress(head, "audit");
     let (mut rebuild, mut written) = (Rebuild::default(), 0);
     loop {
-        let Some(Computed { entries, former }) = rebuild.advance(log, head).await? else { break };
+        let Some(Computed { entries, former }) = rebuild.advance(&**log, head).await? else { break };
         let entries: Vec<_> = entries.into_iter().filter(|computed| !computed.left_out).map(|computed| computed.entry).collect();
         written += entries.len();
         audit.room().await?;
@@ -153,7 +153,7 @@ impl Check {
     async fn run(self) -> Result<ExitCode> {
         let log = self.data.read_only().await?;
         let head = log.head().await?.position;
-        let mut kept = newest_snapshot(&self.data.data, &log).await;
+        let mut kept = newest_snapshot(&self.data.data, &*log).await;
         let bar = progress(head, "checking");
         let audit = AuditLog::open_read_only(&self.data.data).await?;
         let mut stored = audit.as_ref().map(|audit| Stored { audit, read: 0, page: VecDeque::new(), named: 0 });
@@ -163,7 +163,7 @@ impl Check {
         let (mut differences, mut entries) = (Vec::new(), 0);
         // The snapshot is compared on the way, at its own position.
         for until in [kept.as_ref().map_or(0, |world| world.position.min(head)), head] {
-            while let Some(mut computed) = rebuild.advance(&log, until).await? {
+            while let Some(mut computed) = rebuild.advance(&*log, until).await? {
                 computed.entries.retain(|computed| computed.entry.id <= told);
                 computed.former.retain(|former| former.position <= told);
                 entries += computed.entries.iter().filter(|computed| !computed.left_out).count();

@@ -21,6 +21,12 @@ pub struct Serve {
     /// Settings in TOML, named as these options are; the command line wins
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Begin anew where the event log was lost: what is left of it goes into a directory of its own below the data directory
+    #[arg(long)]
+    new: bool,
+    /// Make a new key where secret.key was lost; the secrets that the lost one had sealed have to be given again
+    #[arg(long)]
+    new_key: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -32,6 +38,8 @@ impl Serve {
             None => self.options,
         };
         let mut settings = options.settle()?;
+        settings.new = self.new;
+        settings.new_key = self.new_key;
         settings.admin_password = std::env::var(PASSWORD_VARIABLE).ok();
         Ok(settings)
     }

@@ -1,29 +1,26 @@
-//! `evirt user`: the users of the internal directory. Adding and changing needs the engine to be stopped; listing does not.
+//! `evirt user`: the users of the internal directory.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use evirt_domain::access::{AddUser, ChangePassword, EntityRef, Holder, INTERNAL, LockUser};
-use evirt_domain::ids::{RoleId, UserId};
-use evirt_domain::world::NameKind;
-use evirt_domain::{Decide, World};
+use evirt_domain::access::{EntityRef, Holder, INTERNAL};
 
 use super::output::{Output, table};
-use super::{Data, submit};
+use super::{Data, change};
+use crate::control::Change;
 use crate::directory::passwords;
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
 pub enum User {
-    /// Add a user; the engine has to be stopped
+    /// Add a user
     Add(Add),
-    /// Give a user another password and end the user's sessions; the engine has to be stopped
+    /// Give a user another password and end the user's sessions
     Passwd(Passwd),
-    /// Let a user in again who is locked after too many wrong passwords; the engine has to be stopped
+    /// Let a user in again who is locked after too many wrong passwords
     Unlock(Unlock),
     /// List users with their roles on the whole system
     List(List),
@@ -122,29 +119,21 @@ impl Add {
     async fn run(self) -> Result<ExitCode> {
         let Self { data, name, role, password } = self;
         let name = bare(&name)?.to_owned();
-        change(&data, &password, |world, password| {
-            let named = |role: &String| {
-                let found =
-                    world.resolve(NameKind::Role, role).with_context(|| format!("there is no role {role}: {}", roles(world)));
-                found.map(RoleId)
-            };
-            Ok(AddUser { name, password, roles: role.iter().map(named).collect::<Result<_>>()? })
-        })
-        .await
+        with_password(&data, &password, |password| Change::AddUser { name, password, role }).await
     }
 }
 
 impl Passwd {
     async fn run(self) -> Result<ExitCode> {
         let Self { data, name, password } = self;
-        let principal = format!("{}@{INTERNAL}", bare(&name)?);
-        change(&data, &password, |world, password| Ok(ChangePassword { user: named(world, &principal)?, password })).await
+        let user = bare(&name)?.to_owned();
+        with_password(&data, &password, |password| Change::ChangePassword { user, password }).await
     }
 }
 
 impl Unlock {
     async fn run(self) -> Result<ExitCode> {
-        submit(&self.data, |world| Ok(LockUser { user: named(world, &self.name)?, seconds: 0, from: None })).await
+        change(&self.data, Change::UnlockUser { user: self.name }).await
     }
 }
 
@@ -173,25 +162,12 @@ impl List {
     }
 }
 
-/// Submits a command that takes a new password's hash, on a data directory that no engine uses.
-async fn change<C: Decide + 'static>(
-    data: &Data,
-    password: &Password,
-    command: impl FnOnce(&World, Arc<str>) -> Result<C>,
-) -> Result<ExitCode> {
-    // Whether it can be done comes before the question for a password.
+/// Makes a change that takes a new password's hash.
+async fn with_password(data: &Data, password: &Password, of: impl FnOnce(String) -> Change) -> Result<ExitCode> {
+    // Whether there is anything to change comes before the question for a password.
     data.read_only().await?.close().await;
-    let lock = data.lock()?;
     let hash = passwords::hash(&password.read()?).await;
-    drop(lock);
-    submit(data, |world| command(world, hash)).await
-}
-
-/// The user of a login name; without a domain, of the internal directory.
-pub(super) fn named(world: &World, name: &str) -> Result<UserId> {
-    let principal = if name.contains('@') { name.to_owned() } else { format!("{name}@{INTERNAL}") };
-    let found = world.exactly_named(NameKind::User, &principal);
-    found.map(UserId).with_context(|| format!("there is no user {principal}"))
+    change(data, of(hash.to_string())).await
 }
 
 /// The name without the domain, which can be the internal one only.
@@ -201,8 +177,4 @@ fn bare(name: &str) -> Result<&str> {
         Some((name, INTERNAL)) => Ok(name),
         Some((_, domain)) => bail!("users of {domain} are not kept here; the internal directory is called {INTERNAL}"),
     }
-}
-
-fn roles(world: &World) -> String {
-    world.roles.values().map(|role| role.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -22,7 +22,7 @@ use evirt_domain::ids::UserId;
 use evirt_domain::{Actor, Class, World};
 use uuid::Uuid;
 
-use crate::engine::{Engine, Request};
+use crate::engine::{Clock, Engine, Request, SystemClock};
 use guard::Guard;
 use guard::Locks;
 pub use guard::{
@@ -192,7 +192,7 @@ impl Directory {
 
     /// Lets the guard know who was locked before this process began. From then on its own clock counts, which nobody sets.
     fn take_over_locks(&self, world: &World) {
-        let now = chrono::Utc::now().timestamp_micros();
+        let now = SystemClock.now();
         for user in world.users.values() {
             let rest = user.locked_until.map_or(0, |until| until.saturating_sub(now));
             if let Some(rest) = u64::try_from(rest).ok().filter(|rest| *rest > 0) {

@@ -20,7 +20,7 @@ pub(super) fn record(recorded: &RecordedEvent) -> NewRecord {
     NewRecord {
         stream: recorded.stream.to_string(),
         version: recorded.version,
-        kind: recorded.event.kind(),
+        kind: recorded.event.kind().into(),
         schema: recorded.event.schema(),
         recorded_at: recorded.recorded_at,
         actor: match recorded.actor {

@@ -33,7 +33,7 @@ use super::auditor::Auditor;
 use super::replay::{self, evolve_and_tell};
 use super::{MAX_BATCH, Options, Outcome, Published, Request, Stores, broken, codec, snapshot, unavailable};
 use crate::audit::AuditBatch;
-use crate::log::{AppendError, Appended, Batch, Cause, EventLog, NewRecord, Unavailable};
+use crate::log::{AppendError, Appended, Batch, Cause, NewRecord, Unavailable};
 
 /// A command that waits for its decision, and who waits for the answer.
 pub(super) struct Submission {
@@ -192,6 +192,7 @@ impl Committer {
             return;
         }
         if let Err(error) = self.stores.audit.room().await {
+            self.published.trouble.store(Some(Arc::new(error.clone())));
             let gathered = std::mem::take(&mut self.gathered);
             return self.refuse(gathered.commands, &unavailable(&error.detail));
         }
@@ -217,6 +218,7 @@ impl Committer {
         let Some(Appending { gathered, world, .. }) = self.appending.take() else { return };
         match result {
             Ok(_) => {
+                self.published.trouble.store(None);
                 let Gathered { commands, events, told, .. } = gathered;
                 self.stores.audit.offer(told, world.position);
                 let before = self.publish(&world);
@@ -240,6 +242,7 @@ impl Committer {
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::error!(%error, "the event log cannot be written");
+                self.published.trouble.store(Some(Arc::new(error.clone())));
                 let mut all = gathered.commands;
                 all.extend(std::mem::take(&mut self.gathered).commands);
                 self.refuse(all, &unavailable(&error.detail));

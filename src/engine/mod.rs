@@ -7,23 +7,27 @@
 #![warn(clippy::missing_errors_doc)]
 
 mod auditor;
+mod clock;
 mod codec;
 mod committer;
+mod files;
+mod integrity;
 mod link;
 pub mod rebuild;
 mod replay;
 mod snapshot;
+mod stores;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use evirt_domain::command::decide;
 use evirt_domain::context::{Actor, Context, QuietTimes};
 use evirt_domain::creation::{Made, MadeKind};
@@ -39,10 +43,15 @@ use uuid::Uuid;
 
 use crate::audit::AuditLog;
 use crate::hypervisor::Hypervisor;
-use crate::log::{SqliteLog, sqlite};
+use crate::log::{Cause, EventLog, Unavailable};
 
+use self::auditor::Auditor;
+pub use self::clock::{Clock, SystemClock};
 use self::committer::{Committer, Submission};
+pub use self::files::watch_files;
+pub use self::integrity::{Integrity, verify_again_and_again};
 pub use self::link::Alone;
+pub use self::stores::{Stores, StoresError, set_aside, set_aside_lost};
 
 /// How many commands may wait for the committer; what comes on top is refused, so that a stuck disk cannot eat the memory.
 pub const MAX_QUEUED_COMMANDS: usize = 10_000;
@@ -51,51 +60,12 @@ pub const MAX_BATCH: usize = 1_000;
 /// How many events may lie behind a snapshot before the next is written, where nothing else is said.
 pub const SNAPSHOT_EVERY: u64 = 100_000;
 
-/// Tells the time.
-pub trait Clock: Send + Sync {
-    /// Microseconds since 1970.
-    fn now(&self) -> Micros;
-}
-
-/// The machine's own clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Micros {
-        chrono::Utc::now().timestamp_micros()
-    }
-}
+/// What is said where the log cannot be folded.
+const UNREPLAYABLE: &str =
+    "replaying the event log (`evirt events verify` says what is wrong with it, `evirt events repair` what can be saved)";
 
 /// Where 128 random bits for each command come from.
 pub type Seeds = Arc<dyn Fn() -> u128 + Send + Sync>;
-
-/// What an engine keeps in a data directory: the event log, and the audit log that is computed from it.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Stores {
-    pub log: Arc<SqliteLog>,
-    pub audit: Arc<AuditLog>,
-}
-
-impl Stores {
-    /// Opens them, and makes them where there are none. Who calls it holds the directory's `EngineLock`.
-    ///
-    /// # Errors
-    ///
-    /// A later version of this program has written them, or they are unavailable.
-    pub async fn open(data: &Path) -> Result<Self, sqlite::OpenError> {
-        let log = Arc::new(SqliteLog::open(data).await?);
-        let audit = Arc::new(AuditLog::open(data, &log).await?);
-        Ok(Self { log, audit })
-    }
-
-    /// Closes them, when their engine has stopped.
-    pub async fn close(&self) {
-        self.audit.close().await;
-        self.log.close().await;
-    }
-}
 
 /// What an engine may be given.
 #[derive(Clone)]
@@ -213,6 +183,10 @@ struct Published {
     /// The position of the last commit that left work.
     work: watch::Sender<Position>,
     host_load: ArcSwap<BTreeMap<HostId, u8>>,
+    /// Why the last batch could not be appended.
+    trouble: ArcSwapOption<Unavailable>,
+    /// What is known of the files.
+    integrity: ArcSwap<Integrity>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -239,25 +213,34 @@ impl Engine {
     /// before its snapshot.
     pub async fn start(stores: Stores, driver: Arc<dyn Hypervisor>, options: Options) -> anyhow::Result<Engine> {
         let Stores { log, audit } = &stores;
+        // What the start reads of the audit log tells whether it can be read at all; all else is looked at while the engine serves.
+        if let Err(error) = Auditor::remember(audit).await {
+            anyhow::ensure!(error.cause == Cause::Corrupt, error);
+            tracing::error!(%error, "the audit log is damaged and is computed anew");
+            audit.begin_anew().await?;
+        }
         let world = match &options.snapshots {
             // The audit log is told of events on the Worlds that they happened in, so a later one will not do.
-            Some(data) => snapshot::newest(data, log, audit.position()).await.unwrap_or_default(),
+            Some(data) => snapshot::newest(data, &**log, audit.position()).await.unwrap_or_default(),
             None => World::default(),
         };
         let snapshot_at = world.position;
         let writing = audit.clone();
         let writer = tokio::spawn(async move { writing.write().await });
-        let replayed = replay::replay(log, world, Some(audit)).await.context("replaying the event log")?;
+        let replayed = replay::replay(log, world, Some(audit)).await.context(UNREPLAYABLE)?;
         let world = Arc::new(replayed.world);
         let published = Arc::new(Published {
             head: watch::Sender::new(world.position),
             work: watch::Sender::new(world.position),
             world: ArcSwap::new(world),
             host_load: ArcSwap::default(),
+            trouble: ArcSwapOption::empty(),
+            integrity: ArcSwap::default(),
         });
         let (queue, submissions) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let stop = watch::Sender::new(false);
         let (last, auditor) = (replayed.last_recorded_at, replayed.auditor);
+        options.clock.begin_after(last);
         let committer = Committer::new(stores.clone(), published.clone(), options.clone(), last, auditor, snapshot_at);
         let committer = Mutex::new(Some(tokio::spawn(committer.run(submissions, stop.subscribe()))));
         let links = Alone::default();
@@ -340,8 +323,29 @@ impl Engine {
     }
 
     /// The log.
-    pub fn log(&self) -> &Arc<SqliteLog> {
+    pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.0.stores.log
+    }
+
+    /// Why changes are refused just now: the log is gone, or the last of them could not be appended.
+    pub async fn trouble(&self) -> Option<Unavailable> {
+        match self.log().check().await {
+            Err(gone) => Some(gone),
+            Ok(()) => self.0.published.trouble.load_full().map(|trouble| Unavailable::clone(&trouble)),
+        }
+    }
+
+    /// What is known of the files that it keeps.
+    pub fn integrity(&self) -> Arc<Integrity> {
+        self.0.published.integrity.load_full()
+    }
+
+    fn note(&self, change: impl Fn(&mut Integrity)) {
+        self.0.published.integrity.rcu(|integrity| {
+            let mut noted = Integrity::clone(integrity);
+            change(&mut noted);
+            noted
+        });
     }
 
     /// The audit log.

@@ -12,7 +12,7 @@ use super::codec::Decoder;
 use super::replay::replay;
 use super::snapshot;
 use crate::audit::{AuditRecord, FormerName};
-use crate::log::{EventLog, SqliteLog};
+use crate::log::EventLog;
 
 /// How many records are read at once.
 const CHUNK: u64 = 8_192;
@@ -57,7 +57,7 @@ impl Rebuild {
     /// # Errors
     ///
     /// The log is unavailable, a record is missing or is no event that this program knows.
-    pub async fn advance(&mut self, log: &SqliteLog, until: Position) -> anyhow::Result<Option<Computed>> {
+    pub async fn advance(&mut self, log: &dyn EventLog, until: Position) -> anyhow::Result<Option<Computed>> {
         let after = self.world.position;
         let most = usize::try_from(until.saturating_sub(after).min(CHUNK))?;
         if most == 0 {
@@ -87,7 +87,7 @@ impl Rebuild {
 }
 
 /// The World of the newest snapshot in a directory that is whole and fits the log.
-pub async fn newest_snapshot(directory: &Path, log: &SqliteLog) -> Option<World> {
+pub async fn newest_snapshot(directory: &Path, log: &dyn EventLog) -> Option<World> {
     snapshot::newest(directory, log, Position::MAX).await
 }
 
@@ -96,7 +96,7 @@ pub async fn newest_snapshot(directory: &Path, log: &SqliteLog) -> Option<World>
 /// # Errors
 ///
 /// Those of `Rebuild::advance`; a snapshot that does not fit is passed over.
-pub async fn world(directory: &Path, log: &Arc<SqliteLog>) -> anyhow::Result<World> {
-    let from = newest_snapshot(directory, log).await.unwrap_or_default();
+pub async fn world(directory: &Path, log: &Arc<dyn EventLog>) -> anyhow::Result<World> {
+    let from = newest_snapshot(directory, &**log).await.unwrap_or_default();
     Ok(replay(log, from, None).await?.world)
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::auditor::Auditor;
 use super::codec::Decoder;
 use crate::audit::{AuditBatch, AuditLog};
-use crate::log::{EventLog, Replay, SqliteLog, Unavailable};
+use crate::log::{EventLog, Replay, Unavailable};
 
 /// How many chunks of events may wait to be folded.
 const AHEAD: usize = 4;
@@ -33,7 +33,7 @@ pub(super) struct Replayed {
 /// # Errors
 ///
 /// A store is unavailable, a record is missing or is no event that this program knows, or the log ends before the World.
-pub(super) async fn replay(log: &Arc<SqliteLog>, mut world: World, audit: Option<&Arc<AuditLog>>) -> anyhow::Result<Replayed> {
+pub(super) async fn replay(log: &Arc<dyn EventLog>, mut world: World, audit: Option<&Arc<AuditLog>>) -> anyhow::Result<Replayed> {
     let from = world.position;
     let mut auditor = match audit {
         Some(audit) => Auditor::remember(audit).await?,
@@ -102,7 +102,7 @@ pub(super) fn evolve_and_tell(world: &mut World, auditor: &mut Auditor, event: &
 /// # Errors
 ///
 /// The log is unavailable, or a record is no event that this program knows.
-pub(super) async fn events_after(log: &Arc<SqliteLog>, position: Position) -> Result<Vec<RecordedEvent>, Unavailable> {
+pub(super) async fn events_after(log: &Arc<dyn EventLog>, position: Position) -> Result<Vec<RecordedEvent>, Unavailable> {
     let head = log.head().await?.position;
     let mut chunks = Replay::start(log.clone(), position, head);
     let mut decoder = Decoder::default();

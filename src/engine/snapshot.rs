@@ -13,13 +13,13 @@ use ring::digest;
 use serde::Serialize;
 
 use super::Stores;
-use crate::log::{EventLog, Hash, Snapshot, Snapshots, SqliteLog};
+use crate::log::{EventLog, Hash, Snapshot, Snapshots};
 
 /// What the World's snapshots are called.
 const NAME: &str = "world";
 
 /// The newest World up to a position that was written down by these rules, whole, and of this log.
-pub(super) async fn newest(data: &Path, log: &SqliteLog, mut until: Position) -> Option<World> {
+pub(super) async fn newest(data: &Path, log: &dyn EventLog, mut until: Position) -> Option<World> {
     while let Some(snapshot) = latest(data.to_owned(), until).await {
         until = snapshot.position.checked_sub(1)?;
         match read(&snapshot, log).await {
@@ -37,7 +37,7 @@ async fn latest(data: PathBuf, until: u64) -> Option<Snapshot> {
     tokio::task::spawn_blocking(move || Snapshots::open(&data).ok()?.latest(NAME, &rules(), until)).await.ok()?
 }
 
-async fn read(snapshot: &Snapshot, log: &SqliteLog) -> anyhow::Result<World> {
+async fn read(snapshot: &Snapshot, log: &dyn EventLog) -> anyhow::Result<World> {
     let hash = log.hash_at(snapshot.position).await?;
     anyhow::ensure!(hash == Some(snapshot.hash), "it is of another log");
     let world: World = rmp_serde::from_slice(&snapshot.bytes)?;

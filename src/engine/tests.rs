@@ -21,7 +21,7 @@ use crate::audit::AuditQuery;
 use crate::hypervisor::estate::Estate;
 use crate::hypervisor::simulator::Simulator;
 use crate::hypervisor::{DriverCall, DriverError, OperationId, Reply};
-use crate::log::{EventLog, Sealer, sqlite};
+use crate::log::{Sealer, sqlite};
 use crate::reactors::{Reactors, Timeouts, host_facts};
 
 /// How much faster than in truth the simulated estate lives.
@@ -266,11 +266,11 @@ async fn a_snapshot_leads_to_the_same_world() {
     }
     engine.shutdown().await;
     let world = engine.world();
-    assert_eq!(snapshot::newest(data, engine.log(), u64::MAX).await.as_ref(), Some(&*world));
+    assert_eq!(snapshot::newest(data, &**engine.log(), u64::MAX).await.as_ref(), Some(&*world));
     assert_eq!(*start(data, lab.driver.clone(), options).await.world(), *world);
     // Of another log nothing is taken.
     let other = Lab::new().await;
-    assert!(snapshot::newest(data, other.engine.log(), u64::MAX).await.is_none());
+    assert!(snapshot::newest(data, &**other.engine.log(), u64::MAX).await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

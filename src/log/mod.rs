@@ -15,7 +15,9 @@ pub mod snapshot;
 pub mod sqlite;
 pub mod verify;
 
+use std::borrow::Cow;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -27,10 +29,13 @@ pub use lock::EngineLock;
 pub use replay::Replay;
 pub use seal::Sealer;
 pub use snapshot::{Snapshot, Snapshots};
-pub use sqlite::SqliteLog;
+pub use sqlite::{OpenError, SqliteLog};
 pub use verify::verify;
 
 pub use crate::store::{Cause, Unavailable};
+
+/// How many records are copied in one transaction.
+const COPIED_AT_ONCE: usize = 1000;
 
 /// What a log's methods return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -43,7 +48,7 @@ pub struct NewRecord {
     /// Its place in the stream, from 1.
     pub version: u64,
     /// What happened, as in `VmCreated`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The version of the payload's shape.
     pub schema: u32,
     /// When it was decided, in microseconds since 1970.
@@ -140,6 +145,13 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// `Conflict` where the log has moved on, `Unavailable` where the store failed; either way nothing of the batch is visible.
     fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>>;
 
+    /// Appends records as another log of the same installation has them, behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` with `Corrupt` where they do not continue the chain; otherwise as `append`.
+    fn import(&self, records: Vec<Record>) -> Pending<'_, Result<Appended, AppendError>>;
+
     /// The last record's place.
     fn head(&self) -> Pending<'_, Result<Head, Unavailable>>;
 
@@ -157,6 +169,68 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
 
     /// The hash of the record at a position, if there is one; position 0 has `GENESIS`.
     fn hash_at(&self, position: u64) -> Pending<'_, Result<Option<Hash>, Unavailable>>;
+
+    /// Whether what is stored is still where it was when it was opened, so that what is appended is found again.
+    fn check(&self) -> Pending<'_, Result<(), Unavailable>>;
+
+    /// Closes all connections, and leaves what is stored as compact as it gets.
+    fn close(&self) -> Pending<'_, ()>;
+}
+
+/// Opens the log below a data directory, and makes it where there is none. Who calls it holds the directory's `EngineLock`.
+///
+/// # Errors
+///
+/// `Newer` where a later version of this program has written it; `Unavailable` where it cannot be opened, read or brought to the present form.
+pub async fn open(data: &Path) -> Result<Arc<dyn EventLog>, OpenError> {
+    Ok(Arc::new(SqliteLog::open(data).await?))
+}
+
+/// Opens a log that takes an installation's records from another one, and makes it where there is none.
+///
+/// # Errors
+///
+/// `Other` where it belongs to another installation; else as `open`.
+pub async fn open_copy(directory: &Path, installation: Uuid) -> Result<Arc<dyn EventLog>, OpenError> {
+    Ok(Arc::new(SqliteLog::open_as(directory, Some(installation)).await?))
+}
+
+/// Copies what one log has behind the end of another, up to a position, and checks the chain on the way. How many records those were.
+///
+/// # Errors
+///
+/// `Conflict` and `Corrupt` where the one does not go on where the other ends; a store is unavailable.
+pub async fn copy(
+    from: &dyn EventLog,
+    to: &dyn EventLog,
+    until: u64,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<u64, AppendError> {
+    let begun = to.head().await?;
+    if from.hash_at(begun.position).await? != Some(begun.hash) {
+        return Err(AppendError::Conflict { head: begun.position, streams: Vec::new() });
+    }
+    let mut copied = begun.position;
+    while copied < until {
+        let most = usize::try_from(until - copied).unwrap_or(COPIED_AT_ONCE).min(COPIED_AT_ONCE);
+        let records = from.read(copied, most).await?;
+        if records.is_empty() {
+            let detail = format!("the record at position {} is missing", copied + 1);
+            return Err(Unavailable { cause: Cause::Corrupt, detail }.into());
+        }
+        copied = to.import(records).await?.last;
+        progress(copied, until);
+    }
+    Ok(copied.saturating_sub(begun.position))
+}
+
+/// Opens a log that an engine may be writing to, for reading. Appends fail.
+///
+/// # Errors
+///
+/// `Missing` where there is none; `Newer` and `Unavailable` as `open`.
+pub async fn open_read_only(data: &Path) -> Result<Arc<dyn EventLog>, OpenError> {
+    Ok(Arc::new(SqliteLog::open_read_only(data).await?))
 }
 
 #[cfg(test)]
@@ -170,7 +244,7 @@ pub(crate) mod fixtures {
         NewRecord {
             stream: format!("vm-{vm}"),
             version: position.div_ceil(10),
-            kind: "VmUp",
+            kind: "VmUp".into(),
             schema: 1,
             recorded_at: 1_700_000_000_000_000 + position.cast_signed() * 1_000,
             actor: format!("user:{}", Uuid::from_u128(7)),

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::chain::{Chain, GENESIS, Hash, Link};
 use super::chunk::Chunk;
 use super::{AppendError, Appended, Batch, Cause, EventLog, Head, NewRecord, Pending, Record, Unavailable};
+use crate::store::file::KnownFile;
 use crate::store::sqlite::{connected, in_portions, insert, inserts, options, readers, stored, unavailable};
 
 /// The file's name below the data directory.
@@ -72,6 +73,16 @@ pub enum OpenError {
         /// What is unknown about it.
         detail: String,
     },
+    /// It is not the log that was asked for.
+    #[error("the event log {path} belongs to the installation {found} and not to {wanted}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Its installation.
+        found: Uuid,
+        /// Whose it should be.
+        wanted: Uuid,
+    },
     /// There is none, and it was to be read only.
     #[error("there is no event log at {0}")]
     Missing(PathBuf),
@@ -84,6 +95,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct SqliteLog {
     installation_id: Uuid,
+    file: KnownFile,
     writer: Mutex<Writer>,
     readers: SqlitePool,
 }
@@ -91,6 +103,11 @@ pub struct SqliteLog {
 /// The one connection that writes.
 #[derive(Debug)]
 struct Writer {
+    file: KnownFile,
+    /// Where what was appended stands first.
+    wal_path: PathBuf,
+    /// The write-ahead log of the connection; None before its first append.
+    wal: Option<KnownFile>,
     options: SqliteConnectOptions,
     /// None before the first append and after a failure.
     connection: Option<SqliteConnection>,
@@ -122,6 +139,15 @@ impl SqliteLog {
     /// `Newer` where a later version of this program has written it; `Unavailable` where the file cannot be opened, read or
     /// brought to the present tables.
     pub async fn open(data: &Path) -> Result<Self, OpenError> {
+        Self::open_as(data, None).await
+    }
+
+    /// The same for an installation that may be known.
+    ///
+    /// # Errors
+    ///
+    /// `Other` where the log is another installation's; else as `open`.
+    pub async fn open_as(data: &Path, installation: Option<Uuid>) -> Result<Self, OpenError> {
         let path = data.join(FILE_NAME);
         let options = options(&path)
             .create_if_missing(true)
@@ -140,12 +166,16 @@ impl SqliteLog {
             other => Unavailable { cause: Cause::Other, detail: other.to_string() }.into(),
         })?;
         sqlx::query("INSERT INTO meta (key, value) VALUES ('installation_id', ?) ON CONFLICT DO NOTHING")
-            .bind(Uuid::new_v4().to_string())
+            .bind(installation.unwrap_or_else(Uuid::new_v4).to_string())
             .execute(&mut connection)
             .await
             .map_err(unavailable)?;
         // When it has to be opened again, a file that is gone must not be replaced by an empty one.
-        Self::with(&path, options.create_if_missing(false), Some(connection)).await
+        let log = Self::with(&path, options.create_if_missing(false), Some(connection), false).await?;
+        match installation {
+            Some(wanted) if wanted != log.installation_id => Err(OpenError::Other { path, found: log.installation_id, wanted }),
+            _ => Ok(log),
+        }
     }
 
     /// Opens a log that an engine may be writing to, for reading. Appends fail.
@@ -158,25 +188,32 @@ impl SqliteLog {
         if !path.exists() {
             return Err(OpenError::Missing(path));
         }
-        Self::with(&path, options(&path).read_only(true), None).await
+        let writer = options(&path).read_only(true);
+        match Self::with(&path, writer.clone(), None, false).await {
+            // Readers beside a writer share a file with it, which read-only media do not let them make. Nobody writes there either.
+            Err(OpenError::Unavailable(_)) if is_whole(&path) => Self::with(&path, writer, None, true).await,
+            opened => opened,
+        }
     }
 
-    async fn with(path: &Path, writer: SqliteConnectOptions, connection: Option<SqliteConnection>) -> Result<Self, OpenError> {
-        let readers = readers(path).await?;
+    async fn with(
+        path: &Path,
+        writer: SqliteConnectOptions,
+        connection: Option<SqliteConnection>,
+        immutable: bool,
+    ) -> Result<Self, OpenError> {
+        let readers = readers(path, immutable).await?;
         let version: String = fact(&readers, "format_version").await?;
         if version != FORMAT_VERSION {
             return Err(OpenError::Newer { path: path.to_owned(), detail: format!("format version {version}") });
         }
         let installation_id = Uuid::parse_str(&fact(&readers, "installation_id").await?)
             .map_err(|error| Unavailable { cause: Cause::Corrupt, detail: format!("installation id: {error}") })?;
-        let writer = Writer { options: writer, connection, head: None, chain: Chain::default() };
-        Ok(Self { installation_id, writer: Mutex::new(writer), readers })
-    }
-
-    /// Closes all connections and moves what is in the write-ahead log into the file.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.lock().await.give_up().await;
+        let file = KnownFile::at(path)?;
+        let wal_path = beside(path, "-wal");
+        let writer =
+            Writer { file: file.clone(), wal_path, wal: None, options: writer, connection, head: None, chain: Chain::default() };
+        Ok(Self { installation_id, file, writer: Mutex::new(writer), readers })
     }
 
     async fn chunk(&self, query: &'static str, after: u64, max: usize, with_hashes: bool) -> Result<Chunk, Unavailable> {
@@ -190,8 +227,14 @@ impl SqliteLog {
 
 impl Writer {
     /// Appends a batch. On any failure but a conflict the connection is given up.
-    async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+    async fn append(&mut self, batch: &Batch, expected: Option<&[Hash]>) -> Result<Appended, AppendError> {
+        // A file that was put in this one's place must not even be opened: closing it would take the write-ahead log away from this one.
+        if let Err(gone) = self.file.check() {
+            self.give_up().await;
+            return Err(gone.into());
+        }
         let head = self.head().await?;
+        self.check().await?;
         if head.position != batch.expected_head {
             return Err(self.conflict(batch).await?);
         }
@@ -205,8 +248,17 @@ impl Writer {
             previous = self.chain.hash(&previous, &record.link(position));
             hashes.push(previous);
         }
+        if let Some(expected) = expected
+            && let Some(wrong) = hashes.iter().zip(expected).position(|(hash, expected)| hash != expected)
+        {
+            self.head = Some(head);
+            let detail = format!("the record at position {} does not continue the chain", head.position + 1 + wrong as u64);
+            return Err(Unavailable { cause: Cause::Corrupt, detail }.into());
+        }
         match self.write(head, batch, &hashes).await {
             Ok(()) => {
+                // What went into a file that is gone must not be answered with success.
+                self.check().await?;
                 self.head = Some(Head { position: last, hash: previous });
                 Ok(Appended { first: head.position + 1, last })
             }
@@ -216,6 +268,18 @@ impl Writer {
                 if moved_on(&error) { Err(self.conflict(batch).await?) } else { Err(unavailable(error).into()) }
             }
         }
+    }
+
+    /// Whether the connection's files are still those that their paths lead to; else it is given up.
+    async fn check(&mut self) -> Result<(), Unavailable> {
+        let checked = self.file.check().and_then(|()| match &self.wal {
+            Some(wal) => wal.check(),
+            None => KnownFile::at(&self.wal_path).map(|wal| self.wal = Some(wal)),
+        });
+        if checked.is_err() {
+            self.give_up().await;
+        }
+        checked
     }
 
     /// One transaction; a constraint is broken if the head is not what it is thought to be.
@@ -292,11 +356,40 @@ impl Writer {
     /// Closes the connection, which rolls back what it may have been doing.
     async fn give_up(&mut self) {
         self.head = None;
+        self.wal = None;
         if let Some(connection) = self.connection.take() {
             // What goes wrong with a connection that is given up anyway changes nothing.
             let _ = connection.close().await;
         }
     }
+}
+
+impl From<Record> for NewRecord {
+    fn from(record: Record) -> Self {
+        Self {
+            stream: record.stream,
+            version: record.version,
+            kind: record.kind.into(),
+            schema: record.schema,
+            recorded_at: record.recorded_at,
+            actor: record.actor,
+            correlation_id: record.correlation_id,
+            causation: record.causation,
+            payload: record.payload,
+        }
+    }
+}
+
+/// The path of a file that SQLite keeps beside a database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether all of a database is in its file: nothing waits in a write-ahead log.
+fn is_whole(path: &Path) -> bool {
+    std::fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0)
 }
 
 impl NewRecord {
@@ -305,7 +398,7 @@ impl NewRecord {
             position,
             stream: &self.stream,
             version: self.version,
-            kind: self.kind,
+            kind: &self.kind,
             schema: self.schema,
             recorded_at: self.recorded_at,
             actor: &self.actor,
@@ -340,7 +433,7 @@ fn bind_record<'q>(
         .bind(stored(position))
         .bind(record.stream.as_str())
         .bind(stored(record.version))
-        .bind(record.kind)
+        .bind(record.kind.as_ref())
         .bind(record.schema)
         .bind(record.recorded_at)
         .bind(record.actor.as_str())
@@ -387,7 +480,17 @@ impl EventLog for SqliteLog {
     }
 
     fn append(&self, batch: Batch) -> Pending<'_, Result<Appended, AppendError>> {
-        Box::pin(async move { self.writer.lock().await.append(&batch).await })
+        Box::pin(async move { self.writer.lock().await.append(&batch, None).await })
+    }
+
+    fn import(&self, records: Vec<Record>) -> Pending<'_, Result<Appended, AppendError>> {
+        Box::pin(async move {
+            let hashes: Vec<Hash> = records.iter().map(|record| record.hash).collect();
+            let expected_head = records.first().map_or(0, |record| record.position.saturating_sub(1));
+            let records = records.into_iter().map(NewRecord::from).collect();
+            let batch = Batch { records, read: Vec::new(), expected_head };
+            self.writer.lock().await.append(&batch, Some(&hashes)).await
+        })
     }
 
     fn head(&self) -> Pending<'_, Result<Head, Unavailable>> {
@@ -431,6 +534,18 @@ impl EventLog for SqliteLog {
             let query = sqlx::query("SELECT hash FROM events WHERE position = ?").bind(stored(position));
             let row = query.fetch_optional(&self.readers).await.map_err(unavailable)?;
             row.map(|row| hash_of(&row, 0)).transpose().map_err(unavailable)
+        })
+    }
+
+    fn check(&self) -> Pending<'_, Result<(), Unavailable>> {
+        Box::pin(async { self.file.check() })
+    }
+
+    /// The last connection moves what is in the write-ahead log into the file.
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.readers.close().await;
+            self.writer.lock().await.give_up().await;
         })
     }
 }
@@ -556,12 +671,76 @@ mod tests {
         let away = disk.with_extension("away");
         log.writer.lock().await.give_up().await;
         std::fs::rename(disk, &away).unwrap();
-        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io);
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
         std::fs::create_dir(disk).unwrap();
-        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Io, "no new log comes up in place of the old one");
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone, "no new log comes up in place of the old one");
         std::fs::remove_dir(disk).unwrap();
         std::fs::rename(&away, disk).unwrap();
         assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_removed_or_replaced_takes_nothing_until_it_is_back() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        let (path, away) = (data.path().join(FILE_NAME), data.path().join("away"));
+        std::fs::rename(&path, &away).unwrap();
+        assert_eq!(log.check().await.unwrap_err().cause, Cause::Gone);
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
+        std::fs::copy(&away, &path).unwrap();
+        assert_eq!(log.check().await.unwrap_err().cause, Cause::Gone, "a copy is another file");
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(log.check().await, Ok(()));
+        assert_eq!(log.append(batch(10, 5)).await, Ok(Appended { first: 11, last: 15 }));
+    }
+
+    #[tokio::test]
+    async fn a_write_ahead_log_that_was_removed_takes_nothing() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        std::fs::remove_file(data.path().join(format!("{FILE_NAME}-wal"))).unwrap();
+        assert_eq!(refused(&log, batch(10, 5)).await, Cause::Gone);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_where_nothing_can_be_written() {
+        let (data, log) = open().await;
+        log.append(batch(0, 10)).await.unwrap();
+        log.close().await;
+        // SQLite cannot make the file that readers and writers share, as on read-only media.
+        std::fs::create_dir(data.path().join(format!("{FILE_NAME}-shm"))).unwrap();
+        let log = SqliteLog::open_read_only(data.path()).await.unwrap();
+        assert_eq!(crate::log::verify(&log, &mut |_, _| {}).await.unwrap().sound, 10);
+    }
+
+    #[tokio::test]
+    async fn a_copy_goes_on_where_it_ended_and_takes_nothing_else() {
+        let (_data, log) = open().await;
+        log.append(batch(0, 2_500)).await.unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = SqliteLog::open_as(elsewhere.path(), Some(log.installation_id())).await.unwrap();
+        for (until, more) in [(1_200, 1_200), (2_500, 1_300), (2_500, 0)] {
+            assert_eq!(crate::log::copy(&log, &copy, until, &mut |_, _| {}).await, Ok(more));
+        }
+        assert_eq!(copy.head().await, log.head().await);
+        assert_eq!(crate::log::verify(&copy, &mut |_, _| {}).await.unwrap().finding, None);
+        let mut wrong = log.read(0, 1).await.unwrap();
+        wrong[0].position = 2_501;
+        let refused = copy.import(wrong).await.unwrap_err().to_string();
+        assert!(refused.contains("position 2501 does not continue the chain"), "{refused}");
+        let (_other, another) = open().await;
+        another.append(batch(0, 3_000)).await.unwrap();
+        assert!(SqliteLog::open_as(elsewhere.path(), Some(another.installation_id())).await.is_err());
+        log.append(batch(2_500, 1)).await.unwrap();
+        copy.append(Batch {
+            records: vec![NewRecord { payload: "{}".into(), ..record(2_501) }],
+            read: vec![],
+            expected_head: 2_500,
+        })
+        .await
+        .unwrap();
+        assert!(matches!(crate::log::copy(&log, &copy, 2_501, &mut |_, _| {}).await, Err(AppendError::Conflict { .. })));
     }
 
     #[tokio::test]

@@ -178,7 +178,6 @@ impl Lab {
 
     /// What the log holds behind a position.
     async fn behind(&self, position: Position) -> Vec<&'static str> {
-        use crate::log::EventLog;
         let records = self.engine.log().read(position, 100_000).await.unwrap();
         let kind = |name: &str| Event::KINDS.iter().find(|kind| kind.name == name).map(|kind| kind.name);
         records.iter().filter_map(|record| kind(&record.kind)).collect()

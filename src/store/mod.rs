@@ -2,6 +2,7 @@
 
 #![warn(clippy::missing_errors_doc)]
 
+pub mod file;
 pub mod sqlite;
 
 /// What kind of trouble a store is in.
@@ -15,6 +16,8 @@ pub enum Cause {
     Io,
     /// What is stored there is damaged.
     Corrupt,
+    /// It is not where it was: it was removed or replaced.
+    Gone,
     /// Another process holds it.
     Busy,
     /// Something else.

@@ -48,14 +48,14 @@ pub async fn connected<'a>(
     Ok(connection.insert(open))
 }
 
-/// Connections that read a file, beside whoever writes it.
+/// Connections that read a file, beside whoever writes it; one that is immutable nobody writes, and nothing is made beside it.
 ///
 /// # Errors
 ///
 /// The file cannot be opened.
-pub async fn readers(path: &Path) -> Result<SqlitePool, Unavailable> {
+pub async fn readers(path: &Path, immutable: bool) -> Result<SqlitePool, Unavailable> {
     let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
-    pool.connect_with(options(path).read_only(true)).await.map_err(unavailable)
+    pool.connect_with(options(path).read_only(true).immutable(immutable)).await.map_err(unavailable)
 }
 
 /// Statements that insert so many rows as `INSERT_ROWS` has.

@@ -43,8 +43,8 @@ async fn a_second_engine_is_told_who_the_first_one_is() {
     let engine = Engine::start().await;
     let (mine, listens) = (format!("process {}", std::process::id()), engine.server().http.to_string());
     let second = engine.evirt(&["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
-    let added = engine.evirt(&["user", "add", "bob"]);
-    for refused in [second, added] {
+    let rebuilt = engine.evirt(&["projections", "rebuild"]);
+    for refused in [second, rebuilt] {
         let told = text(&refused.stderr);
         assert_eq!(refused.status.code(), Some(ENGINE_RUNS), "{told}");
         assert!(told.contains(&mine) && told.contains(&listens), "{told}");

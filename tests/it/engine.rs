@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use evirt::config::{Options, Settings};
 use evirt::hypervisor::estate::Estate;
-use evirt::log::EventLog;
 use evirt::reactors::Timeouts;
 use evirt::server::Server;
 use evirt_domain::fence::Patience;
@@ -67,6 +66,11 @@ impl Engine {
     /// Stops the server; its data stay.
     pub async fn stop(&mut self) {
         self.server.take().unwrap().stop().await;
+    }
+
+    /// Starts a server that was stopped.
+    pub async fn begin(&mut self) {
+        self.server = Some(serve(&self.data(), &self.options).await);
     }
 
     /// Stops the server, does something with its data directory, and starts one on the same data.

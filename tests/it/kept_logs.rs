@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use evirt::engine::rebuild::{self, Rebuild};
 use evirt::hypervisor::{CallKind, DriverError};
-use evirt::log::{EventLog, SqliteLog};
+use evirt::log::{self, EventLog};
 use evirt_domain::World;
 use evirt_domain::disk::DiskStatus;
 use evirt_domain::host::HostStatus;
@@ -49,7 +48,7 @@ struct LedTo {
 }
 
 impl LedTo {
-    async fn of(log: &SqliteLog, world: &World) -> Self {
+    async fn of(log: &dyn EventLog, world: &World) -> Self {
         let mut events = BTreeMap::new();
         let head = log.head().await.unwrap();
         for record in log.read(0, usize::try_from(head.position).unwrap()).await.unwrap() {
@@ -128,12 +127,12 @@ async fn each_kept_log_is_replayed_to_what_it_led_to() {
         // The engine has appended to it, so that what it led to is folded from another copy.
         let copy = tempfile::tempdir().unwrap();
         unpack(&version, copy.path());
-        let log = Arc::new(SqliteLog::open(copy.path()).await.unwrap());
+        let log = log::open(copy.path()).await.unwrap();
         let mut world = rebuild::world(copy.path(), &log).await.unwrap();
         assert!(world.is_indexed(), "{name}");
-        assert_eq!(LedTo::of(&log, &world).await, led_to, "{name}");
+        assert_eq!(LedTo::of(&*log, &world).await, led_to, "{name}");
         let mut step_by_step = Rebuild::default();
-        while step_by_step.advance(&log, world.position).await.unwrap().is_some() {}
+        while step_by_step.advance(&*log, world.position).await.unwrap().is_some() {}
         assert_eq!(*step_by_step.world(), world, "{name}");
     }
 }
@@ -198,8 +197,8 @@ async fn keep_a_log_of_this_version() {
     std::io::copy(&mut File::open(data.join("events.db")).unwrap(), &mut packed).unwrap();
     packed.finish().unwrap();
     fs::copy(data.join(KEY), version.join(KEY)).unwrap();
-    let log = Arc::new(SqliteLog::open_read_only(&data).await.unwrap());
+    let log = log::open_read_only(&data).await.unwrap();
     let world = rebuild::world(&data, &log).await.unwrap();
-    let led_to = serde_json::to_string_pretty(&LedTo::of(&log, &world).await).unwrap();
+    let led_to = serde_json::to_string_pretty(&LedTo::of(&*log, &world).await).unwrap();
     fs::write(version.join(LED_TO), format!("{led_to}\n")).unwrap();
 }

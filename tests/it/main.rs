@@ -18,6 +18,7 @@ mod hosts;
 mod kept_logs;
 mod ldap;
 mod limits;
+mod operations;
 mod rooms;
 mod searches;
 mod server;

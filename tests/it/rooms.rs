@@ -8,22 +8,24 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["audit", "directory", "engine", "hypervisor", "log", "reactors"]),
     ("audit", &["log", "store"]),
-    ("cli", &["audit", "config", "directory", "engine", "hypervisor", "log", "server", "telemetry"]),
+    ("backup", &["engine", "log"]),
+    ("cli", &["app", "audit", "backup", "config", "control", "directory", "engine", "hypervisor", "log", "server", "telemetry"]),
     ("config", &["directory", "face", "reactors"]),
+    ("control", &["engine"]),
     ("directory", &["engine"]),
-    ("engine", &["audit", "hypervisor", "log"]),
+    ("engine", &["audit", "hypervisor", "log", "store"]),
     ("face", &["app", "audit", "directory", "engine", "telemetry"]),
     ("hypervisor", &[]),
     ("log", &["store"]),
     ("reactors", &["engine", "hypervisor", "log"]),
-    ("server", &["app", "config", "directory", "engine", "face", "hypervisor", "log", "reactors", "telemetry", "tls"]),
+    ("server", &["app", "config", "control", "directory", "engine", "face", "hypervisor", "log", "reactors", "telemetry", "tls"]),
     ("store", &[]),
     ("telemetry", &[]),
     ("tls", &[]),
 ];
 
-/// What no file of a face says, wherever it may have it from.
-const NOT_IN_A_FACE: &[&str] = &["DriverCall"];
+/// Words that only some rooms say, wherever they may have them from.
+const WORDS: &[(&str, &[&str])] = &[("DriverCall", &["app", "engine", "hypervisor", "reactors"]), ("SqliteLog", &["log"])];
 
 /// What does not hold yet: a file, and the room or the word that it should not name. An entry that is not needed any more has to go.
 const OFFENDERS: &[(&str, &str)] = &[];
@@ -66,7 +68,8 @@ fn source(path: &Path, text: &str) -> Option<Source> {
     }
     names.remove(&room);
     let words: BTreeSet<&str> = code.split(|c: char| !is_word(c)).collect();
-    names.extend(NOT_IN_A_FACE.iter().filter(|word| room == "face" && words.contains(*word)).map(|word| (*word).to_owned()));
+    let forbidden = WORDS.iter().filter(|(word, rooms)| words.contains(word) && !rooms.contains(&room.as_str()));
+    names.extend(forbidden.map(|(word, _)| (*word).to_owned()));
     Some(Source { path, room, names })
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use evirt::hypervisor::estate::{Estate, HostEntry};
 use evirt::hypervisor::simulator::Simulator;
 use evirt::hypervisor::{CallKind, DriverError};
-use evirt::log::EventLog;
 use evirt::reactors::Timeouts;
 use evirt_domain::host::HostStatus;
 use evirt_domain::host_error::MAX_FAILED_STARTS;

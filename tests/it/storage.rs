@@ -4,7 +4,6 @@ use std::path::Path;
 
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::{CallKind, DriverError};
-use evirt::log::EventLog;
 use evirt_domain::World;
 use evirt_domain::host::HostStatus;
 use evirt_domain::storage::AttachmentStatus;

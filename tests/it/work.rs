@@ -2,7 +2,6 @@
 
 use evirt::hypervisor::estate::Estate;
 use evirt::hypervisor::{CallKind, DriverError};
-use evirt::log::EventLog;
 use evirt_domain::World;
 use evirt_domain::host::HostStatus;
 use evirt_domain::job::{JobStatus, Task};

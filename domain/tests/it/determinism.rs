@@ -21,7 +21,7 @@ use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::placement::Share;
 use evirt_domain::quota::*;
-use evirt_domain::service::{EngineStarted, EngineStopped};
+use evirt_domain::service::{DamageFound, EngineStarted, EngineStopped, Kept};
 use evirt_domain::spm::{FailSpm, ForceSelectSpm};
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
@@ -668,7 +668,8 @@ fn intent(dice: &mut Dice, world: &World) -> Intent {
 fn curious_life(seed: u64, seen: &mut BTreeSet<&'static str>) -> Story {
     let mut dice = Dice(seed);
     let mut story = estate().story;
-    story.given(vec![EngineStarted { version: "0.1.0".into() }.into(), EngineStopped {}.into()]);
+    let damage = DamageFound { kept: Kept::AuditLog, problem: "position 7".into() };
+    story.given(vec![EngineStarted { version: "0.1.0".into() }.into(), EngineStopped {}.into(), damage.into()]);
     seen.extend(story.log.iter().map(|recorded| recorded.event.kind()));
     let mut accepted = 0;
     for _ in 0..LIFE * 20 {

@@ -23,6 +23,7 @@ use evirt_domain::job::*;
 use evirt_domain::network::*;
 use evirt_domain::permit::Permit;
 use evirt_domain::quota::*;
+use evirt_domain::service::{DamageFound, Kept};
 use evirt_domain::storage::*;
 use evirt_domain::storage_connection::*;
 use evirt_domain::tag::*;
@@ -286,6 +287,7 @@ fn samples() -> Vec<Event> {
         SystemInstalled { version: "0.1.0".into() }.into(),
         evirt_domain::service::EngineStarted { version: "0.1.0".into() }.into(),
         evirt_domain::service::EngineStopped {}.into(),
+        DamageFound { kept: Kept::EventLog, problem: "position 7: the record was changed after it was written".into() }.into(),
         CreationKeyed { user: id(6), key: "retry-1".into(), digest: "00ff".into(), events: 2, made: None, job: None }.into(),
         DataCenterCreated { data_center: id(1), config: data_center() }.into(),
         DataCenterUpdated { data_center: id(1), changes: patch(&data_center()) }.into(),

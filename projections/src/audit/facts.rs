@@ -736,5 +736,6 @@ pub const FACTS: &[Fact] = &[
     normal(20_003, "USER_UNLOCKED", "User ${UnlockedUserName} may log in again[ by ${UserName}]."),
     warning(20_004, "USER_INACTIVE", "User ${DirectoryUserName} is inactive: the directory has no such user any more."),
     normal(20_005, "USER_ACTIVE", "User ${DirectoryUserName} is active again: the directory has such a user again."),
+    alert(20_006, "STORE_DAMAGED", "The ${Kept} is damaged[: ${Reason}]."),
     error(20_010, "LOGINS_REFUSED", "${Count} logins were refused, of ${Names}, from ${Addresses}."),
 ];

@@ -16,6 +16,7 @@ use evirt_domain::ids::*;
 use evirt_domain::image::StoredImage;
 use evirt_domain::job::{Job, SUPERSEDED, Task, Told};
 use evirt_domain::quota::{QuotaStrained, Resource, Strain};
+use evirt_domain::service::Kept;
 use evirt_domain::storage::{AttachmentStatus, DomainState, SpaceLevel, StorageDomainStatusChanged, missed_by};
 use evirt_domain::tag::Tagged;
 use evirt_domain::vm_run::VmState;
@@ -31,6 +32,13 @@ pub(super) fn draft<'a>(scene: &Scene<'a>) -> Option<Draft<'a>> {
         Event::SystemInstalled(_) => return None,
         Event::EngineStarted(_) => at.draft(1),
         Event::EngineStopped(_) => at.draft(2),
+        Event::DamageFound(e) => {
+            let kept = match e.kept {
+                Kept::EventLog => "event log",
+                Kept::AuditLog => "audit log",
+            };
+            at.draft(20_006).by(Actor::System).with("Kept", kept).reason(&e.problem)
+        }
         Event::HostFactsReported(_) => return None,
         Event::StorageDomainFilesListed(_) => return None,
         // What one host alone does not reach is told by what becomes of the domain.

@@ -19,6 +19,7 @@ use crate::fixture::{BY_ADMIN, Lab};
 const TOLD: &[(&str, &[u32])] = &[
     ("EngineStarted", &[1]),
     ("EngineStopped", &[2]),
+    ("DamageFound", &[20_006]),
     ("DataCenterCreated", &[950]),
     ("DataCenterUpdated", &[952]),
     ("DataCenterRemoved", &[918, 954]),

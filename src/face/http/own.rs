@@ -98,10 +98,32 @@ async fn nothing() -> impl IntoResponse {
     plain(StatusCode::NOT_FOUND, "There is nothing at this path")
 }
 
-/// Where the server stands. It answers as long as the process serves requests at all.
+/// Where the server stands. It answers as long as the process serves requests at all. Where changes are refused it says why, with a status
+/// that a balancer understands; where files are damaged it says so and serves on.
 async fn health(State(app): State<App>) -> impl IntoResponse {
-    let position = app.engine.world().position;
-    ([(header::CONTENT_TYPE, "application/json")], format!("{{\"status\":\"up\",\"position\":{position}}}\n"))
+    let (refused, integrity) = (app.engine.trouble().await, app.engine.integrity());
+    let mut said = serde_json::json!({
+        "status": "up",
+        "position": app.engine.world().position,
+        "verified": integrity.verified,
+        "writes": "accepted",
+    });
+    let mut note = |name: &str, problem: String| {
+        said["status"] = "degraded".into();
+        said[name] = problem.into();
+    };
+    for (name, problem) in [("event_log", &integrity.log), ("audit_log", &integrity.audit)] {
+        if let Some(problem) = problem {
+            note(name, problem.clone());
+        }
+    }
+    let mut status = StatusCode::OK;
+    if let Some(why) = refused {
+        note("why", why.to_string());
+        said["writes"] = "refused".into();
+        status = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{said}\n"))
 }
 
 /// What is counted and measured: of how much goes on here others than this machine are told by a token only.
@@ -124,6 +146,12 @@ async fn figures(app: App, transport: Transport, headers: HeaderMap, token: Opti
 fn gauge(engine: &Engine) {
     let world = engine.world();
     metrics::gauge!("evirt_log_head_position").set(world.position as f64);
+    let integrity = engine.integrity();
+    metrics::gauge!("evirt_log_verified_position").set(integrity.verified as f64);
+    metrics::gauge!("evirt_log_verifications").set(integrity.passes as f64);
+    for (store, problem) in [("event_log", &integrity.log), ("audit_log", &integrity.audit)] {
+        metrics::gauge!("evirt_store_damaged", "store" => store).set(f64::from(u8::from(problem.is_some())));
+    }
     metrics::gauge!("evirt_sessions").set(world.sessions.len() as f64);
     metrics::gauge!("evirt_commands_waiting").set(engine.waiting() as f64);
 }

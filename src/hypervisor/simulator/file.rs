@@ -13,7 +13,7 @@ use super::SimulatorError;
 use super::machine::Record;
 use super::world::World;
 
-/// The world as a file has it; none where there is no file.
+/// The world as a file has it; none where there is no file or an empty one.
 pub fn read(path: &Path) -> std::result::Result<Option<World>, SimulatorError> {
     let name = || path.display().to_string();
     let bytes = match std::fs::read(path) {
@@ -21,6 +21,11 @@ pub fn read(path: &Path) -> std::result::Result<Option<World>, SimulatorError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(SimulatorError::Read { path: name(), source }),
     };
+    if bytes.trim_ascii().is_empty() {
+        // A file system that was full, or a crash before the first write was on the disk, leaves such a file.
+        tracing::warn!(path = name(), "the state of the simulated world is empty: it begins anew");
+        return Ok(None);
+    }
     let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
     let unsound = |source| SimulatorError::Parse { path: name(), source };
     let mut world: World = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(unsound)?;

@@ -83,8 +83,8 @@ struct Shared {
 impl Simulator {
     /// Starts the world, with a state file from where it stopped. Without one, nothing outlives the simulator.
     ///
-    /// Every change is in the file, and on the disk, before a call is answered or anything is told of it. It holds passwords in clear, as
-    /// the estate does, and only its owner may read it.
+    /// Every change is in the file, and on the disk, before a call is answered or anything is told of it. Only its owner may read
+    /// it, and of passwords it holds hashes.
     /// Must be called within a tokio runtime.
     ///
     /// # Errors

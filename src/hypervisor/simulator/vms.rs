@@ -64,7 +64,7 @@ impl Machine {
             guest: None,
             port: self.free_port(host),
             frozen: false,
-            ticket: None,
+            ticket_hash: None,
             spec,
         };
         let waits = !matches!(vm.state, VmState::Paused { .. });
@@ -379,9 +379,11 @@ impl Machine {
     }
 
     pub(super) fn set_ticket(&mut self, id: Uuid, value: String, expiry_s: u64) -> Outcome {
+        // What is kept of the world is no place for a password.
+        let hash = hex::encode(ring::digest::digest(&ring::digest::SHA256, format!("{id} {value}").as_bytes()));
         let until_ms = self.world.now_ms.saturating_add(expiry_s.saturating_mul(1_000));
-        self.vm_in(id, |state| !matches!(state, VmState::SavingState | VmState::RestoringState))?.ticket =
-            Some((value, until_ms));
+        self.vm_in(id, |state| !matches!(state, VmState::SavingState | VmState::RestoringState))?.ticket_hash =
+            Some((hash, until_ms));
         Ok(Reply::Done)
     }
 

@@ -202,8 +202,9 @@ pub struct Vm {
     pub guest: Option<GuestFacts>,
     pub port: u16,
     pub frozen: bool,
-    /// The console's password and the time until which it is good.
-    pub ticket: Option<(String, u64)>,
+    /// The hash of the console's password, and the time until which it is good.
+    #[serde(default)]
+    pub ticket_hash: Option<(String, u64)>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Copy, Debug)]
