@@ -21,6 +21,7 @@ mod limits;
 mod rooms;
 mod searches;
 mod server;
+mod settings;
 mod states;
 mod storage;
 mod tree;
