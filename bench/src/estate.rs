@@ -98,6 +98,7 @@ async fn add_host(engine: &Engine) -> Result<HostId> {
         power_management: PowerManagement::default(),
         ksm: false,
         transparent_hugepages: true,
+        setup: Default::default(),
     };
     let nic = NicFacts { name: "eth0".into(), ip: "192.0.2.1".into(), ..NicFacts::default() };
     let cpu_family = "Intel Nehalem Family".into();

@@ -57,6 +57,12 @@ patchable! {
         pub propagate_errors: bool,
         /// The quota that it consumes.
         pub quota: Option<QuotaId>,
+        /// How a VM sees it that is not told otherwise when it is attached; none for the usual.
+        #![serde(default, skip_serializing_if = "Option::is_none")]
+        pub interface: Option<DiskInterface>,
+        /// Whether a VM boots from it that is not told otherwise when it is attached.
+        #![serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub bootable: bool,
     }
 }
 

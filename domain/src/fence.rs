@@ -54,6 +54,8 @@ pub const FENCE_AGENTS: [&str; 16] = [
 pub const MAX_FENCE_AGENTS: usize = 8;
 /// The most options of an agent.
 pub const MAX_FENCE_OPTIONS: usize = 32;
+/// The highest place of an agent in the order in which they are tried.
+pub const MAX_FENCE_ORDER: u32 = 1_000;
 /// The longest text of an agent, in characters.
 const MAX_AGENT_TEXT: usize = 255;
 /// The longest password of an agent once it is sealed, in characters.
@@ -142,6 +144,12 @@ pub(crate) fn check_power(act: Act, power: &PowerManagement) -> Result<(), Rejec
         all.iter().flat_map(|a| [("agent.type", &a.kind), ("agent.address", &a.address), ("agent.username", &a.username)]);
     for (field, text) in own.into_iter().chain([("power_management.username", &power.username)]).chain(further) {
         check::text(act, field, text, MAX_AGENT_TEXT)?;
+    }
+    for agent in &power.agents {
+        check::range(act, "power_management.agents.agent.order", agent.order.into(), 1, MAX_FENCE_ORDER.into())?;
+    }
+    if power.agents.iter().flat_map(|agent| &agent.options).chain(&power.options).any(|(name, _)| name.is_empty()) {
+        return Err(act.no(Key::OptionUnnamed).with("field", "power_management.options.option.name"));
     }
     for agent in &all {
         check::text(act, "power_management.password", &agent.password, MAX_SEALED)?;

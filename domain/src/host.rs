@@ -3,6 +3,7 @@
 mod add;
 mod report;
 mod service;
+mod setup;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub use crate::host_net::{Address, Bond, BootProtocol, HostNetwork, HostNic, Lay
 pub use add::*;
 pub use report::*;
 pub use service::*;
+pub use setup::*;
 
 named! {
     /// The state of a host, as the API names it.
@@ -73,6 +75,9 @@ patchable! {
         pub ksm: bool,
         /// Whether it uses huge pages.
         pub transparent_hugepages: bool,
+        /// How it is come in to and set up.
+        #![serde(default, skip_serializing_if = "HostSetup::is_usual")]
+        pub setup: HostSetup,
     }
 }
 

@@ -180,6 +180,8 @@ impl Decide for ImportImage {
             wipe_after_delete: false,
             propagate_errors: false,
             quota: None,
+            interface: None,
+            bootable: false,
         };
         crate::disk::check_config(act, &config, format)?;
         let sparse = format == DiskFormat::Cow || !target.storage.kind.is_block();

@@ -409,6 +409,9 @@ fn check_profile(
     check::name(act, &config.name, check::MEDIUM_NAME)?;
     check::text(act, "description", &config.description, check::MAX_TEXT)?;
     for (key, value) in &config.custom_properties {
+        if key.is_empty() {
+            return Err(act.no(Key::OptionUnnamed).with("field", "custom_properties.custom_property.name"));
+        }
         check::text(act, "custom_properties", key, check::MAX_DESCRIPTION)?;
         check::text(act, "custom_properties", value, check::MAX_TEXT)?;
     }

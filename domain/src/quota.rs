@@ -567,7 +567,7 @@ impl Decide for ChangeQuotaLimit {
                 if let Some(domain) = limit.domain
                     && world.storage_domain(domain)?.attachment_in(current.data_center).is_none()
                 {
-                    return Err(act.no(Key::QuotaLimitElsewhere));
+                    return Err(act.no(Key::QuotaLimitElsewhere).with("field", "storage_domain"));
                 }
                 storage.retain(|l| l.domain != limit.domain);
                 storage.push(limit.clone());
@@ -578,7 +578,7 @@ impl Decide for ChangeQuotaLimit {
                 if let Some(cluster) = limit.cluster
                     && world.cluster(cluster)?.config.data_center != Some(current.data_center)
                 {
-                    return Err(act.no(Key::QuotaLimitElsewhere));
+                    return Err(act.no(Key::QuotaLimitElsewhere).with("field", "cluster"));
                 }
                 clusters.retain(|l| l.cluster != limit.cluster);
                 clusters.push(limit.clone());

@@ -10,7 +10,7 @@ use crate::ids::*;
 use crate::index::HostTerm;
 use crate::placement::Share;
 use crate::rejection::{Key, Rejection};
-use crate::vm::{Affinity, Vm};
+use crate::vm::{Affinity, Vm, highest_cpu};
 use crate::vm_run::VmState;
 use crate::world::World;
 
@@ -42,6 +42,11 @@ const FILTERS: &[Filter] = &[
     ("CPU", |_, cluster, host, vm| {
         let cpus = host.cpus(cluster.config.threads_as_cores);
         (vm.vcpus() > cpus).then(|| format!("it has {cpus} CPUs, {} are needed", vm.vcpus()))
+    }),
+    ("CPU pinning", |_, cluster, host, vm| {
+        let cpus = host.cpus(cluster.config.threads_as_cores);
+        let last = highest_cpu(&vm.config.vcpu_pins).filter(|last| *last >= cpus)?;
+        Some(format!("it has {cpus} CPUs, and cpu_tune names CPU {last}"))
     }),
     ("Memory", |world, cluster, host, vm| {
         let free = free_memory(world, cluster, host, Some(vm.id));
@@ -130,5 +135,5 @@ pub fn to_evacuate(world: &World) -> Vec<VmId> {
 
 /// Whether a VM may be moved without a user's word.
 pub fn can_move(vm: &Vm) -> bool {
-    vm.state == VmState::Up && vm.config.affinity == Affinity::Migratable
+    vm.state == VmState::Up && vm.affinity() == Affinity::Migratable
 }

@@ -3,6 +3,8 @@
 mod cdrom;
 mod disk;
 mod nic;
+mod payload;
+mod pinning;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,11 +13,16 @@ pub use cdrom::*;
 pub(crate) use disk::check_attachment;
 pub use disk::*;
 pub use nic::*;
+pub(crate) use payload::check_payloads;
+pub use payload::*;
+pub use pinning::*;
+pub(crate) use pinning::{check_pins, highest_cpu};
 
 use crate::access::EntityRef;
 use crate::check::{self, Act};
 use crate::command::Decide;
 use crate::context::Context;
+use crate::disk::DiskInterface;
 use crate::event::{Event, StreamKind};
 use crate::fold;
 use crate::ids::*;
@@ -76,6 +83,18 @@ named! {
 named! {
     /// The console protocol.
     DisplayType { Spice "spice", Vnc "vnc" }
+}
+named! {
+    /// How closely the virtual CPU relates to the host's.
+    CpuMode { Custom "custom", HostModel "host_model", HostPassthrough "host_passthrough" }
+}
+named! {
+    /// How USB devices of the user reach the guest.
+    UsbType { Native "native", Legacy "legacy" }
+}
+named! {
+    /// The system that a VM came from.
+    Origin { Rhev "rhev", Ovirt "ovirt", Vmware "vmware", Xen "xen" }
 }
 named! {
     /// Whether a VM may change its host.
@@ -187,6 +206,27 @@ patchable! {
         pub tunnel_migration: Option<bool>,
         /// Further properties by name.
         pub custom_properties: Vec<(String, String)>,
+        /// How closely its CPU relates to its host's; none for the usual.
+        #![serde(default, skip_serializing_if = "Option::is_none")]
+        pub cpu_mode: Option<CpuMode>,
+        /// Its virtual CPUs that run on chosen CPUs of their host.
+        #![serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub vcpu_pins: Vec<VcpuPin>,
+        /// Files that it finds when it boots.
+        #![serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub payloads: Vec<Payload>,
+        /// How USB devices reach its guest; none for the usual.
+        #![serde(default, skip_serializing_if = "Option::is_none")]
+        pub usb_type: Option<UsbType>,
+        /// The system that it came from; none for this one.
+        #![serde(default, skip_serializing_if = "Option::is_none")]
+        pub origin: Option<Origin>,
+        /// Whether it has a serial console.
+        #![serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub console: bool,
+        /// Whether it lacks the controller for disks by VirtIO-SCSI, which the usual VM has.
+        #![serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub no_virtio_scsi: bool,
     }
 }
 
@@ -229,6 +269,13 @@ impl Default for VmConfig {
             usb: false,
             tunnel_migration: None,
             custom_properties: Vec::new(),
+            cpu_mode: None,
+            vcpu_pins: Vec::new(),
+            payloads: Vec::new(),
+            usb_type: None,
+            origin: None,
+            console: false,
+            no_virtio_scsi: false,
         }
     }
 }
@@ -282,6 +329,14 @@ impl Vm {
     pub fn cd_in_use(&self) -> Option<&str> {
         let file = self.run.as_ref().map_or(&self.cdrom, |run| &run.cdrom);
         (!self.is_down() && !file.is_empty()).then_some(file)
+    }
+
+    /// Who may migrate it: as it is configured, or as this run was asked for; nobody, where its CPU is all of its host's.
+    pub fn affinity(&self) -> Affinity {
+        match self.config.cpu_mode {
+            Some(CpuMode::HostPassthrough) => Affinity::Pinned,
+            _ => self.run.as_ref().and_then(|run| run.overrides.affinity).unwrap_or(self.config.affinity),
+        }
     }
 
     /// Virtual CPUs.
@@ -405,10 +460,9 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
         return Err(act.no(Key::InvalidTimezone).with("timezone", &config.timezone));
     }
     custom_property::check(act, &config.custom_properties)?;
-    world.cluster(config.cluster)?;
-    if let Some(host) = config.pinned_host {
-        world.host(host)?;
-    }
+    check_payloads(act, &config.payloads)?;
+    let threads = world.cluster(config.cluster)?.config.threads_as_cores;
+    let pinned = config.pinned_host.map(|host| world.host(host)).transpose()?;
     check::range(act, "memory", config.memory, MIN_MEMORY, MAX_MEMORY)?;
     check::range(act, "memory_policy.guaranteed", config.memory_guaranteed, 0, MAX_MEMORY)?;
     if config.memory_guaranteed > config.memory {
@@ -425,6 +479,9 @@ fn check_config(act: Act, world: &World, id: Option<VmId>, config: &VmConfig) ->
             return Err(act.no(key).with("max", max));
         }
     }
+    // What a host has is known once it was heard of.
+    let host_cpus = pinned.map(|host| host.cpus(threads)).filter(|cpus| *cpus > 0);
+    check_pins(act, &config.vcpu_pins, config.sockets * config.cores, host_cpus)?;
     check::range(act, "display.monitors", config.monitors.into(), 1, 4)?;
     check::range(act, "high_availability.priority", config.priority.into(), 0, 100)?;
     let data_center = world.data_center_of(config.cluster).map(|dc| dc.id);
@@ -511,6 +568,9 @@ impl Decide for UpdateVm {
             }
         }
         check_config(act, world, Some(self.vm), &wanted)?;
+        if wanted.no_virtio_scsi && vm.disks.iter().any(|disk| disk.interface == DiskInterface::VirtioScsi) {
+            return Err(act.no(Key::VirtioScsiInUse));
+        }
         if !vm.is_down() {
             let free = VmPatch {
                 name: changes.name.clone(),
@@ -527,6 +587,7 @@ impl Decide for UpdateVm {
                 initrd: changes.initrd.clone(),
                 cmdline: changes.cmdline.clone(),
                 keyboard_layout: changes.keyboard_layout.clone(),
+                origin: changes.origin,
                 ..Default::default()
             };
             if free != changes {

@@ -19,7 +19,7 @@ use crate::host_error::count_start;
 use crate::ids::*;
 use crate::job::{JobEnded, JobOpened, SUPERSEDED, Task};
 use crate::permit::Permit;
-use crate::vm::{BootDevice, DisplayType, Vm, VmConfig, VmPatch, named, touch};
+use crate::vm::{Affinity, BootDevice, DisplayType, Payload, Vm, VmConfig, VmPatch, named, touch};
 use crate::world::World;
 
 pub use actions::*;
@@ -123,6 +123,18 @@ pub struct RunOverrides {
     /// Whether it is paused when it has started.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+    /// Files that it finds when it boots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payloads: Option<Vec<Payload>>,
+    /// The floppy in its drive: a file of an ISO domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floppy: Option<String>,
+    /// Who may migrate it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Affinity>,
+    /// The domain that a Windows guest joins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 impl RunOverrides {
@@ -139,6 +151,13 @@ impl RunOverrides {
                 held.clone_from(text);
             }
         }
+        if let Some(payloads) = &self.payloads {
+            config.payloads.clone_from(payloads);
+        }
+        if let Some(domain) = &self.domain {
+            config.domain.clone_from(domain);
+        }
+        config.affinity = self.affinity.unwrap_or(config.affinity);
         config.display = self.display.unwrap_or(config.display);
         config.stateless = self.stateless.unwrap_or(config.stateless);
         config
@@ -166,6 +185,9 @@ impl Vm {
         drop_repeated(&mut changes.kernel, &overrides.kernel);
         drop_repeated(&mut changes.initrd, &overrides.initrd);
         drop_repeated(&mut changes.cmdline, &overrides.cmdline);
+        drop_repeated(&mut changes.payloads, &overrides.payloads);
+        drop_repeated(&mut changes.domain, &overrides.domain);
+        drop_repeated(&mut changes.affinity, &overrides.affinity);
         drop_repeated(&mut changes.display, &overrides.display);
         drop_repeated(&mut changes.stateless, &overrides.stateless);
         changes

@@ -157,6 +157,7 @@ impl Lab {
             },
             ksm: true,
             transparent_hugepages: true,
+            setup: Default::default(),
         };
         self.admin(AddHost { config, sealed_password: "sealed".into(), probe: Ok(facts.clone()) });
         let job = self.job();
@@ -216,6 +217,8 @@ impl Lab {
             wipe_after_delete: false,
             propagate_errors: false,
             quota: None,
+            interface: None,
+            bootable: false,
         };
         let attach = Some(AttachTo { vm, interface: DiskInterface::Virtio, bootable: false, active: true });
         self.admin(AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: None, attach });

@@ -67,6 +67,7 @@ impl Lab {
             power_management: PowerManagement::default(),
             ksm: false,
             transparent_hugepages: true,
+            setup: Default::default(),
         };
         let sealed_password = lab.sealer().seal(PASSWORD).unwrap();
         let call = DriverCall::Probe { address: config.address.clone(), root_password: Some(PASSWORD.into()) };

@@ -24,6 +24,8 @@ pub enum DriverCall {
         address: String,
         /// The password of root; none for a node that registered itself.
         root_password: Option<String>,
+        /// How.
+        how: Installation,
     },
     /// Binds a host that is installed, or binds it again. Answers [`Reply::Host`].
     Connect {

@@ -488,6 +488,21 @@ pub struct SnapshotDisk {
     pub parent: Uuid,
 }
 
+/// How a host is installed.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct Installation {
+    /// Where its SSH listens; 0 for the usual.
+    pub ssh_port: u16,
+    /// The fingerprint of its SSH key; none for any.
+    pub ssh_fingerprint: Option<String>,
+    /// Who logs in by SSH; none for root.
+    pub ssh_user: Option<String>,
+    /// Whether its firewall is set up.
+    pub firewall: bool,
+    /// Whether it is rebooted afterwards.
+    pub reboot: bool,
+}
+
 /// All that is needed to launch a virtual machine.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct VmSpec {
@@ -528,6 +543,54 @@ pub struct VmSpec {
     pub paused: bool,
     /// Custom properties, name and value.
     pub custom_properties: Vec<(String, String)>,
+    /// How its CPU relates to the host's; none for the cluster's level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_mode: Option<CpuMode>,
+    /// Virtual CPUs, and the host's CPUs that they may run on as libvirt writes sets: `0-3,^2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vcpu_pins: Vec<(u32, String)>,
+    /// Devices with files that it finds when it boots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<PayloadSpec>,
+    /// The domain that a Windows guest joins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Whether it has a serial console.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub console: bool,
+    /// Whether it lacks the controller for disks by VirtIO-SCSI.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_virtio_scsi: bool,
+}
+
+/// How a virtual machine's CPU relates to the host's.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "libvirt's own names")]
+pub enum CpuMode {
+    Custom,
+    HostModel,
+    HostPassthrough,
+}
+
+/// A device with files that a virtual machine finds when it boots.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct PayloadSpec {
+    /// The device.
+    pub device: PayloadDevice,
+    /// The name of its volume; none for the usual.
+    pub volume: Option<String>,
+    /// Its files, name and content.
+    pub files: Vec<(String, String)>,
+}
+
+/// The device that a payload is on.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "they say it")]
+pub enum PayloadDevice {
+    Cdrom,
+    Floppy,
 }
 
 /// Direct boot of a kernel.

@@ -3,12 +3,12 @@
 use evirt_domain::data_center::Version;
 use evirt_domain::disk::{Disk, DiskFormat, DiskInterface, FoundDisk};
 use evirt_domain::host::{
-    Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, Layout, NetworkFacts, NicFacts,
+    Address, Bond, BootProtocol, Certificate, Hardware, Hook, HostFacts, HostNetwork, HostSetup, Layout, NetworkFacts, NicFacts,
 };
 use evirt_domain::ids::{DiskId, StorageDomainId, VmId};
 use evirt_domain::image::{ImageFacts, ImageService};
 use evirt_domain::storage::{DomainClass, DomainFile, FoundDomain, Lun, LunDevice, Storage, StorageFormat, StorageKind};
-use evirt_domain::vm::{BootDevice, DisplayType, NicInterface, Vm, iso_file};
+use evirt_domain::vm::{BootDevice, CpuMode, DisplayType, NicInterface, Payload, PayloadType, Vm, iso_file};
 use evirt_domain::vm_run::{Guest, Observed};
 use evirt_domain::{World, check::Act};
 
@@ -240,10 +240,10 @@ pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
     let (config, asked) = (&vm.config, &run.overrides);
     let cluster = world.clusters.get(&config.cluster)?;
     let text = |over: &Option<String>, own: &String| over.clone().or_else(|| (!own.is_empty()).then(|| own.clone()));
-    let cdrom = (!run.cdrom.is_empty())
-        .then(|| iso_file(Act("run", "VM"), world, config.cluster, &run.cdrom).ok())
-        .flatten()
-        .map(|domain| driver::FileRef { domain: domain.0, name: run.cdrom.clone() });
+    let file = |name: &String| {
+        let domain = (!name.is_empty()).then(|| iso_file(Act("run", "VM"), world, config.cluster, name).ok()).flatten();
+        domain.map(|domain| driver::FileRef { domain: domain.0, name: name.clone() })
+    };
     let disks = vm.disks.iter().filter(|d| d.active).filter_map(|attached| {
         let disk = world.disks.get(&attached.disk)?;
         Some(driver::DiskSpec {
@@ -288,8 +288,8 @@ pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
         cpu_level: (!cluster.config.cpu.is_empty()).then(|| cluster.config.cpu.clone()),
         disks: disks.collect(),
         nics: nics.collect(),
-        cdrom,
-        floppy: None,
+        cdrom: file(&run.cdrom),
+        floppy: asked.floppy.as_ref().and_then(file),
         boot: asked.boot.as_ref().unwrap_or(&config.boot).iter().map(boot_device).collect(),
         display: driver::DisplaySpec {
             kind: match asked.display.unwrap_or(config.display) {
@@ -305,7 +305,40 @@ pub fn vm_spec(world: &World, id: VmId) -> Option<driver::VmSpec> {
         }),
         paused: asked.paused,
         custom_properties: config.custom_properties.clone(),
+        cpu_mode: config.cpu_mode.map(|mode| match mode {
+            CpuMode::Custom => driver::CpuMode::Custom,
+            CpuMode::HostModel => driver::CpuMode::HostModel,
+            CpuMode::HostPassthrough => driver::CpuMode::HostPassthrough,
+        }),
+        vcpu_pins: config.vcpu_pins.iter().map(|pin| (pin.vcpu, pin.cpu_set.clone())).collect(),
+        payloads: asked.payloads.as_ref().unwrap_or(&config.payloads).iter().map(payload).collect(),
+        domain: text(&asked.domain, &config.domain),
+        console: config.console,
+        no_virtio_scsi: config.no_virtio_scsi,
     })
+}
+
+/// How a host is installed that is set up so; the firewall is the installation's matter unless somebody said otherwise.
+pub fn installation(setup: &HostSetup) -> driver::Installation {
+    let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+    driver::Installation {
+        ssh_port: setup.ssh_port,
+        ssh_fingerprint: text(&setup.ssh_fingerprint),
+        ssh_user: text(&setup.ssh_user),
+        firewall: setup.override_iptables.unwrap_or(true),
+        reboot: setup.reboot.unwrap_or_default(),
+    }
+}
+
+fn payload(payload: &Payload) -> driver::PayloadSpec {
+    driver::PayloadSpec {
+        device: match payload.kind {
+            PayloadType::CdRom => driver::PayloadDevice::Cdrom,
+            PayloadType::Floppy => driver::PayloadDevice::Floppy,
+        },
+        volume: (!payload.volume.is_empty()).then(|| payload.volume.clone()),
+        files: payload.files.iter().map(|file| (file.name.clone(), file.content.clone())).collect(),
+    }
 }
 
 fn boot_device(device: &BootDevice) -> driver::BootDevice {

@@ -208,6 +208,7 @@ impl Lab {
             power_management,
             ksm: false,
             transparent_hugepages: true,
+            setup: Default::default(),
         };
         let call = DriverCall::Probe { address, root_password: Some(PASSWORD.into()) };
         let probe = match self.driver.call(OperationId(0), call).await {
@@ -258,6 +259,8 @@ impl Lab {
             wipe_after_delete: false,
             propagate_errors: false,
             quota: None,
+            interface: None,
+            bootable: false,
         };
         let attach = vm.map(|vm| AttachTo { vm, interface: DiskInterface::Virtio, bootable: true, active: true });
         let add = AddDisk { config, format: DiskFormat::Cow, sparse: None, storage_domain: Some(domain), attach };

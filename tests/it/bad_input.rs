@@ -8,39 +8,46 @@ use serde_json::{Value, json};
 use crate::engine::{Answer, Caller, Engine, fast};
 
 /// An identifier that nothing has.
-pub(crate) const NOBODY: &str = "00000000-0000-4000-8000-00000000dead";
+pub const NOBODY: &str = "00000000-0000-4000-8000-00000000dead";
 const DEFAULT: &str = "<name>Default</name>";
-const DEFAULT_CENTER: &str = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3";
+pub const DEFAULT_CENTER: &str = "/api/datacenters/5849b030-626e-47cb-ad90-3ce782d831b3";
 
 /// An argument of a body: its path below the root, its type, and what it may say.
 #[derive(Clone, Debug)]
-pub(crate) struct Argument {
-    pub(crate) path: String,
-    pub(crate) kind: String,
-    pub(crate) value: String,
-    pub(crate) required: bool,
+pub struct Argument {
+    pub path: String,
+    pub kind: String,
+    pub value: String,
+    pub required: bool,
 }
 
 /// An operation; one without a body has neither root nor arguments.
 #[derive(Debug)]
-pub(crate) struct Operation {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) root: String,
-    pub(crate) arguments: Vec<Argument>,
-    pub(crate) required: bool,
+pub struct Operation {
+    pub method: Method,
+    pub path: String,
+    pub root: String,
+    pub arguments: Vec<Argument>,
+    pub required: bool,
     /// What its address may have behind a semicolon or a question mark: the context, the name and the type.
-    pub(crate) parameters: Vec<(String, String, String)>,
+    pub parameters: Vec<(String, String, String)>,
+}
+
+impl Operation {
+    /// Whether it is an action, and makes or changes no resource by its body.
+    pub fn is_action(&self) -> bool {
+        self.root == "action"
+    }
 }
 
 /// An engine with one of each thing, and their paths by what the description calls them.
-pub(crate) struct Estate {
-    pub(crate) engine: Engine,
-    pub(crate) things: BTreeMap<&'static str, String>,
+pub struct Estate {
+    pub engine: Engine,
+    pub things: BTreeMap<&'static str, String>,
 }
 
 impl Estate {
-    pub(crate) async fn new() -> Self {
+    pub async fn new() -> Self {
         let engine = fast().await;
         let admin = engine.admin();
         let mut things = BTreeMap::new();
@@ -118,8 +125,75 @@ impl Estate {
         Self { engine, things }
     }
 
+    /// The same with a second one of what can be referred to, so that a change has something else to say.
+    pub async fn furnished() -> Self {
+        let mut estate = Self::new().await;
+        let admin = estate.engine.admin();
+        let cpu = "<cpu id=\"Intel Nehalem Family\"/>";
+        let cluster = format!("<cluster><name>other</name>{cpu}<data_center>{DEFAULT}</data_center></cluster>");
+        let disk = format!(
+            "<disk><alias>floating</alias><size>1073741824</size><format>cow</format><interface>virtio</interface><storage_domains><storage_domain id=\"{}\"/></storage_domains></disk>",
+            estate.things["storagedomain"]
+        );
+        for (name, path, body) in [
+            ("other_cluster", "/api/clusters".to_owned(), cluster),
+            (
+                "other_role",
+                "/api/roles".to_owned(),
+                "<role><name>other</name><administrative>true</administrative><permits><permit id=\"1\"/></permits></role>"
+                    .to_owned(),
+            ),
+            ("other_tag", "/api/tags".to_owned(), "<tag><name>other</name></tag>".to_owned()),
+            (
+                "spare_network",
+                "/api/networks".to_owned(),
+                "<network><name>spare</name><data_center><name>d</name></data_center></network>".to_owned(),
+            ),
+            (
+                "host_network",
+                "/api/networks".to_owned(),
+                format!("<network><name>onhost</name><data_center>{DEFAULT}</data_center></network>"),
+            ),
+            ("default_quota", format!("{DEFAULT_CENTER}/quotas"), "<quota><name>other</name></quota>".to_owned()),
+        ] {
+            let made = admin.post(&path, body).await;
+            assert_eq!(made.status, StatusCode::CREATED, "{name}: {}", made.body);
+            estate.things.insert(name, id_of(made.header("location")));
+        }
+        let disk = first_id(&admin.post("/api/disks", disk).await.body, "<disk ");
+        while !admin.get(&format!("/api/disks/{disk}")).await.body.contains("<state>ok</state>") {
+            tokio::task::yield_now().await;
+        }
+        estate.things.insert("floating", disk);
+        let default = first_id(&admin.get("/api/clusters?search=name%3DDefault").await.body, "<cluster ");
+        let used = format!("<network id=\"{}\"><required>false</required></network>", estate.things["host_network"]);
+        admin.post(&format!("/api/clusters/{default}/networks"), used).await;
+        let nics = admin.get(&format!("/api/hosts/{}/nics", estate.things["host"])).await.body;
+        let nics: Vec<&str> = nics.split("<host_nic ").collect();
+        let second = nics.iter().find(|nic| nic.contains("<name>eth1</name>")).unwrap();
+        estate.things.insert("host_nic", first_id(&format!("<host_nic {second}"), "<host_nic "));
+        let storage = "<storage><type>nfs</type><address>192.168.0.10</address><path>/iso1</path></storage>";
+        let iso =
+            format!("<storage_domain><name>iso</name><type>iso</type><host><name>h</name></host>{storage}</storage_domain>");
+        let iso = id_of(admin.post("/api/storagedomains", iso).await.header("location"));
+        let attached = format!("{DEFAULT_CENTER}/storagedomains");
+        admin.post(&attached, format!("<storage_domain id=\"{iso}\"/>")).await;
+        while !admin.get(&format!("{attached}/{iso}")).await.body.contains("<state>active</state>") {
+            tokio::task::yield_now().await;
+        }
+        let free = "<storage_connection><type>nfs</type><address>192.168.0.10</address><path>/free</path></storage_connection>";
+        estate.things.insert("storageconnection", id_of(admin.post("/api/storageconnections", free).await.header("location")));
+        estate.things.insert("default_center", DEFAULT_CENTER.rsplit('/').next().unwrap().to_owned());
+        let management = "00000000-0000-0000-0000-000000000009";
+        let profiles = admin.get(&format!("/api/networks/{management}/vnicprofiles")).await.body;
+        estate.things.insert("default_profile", first_id(&profiles, "<vnic_profile "));
+        estate.things.insert("management", management.to_owned());
+        estate.things.insert("domain", first_id(&admin.get("/api/domains").await.body, "<domain "));
+        estate
+    }
+
     /// A path with its variables filled in; none where there is no such thing.
-    pub(crate) fn fill(&self, path: &str) -> Option<String> {
+    pub fn fill(&self, path: &str) -> Option<String> {
         let of_host = path.contains("/hosts/");
         // The storage domain is attached to the other data center.
         let path = path.replace("/api/datacenters/{datacenter:id}/storagedomains/", &format!("{DEFAULT_CENTER}/storagedomains/"));
@@ -134,11 +208,11 @@ impl Estate {
     }
 }
 
-fn id_of(location: &str) -> String {
+pub fn id_of(location: &str) -> String {
     location.rsplit('/').next().unwrap().to_owned()
 }
 
-fn first_id(body: &str, element: &str) -> String {
+pub fn first_id(body: &str, element: &str) -> String {
     let rest = body.split(element).nth(1).unwrap_or_else(|| panic!("{element}: {body}"));
     rest.split("id=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
@@ -148,7 +222,7 @@ fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 /// Every operation that the engine describes.
-pub(crate) async fn operations(admin: Caller) -> Vec<Operation> {
+pub async fn operations(admin: Caller) -> Vec<Operation> {
     let document = admin.with("accept", "application/json").get("/api?rsdl").await.body;
     let document: Value = serde_json::from_str(&document).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -294,7 +368,7 @@ async fn texts_have_their_limits() {
 const TAKEN_FROM_HOSTS: &str = "cpu.id";
 
 /// What creates something: a body that is accepted, by the description's path.
-fn creations(estate: &Estate) -> Vec<(&'static str, Value)> {
+pub fn creations(estate: &Estate) -> Vec<(&'static str, Value)> {
     let level = json!({"major": 3, "minor": 3});
     let of = |name: &str| estate.things[name].as_str();
     let default = json!({"name": "Default"});

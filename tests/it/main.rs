@@ -22,6 +22,7 @@ mod operations;
 mod rooms;
 mod searches;
 mod server;
+mod settings;
 mod states;
 mod storage;
 mod tree;

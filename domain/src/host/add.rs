@@ -185,6 +185,7 @@ fn check_config(act: Act, world: &World, id: Option<HostId>, config: &HostConfig
     }
     world.cluster(config.cluster)?;
     crate::fence::check_power(act, &config.power_management)?;
+    config.setup.check(act)?;
     check::range(act, "port", config.port.into(), 1, u16::MAX.into())?;
     check::range(act, "storage_manager.priority", config.spm_priority.into(), -1, 10)
 }
@@ -271,6 +272,7 @@ impl Decide for RegisterHost {
             power_management: PowerManagement::default(),
             ksm: true,
             transparent_hugepages: true,
+            setup: Default::default(),
         };
         check_config(Act("add", "Host"), world, None, &config)?;
         Ok(vec![HostRegistered { host: cx.fresh(0), config, facts: self.facts.clone() }.into()])

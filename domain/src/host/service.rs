@@ -86,8 +86,7 @@ impl Decide for DeactivateHost {
         if host.status == NonResponsive && !running.is_empty() {
             return Err(act.no(Key::HostNonResponsiveWithVms));
         }
-        let stuck: Vec<_> =
-            running.iter().filter(|v| v.config.affinity == Affinity::Pinned).map(|v| v.config.name.clone()).collect();
+        let stuck: Vec<_> = running.iter().filter(|v| v.affinity() == Affinity::Pinned).map(|v| v.config.name.clone()).collect();
         if !stuck.is_empty() {
             return Err(act.no(Key::HostNonMigratableVms).with("vms", stuck.join(", ")));
         }

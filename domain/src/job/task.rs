@@ -408,6 +408,8 @@ tasks! {
             wipe_after_delete: false,
             propagate_errors: false,
             quota: None,
+            interface: None,
+            bootable: false,
         },
         format: DiskFormat::Cow,
         sparse: None,

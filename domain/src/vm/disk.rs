@@ -124,6 +124,9 @@ pub(crate) fn check_attachment(act: Act, vm: &Vm, attachment: &DiskAttachment) -
     if !vm.is_down() && attachment.active && attachment.interface == DiskInterface::Ide {
         return Err(act.no(Key::HotPlugNotVirtio));
     }
+    if vm.config.no_virtio_scsi && attachment.interface == DiskInterface::VirtioScsi {
+        return Err(act.no(Key::VirtioScsiDisabled));
+    }
     let others = vm.disks.iter().filter(|d| d.disk != attachment.disk).count();
     check::range(act, "disks", others as i64, 0, MAX_DEVICES as i64 - 1)?;
     match vm.state {

@@ -31,7 +31,7 @@ impl Decide for MigrateVm {
     fn decide(&self, world: &World, cx: &Context) -> Result<Vec<Event>, Rejection> {
         let act = Act("migrate", "VM");
         let vm = world.vm(self.vm)?;
-        match vm.config.affinity {
+        match vm.affinity() {
             Affinity::Pinned => return Err(act.no(Key::VmPinned)),
             Affinity::UserMigratable if !self.force => return Err(act.no(Key::VmNotMigratable)),
             _ => {}

@@ -73,7 +73,7 @@ impl Decide for ReportVm {
         let mut events: Vec<Event> = Vec::new();
         match &self.observed {
             Observed::PoweringUp(guest) if matches!(vm.state, VmState::WaitForLaunch) => {
-                events.push(VmPoweringUp { vm: id, display: guest.display.clone() }.into());
+                events.push(VmPoweringUp { vm: id, display: console(world, run.host, guest) }.into());
             }
             Observed::Up(guest)
                 if starting
@@ -83,7 +83,8 @@ impl Decide for ReportVm {
                         VmState::RebootInProgress | VmState::Paused | VmState::NotResponding | VmState::Unknown
                     ) =>
             {
-                let up = VmUp { vm: id, host: run.host, started: starting, started_by: run.started_by, guest: guest.clone() };
+                let guest = Guest { display: console(world, run.host, guest), ..guest.clone() };
+                let up = VmUp { vm: id, host: run.host, started: starting, started_by: run.started_by, guest };
                 events.push(up.into());
                 events.extend(ended(run, None));
             }
@@ -123,6 +124,13 @@ impl Decide for ReportVm {
         }
         Ok(events)
     }
+}
+
+/// Where the console of a guest is reached: at the host's address for consoles, where it has one of its own.
+fn console(world: &World, host: HostId, guest: &Guest) -> Option<(String, u16, Option<u16>)> {
+    let own = world.hosts.get(&host).map(|host| &host.config.setup.display_address).filter(|own| !own.is_empty());
+    let told = guest.display.clone();
+    told.map(|(address, port, secure)| (own.cloned().unwrap_or(address), port, secure))
 }
 
 /// A VM is down: what was asked for, or a crash; a start that never came up has failed.

@@ -12,7 +12,7 @@ use crate::job::{JobEnded, Task};
 use crate::permit::Permit;
 use crate::rejection::{Key, Rejection};
 use crate::schedule::{self, Wish};
-use crate::vm::{BootDevice, Vm, iso_file};
+use crate::vm::{BootDevice, PayloadType, Vm, check_payloads, iso_file};
 use crate::world::World;
 
 use super::*;
@@ -57,8 +57,17 @@ impl Decide for StartVm {
             ("os.kernel", &self.overrides.kernel),
             ("os.initrd", &self.overrides.initrd),
             ("os.cmdline", &self.overrides.cmdline),
+            ("domain.name", &self.overrides.domain),
         ] {
             check::text(act, field, text.as_deref().unwrap_or_default(), check::MAX_TEXT)?;
+        }
+        let payloads = self.overrides.payloads.as_ref().unwrap_or(&vm.config.payloads);
+        check_payloads(act, payloads)?;
+        if let Some(floppy) = &self.overrides.floppy {
+            iso_file(act, world, vm.config.cluster, floppy)?;
+            if payloads.iter().any(|payload| payload.kind == PayloadType::Floppy) {
+                return Err(act.no(Key::PayloadFloppyExceeded));
+            }
         }
         let host = schedule::place(world, cx, act, vm, Wish { host: self.host, except: &[] })?;
         let (job, opened) = open(cx, 0, format!("Launching VM {}", vm.config.name), Task::StartVm { vm: self.vm });

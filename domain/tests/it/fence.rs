@@ -38,6 +38,8 @@ fn fencing() {
     estate.when(with(PowerManagement { address: "a b".into(), ..power() })).refused(HostAddressInvalid);
     estate.when(with(agent(""))).refused(FenceAgentMissing);
     estate.when(with(agent("lever"))).refused(FenceAgentUnsupported);
+    let unnamed = vec![(String::new(), "1".to_owned())];
+    estate.when(with(PowerManagement { options: unnamed, ..power() })).refused(OptionUnnamed);
     estate.does(with(power()));
     estate.when(fence(FenceType::Start)).refused(FenceStartStatus);
     estate.when(fence(FenceType::Stop)).refused(FenceStopStatus);

@@ -122,7 +122,15 @@ fn host() -> HostConfig {
         }],
         proxies: vec![PmProxy::DataCenter],
     };
-    HostConfig { power_management, ..host_config("alpha") }
+    let setup = HostSetup {
+        ssh_port: 2222,
+        ssh_fingerprint: "ab:cd".into(),
+        ssh_user: "admin".into(),
+        display_address: "192.0.2.99".into(),
+        override_iptables: Some(true),
+        reboot: Some(false),
+    };
+    HostConfig { power_management, setup, ..host_config("alpha") }
 }
 
 fn domain() -> StorageDomainConfig {
@@ -169,6 +177,8 @@ fn disk() -> DiskConfig {
         wipe_after_delete: true,
         propagate_errors: true,
         quota: Some(id(19)),
+        interface: Some(DiskInterface::Ide),
+        bootable: true,
     }
 }
 
@@ -199,8 +209,20 @@ fn vm() -> VmConfig {
         domain: "example.org".into(),
         tunnel_migration: Some(true),
         custom_properties: vec![("sap_agent".into(), "true".into())],
+        cpu_mode: Some(CpuMode::HostModel),
+        vcpu_pins: vec![VcpuPin { vcpu: 1, cpu_set: "0-3,^2".into() }],
+        payloads: payloads(),
+        usb_type: Some(UsbType::Legacy),
+        origin: Some(Origin::Xen),
+        console: true,
+        no_virtio_scsi: true,
         ..VmConfig::default()
     }
+}
+
+fn payloads() -> Vec<Payload> {
+    let files = vec![PayloadFile { name: "/etc/hosts".into(), content: "127.0.0.1 localhost\n".into() }];
+    vec![Payload { kind: PayloadType::CdRom, volume: "config".into(), files }]
 }
 
 fn nic() -> NicConfig {
@@ -281,6 +303,10 @@ fn samples() -> Vec<Event> {
         display: Some(DisplayType::Vnc),
         stateless: Some(true),
         paused: true,
+        payloads: Some(payloads()),
+        floppy: Some("drivers.vfd".into()),
+        affinity: Some(Affinity::Pinned),
+        domain: Some("example.org".into()),
     };
     let guest = Guest { ips: vec!["192.0.2.50".into()], fqdn: "guest.example.org".into(), display: display() };
     vec![

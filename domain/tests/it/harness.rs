@@ -448,6 +448,7 @@ pub fn host_config(name: &str) -> HostConfig {
         power_management: PowerManagement::default(),
         ksm: true,
         transparent_hugepages: true,
+        setup: Default::default(),
     }
 }
 
@@ -492,6 +493,8 @@ pub fn disk_config(alias: &str) -> DiskConfig {
         wipe_after_delete: false,
         propagate_errors: false,
         quota: None,
+        interface: None,
+        bootable: false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod cdrom;
 mod nic;
+mod payload;
+mod pinning;
 
 use evirt_domain::Key::{self, *};
 use evirt_domain::disk::{DiskStatus, FinishDiskCreation};

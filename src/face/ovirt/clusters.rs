@@ -56,7 +56,9 @@ pub fn value_of<T: Copy>(table: &[(T, &str)], name: Option<&str>) -> Option<T> {
 pub fn view(base: &str, cluster: &Cluster) -> Doc {
     let config = &cluster.config;
     let mut policy = Doc::new();
-    if config.policy != SchedulingPolicy::None {
+    let usual = ClusterConfig::default();
+    let thresholds = |config: &ClusterConfig| (config.policy_low, config.policy_high, config.policy_duration_s);
+    if config.policy != SchedulingPolicy::None || thresholds(config) != thresholds(&usual) {
         policy.put("policy", name_of(POLICIES, config.policy));
         let thresholds =
             Doc::new().set("low", config.policy_low).set("high", config.policy_high).set("duration", config.policy_duration_s);
@@ -97,7 +99,9 @@ fn supported(current: Version) -> Vec<Doc> {
 /// What a request says of a cluster that is to be changed.
 fn patch(request: &ApiRequest, sent: &Doc) -> Result<ClusterPatch, Answer> {
     if sent.bool("trusted_service") == Some(true) {
-        return Err(request.bad(&Fault::operation_failed(["There is no attestation server that could vouch for trusted hosts."])));
+        return Err(request.bad(&Fault::operation_failed([
+            "There is no attestation server that could vouch for the hosts of a trusted_service.",
+        ])));
     }
     let data_center = request.reference(sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     Ok(ClusterPatch {

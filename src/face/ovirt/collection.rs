@@ -58,9 +58,9 @@ pub fn check_immutable(request: &ApiRequest, of: &'static TypeDef, current: &Doc
     unchanged(of, current, sent).map_err(|fault| Answer::fault(409, &fault, request.output))
 }
 
-/// Refuses a body that says otherwise of what was settled when the resource was made: texts, by their paths, that the resource has.
+/// Refuses a body that says otherwise of what was settled when the resource was made: values, by their paths, that the resource has.
 pub fn check_settled(request: &ApiRequest, current: &Doc, sent: &Doc, fields: &[&str]) -> Result<(), Answer> {
-    let differs = |field: &&&str| sent.text(field).zip(current.text(field)).is_some_and(|(sent, current)| sent != current);
+    let differs = |field: &&&str| sent.path(field).zip(current.path(field)).is_some_and(|(sent, current)| sent != current);
     match fields.iter().find(differs) {
         Some(field) => Err(Answer::fault(409, &Fault::immutable(field), request.output)),
         None => Ok(()),

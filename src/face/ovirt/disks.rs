@@ -12,9 +12,9 @@ use evirt_projections::inventory::list_where;
 use super::answer::{Answer, Handled};
 use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
-use super::representation::body::{Body, Need, Way, When, need};
+use super::representation::body::{Body, Need, NotYet, Way, When, need, not_yet};
 use super::representation::types::DISK;
-use super::representation::{Doc, Fault, Place};
+use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;
@@ -49,7 +49,10 @@ pub const UNIT: Way = Way {
 };
 
 /// A new disk.
-const NEW: Body = Body::add(&DISK).ways(&[UNIT, Way { when: When::Always, needs: NEEDED }]);
+const NEW: Body = Body::add(&DISK).ways(&[UNIT, Way { when: When::Always, needs: NEEDED }]).not_yet(DIRECT);
+
+/// Disks that are whole logical units, and what there is for those alone.
+pub const DIRECT: &[NotYet] = &[not_yet("lun_storage"), not_yet("sgio"), not_yet("snapshot")];
 
 /// A new disk on the storage domain that the path names, unless one is taken on that lies there.
 const NEW_THERE: Body = NEW.without("storage_domains").depends();
@@ -72,8 +75,8 @@ fn placeless(world: &World, base: &str, disk: &Disk) -> Doc {
         attachments.iter().find(|a| a.disk == disk.id).copied()
     });
     common(base, disk)
-        .opt("interface", attached.map(|a| a.interface.name()))
-        .set("bootable", attached.is_some_and(|a| a.bootable))
+        .opt("interface", attached.map(|a| a.interface).or(disk.config.interface).map(DiskInterface::name))
+        .set("bootable", attached.map_or(disk.config.bootable, |a| a.bootable))
         .link("permissions", place.link().below("permissions"))
         .link("statistics", place.link().below("statistics"))
 }
@@ -125,7 +128,14 @@ pub fn config(request: &ApiRequest, sent: &Doc) -> Result<DiskConfig, Answer> {
         wipe_after_delete: yes("wipe_after_delete"),
         propagate_errors: yes("propagate_errors"),
         quota: super::quotas::named(request, sent)?.flatten(),
+        interface: interface(sent),
+        bootable: yes("bootable"),
     })
+}
+
+/// How a VM is to see a disk.
+pub fn interface(sent: &Doc) -> Option<DiskInterface> {
+    sent.text("interface").and_then(DiskInterface::from_name)
 }
 
 /// The format that a request gives.
@@ -178,10 +188,6 @@ async fn make(
     storage_domain: Option<StorageDomainId>,
     view: impl Fn(&World, &str, &Disk) -> Doc,
 ) -> Handled {
-    if sent.has("lun_storage") {
-        let fault = Fault::operation_failed(["Cannot add VM Disk. Disks that are whole logical units are not supported."]);
-        return Err(request.bad(&fault));
-    }
     let (format, sparse) = (format(sent), sent.bool("sparse"));
     let outcome =
         request.submit(AddDisk { config: config(request, sent)?, format, sparse, storage_domain, attach: None }).await?;

@@ -13,7 +13,7 @@ use super::answer::{Answer, Handled};
 use super::collection::created;
 use super::hosts::host;
 use super::parts::{Statistic, given, number, shown, text};
-use super::representation::body::{Body, need};
+use super::representation::body::{Body, NotYet, need, not_yet};
 use super::representation::types::HOST_NIC;
 use super::representation::{Doc, Fault, Place, render_collection, render_fragment};
 use super::request::ApiRequest;
@@ -24,9 +24,9 @@ use crate::app::statistics::{self, NicStatistics};
 routes! { ROUTES:
     "hosts/{}/nics" =>
         GET list,
-        POST add [Body::add(&HOST_NIC).needs(&[need("name network.id|name bonding.slaves.host_nic.id|name")])];
+        POST add [Body::add(&HOST_NIC).needs(&[need("name network.id|name bonding.slaves.host_nic.id|name")]).not_yet(TYPED)];
     "hosts/{}/nics/setupnetworks" => POST set_up [SETUP.needs(&[need("host_nics").of("setupNetworks")])];
-    "hosts/{}/nics/{}" => GET get, PUT update [Body::update(&HOST_NIC)], DELETE delete;
+    "hosts/{}/nics/{}" => GET get, PUT update [Body::update(&HOST_NIC).not_yet(TYPED)], DELETE delete;
     "hosts/{}/nics/{}/attach" =>
         POST attach [Body::action("async grace_period.expiry").needs(&[need("network.id|name").of("attach")])];
     "hosts/{}/nics/{}/detach" => POST detach [Body::action("async network.id|name")];
@@ -37,11 +37,15 @@ routes! { ROUTES:
 /// What may be said of networks that are set up together.
 const SETUP: Body = Body::action(
     "host_nics.host_nic.network.id|name host_nics.host_nic.name host_nics.host_nic.ip.gateway host_nics.host_nic.boot_protocol \
-     host_nics.host_nic.mac host_nics.host_nic.ip.address host_nics.host_nic.ip.netmask \
+     host_nics.host_nic.mac.address host_nics.host_nic.ip.address host_nics.host_nic.ip.netmask \
      host_nics.host_nic.bonding.options.option.name host_nics.host_nic.bonding.options.option.value \
      host_nics.host_nic.bonding.options.option.type host_nics.host_nic.bonding.slaves.host_nic.id|name \
-     host_nics.host_nic.override_configuration check_connectivity connectivity_timeout force",
-);
+     host_nics.host_nic.override_configuration check_connectivity connectivity_timeout checkConnectivity connectivityTimeout force",
+)
+.not_yet(&[not_yet("host_nics.host_nic.bonding.options.option.type")]);
+
+/// Options of bonds have no types here.
+const TYPED: &[NotYet] = &[not_yet("bonding.options.option.type")];
 
 /// An interface of a host as the API shows it.
 pub fn view(world: &World, base: &str, host: &Host, nic: &HostNic) -> Doc {
@@ -192,7 +196,8 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let (owner, current) = nic(&request, &request.world)?;
     let sent = request.body(&HOST_NIC)?;
     let now = view(&request.world, request.base, owner, current);
-    for field in ["id", "name", "mac.address", "vlan.id"] {
+    // The MTU is its network's.
+    for field in ["id", "name", "mac.address", "vlan.id", "mtu"] {
         if sent.path(field).is_some_and(|wanted| Some(wanted) != now.path(field)) {
             return Err(Answer::fault(409, &Fault::immutable(field), request.output));
         }
@@ -242,9 +247,15 @@ async fn set_up(request: Arc<ApiRequest>) -> Handled {
     let mut sent = request.action()?;
     let within = |refused: Answer| refused.in_action(sent.clone(), request.output);
     let wish = |nic: &Doc| {
+        let (id, name) = (nic_id(&request, nic)?, given(nic, "name").filter(|name| !name.is_empty()));
+        // The address of its hardware tells which interface is meant, and is nothing that can be given.
+        let known = host.nics.iter().find(|own| Some(own.id) == id || Some(&own.name) == name.as_ref());
+        if known.zip(nic.text("mac.address")).is_some_and(|(own, mac)| !own.mac.eq_ignore_ascii_case(mac)) {
+            return Err(Answer::fault(409, &Fault::immutable("mac.address"), request.output));
+        }
         Ok(NicWish {
-            id: nic_id(&request, nic)?,
-            name: given(nic, "name").filter(|name| !name.is_empty()),
+            id,
+            name,
             network: network(&request, nic, host)?,
             address: address(nic),
             bond: bond(&request, nic)?,

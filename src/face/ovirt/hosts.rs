@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use evirt_domain::cluster::Cluster;
+use evirt_domain::command::Both;
 use evirt_domain::host::*;
 use evirt_domain::host_net::device_id;
 use evirt_domain::host_net_setup::CommitHostNetworks;
@@ -19,7 +20,7 @@ use super::answer::{Answer, Handled};
 use super::collection::{act, check_immutable, complete, created, remove};
 pub use super::host_nics::measures as nic_measures;
 use super::parts::{Statistic, first_id, given, listed, number, shown, text, version};
-use super::representation::body::{Body, When, need};
+use super::representation::body::{Body, NotYet, When, need, not_yet};
 use super::representation::types::{HOOK, HOST, STORAGE};
 use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
@@ -31,8 +32,8 @@ use crate::app::statistics::{self, HostStatistics};
 use crate::app::storage::ISCSI_PORT;
 
 routes! { ROUTES:
-    "hosts" => GET list, POST add [Body::add(&HOST).needs(&[need("name address")])]: AddHost::least;
-    "hosts/{}" => GET get, PUT update [Body::update(&HOST)], DELETE delete [Body::action("force")];
+    "hosts" => GET list, POST add [NEW]: AddHost::least;
+    "hosts/{}" => GET get, PUT update [CHANGED], DELETE delete [Body::action("force")];
     "hosts/{}/approve" => POST approve [Body::action("cluster.id|name async grace_period.expiry")];
     "hosts/{}/install" => POST install [INSTALL];
     "hosts/{}/fence" => POST fence [Body::action("").needs(&[need("fence_type").of("fence")])];
@@ -50,10 +51,20 @@ routes! { ROUTES:
     "hosts/{}/statistics/{}" => GET get_statistic;
 }
 
+/// A host by a key of the engine's is not installed yet; one by a password is.
+const BY_KEY: NotYet = not_yet("ssh.authentication_method").but("password");
+
+/// A new host.
+const NEW: Body = Body::add(&HOST).needs(&[need("name address")]).not_yet(&[BY_KEY]);
+
+/// A change; the password of root is given where a host is added or installed, and is not kept beyond that.
+const CHANGED: Body = Body::update(&HOST).not_yet(&[not_yet("root_password"), not_yet("ssh.user.password")]);
+
 /// An installation; a host that runs a system of its own is installed by its root.
 const INSTALL: Body =
     Body::action("image ssh.port ssh.fingerprint ssh.authentication_method ssh.user.user_name ssh.user.password")
         .needs(&[need("root_password").of("install").unless(When::Has("ssh.user.password"))])
+        .not_yet(&[BY_KEY])
         .depends();
 
 /// What may be said of an iSCSI portal.
@@ -109,8 +120,29 @@ pub fn view(world: &World, base: &str, host: &Host) -> Doc {
         .opt_path("iscsi.initiator", text(&facts.iscsi_initiator))
         .opt_path("os.type", text(&facts.os))
         .opt_path("os.version.full_version", text(&facts.kernel))
+        .set("ssh", ssh(&config.setup))
+        .opt_path("display.address", text(&config.setup.display_address))
+        .opt("override_iptables", config.setup.override_iptables)
+        .opt("reboot_after_installation", config.setup.reboot)
         .actions(ACTIONS)
         .links(LINKS)
+}
+
+fn ssh(setup: &HostSetup) -> Doc {
+    let ssh = Doc::new().set("port", setup.ssh_port).opt("fingerprint", text(&setup.ssh_fingerprint));
+    ssh.set_path("user.user_name", setup.ssh_user.as_str())
+}
+
+/// How a host is set up, with what a request changes of it.
+fn sent_setup(sent: &Doc, current: &HostSetup) -> HostSetup {
+    HostSetup {
+        ssh_port: number(sent, "ssh.port").unwrap_or(current.ssh_port),
+        ssh_fingerprint: given(sent, "ssh.fingerprint").unwrap_or_else(|| current.ssh_fingerprint.clone()),
+        ssh_user: given(sent, "ssh.user.user_name").unwrap_or_else(|| current.ssh_user.clone()),
+        display_address: given(sent, "display.address").unwrap_or_else(|| current.display_address.clone()),
+        override_iptables: sent.bool("override_iptables").or(current.override_iptables),
+        reboot: sent.bool("reboot_after_installation").or(current.reboot),
+    }
 }
 
 fn status(host: &Host) -> Doc {
@@ -240,7 +272,7 @@ pub fn lun_view(base: &str, host: &Host, lun: &LunFacts) -> Doc {
 }
 
 /// What a request, whose passwords are sealed, says of a host that is to be changed.
-fn patch(sent: &Doc, cluster: Option<ClusterId>, current: &PowerManagement) -> HostPatch {
+fn patch(sent: &Doc, cluster: Option<ClusterId>, current: &PowerManagement, setup: &HostSetup) -> HostPatch {
     HostPatch {
         name: given(sent, "name"),
         comment: given(sent, "comment"),
@@ -251,6 +283,7 @@ fn patch(sent: &Doc, cluster: Option<ClusterId>, current: &PowerManagement) -> H
         power_management: sent.doc("power_management").map(|sent| sent_power_management(sent, current)),
         ksm: sent.bool("ksm.enabled"),
         transparent_hugepages: sent.bool("transparent_hugepages.enabled"),
+        setup: Some(sent_setup(sent, setup)),
     }
 }
 
@@ -285,7 +318,8 @@ fn sent_power_management(sent: &Doc, current: &PowerManagement) -> PowerManageme
 }
 
 fn sent_options(sent: &Doc) -> Vec<(String, String)> {
-    sent.docs("options.option").filter_map(|option| Some((given(option, "name")?, given(option, "value")?))).collect()
+    let field = |option: &Doc, name: &str| given(option, name).unwrap_or_default();
+    sent.docs("options.option").map(|option| (field(option, "name"), field(option, "value"))).collect()
 }
 
 /// A further agent, the `n`th in the request; the password that is not sent is that of the agent of its kind and address.
@@ -316,8 +350,9 @@ fn config(sent: &Doc, cluster: ClusterId) -> HostConfig {
         power_management: PowerManagement::default(),
         ksm: true,
         transparent_hugepages: true,
+        setup: Default::default(),
     };
-    config.apply(&patch(sent, None, &PowerManagement::default()));
+    config.apply(&patch(sent, None, &PowerManagement::default(), &HostSetup::default()));
     config
 }
 
@@ -386,7 +421,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let sent = sealed_body(&request)?;
     check_immutable(&request, &HOST, &view(&request.world, request.base, current), &sent)?;
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
-    let changes = patch(&sent, cluster, &current.config.power_management);
+    let changes = patch(&sent, cluster, &current.config.power_management, &current.config.setup);
     let outcome = request.submit(UpdateHost { host: current.id, changes }).await?;
     shown(&request, &HOST, &view(&outcome.world, request.base, host(&request, &outcome.world)?))
 }
@@ -413,7 +448,12 @@ async fn install(request: Arc<ApiRequest>) -> Handled {
     }
     let sealed_password = password.map(|password| request.refusing(request.app.seal(&password))).transpose()?.unwrap_or_default();
     let install = InstallHost { host: host.id, sealed_password, image: given(&sent, "image") };
-    act(&request, sent, install).await
+    let setup = sent_setup(&sent, &host.config.setup);
+    if setup == host.config.setup {
+        return act(&request, sent, install).await;
+    }
+    let kept = UpdateHost { host: host.id, changes: HostPatch { setup: Some(setup), ..HostPatch::default() } };
+    act(&request, sent, Both(kept, install)).await
 }
 
 async fn activate(request: Arc<ApiRequest>) -> Handled {

@@ -10,7 +10,7 @@ use evirt_domain::world::NameKind;
 use super::answer::{Answer, Handled};
 use super::collection::{check_immutable, check_owner, created, remove};
 use super::parts::{first_id, given, listed, number, shown, text};
-use super::representation::body::{Body, need};
+use super::representation::body::{Body, NotYet, need, not_yet};
 use super::representation::types::NETWORK;
 use super::representation::types::enums::NETWORK_USAGE;
 use super::representation::{Doc, Fault, Place};
@@ -18,9 +18,12 @@ use super::request::ApiRequest;
 use super::route::routes;
 
 routes! { ROUTES:
-    "networks" => GET list, POST add [Body::add(&NETWORK).needs(&[need("name data_center.name|id")])];
-    "networks/{}" => GET get, PUT update [Body::update(&NETWORK)], DELETE delete;
+    "networks" => GET list, POST add [Body::add(&NETWORK).needs(&[need("name data_center.name|id")]).not_yet(IN_CLUSTERS)];
+    "networks/{}" => GET get, PUT update [Body::update(&NETWORK).not_yet(IN_CLUSTERS)], DELETE delete;
 }
+
+/// What a network is in a cluster and never by itself.
+const IN_CLUSTERS: &[NotYet] = &[not_yet("display").but("false")];
 
 /// The state of a network that is operational, or not.
 pub fn state(operational: bool) -> &'static str {
@@ -58,6 +61,18 @@ pub fn check_usages(request: &ApiRequest, sent: &Doc) -> Result<(), Answer> {
     let unknown = |usage: &&str| !NETWORK_USAGE.members.iter().any(|known| known.eq_ignore_ascii_case(usage));
     match sent.list("usages.usage").iter().filter_map(|usage| usage.as_text()).find(unknown) {
         Some(usage) => Err(request.bad(&Fault::invalid_value(usage, &NETWORK_USAGE))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses uses that a network has in clusters and never by itself.
+fn check_own_usages(request: &ApiRequest, sent: &Doc) -> Result<(), Answer> {
+    check_usages(request, sent)?;
+    let usages = sent.list("usages.usage").iter().filter_map(|usage| usage.as_text());
+    match usages.map(str::to_uppercase).find(|usage| usage != "VM") {
+        Some(usage) => {
+            Err(request.bad(&Fault::failed(format!("A network has the usage {usage} in a cluster, and is given it there"))))
+        }
         None => Ok(()),
     }
 }
@@ -105,7 +120,7 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
 
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
-    check_usages(&request, &sent)?;
+    check_own_usages(&request, &sent)?;
     let data_center = request.needed(&sent, "data_center", NameKind::DataCenter, "DataCenter")?;
     let with_profile = sent.bool("profile_required").unwrap_or(true);
     let outcome = request.submit(CreateNetwork { data_center, config: config(&sent), with_profile }).await?;
@@ -118,7 +133,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&NETWORK)?;
     check_immutable(&request, &NETWORK, &view(&request.world, request.base, current), &sent)?;
     check_owner(&request, &sent, "data_center", NameKind::DataCenter, "DataCenter", current.data_center.0)?;
-    check_usages(&request, &sent)?;
+    check_own_usages(&request, &sent)?;
     let outcome = request.submit(UpdateNetwork { network: current.id, changes: patch(&sent) }).await?;
     shown(&request, &NETWORK, &view(&outcome.world, request.base, network(&request, &outcome.world)?))
 }

@@ -10,7 +10,7 @@ use evirt_domain::{Decide, World};
 use super::answer::{Answer, Handled};
 use super::collection::{created, remove};
 use super::parts::{listed, shown};
-use super::representation::body::{Body, Way, When, need};
+use super::representation::body::{Body, Way, When, need, not_yet};
 use super::representation::place::{self, reference_to};
 use super::representation::types::PERMISSION;
 use super::representation::{Doc, Fault, Place};
@@ -53,8 +53,10 @@ const ON: Body = Body::only(&PERMISSION, "").ways(&[
 /// A permission of whom the path names, on an object or on the system.
 const HELD: Body = Body::only(
     &PERMISSION,
-    "data_center.id|name cluster.id|name host.id|name storage_domain.id|name vm.id|name template.id|name disk.id|name",
+    "data_center.id|name cluster.id|name host.id|name storage_domain.id|name vm.id|name template.id|name disk.id|name \
+     vmpool.id|name",
 )
+.not_yet(&[not_yet("vmpool")])
 .ways(&[
     Way { when: When::Has("role.name"), needs: &[need("role.name")] },
     Way { when: When::Always, needs: &[need("role.id")] },
@@ -147,10 +149,15 @@ async fn delete(request: Arc<ApiRequest>) -> Handled {
 
 /// The object that a request names; none is the system.
 fn sent_object(request: &ApiRequest, sent: &Doc) -> Result<EntityRef, Answer> {
+    let mut object = None;
+    let mut name = |member: &str, named: EntityRef| match object.replace(named) {
+        Some(_) => Err(request.bad(&Fault::failed(format!("A permission is on one object: {member} is one too many")))),
+        None => Ok(()),
+    };
     macro_rules! named {
         ($($member:literal $kind:ident $class:literal;)*) => {
             $(if let Some(id) = request.reference(sent, $member, NameKind::$kind, $class)? {
-                return Ok(EntityRef::$kind(id));
+                name($member, EntityRef::$kind(id))?;
             })*
         };
     }
@@ -163,7 +170,7 @@ fn sent_object(request: &ApiRequest, sent: &Doc) -> Result<EntityRef, Answer> {
         "template" Template "Template";
         "disk" Disk "Disk";
     }
-    Ok(EntityRef::System)
+    Ok(object.unwrap_or(EntityRef::System))
 }
 
 /// What a permission of the path's user or group is to be on, where the caller may grant permissions there.
@@ -184,6 +191,9 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         Ok(Scope::On(object)) => {
             let user: Option<UserId> = request.reference(&sent, "user", NameKind::User, "User")?;
             let group: Option<GroupId> = request.reference(&sent, "group", NameKind::Group, "Group")?;
+            if user.is_some() && group.is_some() {
+                return Err(bad(Fault::failed("A permission is a user's or a group's: either user or group has to be left out")));
+            }
             let holder = user.map(Holder::User).or(group.map(Holder::Group));
             let neither = || bad(Fault::incomplete_parameters("Permission", ["user|group.id"], "add"));
             (holder.ok_or_else(neither)?, object)

@@ -193,11 +193,27 @@ fn sent_storage(request: &ApiRequest, sent: &Doc) -> Result<Storage, Answer> {
         return Ok(Storage { connection: Some(known.id), ..Storage::files(known.config.clone()) });
     }
     let kind = storage.text("type").and_then(StorageKind::from_name).unwrap_or(StorageKind::Nfs);
+    check_units(request, kind, storage)?;
     if !kind.is_block() {
         return Ok(Storage::files(connections::config(request, kind, storage)?));
     }
     let luns = units(storage).map(|unit| lun(request, kind, storage, unit)).collect::<Result<_, _>>()?;
     Ok(Storage { server: ConnectionConfig::of(kind), connection: None, luns })
+}
+
+/// Refuses logical units, and what is to become of them, where storage has none.
+fn check_units(request: &ApiRequest, kind: StorageKind, storage: &Doc) -> Result<(), Answer> {
+    let named = ["logical_unit", "volume_group", "override_luns"].into_iter().find(|field| match *field {
+        "override_luns" => storage.bool(field) == Some(true),
+        field => storage.has(field),
+    });
+    match named.filter(|_| !kind.is_block()) {
+        Some(field) => {
+            let detail = format!("Storage of the type {} has no logical units, and cannot have storage.{field}.", kind.name());
+            Err(request.bad(&Fault::operation_failed([detail])))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A logical unit that a request names; what it does not say of its portal the storage around it may.
@@ -235,6 +251,11 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let host: HostId = request.needed(&sent, "host", NameKind::Host, "Host")?;
     let storage = sent_storage(&request, &sent)?;
     let class = sent.text("type").and_then(DomainClass::from_name).unwrap_or(DomainClass::Data);
+    // What is there stays as it is, and what is made is always formatted.
+    if sent.bool("format").is_some_and(|format| format == existing(&sent)) {
+        let detail = "Cannot add Storage. A storage domain is formatted when it is made, and not when it is imported: format.";
+        return Err(request.bad(&Fault::operation_failed([detail])));
+    }
     let made = if existing(&sent) {
         app::import(&request.app, &request.cx, config(&sent), class, host, storage).await
     } else {
@@ -281,6 +302,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     check_settled(&request, &shown_now, &sent, SETTLED)?;
     let storage = sent.doc("storage").cloned().unwrap_or_default();
     let kind = current.storage.kind;
+    check_units(&request, kind, &storage)?;
     let new = |unit: &&Doc| unit.text("id").is_some_and(|id| current.storage.luns.iter().all(|lun| lun.id != id));
     let luns = units(&storage).filter(new).map(|unit| lun(&request, kind, &storage, unit)).collect::<Result<Vec<_>, _>>()?;
     if !luns.is_empty() {

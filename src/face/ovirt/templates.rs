@@ -10,7 +10,7 @@ use super::representation::types::TEMPLATE;
 use super::representation::{Doc, Place};
 use super::request::ApiRequest;
 use super::route::routes;
-use super::vms::with_devices;
+use super::vms::{cpu, origin, with_devices};
 
 routes! { ROUTES:
     "templates" => GET list;
@@ -29,8 +29,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .set("type", config.kind.name())
         .set_path("status.state", template.status.name())
         .set("memory", config.memory)
-        .set_path("cpu.topology.sockets", config.sockets)
-        .set_path("cpu.topology.cores", config.cores)
+        .set("cpu", cpu(config))
         .set("cpu_shares", config.cpu_shares)
         .set_path("os.type", &config.os)
         .set_path("os.boot", boot)
@@ -39,7 +38,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
         .opt_path("os.cmdline", text(&config.cmdline))
         .reference("cluster", base, config.cluster)
         .set("creation_time", date(template.created_at))
-        .set("origin", "ovirt")
+        .set("origin", origin(config))
         .set_path("high_availability.enabled", config.highly_available)
         .set_path("high_availability.priority", config.priority)
         .set_path("display.type", config.display.name())
@@ -59,7 +58,7 @@ pub fn view(base: &str, template: &Template) -> Doc {
 /// The template, with its devices where the client wants all content.
 fn whole(request: &ApiRequest, template: &Template) -> Doc {
     let doc = view(request.base, template);
-    if request.all_content() { with_devices(doc) } else { doc }
+    if request.all_content() { with_devices(doc, &template.config) } else { doc }
 }
 
 async fn list(request: Arc<ApiRequest>) -> Handled {

@@ -9,8 +9,8 @@ use evirt_domain::vm::{AttachDisk, DetachDisk, DiskAttachment, UpdateDiskAttachm
 use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
-use super::collection::{check_immutable, creating, remove};
-use super::disks;
+use super::collection::{check_immutable, check_settled, creating, remove};
+use super::disks::{self, interface};
 use super::parts::{Statistic, given, listed};
 use super::representation::body::{Body, Way, When, need};
 use super::representation::types::{ACTION, DISK};
@@ -24,7 +24,7 @@ use crate::app::statistics;
 
 routes! { ROUTES:
     "vms/{}/disks" => GET list, POST add [NEW];
-    "vms/{}/disks/{}" => GET get, PUT update [Body::update(&DISK)], DELETE delete [Body::action("detach")];
+    "vms/{}/disks/{}" => GET get, PUT update [Body::update(&DISK).and("active quota.id").not_yet(disks::DIRECT)], DELETE delete [Body::action("detach")];
     "vms/{}/disks/{}/statistics" => GET list_statistics;
     "vms/{}/disks/{}/statistics/{}" => GET get_statistic;
     "vms/{}/disks/{}/activate" => POST activate;
@@ -33,11 +33,10 @@ routes! { ROUTES:
 }
 
 /// A disk for a virtual machine: one that is there, or a new one.
-const NEW: Body = Body::add(&DISK).and("active snapshot.id").ways(&[
-    Way { when: When::Has("id"), needs: &[need("id")] },
-    disks::UNIT,
-    Way { when: When::Always, needs: disks::NEEDED },
-]);
+const NEW: Body = Body::add(&DISK)
+    .and("active snapshot.id")
+    .ways(&[Way { when: When::Has("id"), needs: &[need("id")] }, disks::UNIT, Way { when: When::Always, needs: disks::NEEDED }])
+    .not_yet(disks::DIRECT);
 
 /// The disk as the VM has it.
 fn view(request: &ApiRequest, world: &World, vm: &Vm, attached: &DiskAttachment) -> Option<Doc> {
@@ -57,10 +56,6 @@ fn view(request: &ApiRequest, world: &World, vm: &Vm, attached: &DiskAttachment)
 fn attached<'a>(request: &ApiRequest, vm: &'a Vm) -> Result<&'a DiskAttachment, Answer> {
     let id: DiskId = request.id(3)?;
     request.found(vm.disks.iter().find(|d| d.disk == id), 3)
-}
-
-fn interface(sent: &Doc) -> Option<DiskInterface> {
-    sent.text("interface").and_then(DiskInterface::from_name)
 }
 
 /// The disks of a VM.
@@ -83,10 +78,13 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
     let vm_now = vm(&request, &request.world)?;
     let (owner, alone) = (vm_now.id, vm_now.disks.is_empty());
     let sent = request.body(&DISK)?;
-    let (bootable, active) = (sent.bool("bootable").unwrap_or(false), sent.bool("active").unwrap_or(true));
+    let (bootable, active) = (sent.bool("bootable"), sent.bool("active").unwrap_or(true));
     if let Some(id) = sent.text("id") {
         let id = uuid::Uuid::parse_str(id).map_err(|_| request.missing(format!("Disk: id={id}")))?;
-        let interface = interface(&sent).unwrap_or(DiskInterface::Virtio);
+        // What is not said is as the disk was made to be.
+        let made = request.world.disks.get(&DiskId(id)).map(|disk| &disk.config);
+        let interface = interface(&sent).or_else(|| made?.interface).unwrap_or(DiskInterface::Virtio);
+        let bootable = bootable.or_else(|| Some(made?.bootable)).unwrap_or_default();
         let attachment = DiskAttachment { disk: DiskId(id), interface, bootable, active };
         let outcome = request.submit(AttachDisk { vm: owner, attachment }).await?;
         let world = request.settle(&outcome).await?;
@@ -100,7 +98,12 @@ async fn add(request: Arc<ApiRequest>) -> Handled {
         format: disks::format(&sent),
         sparse: sent.bool("sparse"),
         storage_domain,
-        attach: Some(AttachTo { vm: owner, interface: interface(&sent).unwrap_or(DiskInterface::Virtio), bootable, active }),
+        attach: Some(AttachTo {
+            vm: owner,
+            interface: interface(&sent).unwrap_or(DiskInterface::Virtio),
+            bootable: bootable.unwrap_or_default(),
+            active,
+        }),
     };
     let outcome = request.submit(command).await?;
     let attachment = outcome.events.iter().find_map(|r| match &r.event {
@@ -117,6 +120,7 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&DISK)?;
     let doc = request.found(view(&request, &request.world, owner, current), 3)?;
     check_immutable(&request, &DISK, &doc, &sent)?;
+    check_settled(&request, &doc, &sent, &["format", "sparse"])?;
     let changes = DiskPatch {
         alias: given(&sent, "alias").or_else(|| given(&sent, "name")),
         description: given(&sent, "description"),
@@ -125,6 +129,8 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
         wipe_after_delete: sent.bool("wipe_after_delete"),
         propagate_errors: sent.bool("propagate_errors"),
         quota: super::quotas::named(&request, &sent)?,
+        interface: interface(&sent).filter(|wanted| *wanted != current.interface).map(Some),
+        bootable: sent.bool("bootable").filter(|wanted| *wanted != current.bootable),
     };
     let attachment = UpdateDiskAttachment {
         vm: owner.id,

@@ -11,9 +11,9 @@ use evirt_domain::{Event, World};
 
 use super::answer::{Answer, Handled};
 use super::cache::Rendered;
-use super::collection::{act, act_later, check_immutable, complete, created};
+use super::collection::{act, act_later, check_immutable, check_owner, complete, created};
 use super::parts::{Statistic, date, given, listed, number, text};
-use super::representation::body::{Body, need};
+use super::representation::body::{Body, need, not_yet};
 use super::representation::types::{ACTION, CDROM, TAG, VM};
 use super::representation::{Doc, Fault, Place, Placement, render_as};
 use super::request::ApiRequest;
@@ -25,7 +25,7 @@ use super::{visible, vm_disks, vm_nics};
 use crate::app::{self, statistics};
 
 routes! { ROUTES:
-    "vms" => GET list, POST add [Body::add(&VM).needs(&[need("cluster.id|name"), need("name"), need("template.id|name")])];
+    "vms" => GET list, POST add [NEW];
     "vms/{}" => GET get, PUT update [Body::update(&VM)], DELETE delete [Body::action("force vm.disks.detach_only")];
     "vms/{}/start" => POST start [START];
     "vms/{}/stop" => POST stop;
@@ -48,6 +48,14 @@ routes! { ROUTES:
     "vms/{}/statistics/{}" => GET get_statistic;
 }
 
+/// A new VM. What the guide has beside that and a VM cannot have yet is refused, since a VM without it would not be what was asked for.
+const NEW: Body = Body::add(&VM).needs(&[need("cluster.id|name"), need("name"), need("template.id|name")]).not_yet(&[
+    not_yet("snapshots"),
+    not_yet("initialization"),
+    not_yet("disks.clone").but("false"),
+    not_yet("permissions.clone").but("false"),
+]);
+
 /// A start, with what is asked for one run.
 const START: Body = Body::action(
     "async pause grace_period.expiry vm.os.boot.dev vm.os.kernel vm.os.initrd vm.os.cmdline vm.domain.name \
@@ -66,8 +74,12 @@ const START: Body = Body::action(
      vm.initialization.cloud_init.regenerate_ssh_keys vm.initialization.cloud_init.timezone \
      vm.initialization.cloud_init.users.user.password vm.initialization.cloud_init.users.user.name \
      vm.initialization.cloud_init.files.file.name vm.initialization.cloud_init.files.file.content \
-     vm.initialization.cloud_init.files.file.type",
-);
+     vm.initialization.cloud_init.files.file.type \
+     vm.cdroms.cdrom.file.id vm.floppies.floppy.file.id \
+     vm.payloads.payload.type vm.payloads.payload.volume_id vm.payloads.payload.files.file.name \
+     vm.payloads.payload.files.file.content",
+)
+.not_yet(&[not_yet("vm.initialization"), not_yet("vm.domain.user")]);
 
 /// The actions of a VM.
 const ACTIONS: &[&str] = &["start", "stop", "shutdown", "reboot", "suspend", "migrate", "cancelmigration", "ticket"];
@@ -105,7 +117,6 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .set("allow_override", config.allow_override)
         .set("smartcard_enabled", config.smartcard)
         .opt("keyboard_layout", text(&config.keyboard_layout));
-    let topology = Doc::new().set("sockets", config.sockets).set("cores", config.cores);
     let mut doc = Doc::with_capacity(48)
         .at(&Place::of(base, vm.id))
         .set("name", &config.name)
@@ -114,7 +125,7 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .set("type", config.kind.name())
         .set_path("status.state", vm.state.name())
         .set("memory", config.memory)
-        .set("cpu", Doc::new().set("topology", topology))
+        .set("cpu", cpu(config))
         .set("cpu_shares", config.cpu_shares)
         .set("os", os)
         .set_path("high_availability.enabled", config.highly_available)
@@ -122,20 +133,24 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
         .reference("cluster", base, config.cluster)
         .reference("template", base, config.template)
         .set("creation_time", date(vm.created_at))
-        .set("origin", "ovirt")
+        .set("origin", origin(config))
         .set("stateless", config.stateless)
         .set("delete_protected", config.delete_protected)
         .set_path("memory_policy.guaranteed", config.memory_guaranteed)
         .set_path("memory_policy.ballooning", config.ballooning)
         .set_path("usb.enabled", config.usb)
-        .opt_path("usb.type", config.usb.then_some("native"))
+        .opt_path("usb.type", usb_type(config))
         .opt("timezone", text(&config.timezone))
         .opt("tunnel_migration", config.tunnel_migration)
         .opt_path("quota.id", config.quota.map(|id| id.to_string()))
         .opt("start_time", vm.started_at.map(date));
-    if !config.domain.is_empty() {
-        doc = doc.set_path("domain.name", config.domain.as_str());
+    doc = doc.opt_path("domain.name", text(&config.domain));
+    if !config.payloads.is_empty() {
+        doc.put("payloads", payloads(&config.payloads));
     }
+    // What a usual machine has is shown with all content only, as upstream does.
+    doc = doc.opt_path("console.enabled", config.console.then_some(true));
+    doc = doc.opt_path("virtio_scsi.enabled", config.no_virtio_scsi.then_some(false));
     if !filtered {
         let mut policy = Doc::new().set("affinity", config.affinity.name());
         if let Some(host) = config.pinned_host {
@@ -169,6 +184,70 @@ pub fn view(base: &str, vm: &Vm, filtered: bool) -> Doc {
     doc.actions(ACTIONS).links(LINKS)
 }
 
+/// The CPU of a VM, or of a template, as the API shows it.
+pub fn cpu(config: &VmConfig) -> Doc {
+    let topology = Doc::new().set("sockets", config.sockets).set("cores", config.cores);
+    let cpu = Doc::new().set("topology", topology).opt("mode", config.cpu_mode.map(CpuMode::name));
+    let pin = |pin: &VcpuPin| Doc::new().set("vcpu", pin.vcpu).set("cpu_set", pin.cpu_set.as_str());
+    let pins: Vec<Doc> = config.vcpu_pins.iter().map(pin).collect();
+    if pins.is_empty() { cpu } else { cpu.set("cpu_tune", Doc::new().set("vcpu_pin", pins)) }
+}
+
+/// The system that a VM or a template came from.
+pub fn origin(config: &VmConfig) -> &'static str {
+    config.origin.unwrap_or(Origin::Ovirt).name()
+}
+
+/// How USB devices reach the guest: as is said, and otherwise where they do at all.
+fn usb_type(config: &VmConfig) -> Option<&'static str> {
+    config.usb_type.or(config.usb.then_some(UsbType::Native)).map(UsbType::name)
+}
+
+/// Payloads as the API shows them.
+fn payloads(payloads: &[Payload]) -> Doc {
+    let file = |file: &PayloadFile| Doc::new().set("name", file.name.as_str()).set("content", file.content.as_str());
+    let payload = |payload: &Payload| {
+        let files: Vec<Doc> = payload.files.iter().map(file).collect();
+        Doc::new()
+            .set("type", payload.kind.name())
+            .set("files", Doc::new().set("file", files))
+            .opt("volume_id", text(&payload.volume))
+    };
+    Doc::new().set("payload", payloads.iter().map(payload).collect::<Vec<_>>())
+}
+
+/// The payloads that a document says at a path, in the form of 3.3 or of 3.0; an empty list is none.
+fn sent_payloads(request: &ApiRequest, sent: &Doc, path: &str) -> Result<Option<Vec<Payload>>, Answer> {
+    let Some(list) = sent.doc(path) else { return Ok(None) };
+    let file = |file: &Doc| PayloadFile {
+        name: given(file, "name").unwrap_or_default(),
+        content: given(file, "content").unwrap_or_default(),
+    };
+    let payload = |payload: &Doc| {
+        let kind = payload.text("type").and_then(PayloadType::from_name);
+        let missing = || request.bad(&Fault::incomplete_parameters("Payload", ["type"], "add"));
+        Ok(Payload {
+            kind: kind.ok_or_else(missing)?,
+            volume: given(payload, "volume_id").unwrap_or_default(),
+            files: payload.docs("files.file").chain(payload.docs("file")).map(file).collect(),
+        })
+    };
+    list.docs("payload").map(payload).collect::<Result<_, _>>().map(Some)
+}
+
+/// The pins of virtual CPUs that a document says; an empty list is none.
+fn sent_pins(request: &ApiRequest, sent: &Doc) -> Result<Option<Vec<VcpuPin>>, Answer> {
+    let Some(tune) = sent.doc("cpu.cpu_tune") else { return Ok(None) };
+    let pin = |pin: &Doc| {
+        let missing = ["vcpu", "cpu_set"].into_iter().filter(|name| !pin.has(name)).collect::<Vec<_>>();
+        if !missing.is_empty() {
+            return Err(request.bad(&Fault::incomplete_parameters("VCpuPin", missing, "add")));
+        }
+        Ok(VcpuPin { vcpu: number(pin, "vcpu").unwrap_or_default(), cpu_set: given(pin, "cpu_set").unwrap_or_default() })
+    };
+    tune.docs("vcpu_pin").map(pin).collect::<Result<_, _>>().map(Some)
+}
+
 /// What a request says of a VM's configuration.
 fn patch(request: &ApiRequest, sent: &Doc) -> Result<VmPatch, Answer> {
     let os = sent.text("os.type").map(|os| (os, os_type(os)));
@@ -187,8 +266,8 @@ fn patch(request: &ApiRequest, sent: &Doc) -> Result<VmPatch, Answer> {
         None => None,
     };
     let properties = sent.has("custom_properties").then(|| {
-        let pair = |doc: &Doc| Some((given(doc, "name")?, given(doc, "value").unwrap_or_default()));
-        sent.docs("custom_properties.custom_property").filter_map(pair).collect()
+        let pair = |doc: &Doc| (given(doc, "name").unwrap_or_default(), given(doc, "value").unwrap_or_default());
+        sent.docs("custom_properties.custom_property").map(pair).collect()
     });
     Ok(VmPatch {
         name: given(sent, "name"),
@@ -226,6 +305,17 @@ fn patch(request: &ApiRequest, sent: &Doc) -> Result<VmPatch, Answer> {
         usb: sent.bool("usb.enabled"),
         tunnel_migration: sent.bool("tunnel_migration").map(Some),
         custom_properties: properties,
+        cpu_mode: sent.text("cpu.mode").and_then(CpuMode::from_name).map(Some),
+        vcpu_pins: sent_pins(request, sent)?,
+        payloads: sent_payloads(request, sent, "payloads")?,
+        usb_type: sent.text("usb.type").and_then(UsbType::from_name).map(Some),
+        // This one is what is said of a VM of which nothing is.
+        origin: sent
+            .text("origin")
+            .and_then(Origin::from_name)
+            .map(|origin| Some(origin).filter(|origin| *origin != Origin::Ovirt)),
+        console: sent.bool("console.enabled"),
+        no_virtio_scsi: sent.bool("virtio_scsi.enabled").map(|enabled| !enabled),
     })
 }
 
@@ -290,14 +380,14 @@ fn detailed(request: &ApiRequest, vm: &Vm, placement: Placement) -> Vec<u8> {
         doc.put(part, make(request, vm));
     }
     if request.all_content() {
-        doc = with_devices(doc);
+        doc = with_devices(doc, &vm.config);
     }
     render_as(placement, &VM, &visible::redacted(&doc), request.output)
 }
 
-/// What every machine has that is shown only with all content: no serial console, and a controller for disks by VirtIO-SCSI.
-pub fn with_devices(doc: Doc) -> Doc {
-    doc.set_path("console.enabled", false).set_path("virtio_scsi.enabled", true)
+/// A machine with what is shown of every one only with all content: whether it has a serial console, and a controller for disks by VirtIO-SCSI.
+pub fn with_devices(doc: Doc, config: &VmConfig) -> Doc {
+    doc.set_path("console.enabled", config.console).set_path("virtio_scsi.enabled", !config.no_virtio_scsi)
 }
 
 async fn get(request: Arc<ApiRequest>) -> Handled {
@@ -305,15 +395,8 @@ async fn get(request: Arc<ApiRequest>) -> Handled {
     Ok(Answer::rendered(as_bytes(&request, Placement::Alone)(vm), request.output))
 }
 
-/// What a new VM may be asked to have by the guide and cannot have yet: refused, since a VM without it would not be what was asked for.
-const NOT_YET: &[&str] = &["snapshots", "initialization"];
-
 async fn add(request: Arc<ApiRequest>) -> Handled {
     let sent = request.body(&VM)?;
-    let clones = Some("disks.clone").filter(|clone| sent.bool(clone) == Some(true));
-    if let Some(field) = NOT_YET.iter().copied().find(|field| sent.doc(field).is_some()).or(clones) {
-        return Err(request.bad(&Fault::failed(format!("A VM with [{field}] cannot be created by this version"))));
-    }
     let cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let template = request.reference(&sent, "template", NameKind::Template, "Template")?;
     // An empty name is none of a template, Blank's included.
@@ -332,7 +415,10 @@ async fn update(request: Arc<ApiRequest>) -> Handled {
     let current = vm(&request, &request.world)?;
     let sent = request.body(&VM)?;
     check_immutable(&request, &VM, &view(request.base, current, request.user_level), &sent)?;
+    check_owner(&request, &sent, "template", NameKind::Template, "Template", current.config.template.0)?;
     let mut changes = current.said_of_the_run(patch(&request, &sent)?);
+    // Nor is the usual type of USB said for ever by who sends it back.
+    changes.usb_type = changes.usb_type.filter(|wanted| wanted.map(UsbType::name) != usb_type(&current.config));
     changes.cluster = request.reference(&sent, "cluster", NameKind::Cluster, "Cluster")?;
     let outcome = request.submit(UpdateVm { vm: current.id, changes }).await?;
     let vm = vm(&request, &outcome.world)?;
@@ -398,6 +484,10 @@ fn start_command(request: &ApiRequest, vm: VmId, sent: &Doc) -> Result<StartVm, 
         display: sent.text("vm.display.type").and_then(DisplayType::from_name),
         stateless: sent.bool("vm.stateless"),
         paused: sent.bool("pause").unwrap_or_default(),
+        payloads: sent_payloads(request, sent, "vm.payloads")?,
+        floppy: sent.docs("vm.floppies.floppy").find_map(|floppy| given(floppy, "file.id")).filter(|file| !file.is_empty()),
+        affinity: sent.text("vm.placement_policy.affinity").and_then(Affinity::from_name),
+        domain: given(sent, "vm.domain.name"),
     };
     let host = request.reference(sent, "vm.placement_policy.host", NameKind::Host, "Host")?;
     Ok(StartVm { vm, overrides, once: sent.has("vm"), host })

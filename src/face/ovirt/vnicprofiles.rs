@@ -43,7 +43,7 @@ pub fn view(base: &str, profile: &VnicProfile) -> Doc {
 fn patch(sent: &Doc) -> VnicProfilePatch {
     let properties = || {
         sent.docs("custom_properties.custom_property")
-            .filter_map(|property| Some((given(property, "name")?, given(property, "value")?)))
+            .map(|property| (given(property, "name").unwrap_or_default(), given(property, "value").unwrap_or_default()))
             .collect()
     };
     VnicProfilePatch {

@@ -289,7 +289,7 @@ impl Machine {
     fn perform(&mut self, call: DriverCall) -> Outcome {
         match call {
             DriverCall::Probe { address, root_password } => self.probe(&address, root_password.as_deref()),
-            DriverCall::Install { host, address, root_password } => self.install(host, &address, root_password.as_deref()),
+            DriverCall::Install { host, address, root_password, .. } => self.install(host, &address, root_password.as_deref()),
             DriverCall::Connect { host, address } => self.connect(host, &address),
             DriverCall::Disconnect { host } => self.disconnect(host),
             DriverCall::SetupNetworks { host, bonds, networks, rollback_s } => {

@@ -98,7 +98,12 @@ impl Lab {
 }
 
 fn install(host: Uuid, address: &str, password: &str) -> DriverCall {
-    DriverCall::Install { host, address: address.to_owned(), root_password: Some(password.to_owned()) }
+    DriverCall::Install {
+        host,
+        address: address.to_owned(),
+        root_password: Some(password.to_owned()),
+        how: Installation::default(),
+    }
 }
 
 fn nfs(path: &str) -> StorageSpec {
@@ -164,6 +169,12 @@ fn spec(id: Uuid) -> VmSpec {
         kernel: None,
         paused: false,
         custom_properties: Vec::new(),
+        cpu_mode: None,
+        vcpu_pins: Vec::new(),
+        payloads: Vec::new(),
+        domain: None,
+        console: false,
+        no_virtio_scsi: false,
     }
 }
 
@@ -217,7 +228,7 @@ async fn a_node_registers_itself_until_it_is_approved() {
     let mut lab = Lab::empty();
     let Observation::HostRegistered { address, name, .. } = lab.next_observation().await else { panic!() };
     assert_eq!((name.as_str(), address.as_str()), ("hypervisor", "192.168.0.5"));
-    lab.does(DriverCall::Install { host: HOST1, address, root_password: None }).await;
+    lab.does(DriverCall::Install { host: HOST1, address, root_password: None, how: Installation::default() }).await;
     lab.seen = lab.simulator.observe();
     tokio::time::sleep(Duration::from_secs(60)).await;
     // Services of images are offered again.
@@ -229,7 +240,8 @@ async fn a_node_registers_itself_until_it_is_approved() {
 async fn a_node_that_was_let_go_is_connected_again_without_an_installation() {
     let mut lab = Lab::empty();
     let address = "192.168.0.5".to_owned();
-    lab.does(DriverCall::Install { host: HOST1, address: address.clone(), root_password: None }).await;
+    lab.does(DriverCall::Install { host: HOST1, address: address.clone(), root_password: None, how: Installation::default() })
+        .await;
     lab.does(DriverCall::Disconnect { host: HOST1 }).await;
     lab.does(DriverCall::Connect { host: HOST1, address }).await;
     assert_eq!(lab.vms_of(HOST1).await, []);

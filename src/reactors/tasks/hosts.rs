@@ -34,7 +34,8 @@ impl Work<'_> {
             sealed => Some(self.unseal("root password", sealed)?),
         };
         self.step("install", async {
-            let call = DriverCall::Install { host: id.0, address: host.config.address.clone(), root_password };
+            let how = driver_mapping::installation(&host.config.setup);
+            let call = DriverCall::Install { host: id.0, address: host.config.address.clone(), root_password, how };
             self.ask(call).await?;
             self.submit(ReportInstalled { host: id, job: self.job, outcome: Ok(()) }).await;
             Ok(())

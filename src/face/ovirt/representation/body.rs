@@ -24,6 +24,8 @@ pub struct Body {
     needs: &'static [Need],
     /// The ways in which it can be complete, where that depends on what it says: the first that fits counts.
     ways: &'static [Way],
+    /// What it may say and is not done yet.
+    not_yet: &'static [NotYet],
     /// Whether it is only known where it is carried out whether it has to be complete.
     depends: bool,
 }
@@ -37,6 +39,46 @@ enum Fields {
     Changed,
     /// None but those that its row names.
     Named,
+}
+
+/// Something that is described and not done yet: a body that says it is refused by its name, rather than carried out without it.
+#[derive(Clone, Copy, Debug)]
+pub struct NotYet {
+    path: &'static str,
+    /// What may be said of it, since that is how it is anyway.
+    but: &'static str,
+}
+
+/// Something that is not done yet.
+pub const fn not_yet(path: &'static str) -> NotYet {
+    NotYet { path, but: "" }
+}
+
+impl NotYet {
+    /// But for this text, which says how it is anyway.
+    pub const fn but(self, text: &'static str) -> Self {
+        Self { but: text, ..self }
+    }
+
+    /// Whether a document says anything at a path, or within any item of a list on the way, but what is so anyway.
+    fn is_said(&self, doc: &Doc, path: &str) -> bool {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        match (doc.get(first), rest) {
+            (None, _) => false,
+            (Some(Value::Doc(held)), Some(rest)) => self.is_said(held, rest),
+            (Some(Value::List(items)), Some(rest)) => items.iter().filter_map(Value::as_doc).any(|item| self.is_said(item, rest)),
+            (Some(_), Some(_)) => false,
+            (Some(Value::Bool(truth)), None) => self.but != if *truth { "true" } else { "false" },
+            (Some(value), None) => value.as_text() != Some(self.but),
+        }
+    }
+
+    fn check(&self, of: &'static TypeDef, sent: &Doc) -> Result<(), Fault> {
+        if !self.is_said(sent, self.path) {
+            return Ok(());
+        }
+        Err(Fault::failed(format!("{} with [{}] is not supported by this version", of.class, self.path)))
+    }
 }
 
 /// One of the ways in which a body can be complete.
@@ -151,7 +193,7 @@ impl When {
 
 impl Body {
     const fn new(of: &'static TypeDef, fields: Fields) -> Self {
-        Self { of, fields, more: "", but: "", needs: &[], ways: &[], depends: false }
+        Self { of, fields, more: "", but: "", needs: &[], ways: &[], not_yet: &[], depends: false }
     }
 
     /// The body of a creation.
@@ -194,6 +236,11 @@ impl Body {
         Self { ways, ..self }
     }
 
+    /// With what it may say and is not done yet.
+    pub const fn not_yet(self, not_yet: &'static [NotYet]) -> Self {
+        Self { not_yet, ..self }
+    }
+
     /// Complete only where what it is carried out on demands that: its handler checks it.
     pub const fn depends(self) -> Self {
         Self { depends: true, ..self }
@@ -212,8 +259,9 @@ impl Body {
         }
     }
 
-    /// Demands that a body says all that it has to; a fault names what is missing.
+    /// Demands that a body says all that it has to, and nothing that is not done yet; a fault names what.
     pub fn check(&self, sent: &Doc) -> Result<(), Fault> {
+        self.not_yet.iter().try_for_each(|not_yet| not_yet.check(self.of, sent))?;
         let ways = self.each_way();
         let way = ways.iter().find(|way| way.when.holds(sent));
         way.map_or(&[][..], |way| way.needs).iter().try_for_each(|need| need.check(self.of, sent))

@@ -80,6 +80,19 @@ pub mod flags {
     pub const SECRET: u8 = 32;
 }
 
+/// Names that the guide and upstream's list of arguments print for those of the schema: the class, the name in print, the schema's.
+///
+/// A client that follows them sends what would otherwise be unknown, and dropped.
+pub const MISPRINTS: &[(&str, &str, &str)] = &[
+    ("OperatingSystem", "initRd", "initrd"),
+    ("User", "username", "user_name"),
+    ("NIC", "onboot", "on_boot"),
+    ("CloudInit", "payload_files", "files"),
+    ("Files", "payload_file", "file"),
+    ("StorageConnection", "iqn", "target"),
+    ("CPU", "cpu_mode", "mode"),
+];
+
 /// No table has more fields than this: the writer keeps its bookkeeping of one object in a fixed array.
 pub const MAX_FIELDS: usize = 96;
 
@@ -90,6 +103,12 @@ impl TypeDef {
         let (before, after) = self.fields.split_at(hint.min(self.fields.len()));
         let found = after.iter().position(|field| field.name == name);
         found.map(|at| at + before.len()).or_else(|| before.iter().position(|field| field.name == name))
+    }
+
+    /// The field that a request means by this name: its own, or one that it goes by in print.
+    pub fn meant(&self, name: &str) -> Option<&'static FieldDef> {
+        let printed = || MISPRINTS.iter().find(|(class, printed, _)| *class == self.class && *printed == name);
+        self.field(name).or_else(|| self.field(printed()?.2))
     }
 
     /// The field of this name.

@@ -37,6 +37,81 @@ fn every_parameter_and_header_that_upstream_lists_is_described() {
     assert!(described > 200, "{described}");
 }
 
+/// What engine 3.3 lists of the bodies of its operations: a line for each that has any arguments.
+const ARGUMENTS: &str = include_str!("../../../../tests/data/arguments-3.3.tsv");
+
+/// Paths that the list prints otherwise than the schema has them, and not by a single name: a path's end, and what it means. Of a body that is
+/// an action a storage domain stands below it.
+const PRINTED: &[(&str, &str)] = &[
+    ("network.address.ip", "network.ip.address"),
+    ("network.address.netmask", "network.ip.netmask"),
+    ("network.address.gateway", "network.ip.gateway"),
+    ("usages.usage.usage", "usages.usage"),
+    ("power_management.pm_proxy.propietary", "power_management.pm_proxies.pm_proxy.type"),
+    ("ip.mtu", "mtu"),
+    ("mac", "mac.address"),
+    ("agents.agent", "agents.agent.type"),
+    ("options.option", "options.option.name"),
+];
+
+/// A printed path as the schema has it.
+fn meant(of: &'static TypeDef, path: &str) -> String {
+    let whole = PRINTED.iter().find_map(|(printed, meant)| {
+        let before = path.strip_suffix(printed).filter(|before| before.is_empty() || before.ends_with('.'))?;
+        Some(format!("{before}{meant}"))
+    });
+    let path = whole.unwrap_or_else(|| path.to_owned());
+    let path = if std::ptr::eq(of, &ACTION) && path == "id|name" { "storage_domain.id|name".to_owned() } else { path };
+    let mut of = Some(of);
+    let step = |step: &str| {
+        let alternatives: Vec<&str> = step.split('|').collect();
+        let fields: Vec<_> = alternatives.iter().filter_map(|name| of.and_then(|of| of.meant(name))).collect();
+        of = fields.first().and_then(|field| match field.kind {
+            Kind::Group(inner) | Kind::Groups(inner) => Some(inner),
+            _ => None,
+        });
+        if fields.len() == alternatives.len() {
+            fields.iter().map(|field| field.name).collect::<Vec<_>>().join("|")
+        } else {
+            step.to_owned()
+        }
+    };
+    path.split('.').map(step).collect::<Vec<_>>().join(".")
+}
+
+#[test]
+fn every_argument_that_upstream_lists_is_described() {
+    let (mut checked, mut missing) = (0, Vec::new());
+    for line in ARGUMENTS.lines().filter(|line| !line.starts_with('#')) {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let [method, path, arguments] = parts[..] else { panic!("{line}") };
+        let Some((route, method)) = found(method, path) else { continue };
+        let Some(body) = body_of(&ROUTES, route, &method) else {
+            missing.push(format!("{method} {path} has no body"));
+            continue;
+        };
+        let sets = body.sets();
+        let described: BTreeSet<&str> =
+            sets.iter().flat_map(|(demanded, also)| demanded.iter().chain(also)).map(String::as_str).collect();
+        let takes = |path: &str| {
+            let (above, last) = path.rsplit_once('.').map_or((String::new(), path), |(above, last)| (format!("{above}."), last));
+            let within = |name: &str| {
+                described
+                    .iter()
+                    .any(|known| known.strip_prefix(above.as_str()).is_some_and(|known| known.split('|').any(|one| one == name)))
+            };
+            last.split('|').all(within)
+        };
+        for argument in arguments.split(' ') {
+            checked += 1;
+            let meant = meant(body.of, argument);
+            missing.extend((!takes(&meant)).then(|| format!("{method} {path}: {argument} ({meant})")));
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(checked > 400, "{checked}");
+}
+
 #[test]
 fn what_a_removed_connection_is_to_leave_is_a_host() {
     let arguments = |path| {

@@ -36,7 +36,7 @@ fn object(def: &'static TypeDef, members: Vec<(String, Tree)>, depth: usize) -> 
     }
     let mut doc = Doc::new();
     for (name, tree) in members {
-        let Some(field) = def.field(&name) else {
+        let Some(field) = def.meant(&name) else {
             continue;
         };
         if doc.get(field.name).is_some() {

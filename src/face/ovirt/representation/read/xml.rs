@@ -88,7 +88,7 @@ impl<'a> Xml<'a> {
     /// Reads an object whose start tag has been read.
     fn object(&mut self, tag: &BytesStart<'_>, empty: bool, def: &'static TypeDef) -> Result<Doc, ReadError> {
         let mut doc = Doc::new();
-        self.attributes(tag, |name, value| match def.field(name) {
+        self.attributes(tag, |name, value| match def.meant(name) {
             Some(field) if !matches!(field.kind, Kind::Group(_) | Kind::Groups(_) | Kind::Texts) => {
                 set_scalar(&mut doc, field, value)
             }
@@ -117,7 +117,7 @@ impl<'a> Xml<'a> {
     }
 
     fn member(&mut self, doc: &mut Doc, tag: &BytesStart<'_>, empty: bool, def: &'static TypeDef) -> Result<(), ReadError> {
-        let Some(field) = def.field(local(tag)) else {
+        let Some(field) = def.meant(local(tag)) else {
             return self.text(tag, empty).map(drop);
         };
         match field.kind {

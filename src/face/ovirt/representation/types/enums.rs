@@ -26,6 +26,9 @@ enums! {
     FENCE_TYPE = "FenceType": "manual" "restart" "start" "stop" "status";
     NETWORK_USAGE = "NetworkUsage": "display" "vm" "migration";
     CPU_MODE = "CpuMode": "custom" "host_model" "host_passthrough";
+    PAYLOAD_TYPE = "VmDeviceType": "cdrom" "floppy";
+    USB_TYPE = "UsbType": "native" "legacy";
+    ORIGIN = "OriginType": "rhev" "ovirt" "vmware" "xen";
     SGIO = "ScsiGenericIO": "filtered" "unfiltered";
     STORAGE_FORMAT = "StorageFormat": "v1" "v2" "v3";
     QUOTA_MODE = "QuotaModeType": "disabled" "audit" "enabled";

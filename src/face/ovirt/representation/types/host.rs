@@ -29,8 +29,8 @@ pub static HOST: TypeDef = TypeDef {
         group("hardware_information", &HARDWARE_INFORMATION),
         group("power_management", &POWER_MANAGEMENT).takes(
             "type enabled address username password options.option.name options.option.value \
-             pm_proxies.pm_proxy.type agents.agent agents.agent.options.option.name \
-             agents.agent.options.option.value",
+             pm_proxies.pm_proxy.type agents.agent.type agents.agent.address agents.agent.username agents.agent.password \
+             agents.agent.options.option.name agents.agent.options.option.value agents.agent.concurrent agents.agent.order",
         ),
         group("ksm", &KSM),
         group("transparent_hugepages", &TRANSPARENT_HUGE_PAGES),

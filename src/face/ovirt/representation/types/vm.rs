@@ -2,7 +2,7 @@
 
 use super::cluster::{CLUSTER, MEMORY_POLICY, QUOTA};
 use super::common::{CPU, CUSTOM_PROPERTIES, DISPLAY, OPERATING_SYSTEM, STATUS};
-use super::enums::{VM_AFFINITY, VM_TYPE, WATCHDOG_ACTION, WATCHDOG_MODEL};
+use super::enums::{ORIGIN, PAYLOAD_TYPE, USB_TYPE, VM_AFFINITY, VM_TYPE, WATCHDOG_ACTION, WATCHDOG_MODEL};
 use super::host::{HOST, HOSTS};
 use super::identity::{DOMAIN, PERMISSIONS, TAGS, USER, USERS};
 use super::monitoring::STATISTICS;
@@ -31,7 +31,7 @@ macro_rules! machine {
             group("storage_domain", &STORAGE_DOMAIN),
             date("start_time"),
             date("creation_time"),
-            text("origin").taken(),
+            member("origin", &ORIGIN).taken(),
             boolean("stateless").taken(),
             boolean("delete_protected").taken(),
             group("console", &CONSOLE).takes("enabled"),
@@ -90,7 +90,7 @@ pub static TEMPLATE: TypeDef = TypeDef {
         group("cluster", &CLUSTER),
         group("storage_domain", &STORAGE_DOMAIN),
         date("creation_time"),
-        text("origin"),
+        member("origin", &ORIGIN),
         group("high_availability", &HIGH_AVAILABILITY),
         group("display", &DISPLAY),
         boolean("stateless"),
@@ -170,7 +170,8 @@ pub(super) static PAYLOAD: TypeDef = TypeDef {
     element: "payload",
     plural: "",
     class: "Payload",
-    fields: fields![attribute(text("type")), group("files", &FILES), text("volume_id"),],
+    // The guide's version 3.0 has files without what holds them here: those are taken, and shown as 3.3 has them.
+    fields: fields![attribute(member("type", &PAYLOAD_TYPE)), group("files", &FILES), text("volume_id"), groups("file", &FILE)],
 };
 
 pub(super) static CONFIGURATION: TypeDef =
@@ -259,4 +260,4 @@ pub(super) static SNAPSHOTS: TypeDef = TypeDef {
 };
 
 pub(super) static USB: TypeDef =
-    TypeDef { element: "usb", plural: "", class: "Usb", fields: fields![boolean("enabled"), text("type")] };
+    TypeDef { element: "usb", plural: "", class: "Usb", fields: fields![boolean("enabled"), member("type", &USB_TYPE)] };
