@@ -7,7 +7,8 @@ use std::time::Instant;
 use evirt_domain::host::HostStatus;
 use evirt_domain::ids::*;
 use evirt_domain::index::{HostTerm, VmTerm};
-use evirt_domain::vm_run::{Observed, ReportVm, VmState};
+use evirt_domain::job::JobStatus;
+use evirt_domain::vm_run::{Observed, ReportVm, Run, VmState};
 use evirt_domain::{Intent, Stream, StreamKind, World};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -62,6 +63,11 @@ pub(super) struct Looked {
     /// When hosts that are up were asked last.
     hosts: HashMap<HostId, Instant>,
     asking: JoinSet<()>,
+}
+
+/// Whether the host has taken on what was last asked of it for a machine: before that, that it does not have the machine says nothing.
+fn is_launched(world: &World, run: &Run) -> bool {
+    run.job.and_then(|job| world.jobs.get(&job)).is_none_or(|job| job.steps_done > 0 || job.status != JobStatus::Started)
 }
 
 impl Reactor {
@@ -127,15 +133,14 @@ impl Reactor {
     }
 
     /// Takes in what a host says of a machine, unless something was heard of it since it was asked: what it says may be older than that.
-    async fn report(&self, before: &World, report: &VmReport) {
-        let Some(command) = state_of(report) else { return };
+    async fn report(&self, before: &World, command: ReportVm) {
         let Some(vm) = before.vms.get(&command.vm) else { return };
         // Most are up and known to be; what is asked again and again is not to fill the queue of commands.
         if vm.state == VmState::Up && matches!(command.observed, Observed::Up(_)) {
             return;
         }
         let seen = (Stream::new(StreamKind::Vm, vm.id.0), vm.version);
-        let about = Request::system(format!("observed-{}", Uuid::new_v4().simple()));
+        let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
         let _ = self.engine.submit(&about, Intent::from(command).if_versions(vec![seen])).await;
     }
 
@@ -149,20 +154,23 @@ impl Reactor {
         for report in &reports {
             match self.belongs(report) {
                 true if self.migrates(VmId(report.vm)) => self.find_migrating(VmId(report.vm)).await,
-                true => self.report(&before, report).await,
+                true => {
+                    if let Some(command) = state_of(report) {
+                        self.report(&before, command).await;
+                    }
+                }
                 false => self.destroy_orphan(report.vm).await,
             }
         }
-        let about = Request::system(format!("reconcile-{}", Uuid::new_v4().simple()));
         for vm in before.vms_on(host).filter(|v| v.host() == Some(host)) {
             let known = reports.iter().any(|report| report.vm == vm.id.0);
             let Some(run) = vm.run.as_ref().filter(|_| !known) else { continue };
             if self.migrates(vm.id) {
                 self.find_migrating(vm.id).await;
-                continue;
+            } else if is_launched(&before, run) {
+                let observed = Observed::Gone { host };
+                self.report(&before, ReportVm { vm: vm.id, generation: Some(run.generation), observed }).await;
             }
-            let command = ReportVm { vm: vm.id, generation: Some(run.generation), observed: Observed::Gone { host } };
-            let _ = self.submit(&about, command).await;
         }
     }
 

@@ -539,6 +539,7 @@ fn command(dice: &mut Dice, world: &World) -> Box<dyn Decide> {
             Box::new(UpdateDataCenter { data_center, changes, format: None })
         }
         94 if coin => Box::new(RefuseLogin { name, from: String::new() }),
+        94 if world.position.is_multiple_of(2) => Box::new(SumUpRefusals { count: 9, names: vec![name], from: Vec::new() }),
         94 => Box::new(ClearJobs),
         95 => {
             let job = world.open_jobs.iter().next().copied().unwrap_or_default();

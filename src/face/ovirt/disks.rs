@@ -14,7 +14,7 @@ use super::collection::{created, creating, remove};
 use super::parts::{Statistic, first_id, given, listed, shown, text};
 use super::representation::body::{Body, Need, NotYet, Way, When, need, not_yet};
 use super::representation::types::DISK;
-use super::representation::{Doc, Place};
+use super::representation::{Doc, Fault, Place};
 use super::request::ApiRequest;
 use super::route::routes;
 use super::status::creation_status;

@@ -348,10 +348,9 @@ async fn the_figures_take_a_token_from_elsewhere() {
     let ask = async |peer: &str, token: Option<String>, sent: Option<&str>| {
         let own = crate::face::http::routes(site.app.clone(), crate::face::http::Pki::default(), token);
         let front = crate::face::http::Front::new(Arc::new([]), own, true, BodyRoom::default()).to(peer.parse().unwrap());
-        let mut request = axum::http::Request::get("/metrics");
-        for sent in sent {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {sent}"));
-        }
+        let request = axum::http::Request::get("/metrics");
+        let request =
+            sent.into_iter().fold(request, |request, sent| request.header(header::AUTHORIZATION, format!("Bearer {sent}")));
         front.answer(request.body(axum::body::Body::empty()).unwrap()).await.status().as_u16()
     };
     for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
