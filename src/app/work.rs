@@ -6,6 +6,7 @@ use evirt_domain::ids::JobId;
 use evirt_domain::intent::Intent;
 use evirt_domain::job::JobStatus;
 use evirt_domain::{Key, Rejection, World};
+use futures_util::future::BoxFuture;
 
 use super::idempotent::{self, Repeated};
 use super::{App, OpContext};
@@ -65,7 +66,17 @@ impl App {
     /// Carries a command out for a caller.
     ///
     /// Refused as the command is decided, where the work fails that was waited for, and where the same creation was carried out before.
-    pub async fn carry_out(&self, cx: &OpContext, wait: Wait, command: impl Into<Intent>) -> Result<Done, Refused> {
+    pub fn carry_out<'a>(
+        &'a self,
+        cx: &'a OpContext,
+        wait: Wait,
+        command: impl Into<Intent>,
+    ) -> BoxFuture<'a, Result<Done, Refused>> {
+        // The machinery is compiled once, and not for each command.
+        Box::pin(self.carried_out(cx, wait, command.into()))
+    }
+
+    async fn carried_out(&self, cx: &OpContext, wait: Wait, command: Intent) -> Result<Done, Refused> {
         let outcome = self.submit(cx, command).await?;
         let job = outcome.jobs().next();
         Ok(match (job, wait) {
@@ -76,7 +87,11 @@ impl App {
 
     /// Submits a command as the caller, the first of an operation on the operation's conditions, and after the time of grace that is asked
     /// for. What would be refused is refused before that.
-    pub async fn submit(&self, cx: &OpContext, command: impl Into<Intent>) -> Result<Outcome, Refused> {
+    pub fn submit<'a>(&'a self, cx: &'a OpContext, command: impl Into<Intent>) -> BoxFuture<'a, Result<Outcome, Refused>> {
+        Box::pin(self.submitted(cx, command.into()))
+    }
+
+    async fn submitted(&self, cx: &OpContext, command: Intent) -> Result<Outcome, Refused> {
         let grace = cx.take_grace();
         let intent = cx.intent(command);
         if !grace.is_zero() {

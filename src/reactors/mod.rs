@@ -20,7 +20,8 @@ use std::time::Duration;
 use evirt_domain::fence::Patience;
 use evirt_domain::host_error::ERROR_REST_MINUTES;
 use evirt_domain::ids::{JobId, Position, VmId};
-use evirt_domain::{Decide, Rejection};
+use evirt_domain::{Decide, Intent, Rejection};
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -178,15 +179,25 @@ impl Reactor {
     }
 
     /// Submits a command of the engine's own; while the log cannot be written it is submitted again.
-    async fn submit<C: Decide + Clone + 'static>(&self, about: &Request, command: C) -> Result<Outcome, Rejection> {
+    fn submit<'a, C: Decide + Clone + 'static>(
+        &'a self,
+        about: &'a Request,
+        command: C,
+    ) -> BoxFuture<'a, Result<Outcome, Rejection>> {
+        // The machinery is compiled once, and not for each command.
+        Box::pin(self.submitted(about, Box::new(move || command.clone().into())))
+    }
+
+    async fn submitted(&self, about: &Request, command: Box<dyn Fn() -> Intent + Send + Sync>) -> Result<Outcome, Rejection> {
         loop {
-            match self.engine.submit(about, command.clone()).await {
+            match self.engine.submit(about, command()).await {
                 Err(refused) if refused.class() == evirt_domain::Class::Unavailable => {
+                    let command = command().command;
                     tracing::warn!(%refused, ?command, "a reactor's command could not be made durable, trying again");
                     tokio::time::sleep(self.timeouts.retry).await;
                 }
                 Err(refused) => {
-                    tracing::debug!(%refused, ?command, "a reactor's command was refused");
+                    tracing::debug!(%refused, command = ?command().command, "a reactor's command was refused");
                     return Err(refused);
                 }
                 done => return done,

@@ -8,6 +8,7 @@ mod storage;
 use evirt_domain::ids::*;
 use evirt_domain::job::{AnyCommand, EndJob, FinishStep, Job, JobStatus, Task};
 use evirt_domain::{World, disk, vm};
+use futures_util::future::BoxFuture;
 
 use super::Reactor;
 use crate::engine::Request;
@@ -119,8 +120,9 @@ impl Work<'_> {
     }
 
     /// Submits the command that follows; a refusal was logged and changes nothing more.
-    async fn submit<C: evirt_domain::Decide + Clone + 'static>(&self, command: C) {
-        let _ = self.reactor.submit(&self.about, command).await;
+    fn submit<C: evirt_domain::Decide + Clone + 'static>(&self, command: C) -> BoxFuture<'_, ()> {
+        let submitting = self.reactor.submit(&self.about, command);
+        Box::pin(async move { drop(submitting.await) })
     }
 
     /// Runs a step of the description unless it was done before a restart, and records that it is done.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::header;
-use evirt_domain::Decide;
+use evirt_domain::Intent;
 use evirt_domain::ids::JobId;
 use evirt_domain::job::JobStatus;
 use evirt_domain::world::NameKind;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -85,9 +86,9 @@ pub fn check_owner(
 }
 
 /// Removes something, and what goes with it: see [`removed_after`].
-pub async fn remove(request: &ApiRequest, command: impl Decide + 'static) -> Handled {
-    let outcome = request.submit(command).await?;
-    removed_after(request, &outcome).await
+pub fn remove(request: &ApiRequest, command: impl Into<Intent>) -> BoxFuture<'_, Handled> {
+    let deciding = request.submit(command);
+    Box::pin(async move { removed_after(request, &deciding.await?).await })
 }
 
 /// The answer to a removal that leaves no work.
@@ -98,7 +99,11 @@ pub fn removed(request: &ApiRequest, done: Result<Done, Refused>) -> Handled {
 
 /// Carries an action out that is complete once its command is durable; a client that asks for it is told where to see how the job
 /// goes on that it opened.
-pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
+pub fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Into<Intent>) -> BoxFuture<'_, Handled> {
+    Box::pin(acted_upon(request, sent, command.into()))
+}
+
+async fn acted_upon(request: &Arc<ApiRequest>, sent: Doc, command: Intent) -> Handled {
     let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),
@@ -111,7 +116,11 @@ pub async fn act(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 's
 
 /// Carries an action out that goes on after its command: 202 with where to look, unless the client says `<async>false</async>`; then
 /// the answer waits, and tells by its state whether it came to something.
-pub async fn act_later(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
+pub fn act_later(request: &Arc<ApiRequest>, sent: Doc, command: impl Into<Intent>) -> BoxFuture<'_, Handled> {
+    Box::pin(acted_upon_later(request, sent, command.into()))
+}
+
+async fn acted_upon_later(request: &Arc<ApiRequest>, sent: Doc, command: Intent) -> Handled {
     let outcome = match request.submit(command).await {
         Ok(outcome) => outcome,
         Err(refused) => return Err(refused.in_action(sent, request.output)),

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, Method, header};
-use evirt_domain::Decide;
+use evirt_domain::Intent;
 use evirt_domain::World;
 use evirt_domain::external_step::ExternalStep;
 use evirt_domain::ids::JobId;
 use evirt_domain::world::NameKind;
 use evirt_projections::inventory::{self, Page, Query, Resource, View};
 use evirt_projections::search::{self, Plan};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::answer::{Answer, Handled};
@@ -450,8 +451,9 @@ impl ApiRequest {
     }
 
     /// Submits a command as the caller.
-    pub async fn submit(&self, command: impl Decide + 'static) -> Result<Outcome, Answer> {
-        self.refusing(self.app.submit(&self.cx, command).await)
+    pub fn submit(&self, command: impl Into<Intent>) -> BoxFuture<'_, Result<Outcome, Answer>> {
+        let deciding = self.app.submit(&self.cx, command);
+        Box::pin(async move { self.refusing(deciding.await) })
     }
 
     /// Waits for the work that a command left; where it failed, that is a refusal.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use evirt_domain::Decide;
+use evirt_domain::Intent;
+use futures_util::future::BoxFuture;
 
 use super::answer::{Answer, Handled};
 use super::collection::{complete, goes_on};
@@ -13,14 +14,18 @@ use crate::app::{Done, Refused};
 use crate::engine::Outcome;
 
 /// Carries an action out and waits for the job that it opens, unless the client said that it would not: then 202 with where to look.
-pub async fn act_and_wait(request: &Arc<ApiRequest>, command: impl Decide + 'static) -> Handled {
-    carry_out(request, request.action()?, command).await
+pub fn act_and_wait(request: &Arc<ApiRequest>, command: impl Into<Intent>) -> BoxFuture<'_, Handled> {
+    let command = command.into();
+    Box::pin(async move { carry_out(request, request.action()?, command).await })
 }
 
 /// As [`act_and_wait`], with the action that the answer repeats.
-pub async fn carry_out(request: &Arc<ApiRequest>, sent: Doc, command: impl Decide + 'static) -> Handled {
-    let done = request.app.carry_out(&request.cx, request.wait(&sent)?, command).await;
-    acted(request, sent, done)
+pub fn carry_out(request: &Arc<ApiRequest>, sent: Doc, command: impl Into<Intent>) -> BoxFuture<'_, Handled> {
+    let command = command.into();
+    Box::pin(async move {
+        let done = request.app.carry_out(&request.cx, request.wait(&sent)?, command).await;
+        acted(request, sent, done)
+    })
 }
 
 /// The answer to an action: that it is complete, or where to see how its work goes on.
