@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::client::PASSWORD;
 
-/// Who may do something with a few of the VMs only.
+/// A user who may do something with a few of the VMs only.
 pub const USER: &str = "user";
 /// How many VMs that are.
 pub const OWN: usize = 100;

@@ -48,7 +48,7 @@ pub struct Job {
     pub status: JobStatus,
     /// How many of its steps are done.
     pub steps_done: usize,
-    /// Who asked for it.
+    /// The user, or the engine, that asked for it.
     pub owner: Actor,
     /// The position of its opening: what names its operations to the drivers.
     pub position: Position,

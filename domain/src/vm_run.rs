@@ -58,7 +58,7 @@ pub struct Run {
     pub host: HostId,
     /// The position of the request: what tells this run from an earlier one.
     pub generation: Position,
-    /// Who asked for it.
+    /// The user, or the engine, that asked for it.
     pub started_by: Actor,
     /// The open job that works on the VM.
     pub job: Option<JobId>,
@@ -316,7 +316,7 @@ pub struct VmUp {
     pub host: HostId,
     /// Whether this ends a start, rather than a reboot or a pause.
     pub started: bool,
-    /// Who asked for the start.
+    /// The user, or the engine, that asked for the start.
     pub started_by: Actor,
     /// What the guest told.
     pub guest: Guest,
@@ -367,7 +367,7 @@ pub struct VmStartFailed {
     pub host: HostId,
     /// Why.
     pub reason: String,
-    /// Who had asked for the start.
+    /// The user, or the engine, that had asked for the start.
     pub started_by: Actor,
 }
 

@@ -44,7 +44,7 @@ impl Visible {
                 *held.entry(permission.object).or_default() |= shows;
             }
         }
-        // Who may administer the whole system and asks for no more than may be seen is shown all of it.
+        // An administrator of the whole system who asks for no more than may be seen is shown all of it.
         let whole = held.get(&EntityRef::System) == Some(&true) && is_administrator(world, user);
         Self { user, administers: administers || whole, held }
     }

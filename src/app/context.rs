@@ -24,7 +24,7 @@ pub const MAX_GRACE: Duration = Duration::from_secs(60);
 /// One operation of one caller.
 #[derive(Debug)]
 pub struct OpContext {
-    /// Who wants it.
+    /// The user who wants it.
     pub user: UserId,
     /// Names the operation in events, jobs and logs.
     pub correlation_id: Arc<str>,

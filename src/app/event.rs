@@ -34,7 +34,7 @@ impl From<Unavailable> for Refused {
 ///
 /// `TooBroad` where more than [`MAX_EVENTS_SEARCHED`] entries would have to be looked at: no search may hold a core for long.
 ///
-/// Who does not see everything is shown the entries of what is seen.
+/// A caller who does not see everything is shown the entries of what it sees.
 pub async fn list(app: &App, cx: &OpContext, plan: &Plan, from: Option<u64>, max: usize) -> Result<Vec<AuditRecord>, Refused> {
     find(app.engine.audit(), cx, plan, from, max).await
 }

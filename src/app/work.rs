@@ -32,7 +32,7 @@ pub enum Refused {
     Unknown(String),
     /// The search of a directory makes no sense, and why.
     BadSearch(String),
-    /// Who has to be asked does not answer, and why.
+    /// The host or directory that has to be asked does not answer, and why.
     Unavailable(String),
 }
 

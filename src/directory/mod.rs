@@ -76,7 +76,7 @@ pub enum Refused {
 /// Somebody whose credentials are right.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified {
-    /// Who it is.
+    /// The user.
     pub user: UserId,
     /// Whether the password was really checked, and not just remembered.
     pub fresh: bool,
@@ -254,7 +254,7 @@ impl Directory {
     ) -> Result<(UserId, Arc<str>), Refused> {
         let request = Request::system(correlation_id.clone());
         let verified = other.verify(name, password).await;
-        // Who is known of it, and not by it, may be gone from there: under that name, or with somebody else of that name.
+        // A user who is known of the directory, and not to it, may be gone from there, or somebody else may have that name.
         let known = internal::user(&engine.world(), &format!("{name}@{}", other.domain)).cloned();
         let doubtful = match &verified {
             Ok(account) => known.filter(|user| user.id != account.id),

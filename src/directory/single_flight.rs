@@ -26,7 +26,7 @@ struct Aboard<'a, T> {
 
 impl<T> Drop for Aboard<'_, T> {
     fn drop(&mut self) {
-        // Who comes after the outcome is there begins anew; before that, only the last one who gives up takes the check away.
+        // A client that comes after the outcome is there begins anew; before that, only the last one to give up takes the check away.
         let is_over = |cell: &Arc<OnceCell<T>>| cell.initialized() || Arc::strong_count(cell) == 2;
         self.flights.remove_if(&self.tag, |_, cell| Arc::ptr_eq(cell, &self.cell) && is_over(cell));
     }

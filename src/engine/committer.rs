@@ -255,7 +255,7 @@ impl Committer {
         self.world = World::clone(&self.published.world.load());
         self.auditor.forget();
         for Decided { submission, .. } in commands {
-            // Who does not wait any more is not told.
+            // A caller that no longer waits is not told.
             let _ = submission.reply.send(Err(refusal.clone()));
         }
     }
@@ -311,7 +311,7 @@ impl Committer {
                     Ok(Outcome { position, events, world: world.clone() })
                 }
             };
-            // Who does not wait any more is not told.
+            // A caller that no longer waits is not told.
             let _ = submission.reply.send(answer);
         }
     }

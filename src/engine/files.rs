@@ -31,7 +31,10 @@ pub async fn watch_files(engine: Engine, data: impl AsRef<Path>) {
             Err(error) if !missed => {
                 tracing::error!(%error, "the event log is lost: nothing is changed any more until it is back")
             }
-            Ok(()) if missed => tracing::info!("the event log is where it was"),
+            Ok(()) if missed => {
+                tracing::info!("the event log is where it was");
+                engine.try_again();
+            }
             _ => {}
         }
         missed = found.is_err();

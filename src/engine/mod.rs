@@ -114,7 +114,7 @@ impl std::fmt::Debug for Options {
 /// What a command comes with.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Who asks.
+    /// The user, or the engine, that asks.
     pub actor: Actor,
     /// Names the request in events, jobs and logs.
     pub correlation_id: Arc<str>,
@@ -325,6 +325,11 @@ impl Engine {
     /// The log.
     pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.0.stores.log
+    }
+
+    /// Takes what kept the last batch from being appended for over; the next one will show.
+    fn try_again(&self) {
+        self.0.published.trouble.store(None);
     }
 
     /// Why changes are refused just now: the log is gone, or the last of them could not be appended.

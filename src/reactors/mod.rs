@@ -94,7 +94,7 @@ struct Reactor {
     began: Position,
     permits: Arc<Semaphore>,
     taken: Arc<Mutex<HashSet<JobId>>>,
-    /// Who launches or destroys a machine has it alone meanwhile.
+    /// The work that launches or destroys a machine has it alone meanwhile.
     machines: Arc<Alone<VmId>>,
     /// The hosts that are asked what they run.
     looks: Arc<Looks>,

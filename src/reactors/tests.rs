@@ -147,6 +147,10 @@ impl Lab {
             look_round: Duration::from_secs(1),
             ..Timeouts::default()
         };
+        // A host of the estate announces itself: what is new is installed before anybody listens.
+        if engine.world().position == 0 {
+            engine.submit(&request(), Install { admin_password: "hash".into() }).await.unwrap();
+        }
         let reactors = Reactors::start(engine.clone(), Arc::new(Sealer::open(data).unwrap()), timeouts);
         Lab { engine, driver, reactors }
     }
@@ -270,7 +274,6 @@ impl Lab {
 
     /// Makes everything that tasks are asked for on.
     async fn scene(&self, sealer: &Sealer) -> Scene {
-        self.engine.submit(&request(), Install { admin_password: "hash".into() }).await.unwrap();
         let (data_center, sealed_password) = (DEFAULT_DATA_CENTER, sealer.seal(PASSWORD).unwrap());
         let host = self.host(&sealed_password, 1, DEFAULT_CLUSTER, PowerManagement::default()).await;
         self.host(&sealed_password, 2, DEFAULT_CLUSTER, PowerManagement::default()).await;

@@ -1,5 +1,7 @@
 //! What goes on after its answer: how clients ask for that, and where they see how it stands.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 
 use crate::engine::{Caller, fast};
@@ -49,11 +51,18 @@ async fn an_action_that_goes_on_is_asked_how_it_stands() {
     let unknown = admin.get(&format!("{action}/00000000-0000-0000-0000-000000000001")).await;
     assert_eq!((unknown.status, unknown.header("location")), (StatusCode::OK, ""), "the redirection is followed");
     assert!(unknown.body.contains("<host "), "{}", unknown.body);
-    let refused = admin.post(&action, "<action><grace_period><expiry>1</expiry></grace_period></action>").await;
+    // What is refused is refused before the time of grace.
+    let refused = admin.post(&action, "<action><grace_period><expiry>60000</expiry></grace_period></action>");
+    let refused = tokio::time::timeout(Duration::from_secs(30), refused).await.expect("it is refused at once");
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.body);
-    for part in ["<action>", "<expiry>1</expiry>", "<state>failed</state>", "<fault><reason>Operation Failed</reason>"] {
+    for part in ["<action>", "<expiry>60000</expiry>", "<state>failed</state>", "<fault><reason>Operation Failed</reason>"] {
         assert!(refused.on_one_line().contains(part), "{part}: {}", refused.body);
     }
+    let (asked, grace) = (Instant::now(), Duration::from_millis(300));
+    let json = format!("{{\"grace_period\": {{\"expiry\": {}}}}}", grace.as_millis());
+    let answer = admin.send(Method::POST, &format!("{host}/activate"), "application/json", json.into_bytes()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(asked.elapsed() >= grace, "it was carried out after {:?}", asked.elapsed());
     let broken = admin.post(&action, "<action><async>perhaps</async></action>").await;
     assert!(broken.status == StatusCode::BAD_REQUEST && broken.on_one_line().contains("<action><status>"), "{}", broken.body);
 }

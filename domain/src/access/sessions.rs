@@ -133,7 +133,7 @@ impl Fold for LoginsRefused {
 /// Opens a session for a user whose password was found right.
 #[derive(Clone, Debug, Default)]
 pub struct OpenSession {
-    /// Who logs in.
+    /// The user who logs in.
     pub user: UserId,
     /// Hash of the cookie's value.
     pub token_hash: Arc<str>,

@@ -30,7 +30,7 @@ pub fn list<T: Resource>(view: View<'_>, query: &Query) -> Result<Vec<Arc<T>>, U
 
 /// Like [`list`], of those only that `keep` lets pass, such as those of one cluster.
 ///
-/// Who does not see everything pays for what is seen, not for what there is, as long as that is not much.
+/// A caller who does not see everything pays for what it sees, not for what there is, as long as that is not much.
 pub fn list_where<T: Resource>(view: View<'_>, query: &Query, keep: impl Fn(&T) -> bool) -> Result<Vec<Arc<T>>, UnknownMarker> {
     let keep = |item: &T| view.sees(T::ENTITY, item.id().into()) && keep(item);
     let lister = Lister::new(view, query, keep)?;

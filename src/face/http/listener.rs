@@ -67,7 +67,7 @@ impl Listener {
                     continue;
                 }
             };
-            // Who finds no place is hung up on.
+            // A client that finds no place is hung up on.
             let Some(place) = self.places.take(peer.ip()) else { continue };
             let (front, stop) = (self.front.to(peer.ip()), stop.clone());
             open.spawn(connection(stream, tls.clone(), place, self.write_timeout, front, stop));

@@ -173,7 +173,7 @@ async fn log_in(
     };
     if let Some(session) = &current {
         let request = Request { actor: Actor::User(session.user), correlation_id: correlation_id.clone(), causation: None };
-        // Who is told to have left has left.
+        // A client that is told to have left has left.
         session::close(app, session.id, SessionEnd::LoggedOut, &request).await.map_err(unavailable)?;
         // The last request of a session: it is served, and ends it.
         if !wants.new && !headers.contains_key(header::AUTHORIZATION) {

@@ -137,7 +137,9 @@ async fn prepared(mut request: ApiRequest, route: &'static Route, handler: Handl
         Ok(step) => request.cx.conditions.lead(step),
         Err(refused) => return Err(within(&request, route, refused)),
     }
-    if route.is_action() {
+    // Few actions ask for a time of grace; the others are not read twice for it. JSON may write names with escapes.
+    let may_ask = |body: &[u8]| memchr::memmem::find(body, b"grace_period").is_some() || body.contains(&b'\\');
+    if route.is_action() && may_ask(&request.body) {
         let grace = request.sent_action().int("grace_period.expiry").and_then(|ms| u64::try_from(ms).ok());
         request.cx.conditions.grace(Duration::from_millis(grace.unwrap_or_default()));
     }

@@ -107,7 +107,7 @@ async fn answer(api: Api, parts: Parts, body: RequestBody, transport: Transport)
     let incoming = Incoming { method: &parts.method, headers: &parts.headers, peer };
     let (caller, effect) = match authenticate_request(&app, incoming).await {
         Ok(known) => known,
-        // Who may not log in is told no more than who has the wrong password.
+        // A user who may not log in is told no more than a client with the wrong password.
         Err(Unauthorized::Credentials | Unauthorized::NoPermission) => {
             return Answer::empty(401).with(header::WWW_AUTHENTICATE, "Basic realm=\"ENGINE\"").into_response();
         }

@@ -806,7 +806,7 @@ async fn a_change_costs_what_has_changed_and_the_file_does_not_grow_for_ever() {
         let before = bytes();
         lab.does(launch(HOST1, small.clone())).await;
         lab.does(DriverCall::Destroy { vm: VM }).await;
-        // Who tells waits for who listens.
+        // The simulator waits for the one who listens to it.
         while lab.seen.try_recv().is_ok() {}
         shrunk += u32::from(bytes() < before);
         assert!(bytes() < most, "{n}");

@@ -48,7 +48,6 @@ async fn live(seed: u64) -> Result<(), String> {
     let data = tempfile::tempdir().unwrap();
     let mut rng = StdRng::seed_from_u64(seed);
     let mut lab = Lab::open(data.path()).await;
-    lab.engine.submit(&request(), Install { admin_password: "hash".into() }).await.unwrap();
     let sealed = Sealer::open(data.path()).unwrap().seal(PASSWORD).unwrap();
     let (mut hosts, mut vms) = (Vec::new(), Vec::new());
     for n in 1..=HOSTS {
