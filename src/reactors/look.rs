@@ -74,7 +74,7 @@ impl Reactor {
     /// Asks the hosts that have come up, those with machines that have been on their way for long, and each once in a while.
     pub(super) fn look_around(&self, world: &World, looked: &mut Looked) {
         while looked.asking.try_join_next().is_some() {}
-        let mut overdue = Vec::new();
+        let mut overdue = HashSet::new();
         let mut passing = HashMap::new();
         for (state, vm) in PASSING.iter().flat_map(|state| world.vms.by(VmTerm::State(*state)).map(move |vm| (*state, vm))) {
             let known = looked.passing.get(&vm.id).filter(|(before, _)| *before == state);
